@@ -1,0 +1,69 @@
+import { join } from 'node:path';
+import { createLogger, type Logger, type LogLevel, type ReportProgress } from '@orlop/core';
+import { drawProgress } from './progress.ts';
+
+/** What a command is given: the only way it reaches the process around it. */
+export interface CommandContext {
+  readonly stdout: NodeJS.WritableStream & { readonly isTTY?: boolean; readonly columns?: number };
+  readonly stderr: NodeJS.WritableStream & { readonly isTTY?: boolean; readonly columns?: number };
+  readonly stdin: NodeJS.ReadableStream & { readonly isTTY?: boolean };
+  readonly env: Readonly<Record<string, string | undefined>>;
+  readonly cwd: string;
+  /** Aborted by the first Ctrl-C or SIGTERM; a second one ends the process at once. */
+  readonly signal: AbortSignal;
+  readonly logger: Logger;
+  readonly progress: ReportProgress;
+  readonly paths: StatePaths;
+}
+
+/** Where Orlop keeps what it keeps; every folder is the user's alone (0700). */
+export interface StatePaths {
+  /** `$ORLOP_HOME`, or `~/.orlop`. */
+  readonly home: string;
+  /** The store of images: an OCI image layout. */
+  readonly cache: string;
+  /** apt's private state, and the downloaded Debian packages. */
+  readonly debian: string;
+  /** One folder per machine, one per network; sockets too, so keep it short. */
+  readonly machines: string;
+  readonly networks: string;
+  /** Results of probes, such as that of the accelerator. */
+  readonly probes: string;
+}
+
+/** @throws Error when neither ORLOP_HOME nor HOME is set. */
+export function statePaths(env: Readonly<Record<string, string | undefined>>): StatePaths {
+  const home = env['ORLOP_HOME'] ?? join(env['HOME'] ?? missingHome(), '.orlop');
+  return {
+    home,
+    cache: join(home, 'cache'),
+    debian: join(home, 'debian'),
+    machines: join(home, 'machines'),
+    networks: join(home, 'networks'),
+    probes: join(home, 'probes'),
+  };
+}
+
+export function createContext(process: NodeJS.Process, signal: AbortSignal): CommandContext {
+  const { env } = process;
+  const level = parseLevel(env['ORLOP_LOG']);
+  return {
+    stdout: process.stdout,
+    stderr: process.stderr,
+    stdin: process.stdin,
+    env,
+    cwd: process.cwd(),
+    signal,
+    logger: createLogger(level, (line) => process.stderr.write(`${line}\n`)),
+    progress: drawProgress(process.stderr, () => performance.now()),
+    paths: statePaths(env),
+  };
+}
+
+function parseLevel(text: string | undefined): LogLevel {
+  return text === 'debug' || text === 'info' || text === 'warn' || text === 'error' ? text : 'warn';
+}
+
+function missingHome(): never {
+  throw new Error('neither ORLOP_HOME nor HOME is set: say where Orlop may keep its state');
+}

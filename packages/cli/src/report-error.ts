@@ -1,0 +1,18 @@
+import { formatProblem, OrlopError } from '@orlop/core';
+import { exitStatus } from './exit-status.ts';
+
+/** Prints a failure for a person and returns the exit status. A bug is printed with its stack. */
+export function reportError(error: unknown, write: (text: string) => void): number {
+  if (!(error instanceof OrlopError)) {
+    write(
+      `orlop: this is a bug in Orlop: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}\n`,
+    );
+    return 70; // EX_SOFTWARE of sysexits.h
+  }
+  write(`orlop: ${error.message}\n`);
+  for (const problem of error.problems) write(`  ${formatProblem(problem)}\n`);
+  for (let cause = error.cause; cause instanceof Error; cause = cause.cause)
+    write(`  because: ${cause.message}\n`);
+  if (error.hint !== undefined) write(`  hint: ${error.hint}\n`);
+  return exitStatus[error.kind];
+}

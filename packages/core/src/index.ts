@@ -1,0 +1,6 @@
+export * from './assert.ts';
+export * from './clock.ts';
+export * from './error.ts';
+export * from './logger.ts';
+export * from './progress.ts';
+export * from './random.ts';

@@ -1,0 +1,49 @@
+#!/usr/bin/env node
+/** Bundles the command line to dist/ and the guest's programs to guest/dist/. A second or less; no caching. */
+import { mkdirSync, readdirSync } from 'node:fs';
+import { dirname, join, resolve } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { build } from 'esbuild';
+
+const root = resolve(dirname(fileURLToPath(import.meta.url)), '..');
+const shared = {
+  absWorkingDir: root,
+  bundle: true,
+  format: 'esm',
+  legalComments: 'none',
+  logLevel: 'warning',
+};
+
+await build({
+  ...shared,
+  entryPoints: { orlop: 'packages/cli/src/main.ts' },
+  outdir: 'dist',
+  splitting: true,
+  outExtension: { '.js': '.mjs' },
+  chunkNames: 'chunks/[name]-[hash]',
+  platform: 'node',
+  target: 'node20.19',
+  // Native code and its loader stay outside the bundle.
+  external: ['koffi'],
+  banner: {
+    js: "import { createRequire as __createRequire } from 'node:module'; const require = __createRequire(import.meta.url);",
+  },
+  sourcemap: 'linked',
+});
+
+const programs = join(root, 'guest', 'src', 'programs');
+mkdirSync(join(root, 'guest', 'dist'), { recursive: true });
+const entryPoints = readdirSync(programs, { withFileTypes: true })
+  .filter((entry) => entry.isFile() && entry.name.endsWith('.ts') && !entry.name.endsWith('.test.ts'))
+  .map((entry) => join('guest', 'src', 'programs', entry.name));
+if (entryPoints.length > 0) {
+  await build({
+    ...shared,
+    entryPoints,
+    outdir: 'guest/dist',
+    platform: 'neutral',
+    target: 'es2023',
+    // QuickJS's own modules.
+    external: ['std', 'os', 'bjson'],
+  });
+}
