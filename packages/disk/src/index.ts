@@ -1,1 +1,7 @@
-export {};
+export * from './block.ts';
+export * from './crc32.ts';
+export { type FatOptions, type FatResult, fatSizeFor, writeFat } from './fat/writer.ts';
+export * from './guid.ts';
+export * from './partition/gpt.ts';
+export * from './partition/mbr.ts';
+export * from './tree.ts';

@@ -1,0 +1,75 @@
+import { createHash } from 'node:crypto';
+import { readFileSync, statSync } from 'node:fs';
+import { join } from 'node:path';
+import { seededRandom, type TemporaryFolder, temporaryFolder } from '@orlop/testkit';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { MemoryDisk } from '../block.ts';
+import { contentDigest, peer, saveDisk, walkTree } from '../testing/peer.ts';
+import { randomTree } from '../testing/random-tree.ts';
+import type { FatBits } from './geometry.ts';
+import { fatSizeFor, writeFat } from './writer.ts';
+
+let folder: TemporaryFolder;
+beforeAll(async () => {
+  folder = await temporaryFolder('fat');
+});
+afterAll(() => folder.remove());
+
+describe('writeFat', () => {
+  const cases: { bits: FatBits | undefined; sizeBytes?: number; seed: number }[] = [
+    { bits: undefined, seed: 1 },
+    { bits: 12, sizeBytes: 8 << 20, seed: 2 },
+    { bits: 16, sizeBytes: 40 << 20, seed: 3 },
+    { bits: 32, sizeBytes: 300 << 20, seed: 4 },
+  ];
+  for (const { bits, sizeBytes, seed } of cases) {
+    it(`makes a FAT${bits ?? ' of its own choice'} that fsck.fat finds clean and mtools reads back (seed ${seed})`, async () => {
+      const tree = randomTree(seededRandom(seed), {
+        directories: 12,
+        files: 60,
+        maxFileBytes: 60_000,
+        plain: true,
+      });
+      const disk = new MemoryDisk();
+      await writeFat(disk, tree, {
+        sizeBytes: sizeBytes ?? fatSizeFor(tree),
+        label: 'ORLOP',
+        volumeId: 0x1234abcd,
+        ...(bits && { bits }),
+      });
+      const image = saveDisk(disk, join(folder.path, `fat-${seed}.img`));
+      expect(peer('fsck.fat', '-n', '-v', image)).not.toMatch(/Differences|Wrong|Bad|inconsistent|free clusters/i);
+      const out = join(folder.path, `out-${seed}`);
+      peer('mkdir', out);
+      peer('mcopy', '-s', '-m', '-Q', '-i', image, '::/', out);
+      let files = 0;
+      for (const [path, node] of walkTree(tree)) {
+        const at = join(out, path);
+        if (node.type === 'directory') expect(statSync(at).isDirectory()).toBe(true);
+        if (node.type !== 'file') continue;
+        files++;
+        expect(createHash('sha256').update(readFileSync(at)).digest('hex')).toBe(await contentDigest(node));
+      }
+      expect(files).toBeGreaterThan(40);
+      expect(peer('mlabel', '-s', '-i', image, '::')).toContain('ORLOP');
+    });
+  }
+
+  it('refuses what FAT cannot hold and a volume that is too small', async () => {
+    const tree = randomTree(seededRandom(5), {
+      directories: 2,
+      files: 30,
+      maxFileBytes: 300_000,
+      plain: true,
+    });
+    await expect(writeFat(new MemoryDisk(), tree, { sizeBytes: 1 << 20 })).rejects.toMatchObject({
+      code: 'disk.too-small',
+    });
+    const children = new Map([
+      ['link', { type: 'symlink' as const, target: 'x', mode: 0o777, uid: 0, gid: 0, mtime: 0 }],
+    ]);
+    await expect(
+      writeFat(new MemoryDisk(), { ...tree, children }, { sizeBytes: 4 << 20 }),
+    ).rejects.toMatchObject({ code: 'disk.unsupported-node' });
+  });
+});

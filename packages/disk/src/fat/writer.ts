@@ -1,0 +1,218 @@
+import type { BlockSink } from '../block.ts';
+import { roundUp } from '../bytes.ts';
+import { diskError } from '../errors.ts';
+import { SECTOR_BYTES } from '../partition/mbr.ts';
+import { type DirectoryNode, sortedChildren, type TreeNode } from '../tree.ts';
+import { BACKUP_BOOT_SECTOR, encodeBootSector, encodeFsInfo } from './boot-sector.ts';
+import { encodeDirectory, type FatEntry } from './directory.ts';
+import { DIRECTORY_ENTRY_BYTES, FAT_COPIES, type FatBits, type FatGeometry, planFat } from './geometry.ts';
+import { assignNames, entriesOf, type FatName } from './name.ts';
+import { FatTable } from './table.ts';
+
+export interface FatOptions {
+  /** The volume's size; whole sectors of it are used. See {@link fatSizeFor}. */
+  readonly sizeBytes: number;
+  /** At most 11 characters, upper case. @default none */
+  readonly label?: string;
+  /** The serial number that mounts by `UUID=` use. @default 0 */
+  readonly volumeId?: number;
+  /** @default the smallest that fits */
+  readonly bits?: FatBits;
+  /** @default by size */
+  readonly sectorsPerCluster?: number;
+  /** Sectors before the volume on its disk. @default 0 */
+  readonly hiddenSectors?: number;
+}
+
+export interface FatResult {
+  readonly geometry: FatGeometry;
+  /** Where a file's content lies, by path: byte offset in the volume. Files lie in one piece. */
+  readonly fileOffsets: ReadonlyMap<string, number>;
+}
+
+/** Entries of the fixed root directory of FAT12 and 16, as common for hard disks. */
+const ROOT_ENTRIES = 512;
+const MAX_FILE_BYTES = 0xffff_ffff;
+
+interface PlannedDirectory {
+  readonly path: string;
+  readonly node: DirectoryNode;
+  readonly names: readonly FatName[];
+  readonly children: readonly [string, TreeNode][];
+  readonly entryCount: number;
+}
+
+/**
+ * Writes a FAT12, FAT16 or FAT32 file system holding `root`: directories and files only (others are refused),
+ * every chain in one piece, deterministic. Source: Microsoft FAT specification 1.03.
+ */
+export async function writeFat(
+  sink: BlockSink,
+  root: DirectoryNode,
+  options: FatOptions,
+): Promise<FatResult> {
+  const label = options.label ?? '';
+  const directories = planDirectories(root, label !== '');
+  const rootPlan = directories[0] as PlannedDirectory;
+  const geometry = planFat(options.sizeBytes, Math.max(ROOT_ENTRIES, rootPlan.entryCount), options);
+  const clusterBytes = geometry.sectorsPerCluster * SECTOR_BYTES;
+  const table = new FatTable(geometry);
+  const fixedRoot = geometry.bits !== 32;
+
+  const clusterOf = new Map<TreeNode, number>();
+  for (const plan of directories) {
+    if (plan === rootPlan && fixedRoot) continue;
+    const bytes = Math.max(plan.entryCount * DIRECTORY_ENTRY_BYTES, 1);
+    clusterOf.set(plan.node, table.allocate(Math.ceil(bytes / clusterBytes)));
+  }
+  const offsetOf = (cluster: number) =>
+    (geometry.dataSector + (cluster - 2) * geometry.sectorsPerCluster) * SECTOR_BYTES;
+
+  const fileOffsets = new Map<string, number>();
+  const files: { path: string; node: TreeNode & { type: 'file' }; cluster: number }[] = [];
+  for (const plan of directories) {
+    for (const [name, node] of plan.children) {
+      if (node.type !== 'file') continue;
+      // A hard link is a second file here: FAT cannot share.
+      const cluster = node.sizeBytes === 0 ? 0 : table.allocate(Math.ceil(node.sizeBytes / clusterBytes));
+      const path = plan.path === '' ? name : `${plan.path}/${name}`;
+      files.push({ path, node, cluster });
+      if (cluster !== 0) fileOffsets.set(path, offsetOf(cluster));
+    }
+  }
+
+  await sink.truncate(geometry.totalSectors * SECTOR_BYTES);
+  const boot = encodeBootSector(geometry, {
+    label,
+    volumeId: options.volumeId ?? 0,
+    hiddenSectors: options.hiddenSectors ?? 0,
+  });
+  await sink.write(0, boot);
+  if (geometry.bits === 32) {
+    const info = encodeFsInfo(geometry.clusters - table.used, table.used + 2);
+    await sink.write(SECTOR_BYTES, info);
+    await sink.write(BACKUP_BOOT_SECTOR * SECTOR_BYTES, boot);
+    await sink.write((BACKUP_BOOT_SECTOR + 1) * SECTOR_BYTES, info);
+  }
+  const fat = table.encode();
+  for (let copy = 0; copy < FAT_COPIES; copy++) {
+    await sink.write((geometry.reservedSectors + copy * geometry.sectorsPerFat) * SECTOR_BYTES, fat);
+  }
+
+  const clusterByPath = new Map(files.map((file) => [file.path, file.cluster]));
+  for (const plan of directories) {
+    const entries = plan.children.map(([name, node], i): FatEntry => {
+      const path = plan.path === '' ? name : `${plan.path}/${name}`;
+      const directory = node.type === 'directory';
+      return {
+        name: plan.names[i] as FatName,
+        directory,
+        readOnly: (node.mode & 0o222) === 0,
+        mtime: node.mtime,
+        firstCluster: (directory ? clusterOf.get(node) : clusterByPath.get(path)) ?? 0,
+        sizeBytes: node.type === 'file' ? node.sizeBytes : 0,
+      };
+    });
+    const isRoot = plan === rootPlan;
+    const bytes = encodeDirectory(
+      isRoot ? [] : dotEntries(plan, directories, clusterOf),
+      isRoot && label !== '' ? label : undefined,
+      entries,
+    );
+    const at =
+      isRoot && fixedRoot
+        ? (geometry.reservedSectors + FAT_COPIES * geometry.sectorsPerFat) * SECTOR_BYTES
+        : offsetOf(clusterOf.get(plan.node) ?? 2);
+    await sink.write(at, bytes);
+  }
+  for (const { path, node, cluster } of files) await copyContent(sink, path, node, offsetOf(cluster));
+  return { geometry, fileOffsets };
+}
+
+/** A size that holds `root` with `freeBytes` to spare, rounded up to a whole MiB. */
+export function fatSizeFor(root: DirectoryNode, freeBytes = 0): number {
+  // The largest cluster that planFat takes on its own for volumes of this kind, and FAT32's smallest volume
+  // is never forced: small volumes become FAT12 or FAT16.
+  const clusterBytes = 16384;
+  let data = freeBytes;
+  for (const plan of planDirectories(root, true)) {
+    data += roundUp(plan.entryCount * DIRECTORY_ENTRY_BYTES, clusterBytes);
+    for (const [, node] of plan.children)
+      if (node.type === 'file') data += roundUp(node.sizeBytes, clusterBytes);
+  }
+  const tables = Math.ceil((data / 512) * 0.02) * 8 + (ROOT_ENTRIES + 33) * 512;
+  return roundUp(data + tables + 65536, 1 << 20);
+}
+
+function planDirectories(root: DirectoryNode, labelled: boolean): PlannedDirectory[] {
+  const plans: PlannedDirectory[] = [];
+  const walk = (path: string, node: DirectoryNode) => {
+    const children = sortedChildren(node);
+    for (const [name, child] of children) checkNode(path === '' ? name : `${path}/${name}`, child);
+    const names = assignNames(
+      children.map(([name]) => name),
+      path,
+    );
+    const extra = path === '' ? (labelled ? 1 : 0) : 2;
+    const entryCount = names.reduce((sum, name) => sum + entriesOf(name), extra);
+    plans.push({ path, node, names, children, entryCount });
+    for (const [name, child] of children)
+      if (child.type === 'directory') walk(path === '' ? name : `${path}/${name}`, child);
+  };
+  walk('', root);
+  return plans;
+}
+
+function checkNode(path: string, node: TreeNode): void {
+  if (node.type !== 'file' && node.type !== 'directory') {
+    throw diskError(
+      'disk.unsupported-node',
+      `"/${path}" is a ${node.type}, which a FAT file system cannot hold`,
+    );
+  }
+  if (node.type === 'file' && node.sizeBytes > MAX_FILE_BYTES) {
+    throw diskError(
+      'disk.too-large',
+      `"/${path}" has ${node.sizeBytes} bytes; a FAT file system holds files up to 4 GiB`,
+    );
+  }
+}
+
+function dotEntries(
+  plan: PlannedDirectory,
+  all: readonly PlannedDirectory[],
+  clusterOf: ReadonlyMap<TreeNode, number>,
+): FatEntry[] {
+  const parentPath = plan.path.slice(0, Math.max(plan.path.lastIndexOf('/'), 0));
+  // `..` of a directory in the root says cluster 0, with FAT32 too.
+  const parentNode = parentPath === '' ? undefined : all.find((other) => other.path === parentPath)?.node;
+  const dot = { directory: true, readOnly: false, mtime: plan.node.mtime, sizeBytes: 0 };
+  return [
+    { ...dot, name: { short: '.'.padEnd(11) }, firstCluster: clusterOf.get(plan.node) ?? 0 },
+    {
+      ...dot,
+      name: { short: '..'.padEnd(11) },
+      firstCluster: parentNode === undefined ? 0 : (clusterOf.get(parentNode) ?? 0),
+    },
+  ];
+}
+
+async function copyContent(
+  sink: BlockSink,
+  path: string,
+  node: TreeNode & { type: 'file' },
+  start: number,
+): Promise<void> {
+  let at = 0;
+  for await (const chunk of node.open()) {
+    if (at + chunk.length > node.sizeBytes) break;
+    await sink.write(start + at, chunk);
+    at += chunk.length;
+  }
+  if (at !== node.sizeBytes) {
+    throw diskError(
+      'disk.size-mismatch',
+      `"/${path}" gave ${at} bytes or more, where its entry says ${node.sizeBytes}`,
+    );
+  }
+}
