@@ -1,1 +1,3 @@
-export {};
+export * from './face.ts';
+export * from './ip/address.ts';
+export type * from './stack-face.ts';
