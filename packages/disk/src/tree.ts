@@ -19,6 +19,8 @@ export interface DirectoryNode extends NodeMetadata {
 export interface FileNode extends NodeMetadata {
   readonly type: 'file';
   readonly sizeBytes: number;
+  /** Files with the same key have the same content, so a writer that can share blocks stores it once. */
+  readonly contentKey?: string;
   /** The content, exactly `sizeBytes`; may be asked for more than once. */
   open(): AsyncIterable<Uint8Array>;
 }

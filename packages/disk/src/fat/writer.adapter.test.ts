@@ -38,7 +38,9 @@ describe('writeFat', () => {
         ...(bits && { bits }),
       });
       const image = saveDisk(disk, join(folder.path, `fat-${seed}.img`));
-      expect(peer('fsck.fat', '-n', '-v', image)).not.toMatch(/Differences|Wrong|Bad|inconsistent|free clusters/i);
+      expect(peer('fsck.fat', '-n', '-v', image)).not.toMatch(
+        /Differences|Wrong|Bad|inconsistent|free clusters/i,
+      );
       const out = join(folder.path, `out-${seed}`);
       peer('mkdir', out);
       peer('mcopy', '-s', '-m', '-Q', '-i', image, '::/', out);

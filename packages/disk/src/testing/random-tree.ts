@@ -16,7 +16,8 @@ export function randomTree(random: Random, options: RandomTreeOptions): Director
   const builder = new TreeBuilder({ mode: 0o755, uid: 0, gid: 0, mtime: MTIME });
   const directories = [''];
   const pick = (n: number) => random.u32() % n;
-  const metadata = (mode: number): NodeMetadata =>
+  // Linux refuses user attributes on symlinks and devices.
+  const metadata = (mode: number, xattrs = false): NodeMetadata =>
     options.plain
       ? { mode, uid: 0, gid: 0, mtime: MTIME }
       : {
@@ -24,7 +25,7 @@ export function randomTree(random: Random, options: RandomTreeOptions): Director
           uid: pick(70000),
           gid: pick(1000),
           mtime: MTIME + pick(100000),
-          ...(pick(4) === 0 && { xattrs: randomXattrs(random) }),
+          ...(xattrs && pick(4) === 0 && { xattrs: randomXattrs(random) }),
         };
   const name = (i: number, suffix: string) => {
     const long = pick(3) === 0 ? `-${'long name with spaces '.repeat(1 + pick(6)).trim()}` : '';
@@ -34,7 +35,7 @@ export function randomTree(random: Random, options: RandomTreeOptions): Director
   const parent = () => directories[pick(directories.length)] as string;
   for (let i = 0; i < options.directories; i++) {
     const path = join(parent(), name(i, ''));
-    builder.addDirectory(path, metadata(options.plain ? 0o755 : 0o700 | pick(0o100)));
+    builder.addDirectory(path, metadata(options.plain ? 0o755 : 0o700 | pick(0o100), true));
     directories.push(path);
   }
   const files: string[] = [];
@@ -54,7 +55,11 @@ export function randomTree(random: Random, options: RandomTreeOptions): Director
     else {
       builder.addLeaf(
         path,
-        randomFile(random, metadata(options.plain ? 0o644 : 0o400 | pick(0o1000)), options.maxFileBytes),
+        randomFile(
+          random,
+          metadata(options.plain ? 0o644 : 0o400 | pick(0o1000), true),
+          options.maxFileBytes,
+        ),
       );
       files.push(path);
     }

@@ -1,0 +1,258 @@
+import type { BlockSink } from '../block.ts';
+import { Layout, roundUp } from '../bytes.ts';
+import type { BlockCompressor } from '../compressor.ts';
+import { diskError } from '../errors.ts';
+import { type DirectoryNode, type FileNode, sortedChildren, type TreeNode } from '../tree.ts';
+import {
+  compressionId,
+  inodeType,
+  NO_TABLE,
+  SQUASHFS_MAGIC,
+  SUPERBLOCK_BYTES,
+  superblockFlag,
+} from './constants.ts';
+import { DataWriter, type StoredContent } from './data.ts';
+import {
+  encodeDirectoryInode,
+  encodeFileInode,
+  encodeSpecialInode,
+  encodeSymlinkInode,
+  type InodeContext,
+} from './inode.ts';
+import { encodeListing, type ListedEntry } from './listing.ts';
+import { encodeLookupTable, type MetadataPosition, MetadataTable } from './metadata.ts';
+import { XattrTable } from './xattrs.ts';
+
+export interface SquashfsOptions {
+  readonly compressor: BlockCompressor;
+  /** Power of two, 4 KiB to 1 MiB. @default 131072 */
+  readonly blockBytes?: number;
+  /** Seconds since 1970 in the superblock. @default 0 */
+  readonly mtime?: number;
+  /** The length is rounded up to this, as a device's would be. @default 4096 */
+  readonly padBytes?: number;
+}
+
+const DEFAULT_BLOCK_BYTES = 128 * 1024;
+const MAX_NAME_BYTES = 256;
+
+/**
+ * Writes a squashfs 4.0 image of `root`. Contents are compressed side by side and stored once per
+ * `contentKey`; memory holds metadata only. Source: Linux, fs/squashfs.
+ *
+ * @returns the image's length in bytes.
+ */
+export async function writeSquashfs(
+  sink: BlockSink,
+  root: DirectoryNode,
+  options: SquashfsOptions,
+): Promise<number> {
+  const { compressor, blockBytes = DEFAULT_BLOCK_BYTES } = options;
+  if (blockBytes < 4096 || blockBytes > 1 << 20 || (blockBytes & (blockBytes - 1)) !== 0) {
+    throw diskError(
+      'disk.bad-option',
+      `squashfs block of ${blockBytes} bytes; it is a power of two from 4096 to 1048576`,
+    );
+  }
+  const numbering = numberInodes(root);
+  const data = new DataWriter(sink, { start: SUPERBLOCK_BYTES, blockBytes, compressor });
+  const contents = new Map<TreeNode, StoredContent>();
+  for (const [path, node] of numbering.files) contents.set(node, await data.add(path, node));
+  const { end: dataEnd, fragments, fragmentCount } = await data.finish();
+
+  const tables = new InodeTables(compressor, numbering, contents);
+  const rootPosition = await tables.writeDirectory('', root, numbering.numbers.size + 1);
+  const inodes = await tables.inodes.finish();
+  const listings = await tables.listings.finish();
+
+  let at = dataEnd;
+  const place = async (bytes: Uint8Array): Promise<number> => {
+    const start = at;
+    await sink.write(start, bytes);
+    at += bytes.length;
+    return start;
+  };
+  const inodeStart = await place(inodes.bytes);
+  const directoryStart = await place(listings.bytes);
+  const lookup = async (entries: Uint8Array): Promise<number> => {
+    const { bytes, indexStart } = await encodeLookupTable(compressor, entries, at);
+    await place(bytes);
+    return indexStart;
+  };
+  const fragmentStart = fragmentCount === 0 ? NO_TABLE : await lookup(fragments);
+  const exportStart = await lookup(tables.encodeExports());
+  const idStart = await lookup(tables.encodeIds());
+  let xattrStart = NO_TABLE;
+  if (tables.xattrs.count > 0) {
+    const { bytes, headerStart } = await tables.xattrs.finish(at);
+    await place(bytes);
+    xattrStart = headerStart;
+  }
+
+  const bytesUsed = at;
+  const hasXattrs = tables.xattrs.count > 0;
+  const superblock = new Layout(SUPERBLOCK_BYTES)
+    .u32le(0, SQUASHFS_MAGIC)
+    .u32le(4, numbering.numbers.size)
+    .u32le(8, options.mtime ?? 0)
+    .u32le(12, blockBytes)
+    .u32le(16, fragmentCount)
+    .u16le(20, compressionId[compressor.kind])
+    .u16le(22, Math.log2(blockBytes))
+    .u16le(
+      24,
+      superblockFlag.exportable |
+        (data.duplicates > 0 ? superblockFlag.duplicates : 0) |
+        (hasXattrs ? 0 : superblockFlag.noXattrs),
+    )
+    .u16le(26, tables.idCount)
+    .u16le(28, 4)
+    .u16le(30, 0)
+    .u64le(32, rootPosition.block * 0x10000 + rootPosition.offset)
+    .u64le(40, bytesUsed);
+  [idStart, xattrStart, inodeStart, directoryStart, fragmentStart, exportStart].forEach((start, i) => {
+    const field = 48 + i * 8;
+    if (Number.isNaN(start)) superblock.u32le(field, 0xffff_ffff).u32le(field + 4, 0xffff_ffff);
+    else superblock.u64le(field, start);
+  });
+  await sink.write(0, superblock.bytes);
+  const sizeBytes = roundUp(bytesUsed, options.padBytes ?? 4096);
+  await sink.truncate(sizeBytes);
+  return sizeBytes;
+}
+
+interface Numbering {
+  /** Inode number of each node, from 1, in the order in which a walk meets them. */
+  readonly numbers: ReadonlyMap<TreeNode, number>;
+  /** Names of each node that is no directory. */
+  readonly links: ReadonlyMap<TreeNode, number>;
+  readonly files: readonly (readonly [string, FileNode])[];
+}
+
+function numberInodes(root: DirectoryNode): Numbering {
+  const numbers = new Map<TreeNode, number>();
+  const links = new Map<TreeNode, number>();
+  const files: [string, FileNode][] = [];
+  const walk = (path: string, node: TreeNode) => {
+    links.set(node, (links.get(node) ?? 0) + 1);
+    if (numbers.has(node)) return;
+    numbers.set(node, numbers.size + 1);
+    if (node.type === 'file') files.push([path, node]);
+    if (node.type === 'directory')
+      for (const [name, child] of sortedChildren(node)) walk(path === '' ? name : `${path}/${name}`, child);
+  };
+  walk('', root);
+  return { numbers, links, files };
+}
+
+/** The tables of inodes and directories, written children first. */
+class InodeTables {
+  readonly inodes: MetadataTable;
+  readonly listings: MetadataTable;
+  readonly xattrs: XattrTable;
+  readonly #numbering: Numbering;
+  readonly #contents: ReadonlyMap<TreeNode, StoredContent>;
+  readonly #ids: number[] = [];
+  readonly #places = new Map<TreeNode, MetadataPosition>();
+
+  constructor(
+    compressor: BlockCompressor,
+    numbering: Numbering,
+    contents: ReadonlyMap<TreeNode, StoredContent>,
+  ) {
+    this.inodes = new MetadataTable(compressor);
+    this.listings = new MetadataTable(compressor);
+    this.xattrs = new XattrTable(compressor);
+    this.#numbering = numbering;
+    this.#contents = contents;
+  }
+
+  get idCount(): number {
+    return this.#ids.length;
+  }
+
+  async writeDirectory(path: string, node: DirectoryNode, parent: number): Promise<MetadataPosition> {
+    const number = this.#number(node);
+    const entries: ListedEntry[] = [];
+    let subdirectories = 0;
+    for (const [name, child] of sortedChildren(node)) {
+      const childPath = path === '' ? name : `${path}/${name}`;
+      if (new TextEncoder().encode(name).length > MAX_NAME_BYTES)
+        throw diskError('disk.bad-name', `"/${childPath}": the name is longer than ${MAX_NAME_BYTES} bytes`);
+      if (child.type === 'directory') subdirectories++;
+      const inode =
+        child.type === 'directory'
+          ? await this.writeDirectory(childPath, child, number)
+          : await this.#writeLeaf(childPath, child);
+      entries.push({ name, inode, number: this.#number(child), type: inodeType[child.type] });
+    }
+    const bytes = encodeListing(entries);
+    const listing = this.listings.position;
+    await this.listings.append(bytes);
+    const context = await this.#context(path, node, 2 + subdirectories);
+    return this.#append(
+      node,
+      encodeDirectoryInode(node, context, { listing, listingBytes: bytes.length, parent }),
+    );
+  }
+
+  /** Inode references by number, for NFS export. */
+  encodeExports(): Uint8Array {
+    const layout = new Layout(this.#numbering.numbers.size * 8);
+    for (const [node, number] of this.#numbering.numbers) {
+      const { block, offset } = this.#places.get(node) ?? { block: 0, offset: 0 };
+      layout.u64le((number - 1) * 8, block * 0x10000 + offset);
+    }
+    return layout.bytes;
+  }
+
+  encodeIds(): Uint8Array {
+    const layout = new Layout(this.#ids.length * 4);
+    this.#ids.forEach((id, i) => {
+      layout.u32le(i * 4, id);
+    });
+    return layout.bytes;
+  }
+
+  async #writeLeaf(path: string, node: Exclude<TreeNode, DirectoryNode>): Promise<MetadataPosition> {
+    const known = this.#places.get(node);
+    if (known !== undefined) return known;
+    const context = await this.#context(path, node, this.#numbering.links.get(node) ?? 1);
+    return this.#append(node, this.#encodeLeaf(node, context));
+  }
+
+  #encodeLeaf(node: Exclude<TreeNode, DirectoryNode>, context: InodeContext): Uint8Array {
+    if (node.type === 'symlink') return encodeSymlinkInode(node, context);
+    if (node.type !== 'file') return encodeSpecialInode(node, context);
+    const stored = this.#contents.get(node);
+    if (stored === undefined) throw new Error('bug: a file without stored content');
+    return encodeFileInode(node, context, stored);
+  }
+
+  async #append(node: TreeNode, bytes: Uint8Array): Promise<MetadataPosition> {
+    const place = this.inodes.position;
+    this.#places.set(node, place);
+    await this.inodes.append(bytes);
+    return place;
+  }
+
+  async #context(path: string, node: TreeNode, links: number): Promise<InodeContext> {
+    const xattrs = await this.xattrs.add(path, node.xattrs);
+    return {
+      number: this.#number(node),
+      links,
+      uidIndex: this.#idIndex(node.uid),
+      gidIndex: this.#idIndex(node.gid),
+      xattrs,
+    };
+  }
+
+  #number(node: TreeNode): number {
+    return this.#numbering.numbers.get(node) ?? 0;
+  }
+
+  #idIndex(id: number): number {
+    const index = this.#ids.indexOf(id);
+    return index >= 0 ? index : this.#ids.push(id) - 1;
+  }
+}
