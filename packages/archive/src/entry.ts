@@ -3,7 +3,10 @@ export type EntryType = 'file' | 'directory' | 'symlink' | 'hardlink' | 'char' |
 
 /** A member's metadata, as POSIX.1-2001 pax carries it. Records that are not derived stand in `pax`. */
 export interface EntryHeader {
-  /** Relative path, `/`-separated, with neither a leading nor a trailing slash; UTF-8. */
+  /**
+   * Relative path, `/`-separated, with neither a leading nor a trailing slash; `''` is the root itself. Bytes
+   * that are no UTF-8 are lone surrogates, see `decodeName`.
+   */
   readonly name: string;
   readonly type: EntryType;
   /** Permission bits with setuid, setgid and sticky: 0 to 0o7777. */
@@ -12,6 +15,11 @@ export interface EntryHeader {
   readonly gid: number;
   readonly uname?: string;
   readonly gname?: string;
+  /**
+   * How many names of the stream mean this file (itself and the hard links to it), where the producer knows.
+   * A cpio archive needs it before the content; a file that does not say may turn out to have links.
+   */
+  readonly linkCount?: number;
   /** Bytes of content: 0 unless `type` is `file`. */
   readonly sizeBytes: number;
   /** Seconds since 1970, possibly fractional. */
@@ -29,7 +37,8 @@ export interface EntryHeader {
 
 /**
  * A member and its content. The body of a member read from a stream must be consumed (or skipped by asking for
- * the next member) in order; it yields exactly `sizeBytes` bytes in chunks of any length.
+ * the next member) in order; it yields exactly `sizeBytes` bytes in chunks of any length. A chunk does not change
+ * after it was yielded.
  */
 export interface ArchiveEntry {
   readonly header: EntryHeader;
