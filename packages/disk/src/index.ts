@@ -1,5 +1,15 @@
 export * from './block.ts';
 export type { BlockCompressor } from './compressor.ts';
+export { type Qcow2Options, writeQcow2 } from './container/qcow2.ts';
+export { writeVdi } from './container/vdi.ts';
+export { type VhdOptions, writeDynamicVhd, writeFixedVhd } from './container/vhd.ts';
+export { writeVhdx } from './container/vhdx.ts';
+export {
+  type GrainCompressor,
+  type VmdkOptions,
+  writeSparseVmdk,
+  writeStreamVmdk,
+} from './container/vmdk.ts';
 export * from './crc32.ts';
 export { type FatOptions, type FatResult, fatSizeFor, writeFat } from './fat/writer.ts';
 export * from './guid.ts';
