@@ -1,0 +1,20 @@
+import { defineErrors } from '@orlop/core';
+
+/** Every code of the package `kit`. */
+export const kitError = defineErrors({
+  'kit.invalid-yaml': 'invalid',
+  'kit.invalid-label': 'invalid',
+  'kit.source-unreadable': 'not-found',
+  'kit.source-unavailable': 'unavailable',
+  'kit.invalid-option': 'invalid',
+  'kit.invalid-substitution': 'invalid',
+  'kit.unknown-format': 'invalid',
+  'kit.image-not-found': 'not-found',
+  'kit.no-kernel': 'invalid',
+  'kit.kernel-compression': 'invalid',
+  'kit.invalid-image': 'invalid',
+  'kit.invalid-input-tar': 'invalid',
+  'kit.file-changed': 'conflict',
+  'kit.output-failed': 'failed',
+  'kit.compressor-failed': 'failed',
+});
