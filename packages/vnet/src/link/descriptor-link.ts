@@ -1,0 +1,129 @@
+import { ENOBUFS, UV_READABLE, UV_WRITABLE } from '../native/constants.ts';
+import { type Poller, type Watch, wouldBlock } from '../native/poller.ts';
+import {
+  ETHERNET_HEADER_LEN,
+  FRAME_MAX_LEN,
+  type Link,
+  type LinkCounters,
+  type LinkHandler,
+  type LinkKind,
+} from './link.ts';
+
+export interface DescriptorLinkOptions {
+  readonly kind: LinkKind;
+  readonly peer: string;
+  readonly mtu: number;
+  /** Runs after the descriptor is closed: to remove a socket's path. @default nothing */
+  readonly onRelease?: () => void;
+}
+
+/** Frames per wake-up before the batch ends: enough to share an acknowledgement, few enough to stay in cache. */
+const READS_PER_TURN = 64;
+
+/**
+ * A descriptor that gives one frame for each read and takes one for each write: TAP, SOCK_SEQPACKET (bess) and
+ * connected unix datagram sockets (QEMU's dgram, vfkit).
+ *
+ * A frame that the kernel does not take waits alone; until it has left, `reserve` answers false.
+ */
+export class DescriptorLink implements Link {
+  readonly kind: LinkKind;
+  readonly peer: string;
+  readonly mtu: number;
+  readonly checksumOffload = false;
+  readonly counters: LinkCounters = { framesIn: 0, bytesIn: 0, framesOut: 0, bytesOut: 0 };
+  readonly buffer = new Uint8Array(FRAME_MAX_LEN);
+  readonly offset = 0;
+  readonly #incoming = new Uint8Array(FRAME_MAX_LEN);
+  readonly #poller: Poller;
+  readonly #descriptor: number;
+  readonly #watch: Watch;
+  readonly #onRelease: () => void;
+  #waitingLength = 0;
+  #starved = false;
+  #handler: LinkHandler | undefined;
+
+  /** Takes over the descriptor. */
+  constructor(poller: Poller, descriptor: number, options: DescriptorLinkOptions) {
+    this.kind = options.kind;
+    this.peer = options.peer;
+    this.mtu = options.mtu;
+    this.#poller = poller;
+    this.#descriptor = descriptor;
+    this.#onRelease = options.onRelease ?? (() => {});
+    this.#watch = poller.watch(descriptor, (events, status) => this.#onReady(events, status));
+  }
+
+  open(handler: LinkHandler): void {
+    this.#handler = handler;
+    this.#watch.want(UV_READABLE);
+  }
+
+  reserve(maxLength: number): boolean {
+    if (this.#waitingLength === 0) return maxLength <= this.buffer.length;
+    this.#starved = true;
+    return false;
+  }
+
+  commit(length: number): void {
+    this.counters.framesOut++;
+    this.counters.bytesOut += length;
+    if (this.#handler === undefined || this.#write(length)) return;
+    this.#waitingLength = length;
+    this.#watch.want(UV_READABLE | UV_WRITABLE);
+  }
+
+  flush(): void {}
+
+  close(): void {
+    if (this.#handler === undefined) return;
+    this.#handler = undefined;
+    this.#watch.close();
+    this.#poller.library.close(this.#descriptor);
+    this.#onRelease();
+  }
+
+  /** False when the kernel asks to wait; a frame that it refuses for another reason is lost, as on a cable. */
+  #write(length: number): boolean {
+    const frame = length === this.buffer.length ? this.buffer : this.buffer.subarray(0, length);
+    if (this.#poller.library.write(this.#descriptor, frame, length) >= 0) return true;
+    const errno = this.#poller.library.errno();
+    return !wouldBlock(errno) && errno !== ENOBUFS;
+  }
+
+  #onReady(events: number, status: number): void {
+    if ((events & UV_WRITABLE) !== 0 && this.#waitingLength > 0 && this.#write(this.#waitingLength)) {
+      this.#waitingLength = 0;
+      this.#watch.want(UV_READABLE);
+      if (this.#starved) {
+        this.#starved = false;
+        this.#handler?.onDrained();
+      }
+    }
+    if ((events & UV_READABLE) !== 0 || status < 0) this.#readFrames();
+  }
+
+  #readFrames(): void {
+    const { library } = this.#poller;
+    let count = 0;
+    for (let i = 0; i < READS_PER_TURN && this.#handler !== undefined; i++) {
+      const length = library.read(this.#descriptor, this.#incoming, this.#incoming.length);
+      if (length < 0 && wouldBlock(library.errno())) break;
+      if (length <= 0) {
+        this.#fail(length === 0 ? 'the other side closed' : `read failed (errno ${library.errno()})`);
+        return;
+      }
+      count++;
+      this.counters.framesIn++;
+      this.counters.bytesIn += length;
+      if (length >= ETHERNET_HEADER_LEN) this.#handler.onFrame(this.#incoming, 0, length);
+    }
+    if (count > 0) this.#handler?.onBatchEnd();
+  }
+
+  #fail(reason: string): void {
+    const handler = this.#handler;
+    this.close();
+    handler?.onClosed(reason);
+  }
+}

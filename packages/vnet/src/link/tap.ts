@@ -1,0 +1,77 @@
+import { closeSync, openSync } from 'node:fs';
+import { vnetError } from '../errors.ts';
+import { IFF_NO_PI, IFF_TAP, O_CLOEXEC, O_NONBLOCK, O_RDWR, TUNSETIFF } from '../native/constants.ts';
+import type { Poller } from '../native/poller.ts';
+import { DescriptorLink } from './descriptor-link.ts';
+import type { Link } from './link.ts';
+
+export interface TapOptions {
+  /** Of the interface; it is made when it does not exist. At most 15 bytes. */
+  readonly name: string;
+  readonly mtu: number;
+  /** Path of the network namespace that the interface is in (`/run/netns/x`). @default this process's */
+  readonly namespace?: string;
+}
+
+const INTERFACE_NAME_MAX_LEN = 15;
+const INTERFACE_REQUEST_LEN = 40; // struct ifreq: 16 bytes of name, then the flags
+const CLONE_NEWNET = 0x40000000;
+
+/**
+ * A TAP interface of Linux: a network namespace, or the host itself, as a guest. Needs CAP_NET_ADMIN there.
+ *
+ * @throws OrlopError `vnet.link-failed`
+ */
+export function openTap(poller: Poller, options: TapOptions): Link {
+  const name = new TextEncoder().encode(options.name);
+  if (name.length === 0 || name.length > INTERFACE_NAME_MAX_LEN) {
+    throw vnetError('vnet.link-failed', `"${options.name}" is no interface name: it has 1 to 15 bytes`);
+  }
+  const open = () => openHere(poller, name, options);
+  const descriptor = options.namespace === undefined ? open() : inNamespace(poller, options.namespace, open);
+  const peer = options.namespace === undefined ? options.name : `${options.name} in ${options.namespace}`;
+  return new DescriptorLink(poller, descriptor, { kind: 'tap', peer, mtu: options.mtu });
+}
+
+function openHere(poller: Poller, name: Uint8Array, options: TapOptions): number {
+  const descriptor = poller.library.open('/dev/net/tun', O_RDWR | O_NONBLOCK | O_CLOEXEC);
+  if (descriptor < 0) throw failed(options, 'open /dev/net/tun', poller.library.errno());
+  const request = new Uint8Array(INTERFACE_REQUEST_LEN);
+  request.set(name);
+  const flags = IFF_TAP | IFF_NO_PI;
+  request[16] = flags & 0xff;
+  request[17] = flags >>> 8;
+  if (poller.library.ioctl(descriptor, TUNSETIFF, request) < 0) {
+    const errno = poller.library.errno();
+    poller.library.close(descriptor);
+    throw failed(options, 'attach to the interface', errno);
+  }
+  return descriptor;
+}
+
+/** Only this thread moves, and back again before anything else runs. */
+function inNamespace(poller: Poller, path: string, open: () => number): number {
+  const own = openSync('/proc/thread-self/ns/net', 'r');
+  const other = openSync(path, 'r');
+  try {
+    if (poller.library.setns(other, CLONE_NEWNET) < 0) {
+      throw vnetError('vnet.link-failed', `cannot enter ${path} (errno ${poller.library.errno()})`, {
+        hint: 'this needs CAP_SYS_ADMIN',
+      });
+    }
+    try {
+      return open();
+    } finally {
+      poller.library.setns(own, CLONE_NEWNET);
+    }
+  } finally {
+    closeSync(own);
+    closeSync(other);
+  }
+}
+
+function failed(options: TapOptions, what: string, errno: number): Error {
+  return vnetError('vnet.link-failed', `TAP interface "${options.name}": cannot ${what} (errno ${errno})`, {
+    hint: 'this needs CAP_NET_ADMIN and /dev/net/tun',
+  });
+}

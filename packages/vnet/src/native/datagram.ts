@@ -1,0 +1,163 @@
+import type { IpAddress } from '@orlop/netstack';
+import type {
+  HostDatagramEvents,
+  HostDatagramSocket,
+  HostEndpoint,
+  HostFailure,
+} from '../host/host-sockets.ts';
+import { MSG_DONTWAIT, MSG_ERRQUEUE, MSG_NOSIGNAL, UV_READABLE } from './constants.ts';
+import { failureOfErrno } from './failure.ts';
+import { type Poller, type Watch, wouldBlock } from './poller.ts';
+import { emitIpSocketAddress, readSocketAddress, SOCKET_ADDRESS_MAX_LEN } from './socket-address.ts';
+import { localAddress } from './stream.ts';
+
+/** Datagrams per wake-up: bounded work, so that one flow does not starve the loop. */
+const READS_PER_TURN = 64;
+const DATAGRAM_MAX_LEN = 65_535;
+
+/** Scratch memory shared by the sockets of one process: used only within a call. */
+export interface DatagramScratch {
+  readonly payload: Uint8Array;
+  readonly address: Uint8Array;
+  readonly length: Uint8Array;
+  readonly errorQueue: ErrorQueueReader;
+}
+
+export function createDatagramScratch(poller: Poller): DatagramScratch {
+  return {
+    payload: new Uint8Array(DATAGRAM_MAX_LEN),
+    address: new Uint8Array(SOCKET_ADDRESS_MAX_LEN),
+    length: new Uint8Array(4),
+    errorQueue: new ErrorQueueReader(poller),
+  };
+}
+
+/** A UDP socket by its descriptor, with IP_RECVERR: ICMP errors are read from its error queue. */
+export class NativeDatagram implements HostDatagramSocket {
+  readonly #poller: Poller;
+  readonly #descriptor: number;
+  readonly #events: HostDatagramEvents;
+  readonly #scratch: DatagramScratch;
+  readonly #watch: Watch;
+  #closed = false;
+
+  constructor(poller: Poller, descriptor: number, events: HostDatagramEvents, scratch: DatagramScratch) {
+    this.#poller = poller;
+    this.#descriptor = descriptor;
+    this.#events = events;
+    this.#scratch = scratch;
+    this.#watch = poller.watch(descriptor, () => this.#onReady());
+    this.#watch.want(UV_READABLE);
+  }
+
+  get local(): HostEndpoint {
+    return localAddress(this.#poller, this.#descriptor);
+  }
+
+  send(payload: Uint8Array, address: IpAddress, port: number): HostFailure | undefined {
+    if (this.#closed) return 'other';
+    const { library } = this.#poller;
+    const length = emitIpSocketAddress(this.#scratch.address, address, port);
+    const flags = MSG_DONTWAIT | MSG_NOSIGNAL;
+    // An error of an earlier datagram is told by this call once: then the call is made again.
+    for (let attempt = 0; attempt < 2; attempt++) {
+      const sent = library.sendto(
+        this.#descriptor,
+        payload,
+        payload.length,
+        flags,
+        this.#scratch.address,
+        length,
+      );
+      if (sent >= 0) return undefined;
+      const errno = library.errno();
+      if (wouldBlock(errno)) return 'exhausted';
+      if (!this.#readErrors() || this.#closed) return failureOfErrno(errno);
+    }
+    return undefined;
+  }
+
+  close(): void {
+    if (this.#closed) return;
+    this.#closed = true;
+    this.#watch.close();
+    this.#poller.library.close(this.#descriptor);
+  }
+
+  #onReady(): void {
+    const { payload, address, length } = this.#scratch;
+    for (let i = 0; i < READS_PER_TURN && !this.#closed; i++) {
+      length[0] = SOCKET_ADDRESS_MAX_LEN;
+      const count = this.#poller.library.recvfrom(
+        this.#descriptor,
+        payload,
+        payload.length,
+        MSG_DONTWAIT,
+        address,
+        length,
+      );
+      if (count < 0) {
+        if (wouldBlock(this.#poller.library.errno()) && i > 0) return;
+        if (!this.#readErrors()) return;
+        continue;
+      }
+      const from = readSocketAddress(address, length[0] ?? 0);
+      if (from.kind === 'ip') this.#events.onDatagram(payload.subarray(0, count), from.address, from.port);
+    }
+  }
+
+  /** Whether there was any. */
+  #readErrors(): boolean {
+    let any = false;
+    for (let i = 0; i < READS_PER_TURN && !this.#closed; i++) {
+      const error = this.#scratch.errorQueue.read(this.#descriptor);
+      if (error === undefined) return any;
+      any = true;
+      if (error.destination.kind === 'ip') {
+        this.#events.onFailed(error.failure, error.destination.address, error.destination.port);
+      }
+    }
+    return any;
+  }
+}
+
+interface QueuedError {
+  readonly failure: HostFailure;
+  readonly destination: HostEndpoint;
+}
+
+const MESSAGE_HEADER_LEN = 56; // struct msghdr on 64-bit systems
+const CONTROL_LEN = 512;
+const CONTROL_HEADER_LEN = 16; // struct cmsghdr
+
+/** `recvmsg(MSG_ERRQUEUE)`: the destination is in the name, the errno first in the control message. */
+class ErrorQueueReader {
+  readonly #poller: Poller;
+  readonly #header = new Uint8Array(MESSAGE_HEADER_LEN);
+  readonly #view = new DataView(this.#header.buffer);
+  readonly #name = new Uint8Array(new ArrayBuffer(128));
+  readonly #control = new Uint8Array(new ArrayBuffer(CONTROL_LEN));
+  readonly #payload = new Uint8Array(new ArrayBuffer(2048));
+  readonly #vector = new Uint8Array(new ArrayBuffer(16));
+
+  constructor(poller: Poller) {
+    this.#poller = poller;
+  }
+
+  read(descriptor: number): QueuedError | undefined {
+    const { library } = this.#poller;
+    const vector = new DataView(this.#vector.buffer);
+    vector.setBigUint64(0, BigInt(library.addressOf(this.#payload)), true);
+    vector.setBigUint64(8, BigInt(this.#payload.length), true);
+    this.#view.setBigUint64(0, BigInt(library.addressOf(this.#name)), true);
+    this.#view.setUint32(8, this.#name.length, true);
+    this.#view.setBigUint64(16, BigInt(library.addressOf(this.#vector)), true);
+    this.#view.setBigUint64(24, 1n, true);
+    this.#view.setBigUint64(32, BigInt(library.addressOf(this.#control)), true);
+    this.#view.setBigUint64(40, BigInt(CONTROL_LEN), true);
+    if (library.recvmsg(descriptor, this.#header, MSG_ERRQUEUE | MSG_DONTWAIT) < 0) return undefined;
+    const errno = new DataView(this.#control.buffer).getUint32(CONTROL_HEADER_LEN, true);
+    const destination = readSocketAddress(this.#name, this.#view.getUint32(8, true));
+    return { failure: failureOfErrno(errno), destination };
+  }
+}

@@ -1,0 +1,118 @@
+import { createRequire } from 'node:module';
+import type koffiModule from 'koffi';
+import type { TypeObject } from 'koffi';
+import { vnetError } from '../errors.ts';
+
+/**
+ * The system calls that Node has no way to: descriptors of any kind (TAP, SOCK_SEQPACKET, unix datagrams, ping
+ * sockets), readiness of them by libuv's own `uv_poll`, and ordinary sockets without a stream object each.
+ * Linux only. A call returns what the C function returns; `errno()` is valid right after a -1.
+ */
+export interface NativeLibrary {
+  errno(): number;
+  /** Where the bytes of an off-heap array are; it must outlive every use of the number. */
+  addressOf(bytes: Uint8Array): number;
+  open(path: string, flags: number): number;
+  close(descriptor: number): number;
+  read(descriptor: number, into: Uint8Array, length: number): number;
+  write(descriptor: number, from: Uint8Array, length: number): number;
+  writev(descriptor: number, vectors: Uint8Array, count: number): number;
+  socket(family: number, type: number, protocol: number): number;
+  bind(descriptor: number, address: Uint8Array, length: number): number;
+  connect(descriptor: number, address: Uint8Array, length: number): number;
+  listen(descriptor: number, backlog: number): number;
+  accept4(descriptor: number, address: Uint8Array, length: Uint8Array, flags: number): number;
+  getsockname(descriptor: number, address: Uint8Array, length: Uint8Array): number;
+  getsockopt(descriptor: number, level: number, name: number, value: Uint8Array, length: Uint8Array): number;
+  setsockopt(descriptor: number, level: number, name: number, value: Uint8Array, length: number): number;
+  shutdown(descriptor: number, how: number): number;
+  recvfrom(fd: number, into: Uint8Array, n: number, flags: number, from: Uint8Array, len: Uint8Array): number;
+  sendto(fd: number, from: Uint8Array, n: number, flags: number, to: Uint8Array, len: number): number;
+  recvmsg(descriptor: number, header: Uint8Array, flags: number): number;
+  ioctl(descriptor: number, request: number, argument: Uint8Array): number;
+  /** Moves this thread to the network namespace that the descriptor is of. */
+  setns(descriptor: number, kind: number): number;
+  readonly poll: NativePoll;
+}
+
+/** libuv's `uv_poll_t`, by the address of its memory. */
+export interface NativePoll {
+  readonly handleSizeBytes: number;
+  init(handle: number, descriptor: number): number;
+  start(handle: number, events: number): number;
+  stop(handle: number): number;
+  /** The memory may be used again when `onClosed` is called with its address. */
+  close(handle: number): void;
+}
+
+export interface NativeCallbacks {
+  onPoll(handle: number, status: number, events: number): void;
+  onClosed(handle: number): void;
+}
+
+const UV_POLL = 8; // enum uv_handle_type
+
+/**
+ * Binds the library to this process. Once per process: registered callbacks live as long as it.
+ *
+ * @throws OrlopError `vnet.native-unavailable` where this is not Linux on the main thread.
+ */
+export function bindNativeLibrary(callbacks: NativeCallbacks, platform: string): NativeLibrary {
+  if (platform !== 'linux')
+    throw vnetError('vnet.native-unavailable', `system calls of Linux are not available on ${platform}`);
+  const koffi = loadKoffi();
+  const library = koffi.load(null);
+  const func = (name: string, result: string, types: (string | TypeObject)[]) =>
+    library.func(name, result, types);
+  const pollCallback = koffi.pointer(koffi.proto('void', ['uintptr_t', 'int', 'int']));
+  const closeCallback = koffi.pointer(koffi.proto('void', ['uintptr_t']));
+  const onPoll = koffi.register(callbacks.onPoll, pollCallback);
+  const onClosed = koffi.register(callbacks.onClosed, closeCallback);
+  const loop = func('uv_default_loop', 'uintptr_t', [])() as number;
+  const handleSize = func('uv_handle_size', 'size_t', ['int']);
+  const pollInit = func('uv_poll_init', 'int', ['uintptr_t', 'uintptr_t', 'int']);
+  const pollStart = func('uv_poll_start', 'int', ['uintptr_t', 'int', pollCallback]);
+  const close = func('uv_close', 'void', ['uintptr_t', closeCallback]);
+  const bytes = 'void *';
+  return {
+    errno: () => koffi.errno(),
+    addressOf: (array) => Number(koffi.address(array)),
+    open: func('open', 'int', ['const char *', 'int']),
+    close: func('close', 'int', ['int']),
+    read: func('read', 'int64_t', ['int', bytes, 'size_t']),
+    write: func('write', 'int64_t', ['int', bytes, 'size_t']),
+    writev: func('writev', 'int64_t', ['int', bytes, 'int']),
+    socket: func('socket', 'int', ['int', 'int', 'int']),
+    bind: func('bind', 'int', ['int', bytes, 'uint']),
+    connect: func('connect', 'int', ['int', bytes, 'uint']),
+    listen: func('listen', 'int', ['int', 'int']),
+    accept4: func('accept4', 'int', ['int', bytes, bytes, 'int']),
+    getsockname: func('getsockname', 'int', ['int', bytes, bytes]),
+    getsockopt: func('getsockopt', 'int', ['int', 'int', 'int', bytes, bytes]),
+    setsockopt: func('setsockopt', 'int', ['int', 'int', 'int', bytes, 'uint']),
+    shutdown: func('shutdown', 'int', ['int', 'int']),
+    recvfrom: func('recvfrom', 'int64_t', ['int', bytes, 'size_t', 'int', bytes, bytes]),
+    sendto: func('sendto', 'int64_t', ['int', bytes, 'size_t', 'int', bytes, 'uint']),
+    recvmsg: func('recvmsg', 'int64_t', ['int', bytes, 'int']),
+    ioctl: func('ioctl', 'int', ['int', 'ulong', bytes]),
+    setns: func('setns', 'int', ['int', 'int']),
+    poll: {
+      handleSizeBytes: handleSize(UV_POLL) as number,
+      init: (handle, descriptor) => pollInit(loop, handle, descriptor) as number,
+      start: (handle, events) => pollStart(handle, events, onPoll) as number,
+      stop: func('uv_poll_stop', 'int', ['uintptr_t']),
+      close: (handle) => close(handle, onClosed),
+    },
+  };
+}
+
+function loadKoffi(): typeof koffiModule {
+  try {
+    // Not an `import`: where its binary is missing, the portable sockets must still load.
+    return createRequire(import.meta.url)('koffi');
+  } catch (cause) {
+    throw vnetError('vnet.native-unavailable', 'the foreign function library "koffi" does not load', {
+      cause,
+    });
+  }
+}

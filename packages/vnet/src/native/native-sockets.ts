@@ -1,0 +1,203 @@
+import { chmodSync, unlinkSync } from 'node:fs';
+import type { IpAddress } from '@orlop/netstack';
+import { vnetError } from '../errors.ts';
+import { formatHostEndpoint } from '../host/endpoint-text.ts';
+import type {
+  HostDatagramEvents,
+  HostDatagramSocket,
+  HostEchoEvents,
+  HostEchoSocket,
+  HostEndpoint,
+  HostListener,
+  HostSockets,
+  HostStream,
+  HostStreamEvents,
+  ListenOptions,
+} from '../host/host-sockets.ts';
+import * as linux from './constants.ts';
+import { createDatagramScratch, NativeDatagram } from './datagram.ts';
+import { NativeEcho } from './echo.ts';
+import { failureOfErrno } from './failure.ts';
+import type { Poller } from './poller.ts';
+import {
+  emitIpSocketAddress,
+  emitUnixSocketAddress,
+  readSocketAddress,
+  SOCKET_ADDRESS_MAX_LEN,
+} from './socket-address.ts';
+import { localAddress, NativeStream, setOption } from './stream.ts';
+
+const SOCKET_FLAGS = linux.SOCK_NONBLOCK | linux.SOCK_CLOEXEC;
+/** Connections taken per wake-up. */
+const ACCEPTS_PER_TURN = 64;
+
+/** The host's sockets by Linux system calls. */
+export function createNativeSockets(poller: Poller): HostSockets {
+  const scratch = createDatagramScratch(poller);
+  const { library } = poller;
+  const addressBytes = new Uint8Array(SOCKET_ADDRESS_MAX_LEN);
+
+  const connect = (endpoint: HostEndpoint, events: HostStreamEvents): HostStream => {
+    const length = emitEndpoint(addressBytes, endpoint);
+    const descriptor = library.socket(familyOf(endpoint), linux.SOCK_STREAM | SOCKET_FLAGS, 0);
+    if (descriptor < 0) return failedStream(endpoint, events, library.errno());
+    const status = library.connect(descriptor, addressBytes, length);
+    const errno = status < 0 ? library.errno() : 0;
+    if (errno !== 0 && errno !== linux.EINPROGRESS) {
+      library.close(descriptor);
+      return failedStream(endpoint, events, errno);
+    }
+    return new NativeStream(poller, descriptor, endpoint, events);
+  };
+
+  const openDatagram = (family: 4 | 6, events: HostDatagramEvents): HostDatagramSocket => {
+    const descriptor = datagramDescriptor(poller, family);
+    if (descriptor < 0) {
+      throw vnetError('vnet.bind-failed', `no UDP socket: ${failureOfErrno(library.errno())}`);
+    }
+    return new NativeDatagram(poller, descriptor, events, scratch);
+  };
+
+  const bindDatagram = async (address: IpAddress, port: number, events: HostDatagramEvents) => {
+    const descriptor = datagramDescriptor(poller, address.version);
+    const length = emitIpSocketAddress(addressBytes, address, port);
+    if (descriptor < 0 || library.bind(descriptor, addressBytes, length) < 0) {
+      throw bindFailed({ kind: 'ip', address, port }, library.errno(), () => library.close(descriptor));
+    }
+    return new NativeDatagram(poller, descriptor, events, scratch);
+  };
+
+  const openEcho = (family: 4 | 6, events: HostEchoEvents): HostEchoSocket | undefined => {
+    const descriptor = library.socket(
+      family === 4 ? linux.AF_INET : linux.AF_INET6,
+      linux.SOCK_DGRAM | SOCKET_FLAGS,
+      family === 4 ? linux.IPPROTO_ICMP : linux.IPPROTO_ICMPV6,
+    );
+    return descriptor < 0 ? undefined : new NativeEcho(poller, descriptor, family, events, scratch);
+  };
+
+  return {
+    kind: 'native',
+    connect,
+    listen: async (endpoint, onConnection, options) => listen(poller, endpoint, onConnection, options ?? {}),
+    openDatagram,
+    bindDatagram,
+    openEcho,
+  };
+}
+
+function listen(
+  poller: Poller,
+  endpoint: HostEndpoint,
+  onConnection: (stream: HostStream) => HostStreamEvents,
+  options: ListenOptions,
+): HostListener {
+  const { library } = poller;
+  const address = new Uint8Array(SOCKET_ADDRESS_MAX_LEN);
+  const length = emitEndpoint(address, endpoint);
+  const descriptor = library.socket(familyOf(endpoint), linux.SOCK_STREAM | SOCKET_FLAGS, 0);
+  if (descriptor < 0) throw bindFailed(endpoint, library.errno(), () => {});
+  const closeDescriptor = () => library.close(descriptor);
+  if (endpoint.kind === 'ip') {
+    setOption(poller, descriptor, linux.SOL_SOCKET, linux.SO_REUSEADDR, 1);
+    if (endpoint.address.version === 6) {
+      setOption(poller, descriptor, linux.IPPROTO_IPV6, linux.IPV6_V6ONLY, 1);
+    }
+  }
+  if (library.bind(descriptor, address, length) < 0) {
+    throw bindFailed(endpoint, library.errno(), closeDescriptor);
+  }
+  if (endpoint.kind === 'unix') chmodSync(endpoint.path, options.mode ?? 0o600);
+  if (library.listen(descriptor, options.backlog ?? 128) < 0) {
+    throw bindFailed(endpoint, library.errno(), closeDescriptor);
+  }
+  const peerLength = new Uint8Array(4);
+  const watch = poller.watch(descriptor, () => {
+    for (let i = 0; i < ACCEPTS_PER_TURN; i++) {
+      peerLength[0] = SOCKET_ADDRESS_MAX_LEN;
+      const accepted = library.accept4(descriptor, address, peerLength, SOCKET_FLAGS);
+      if (accepted < 0) return;
+      const stream = new NativeStream(poller, accepted, readSocketAddress(address, peerLength[0] ?? 0));
+      stream.listen(onConnection(stream));
+    }
+  });
+  watch.want(linux.UV_READABLE);
+  return {
+    local: endpoint.kind === 'unix' ? endpoint : localAddress(poller, descriptor),
+    close: () => {
+      watch.close();
+      closeDescriptor();
+      if (endpoint.kind === 'unix') unlinkIfThere(endpoint.path);
+    },
+  };
+}
+
+function datagramDescriptor(poller: Poller, family: 4 | 6): number {
+  const descriptor = poller.library.socket(
+    family === 4 ? linux.AF_INET : linux.AF_INET6,
+    linux.SOCK_DGRAM | SOCKET_FLAGS,
+    0,
+  );
+  if (descriptor < 0) return descriptor;
+  if (family === 4) setOption(poller, descriptor, linux.IPPROTO_IP, linux.IP_RECVERR, 1);
+  else {
+    setOption(poller, descriptor, linux.IPPROTO_IPV6, linux.IPV6_V6ONLY, 1);
+    setOption(poller, descriptor, linux.IPPROTO_IPV6, linux.IPV6_RECVERR, 1);
+  }
+  return descriptor;
+}
+
+function emitEndpoint(into: Uint8Array, endpoint: HostEndpoint): number {
+  if (endpoint.kind === 'ip') return emitIpSocketAddress(into, endpoint.address, endpoint.port);
+  const length = emitUnixSocketAddress(into, endpoint.path);
+  if (length === undefined) {
+    throw vnetError(
+      'vnet.bind-failed',
+      `the path ${endpoint.path} is longer than a socket's path may be (107)`,
+    );
+  }
+  return length;
+}
+
+function familyOf(endpoint: HostEndpoint): number {
+  if (endpoint.kind === 'unix') return linux.AF_UNIX;
+  return endpoint.address.version === 4 ? linux.AF_INET : linux.AF_INET6;
+}
+
+/** A stream that never was: its failure is told in the next turn, as every outcome is. */
+function failedStream(endpoint: HostEndpoint, events: HostStreamEvents, errno: number): HostStream {
+  let live = true;
+  setImmediate(() => {
+    if (live) events.onFailed(failureOfErrno(errno));
+  });
+  const drop = () => {
+    live = false;
+  };
+  return {
+    remote: endpoint,
+    local: endpoint,
+    read: () => -1,
+    write: () => 0,
+    wantRead: () => {},
+    end: () => {},
+    close: drop,
+    reset: drop,
+  };
+}
+
+function bindFailed(endpoint: HostEndpoint, errno: number, close: () => void): Error {
+  close();
+  const failure = failureOfErrno(errno);
+  return vnetError(
+    'vnet.bind-failed',
+    `cannot listen on ${formatHostEndpoint(endpoint)}: ${failure} (errno ${errno})`,
+  );
+}
+
+function unlinkIfThere(path: string): void {
+  try {
+    unlinkSync(path);
+  } catch {
+    // Somebody removed it first: that is what was wanted.
+  }
+}

@@ -1,0 +1,168 @@
+import {
+  type HostEndpoint,
+  type HostStream,
+  type HostStreamEvents,
+  WOULD_BLOCK,
+} from '../host/host-sockets.ts';
+import {
+  IPPROTO_TCP,
+  SHUT_WR,
+  SO_ERROR,
+  SO_LINGER,
+  SOL_SOCKET,
+  TCP_NODELAY,
+  UV_READABLE,
+  UV_WRITABLE,
+} from './constants.ts';
+import { failureOfErrno } from './failure.ts';
+import { type Poller, type Watch, wouldBlock } from './poller.ts';
+import { readSocketAddress, SOCKET_ADDRESS_MAX_LEN } from './socket-address.ts';
+
+type State = 'connecting' | 'open' | 'closed';
+
+/** A stream socket by its descriptor: reads and writes are plain system calls, readiness comes from libuv. */
+export class NativeStream implements HostStream {
+  readonly remote: HostEndpoint;
+  readonly #poller: Poller;
+  readonly #descriptor: number;
+  readonly #watch: Watch;
+  #events: HostStreamEvents | undefined;
+  #state: State;
+  #wantRead = false;
+  #wantWrite = false;
+
+  /** Takes over a non-blocking descriptor; `events` may follow by `listen` for an accepted one. */
+  constructor(poller: Poller, descriptor: number, remote: HostEndpoint, events?: HostStreamEvents) {
+    this.#poller = poller;
+    this.#descriptor = descriptor;
+    this.remote = remote;
+    this.#events = events;
+    this.#state = events === undefined ? 'open' : 'connecting';
+    this.#watch = poller.watch(descriptor, (ready, status) => this.#onReady(ready, status));
+    if (this.#state === 'connecting') this.#watch.want(UV_WRITABLE);
+    if (remote.kind === 'ip') setOption(poller, descriptor, IPPROTO_TCP, TCP_NODELAY, 1);
+  }
+
+  listen(events: HostStreamEvents): void {
+    this.#events = events;
+  }
+
+  get local(): HostEndpoint {
+    return localAddress(this.#poller, this.#descriptor);
+  }
+
+  read(into: Uint8Array): number {
+    if (this.#state !== 'open') return WOULD_BLOCK;
+    const count = this.#poller.library.read(this.#descriptor, into, into.length);
+    if (count >= 0) return count;
+    this.#failUnlessBlocked();
+    return WOULD_BLOCK;
+  }
+
+  write(from: Uint8Array): number {
+    if (this.#state === 'closed') return 0;
+    if (this.#state === 'connecting') {
+      this.#wantWrite = true;
+      return 0;
+    }
+    const count = this.#poller.library.write(this.#descriptor, from, from.length);
+    if (count < 0) this.#failUnlessBlocked();
+    if (count < from.length && this.#isOpen()) {
+      this.#wantWrite = true;
+      this.#arm();
+    }
+    return Math.max(count, 0);
+  }
+
+  wantRead(want: boolean): void {
+    this.#wantRead = want;
+    this.#arm();
+  }
+
+  end(): void {
+    if (this.#state === 'open') this.#poller.library.shutdown(this.#descriptor, SHUT_WR);
+  }
+
+  close(): void {
+    if (this.#state === 'closed') return;
+    this.#state = 'closed';
+    this.#events = undefined;
+    this.#watch.close();
+    this.#poller.library.close(this.#descriptor);
+  }
+
+  reset(): void {
+    if (this.#state === 'closed') return;
+    // struct linger {1, 0}: close sends a reset.
+    const linger = Uint8Array.of(1, 0, 0, 0, 0, 0, 0, 0);
+    this.#poller.library.setsockopt(this.#descriptor, SOL_SOCKET, SO_LINGER, linger, linger.length);
+    this.close();
+  }
+
+  #arm(): void {
+    if (this.#state !== 'open') return;
+    this.#watch.want((this.#wantRead ? UV_READABLE : 0) | (this.#wantWrite ? UV_WRITABLE : 0));
+  }
+
+  #isOpen(): boolean {
+    return this.#state === 'open';
+  }
+
+  #onReady(ready: number, status: number): void {
+    if (this.#state === 'connecting') {
+      this.#finishConnecting();
+      return;
+    }
+    if (status < 0) {
+      this.#fail(-status);
+      return;
+    }
+    if ((ready & UV_WRITABLE) !== 0 && this.#wantWrite) {
+      this.#wantWrite = false;
+      this.#arm();
+      this.#events?.onWritable();
+    }
+    if ((ready & UV_READABLE) !== 0 && this.#wantRead && this.#isOpen()) this.#events?.onReadable();
+  }
+
+  #finishConnecting(): void {
+    const error = socketError(this.#poller, this.#descriptor);
+    if (error !== 0) {
+      this.#fail(error);
+      return;
+    }
+    this.#state = 'open';
+    this.#arm();
+    this.#events?.onOpen();
+  }
+
+  #failUnlessBlocked(): void {
+    const errno = this.#poller.library.errno();
+    if (!wouldBlock(errno)) this.#fail(errno);
+  }
+
+  #fail(errno: number): void {
+    const events = this.#events;
+    this.close();
+    events?.onFailed(failureOfErrno(errno));
+  }
+}
+
+export function setOption(poller: Poller, fd: number, level: number, name: number, value: number): number {
+  const bytes = Uint8Array.of(value & 0xff, (value >>> 8) & 0xff, (value >>> 16) & 0xff, value >>> 24);
+  return poller.library.setsockopt(fd, level, name, bytes, 4);
+}
+
+/** The error that the descriptor holds, and clears it. */
+function socketError(poller: Poller, descriptor: number): number {
+  const value = new Uint8Array(4);
+  poller.library.getsockopt(descriptor, SOL_SOCKET, SO_ERROR, value, Uint8Array.of(4, 0, 0, 0));
+  return (value[0] ?? 0) | ((value[1] ?? 0) << 8);
+}
+
+export function localAddress(poller: Poller, descriptor: number): HostEndpoint {
+  const address = new Uint8Array(SOCKET_ADDRESS_MAX_LEN);
+  const length = Uint8Array.of(SOCKET_ADDRESS_MAX_LEN, 0, 0, 0);
+  poller.library.getsockname(descriptor, address, length);
+  return readSocketAddress(address, length[0] ?? 0);
+}

@@ -1,0 +1,196 @@
+import type { FrameSink } from '@orlop/netstack';
+import { vnetError } from '../errors.ts';
+import { copyFrame, ETHERNET_HEADER_LEN, type Link, type LinkHandler } from '../link/link.ts';
+import { MacTable, readMacKey } from './mac-table.ts';
+import { Port } from './port.ts';
+import { StationSink } from './station-sink.ts';
+import { TokenBucket } from './token-bucket.ts';
+
+/** The one member of the segment that is not behind a link: the gateway. */
+export interface Station {
+  readonly mac: Uint8Array;
+  /** A frame for its address or for a group; the bytes are valid during the call only. */
+  receive(frame: Uint8Array, offset: number, length: number, from: Port): void;
+  /** A batch is over: answer into the sink given by {@link Switch.stationSink}. */
+  poll(): void;
+}
+
+/** Sees every frame that enters or leaves by a port; for captures. */
+export interface FrameObserver {
+  onFrame(port: Port, direction: 'in' | 'out', frame: Uint8Array, offset: number, length: number): void;
+}
+
+export interface SwitchOptions {
+  readonly now: () => number;
+  /** @default 64 */
+  readonly maxPorts?: number;
+  /** Source addresses behind one port. @default 64 */
+  readonly maxMacsPerPort?: number;
+  /** Broadcasts, multicasts and unknown destinations that one port may send in a second. @default 5000 */
+  readonly floodsPerSecond?: number;
+}
+
+export interface PortEvents {
+  onClosed(port: Port, reason: string): void;
+}
+
+/** Ethernet's header and an 802.1Q tag: what a frame has beyond its IP packet. */
+const FRAME_OVERHEAD = ETHERNET_HEADER_LEN + 4;
+const AGE_INTERVAL_MS = 10_000;
+
+/** A learning switch between links and one station. Nothing is allocated per frame. */
+export class Switch {
+  /** Set while something records. */
+  observer: FrameObserver | undefined = undefined;
+  readonly #ports = new Map<number, Port>();
+  readonly #macs: MacTable<Port>;
+  readonly #station: Station;
+  readonly #stationKey: number;
+  readonly #sink: StationSink;
+  readonly #dirty: Port[] = [];
+  readonly #now: () => number;
+  readonly #options: SwitchOptions;
+  #nextId = 1;
+  #nextAgeMs: number;
+
+  constructor(station: Station, options: SwitchOptions) {
+    this.#station = station;
+    this.#stationKey = readMacKey(station.mac, 0);
+    this.#options = options;
+    this.#now = options.now;
+    this.#macs = new MacTable(options.maxMacsPerPort ?? 64);
+    this.#nextAgeMs = options.now() + AGE_INTERVAL_MS;
+    this.#sink = new StationSink(
+      (frame, length) => this.#route(frame, 0, length, undefined),
+      (frame, offset) => this.#macs.lookup(frame, offset),
+      (port, frame, offset, length) => this.#sent(port, frame, offset, length),
+      options.now,
+    );
+  }
+
+  /** Where the station writes its frames. */
+  get stationSink(): FrameSink {
+    return this.#sink;
+  }
+
+  /** @throws OrlopError `vnet.link-failed` when the switch is full. */
+  attach(link: Link, name: string, events: PortEvents): Port {
+    const maxPorts = this.#options.maxPorts ?? 64;
+    if (this.#ports.size >= maxPorts) {
+      throw vnetError('vnet.link-failed', `the switch has ${maxPorts} ports and all are taken`);
+    }
+    const floods = this.#options.floodsPerSecond ?? 5000;
+    const port = new Port(this.#nextId++, name, link, new TokenBucket(floods, floods, this.#now()));
+    this.#ports.set(port.id, port);
+    link.open(this.#handlerOf(port, events));
+    return port;
+  }
+
+  /** Unplugs and closes the link. */
+  detach(port: Port): void {
+    this.#unplug(port);
+    port.link.close();
+  }
+
+  ports(): IterableIterator<Port> {
+    return this.#ports.values();
+  }
+
+  macs(): IterableIterator<{ readonly mac: string; readonly port: Port; readonly seenAtMs: number }> {
+    return this.#macs.list();
+  }
+
+  /** Where an address was last seen. */
+  portOf(mac: Uint8Array): Port | undefined {
+    return this.#macs.lookup(mac, 0);
+  }
+
+  /** Hands what is written to the links; after every batch and every `poll` of the station outside one. */
+  flush(): void {
+    for (const port of this.#dirty) {
+      port.dirty = false;
+      port.link.flush();
+    }
+    this.#dirty.length = 0;
+  }
+
+  #handlerOf(port: Port, events: PortEvents): LinkHandler {
+    return {
+      onFrame: (frame, offset, length) => this.#receive(frame, offset, length, port),
+      onBatchEnd: () => this.#turn(),
+      onDrained: () => {
+        port.blockedSinceMs = undefined;
+        this.#turn();
+      },
+      onClosed: (reason) => {
+        this.#unplug(port);
+        events.onClosed(port, reason);
+      },
+    };
+  }
+
+  #turn(): void {
+    this.#station.poll();
+    this.flush();
+    const now = this.#now();
+    if (now < this.#nextAgeMs) return;
+    this.#nextAgeMs = now + AGE_INTERVAL_MS;
+    this.#macs.age(now);
+  }
+
+  #unplug(port: Port): void {
+    this.#ports.delete(port.id);
+    this.#macs.forgetPort(port);
+    this.#sink.forget(port);
+  }
+
+  #receive(frame: Uint8Array, offset: number, length: number, port: Port): void {
+    this.observer?.onFrame(port, 'in', frame, offset, length);
+    const source = offset + 6;
+    if (((frame[source] ?? 0) & 1) === 1 || readMacKey(frame, source) === this.#stationKey) {
+      port.drops['spoofed-mac']++;
+      return;
+    }
+    if (!this.#macs.learn(frame, source, port, this.#now())) {
+      port.drops['mac-limit']++;
+      return;
+    }
+    if (readMacKey(frame, offset) === this.#stationKey) this.#station.receive(frame, offset, length, port);
+    else this.#route(frame, offset, length, port);
+  }
+
+  /** `from` is undefined for the station. */
+  #route(frame: Uint8Array, offset: number, length: number, from: Port | undefined): void {
+    const isGroup = ((frame[offset] ?? 0) & 1) === 1;
+    const target = isGroup ? undefined : this.#macs.lookup(frame, offset);
+    if (target !== undefined) {
+      if (target !== from) this.#send(target, frame, offset, length);
+      return;
+    }
+    if (from !== undefined && !from.floodAllowance.take(this.#now())) {
+      from.drops['broadcast-limit']++;
+      return;
+    }
+    for (const port of this.#ports.values()) if (port !== from) this.#send(port, frame, offset, length);
+    if (from !== undefined && isGroup) this.#station.receive(frame, offset, length, from);
+  }
+
+  #send(port: Port, frame: Uint8Array, offset: number, length: number): void {
+    if (length > port.link.mtu + FRAME_OVERHEAD) {
+      port.drops['too-big']++;
+      return;
+    }
+    if (!copyFrame(port.link, frame, offset, length)) {
+      port.drops['queue-full']++;
+      return;
+    }
+    this.#sent(port, frame, offset, length);
+  }
+
+  #sent(port: Port, frame: Uint8Array, offset: number, length: number): void {
+    this.observer?.onFrame(port, 'out', frame, offset, length);
+    if (port.dirty) return;
+    port.dirty = true;
+    this.#dirty.push(port);
+  }
+}
