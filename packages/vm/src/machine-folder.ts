@@ -1,0 +1,103 @@
+import { mkdir, open, readFile, rename, rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import { vmError } from './errors.ts';
+import type { MachineState } from './machine.ts';
+import type { MachineSpec } from './machine-spec.ts';
+
+/** The names inside a machine's folder. Sockets are reached relative to it, so that its path may be long. */
+export const machineFiles = {
+  spec: 'spec.json',
+  state: 'state.json',
+  /** What stays the same over restarts: the addresses of network cards, the machine's UUID. */
+  identity: 'identity.json',
+  pid: 'machine.pid',
+  /** What the driver's process said on its standard error. */
+  stderr: 'driver.log',
+  consoleLog: 'console.log',
+  consoleSocket: 'console.sock',
+  consoleLock: 'console.lock',
+  commandSocket: 'commands.sock',
+  eventSocket: 'events.sock',
+  firmwareVariables: 'firmware-variables.fd',
+  metadata: 'data.iso',
+} as const;
+
+/** A machine's folder: one machine, one folder, 0700, every file written whole or not at all. */
+export class MachineFolder {
+  readonly path: string;
+
+  constructor(path: string) {
+    this.path = path;
+  }
+
+  file(name: keyof typeof machineFiles): string {
+    return join(this.path, machineFiles[name]);
+  }
+
+  async make(): Promise<void> {
+    await mkdir(this.path, { recursive: true, mode: 0o700 });
+  }
+
+  readState(): Promise<MachineState | undefined> {
+    return this.readJson<MachineState>('state');
+  }
+
+  writeState(state: MachineState): Promise<void> {
+    return this.writeJson('state', state);
+  }
+
+  readSpec(): Promise<MachineSpec | undefined> {
+    return this.readJson<MachineSpec>('spec');
+  }
+
+  writeSpec(spec: MachineSpec): Promise<void> {
+    return this.writeJson('spec', spec);
+  }
+
+  async readJson<T>(name: keyof typeof machineFiles): Promise<T | undefined> {
+    const path = this.file(name);
+    let text: string;
+    try {
+      text = await readFile(path, 'utf8');
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
+      throw error;
+    }
+    try {
+      // Written by this class alone, in a folder that is the user's alone.
+      return JSON.parse(text) as T;
+    } catch (cause) {
+      throw vmError('vm.bad-state', `"${path}" is damaged`, {
+        cause,
+        hint: 'remove the machine with `orlop rm` and start it anew',
+      });
+    }
+  }
+
+  async writeJson(name: keyof typeof machineFiles, value: unknown): Promise<void> {
+    await replaceFile(this.file(name), `${JSON.stringify(value, undefined, 2)}\n`);
+  }
+
+  /** Removes a file of the folder; harmless when there is none. */
+  async remove(name: keyof typeof machineFiles): Promise<void> {
+    await rm(this.file(name), { force: true });
+  }
+}
+
+/** Writes a file (0600) whole or not at all. */
+export async function replaceFile(path: string, content: string | Uint8Array): Promise<void> {
+  const temporary = `${path}.${process.pid}.tmp`;
+  try {
+    const handle = await open(temporary, 'w', 0o600);
+    try {
+      await handle.writeFile(content);
+      await handle.sync();
+    } finally {
+      await handle.close();
+    }
+    await rename(temporary, path);
+  } catch (error) {
+    await rm(temporary, { force: true });
+    throw error;
+  }
+}

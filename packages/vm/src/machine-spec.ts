@@ -1,0 +1,117 @@
+import { vmError } from './errors.ts';
+
+/** Architectures by the names of OCI platforms. */
+export type Architecture = 'amd64' | 'arm64' | 'riscv64';
+
+/** What a machine is, in no driver's words. Paths are absolute; whoever starts a machine has resolved them. */
+export interface MachineSpec {
+  /** `[a-zA-Z0-9][a-zA-Z0-9_.-]*`, at most 63 characters; also the name of its state folder. */
+  readonly name: string;
+  readonly arch: Architecture;
+  readonly cpus: number;
+  readonly memoryMiB: number;
+  readonly boot: Boot;
+  /** @default { kind: 'bios' } on amd64, { kind: 'uefi' } elsewhere unless a kernel is given */
+  readonly firmware?: Firmware;
+  /** In the order in which the guest sees them: the first is its `/dev/vda` unless `boot` is a disk. */
+  readonly disks: readonly Disk[];
+  /** ISO 9660 images in drives of their own, metadata for instance. */
+  readonly cdroms: readonly string[];
+  readonly networks: readonly NetworkAttachment[];
+  readonly channels: readonly Channel[];
+  readonly shares: readonly Share[];
+  /** @default 'none' */
+  readonly display?: 'none' | 'window';
+  readonly passthrough?: Passthrough;
+}
+
+export type Boot =
+  | {
+      readonly kind: 'kernel';
+      readonly kernelPath: string;
+      readonly initrdPath?: string;
+      readonly cmdline: string;
+      /** A root file system, attached read-only as the first disk (`/dev/vda`). */
+      readonly rootPath?: string;
+    }
+  | { readonly kind: 'disk'; readonly path: string; readonly format: DiskFormat }
+  | { readonly kind: 'iso'; readonly path: string };
+
+export type Firmware =
+  | { readonly kind: 'bios' }
+  /** Without a path, the firmware that the host has for the architecture. */
+  | { readonly kind: 'uefi'; readonly codePath?: string; readonly varsPath?: string };
+
+export type DiskFormat = 'raw' | 'qcow2' | 'vmdk' | 'vpc' | 'vhdx' | 'vdi';
+
+export interface Disk {
+  readonly path: string;
+  readonly format: DiskFormat;
+  /** Makes the file with this size when it does not exist. */
+  readonly sizeBytes?: number;
+  /** @default false */
+  readonly readOnly?: boolean;
+}
+
+export type NetworkAttachment =
+  /** The driver's own user-mode network: a way out, and published ports. */
+  | { readonly kind: 'user'; readonly publish: readonly PublishedPort[]; readonly mac?: string }
+  /** Ethernet frames over a stream socket on which somebody listens already (a virtual network). */
+  | { readonly kind: 'stream'; readonly socketPath: string; readonly mac?: string; readonly mtu?: number }
+  | { readonly kind: 'tap'; readonly device: string; readonly mac?: string }
+  | { readonly kind: 'bridge'; readonly bridge: string; readonly mac?: string };
+
+export interface PublishedPort {
+  readonly protocol: 'tcp' | 'udp';
+  /** The host's own address; loopback unless the user asks for more. */
+  readonly hostAddress: string;
+  readonly hostPort: number;
+  readonly guestPort: number;
+}
+
+/** A byte stream into the guest (virtio-serial port `name`); the driver listens on `socketPath`. */
+export interface Channel {
+  readonly name: string;
+  readonly socketPath: string;
+}
+
+/** A host folder that the guest mounts by `tag`. */
+export interface Share {
+  readonly kind: 'virtiofs' | '9p';
+  readonly tag: string;
+  readonly hostPath: string;
+  /** 9p only: virtiofsd of Debian 12 has no such switch. @default false */
+  readonly readOnly?: boolean;
+}
+
+/** What is handed to the driver in its own words, for `--usb` and `--device`. */
+export interface Passthrough {
+  readonly usb: boolean;
+  readonly devices: readonly string[];
+}
+
+const NAME = /^[a-zA-Z0-9][a-zA-Z0-9_.-]{0,62}$/;
+
+/** @throws OrlopError `vm.bad-spec` with everything that is wrong */
+export function checkSpec(spec: MachineSpec): void {
+  const problems: string[] = [];
+  if (!NAME.test(spec.name)) {
+    problems.push(`name "${spec.name}": letters, digits, "_", "." and "-", at most 63, and no sign first`);
+  }
+  if (!Number.isInteger(spec.cpus) || spec.cpus < 1 || spec.cpus > 255) {
+    problems.push(`cpus ${spec.cpus}: a whole number from 1 to 255`);
+  }
+  if (!Number.isInteger(spec.memoryMiB) || spec.memoryMiB < 16) {
+    problems.push(`memory ${spec.memoryMiB} MiB: a whole number, at least 16`);
+  }
+  const tags = spec.shares.map((share) => share.tag);
+  for (const tag of new Set(tags)) {
+    // The virtio-fs device has room for 36 bytes (virtio 1.2 §5.11.4).
+    if (Buffer.byteLength(tag) > 36 || tag === '') problems.push(`share tag "${tag}": from 1 to 36 bytes`);
+    if (tags.indexOf(tag) !== tags.lastIndexOf(tag)) problems.push(`share tag "${tag}" is used twice`);
+  }
+  if (problems.length === 0) return;
+  throw vmError('vm.bad-spec', `machine "${spec.name}" cannot be`, {
+    problems: problems.map((message) => ({ message })),
+  });
+}

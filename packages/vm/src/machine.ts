@@ -1,0 +1,82 @@
+import type { Duplex } from 'node:stream';
+import type { Clock, Logger, Random } from '@orlop/core';
+import type { MachineSpec } from './machine-spec.ts';
+import type { ProcessIdentity } from './process-identity.ts';
+
+/** Accelerators by QEMU's names; other drivers have one of their own. */
+export type AcceleratorName = 'kvm' | 'hvf' | 'tcg';
+
+/** Where a machine is in its life; `state.json` holds one of these. */
+export type MachineState =
+  | { readonly kind: 'created' }
+  | { readonly kind: 'starting'; readonly at: string }
+  | {
+      readonly kind: 'running';
+      readonly at: string;
+      readonly process: ProcessIdentity;
+      readonly accelerator: AcceleratorName;
+    }
+  | { readonly kind: 'stopped'; readonly at: string; readonly reason: StopReason; readonly detail?: string };
+
+export type StopReason =
+  | 'powered-off' // the guest ended, of itself or after a request to power down
+  | 'killed' // Orlop ended the process
+  | 'start-failed'
+  | 'died' // the process went away without ending properly
+  | 'host-restarted';
+
+/** One machine, running or not, of whatever driver. */
+export interface Machine {
+  readonly spec: MachineSpec;
+  /** Holds everything that belongs to the machine; see {@link MachineFolder}. */
+  readonly folder: string;
+  readonly console: MachineConsole;
+  /** The state now: a process that went away unnoticed is found here, and written down. */
+  state(): Promise<MachineState>;
+  /** Lets a machine run that was started paused. */
+  resume(): Promise<void>;
+  /** Resolves with the stopped state. @throws OrlopError `vm.cancelled` */
+  waitForExit(options?: { signal?: AbortSignal }): Promise<StoppedState>;
+  /** Asks the guest to end, as its power button does; resolves when asked. */
+  powerDown(): Promise<void>;
+  /** Ends the machine whatever its guest does; resolves when the process is gone. Harmless when stopped. */
+  kill(): Promise<StoppedState>;
+  /** {@link powerDown}, and {@link kill} when the guest has not ended within `graceMs`. */
+  stop(options: { graceMs: number; signal?: AbortSignal }): Promise<StoppedState>;
+}
+
+export type StoppedState = Extract<MachineState, { kind: 'stopped' }>;
+
+export interface MachineConsole {
+  /** Everything that the guest said since the machine was started, whoever listened. */
+  readonly logPath: string;
+  /** The live console, for one holder at a time. @throws OrlopError `vm.console-busy` */
+  open(): Promise<Duplex>;
+}
+
+export interface StartOptions {
+  /** The machine's own folder, made when missing (0700). */
+  readonly folder: string;
+  readonly accelerator: AcceleratorName;
+  /** Starts with the processor stopped until {@link Machine.resume}. @default false */
+  readonly paused?: boolean;
+  /** Aborting ends a start that is under way and leaves no process. */
+  readonly signal?: AbortSignal;
+}
+
+/** What a driver is given once. */
+export interface DriverDependencies {
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly logger: Logger;
+  /** Where programs are looked for, as in `PATH`. */
+  readonly searchPath: string;
+}
+
+/** A way to run machines. */
+export interface Driver {
+  readonly name: string;
+  start(spec: MachineSpec, options: StartOptions): Promise<Machine>;
+  /** A machine that was started before, by this process or another. @throws OrlopError `vm.not-found` */
+  open(folder: string): Promise<Machine>;
+}

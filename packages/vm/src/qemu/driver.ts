@@ -1,0 +1,234 @@
+import { spawn } from 'node:child_process';
+import { open, rename, rm, stat } from 'node:fs/promises';
+import { basename, dirname, join } from 'node:path';
+import type { OrlopError, Random } from '@orlop/core';
+import { vmError } from '../errors.ts';
+import { requireProgram } from '../find-program.ts';
+import type { Driver, DriverDependencies, Machine, StartOptions } from '../machine.ts';
+import { MachineFolder, machineFiles } from '../machine-folder.ts';
+import { checkSpec, type MachineSpec } from '../machine-spec.ts';
+import { identifyProcess } from '../process-identity.ts';
+import { connectUnixSocket } from '../unix-socket.ts';
+import { needsUefi, qemuArguments, type UefiFiles } from './arguments.ts';
+import { ensureDisk } from './disk-image.ts';
+import { readDriverLog } from './driver-log.ts';
+import { findFirmware, makeVariables } from './firmware.ts';
+import { createMac, createUuid, type MachineIdentity } from './machine-identity.ts';
+import { qemuPrograms } from './programs.ts';
+import { QemuMachine } from './qemu-machine.ts';
+import { QmpClient } from './qmp-client.ts';
+import { startVirtiofsd, type Virtiofsd } from './virtiofsd.ts';
+
+/** How long QEMU may take from its start until its monitor answers; it does so within 0.1 s on an idle machine. */
+const MONITOR_TIMEOUT_MS = 20_000;
+const MONITOR_POLL_MS = 10;
+
+/** Runs machines under QEMU. */
+export class QemuDriver implements Driver {
+  readonly name = 'qemu';
+  readonly #given: DriverDependencies;
+
+  constructor(given: DriverDependencies) {
+    this.#given = given;
+  }
+
+  /**
+   * Starts a machine in its folder; a machine that ran there before keeps its addresses, disks and UEFI variables.
+   * @throws OrlopError `vm.running`, `vm.start-failed`, `vm.port-busy`, `vm.tool-missing`, `vm.cancelled`, …
+   */
+  async start(spec: MachineSpec, options: StartOptions): Promise<Machine> {
+    checkSpec(spec);
+    const folder = new MachineFolder(options.folder);
+    await folder.make();
+    await this.#refuseRunning(folder, spec.name);
+    await folder.writeSpec(spec);
+    await folder.writeState({ kind: 'starting', at: this.#now() });
+    const servers: Virtiofsd[] = [];
+    try {
+      return await this.#start(spec, folder, { ...options, servers });
+    } catch (error) {
+      for (const server of servers) server.kill();
+      const detail = error instanceof Error ? error.message : String(error);
+      await folder.writeState({ kind: 'stopped', at: this.#now(), reason: 'start-failed', detail });
+      throw error;
+    }
+  }
+
+  async open(path: string): Promise<Machine> {
+    const folder = new MachineFolder(path);
+    const spec = await folder.readSpec();
+    if (spec === undefined) {
+      throw vmError('vm.not-found', `there is no machine in "${path}"`, {
+        hint: '`orlop ps --all` lists them',
+      });
+    }
+    return new QemuMachine(spec, folder, this.#given);
+  }
+
+  async #refuseRunning(folder: MachineFolder, name: string): Promise<void> {
+    const spec = await folder.readSpec();
+    if (spec === undefined) return;
+    const state = await new QemuMachine(spec, folder, this.#given).state();
+    if (state.kind !== 'running') return;
+    throw vmError('vm.running', `machine "${name}" runs already, as process ${state.process.pid}`, {
+      hint: `stop it with \`orlop stop ${name}\`, or give this one another --name`,
+    });
+  }
+
+  async #start(
+    spec: MachineSpec,
+    folder: MachineFolder,
+    options: StartOptions & { readonly servers: Virtiofsd[] },
+  ): Promise<Machine> {
+    const { searchPath, random } = this.#given;
+    const { signal, servers } = options;
+    const program = await requireProgram(qemuPrograms[spec.arch].name, {
+      searchPath,
+      debianPackage: qemuPrograms[spec.arch].debianPackage,
+    });
+    for (const disk of spec.disks) {
+      await ensureDisk(disk, signal === undefined ? { searchPath } : { searchPath, signal });
+    }
+    const uefi = needsUefi(spec) ? await prepareUefi(spec, folder) : undefined;
+    const identity = await ensureIdentity(spec, folder, random);
+    for (const [index, share] of spec.shares.filter((share) => share.kind === 'virtiofs').entries()) {
+      servers.push(await startVirtiofsd(share, { index, folder: folder.path, searchPath }));
+    }
+    const args = qemuArguments(spec, {
+      accelerator: options.accelerator,
+      macs: spec.networks.map((network, index) => network.mac ?? identity.macs[index] ?? ''),
+      uuid: identity.uuid,
+      ...(uefi === undefined ? {} : { uefi }),
+      virtiofsSockets: servers.map((server) => server.socket),
+      paused: options.paused === true,
+    });
+    await prepareFiles(folder);
+    signal?.throwIfAborted();
+    return this.#spawn(program, args, { spec, folder, options });
+  }
+
+  async #spawn(
+    program: string,
+    args: readonly string[],
+    { spec, folder, options }: { spec: MachineSpec; folder: MachineFolder; options: StartOptions },
+  ): Promise<Machine> {
+    const { logger } = this.#given;
+    logger.debug('starts QEMU', { command: [program, ...args].join(' ') });
+    const log = await open(folder.file('stderr'), 'w', 0o600);
+    // A process group of its own: a terminal's Ctrl-C reaches Orlop, which then ends the machine in order.
+    const child = spawn(program, args, {
+      cwd: folder.path,
+      detached: true,
+      stdio: ['ignore', log.fd, log.fd],
+    });
+    await log.close();
+    const ended = new Promise<Error>((resolve) => {
+      child.once('error', resolve);
+      child.once('exit', (status, signal) =>
+        resolve(new Error(`QEMU ended with ${signal ?? `status ${status}`}`)),
+      );
+    });
+    try {
+      const failure = await Promise.race([ended, this.#waitForMonitor(folder, options.signal)]);
+      if (failure !== undefined) throw await explainFailure(folder, failure);
+      const process = child.pid === undefined ? undefined : await identifyProcess(child.pid);
+      if (process === undefined) throw await explainFailure(folder, await ended);
+      await folder.writeState({
+        kind: 'running',
+        at: this.#now(),
+        process,
+        accelerator: options.accelerator,
+      });
+    } catch (error) {
+      child.kill('SIGKILL');
+      throw error;
+    }
+    child.unref();
+    return new QemuMachine(spec, folder, this.#given, child);
+  }
+
+  async #waitForMonitor(folder: MachineFolder, signal: AbortSignal | undefined): Promise<undefined> {
+    for (let waited = 0; ; waited += MONITOR_POLL_MS) {
+      if (signal?.aborted) throw vmError('vm.cancelled', 'the start was stopped', { cause: signal.reason });
+      if (waited > MONITOR_TIMEOUT_MS) {
+        throw vmError('vm.timeout', `QEMU's monitor did not answer within ${MONITOR_TIMEOUT_MS / 1000} s`);
+      }
+      const socket = await connectUnixSocket(folder.file('commandSocket')).catch(() => undefined);
+      if (socket !== undefined) {
+        const qmp = await QmpClient.connect(socket);
+        qmp.close();
+        return undefined;
+      }
+      await new Promise((resolve) => setTimeout(resolve, MONITOR_POLL_MS));
+    }
+  }
+
+  #now(): string {
+    return new Date(this.#given.clock.wallMs()).toISOString();
+  }
+}
+
+/** The console's log of the run before stays as `console.log.1`; sockets of a process that was killed go. */
+async function prepareFiles(folder: MachineFolder): Promise<void> {
+  await rename(folder.file('consoleLog'), `${folder.file('consoleLog')}.1`).catch(
+    (error: NodeJS.ErrnoException) => {
+      if (error.code !== 'ENOENT') throw error;
+    },
+  );
+  // QEMU would make the log with the process's umask: it may hold secrets.
+  await (await open(folder.file('consoleLog'), 'a', 0o600)).close();
+  for (const name of ['pid', 'consoleSocket', 'commandSocket', 'eventSocket', 'consoleLock'] as const) {
+    await folder.remove(name);
+  }
+}
+
+async function prepareUefi(spec: MachineSpec, folder: MachineFolder): Promise<UefiFiles> {
+  const { codePath, varsPath } = spec.firmware?.kind === 'uefi' ? spec.firmware : {};
+  if (codePath !== undefined) {
+    const sibling = varsPath ?? join(dirname(codePath), basename(codePath).replace('CODE', 'VARS'));
+    if (sibling === codePath || !(await isFile(sibling))) return { kind: 'whole', path: codePath };
+    await makeVariables(sibling, folder.file('firmwareVariables'));
+    return { kind: 'split', codePath, variablesPath: machineFiles.firmwareVariables };
+  }
+  const found = await findFirmware(spec.arch);
+  await makeVariables(found.templatePath, folder.file('firmwareVariables'));
+  return { kind: 'split', codePath: found.codePath, variablesPath: machineFiles.firmwareVariables };
+}
+
+async function isFile(path: string): Promise<boolean> {
+  return stat(path).then(
+    (found) => found.isFile(),
+    () => false,
+  );
+}
+
+/** What stays the same over restarts; grows with the number of cards. */
+async function ensureIdentity(
+  spec: MachineSpec,
+  folder: MachineFolder,
+  random: Random,
+): Promise<MachineIdentity> {
+  const kept = await folder.readJson<MachineIdentity>('identity');
+  const macs = [...(kept?.macs ?? [])];
+  while (macs.length < spec.networks.length) macs.push(createMac(random));
+  const identity = { uuid: kept?.uuid ?? createUuid(random), macs };
+  await folder.writeJson('identity', identity);
+  return identity;
+}
+
+/** An error that says what QEMU said. */
+async function explainFailure(folder: MachineFolder, failure: Error): Promise<OrlopError> {
+  const words = await readDriverLog(folder);
+  const forward = /Could not set up host forwarding rule '([^']*)'/.exec(words);
+  if (forward !== null) {
+    return vmError('vm.port-busy', `the port of "${forward[1]}" is taken on this host`, {
+      hint: 'publish another one, or end the program that has it (`ss -ltnp` names it)',
+    });
+  }
+  return vmError('vm.start-failed', `QEMU did not start: ${words === '' ? failure.message : words}`);
+}
+
+/** Removes everything that a machine has; it must not run. */
+export async function removeMachineFolder(path: string): Promise<void> {
+  await rm(path, { recursive: true, force: true });
+}

@@ -1,0 +1,107 @@
+import { copyFile, readdir, readFile, rename, rm, stat } from 'node:fs/promises';
+import { join } from 'node:path';
+import { vmError } from '../errors.ts';
+import type { Architecture } from '../machine-spec.ts';
+import { firmwareFolders } from './programs.ts';
+
+/** UEFI code and the template of its variables. */
+export interface FirmwareFiles {
+  readonly codePath: string;
+  readonly templatePath: string;
+}
+
+const qemuNames: Readonly<Record<Architecture, string>> = {
+  amd64: 'x86_64',
+  arm64: 'aarch64',
+  riscv64: 'riscv64',
+};
+
+/** The part that is read here of QEMU's docs/interop/firmware.json. */
+interface Description {
+  readonly 'interface-types'?: readonly string[];
+  readonly mapping?: {
+    readonly device?: string;
+    readonly executable?: { readonly filename?: string; readonly format?: string };
+    readonly 'nvram-template'?: { readonly filename?: string };
+  };
+  readonly targets?: readonly { readonly architecture?: string; readonly machines?: readonly string[] }[];
+  readonly features?: readonly string[];
+}
+
+/**
+ * The host's UEFI firmware without secure boot, by the descriptions that QEMU's packagers install.
+ * @throws OrlopError `vm.firmware-missing`
+ */
+export async function findFirmware(
+  arch: Architecture,
+  folders: readonly string[] = firmwareFolders,
+): Promise<FirmwareFiles> {
+  for (const path of await listDescriptions(folders)) {
+    const files = matchFirmware(await readFile(path, 'utf8'), arch);
+    if (files !== undefined && (await isFile(files.codePath)) && (await isFile(files.templatePath)))
+      return files;
+  }
+  const debianPackage = { amd64: 'ovmf', arm64: 'qemu-efi-aarch64', riscv64: 'qemu-efi-riscv64' }[arch];
+  throw vmError('vm.firmware-missing', `this host has no UEFI firmware for ${arch} machines`, {
+    hint: `on Debian: apt-get install ${debianPackage}; or name one with --fw`,
+  });
+}
+
+/** Reads one description; undefined when it is for something else. */
+export function matchFirmware(text: string, arch: Architecture): FirmwareFiles | undefined {
+  let description: Description;
+  try {
+    description = JSON.parse(text) as Description;
+  } catch {
+    return undefined;
+  }
+  const { mapping, targets = [], features = [] } = description;
+  const codePath = mapping?.executable?.filename;
+  const templatePath = mapping?.['nvram-template']?.filename;
+  const board = arch === 'amd64' ? 'pc-q35-' : 'virt';
+  const fits =
+    description['interface-types']?.includes('uefi') === true &&
+    mapping?.device === 'flash' &&
+    mapping.executable?.format === 'raw' &&
+    !features.includes('secure-boot') &&
+    targets.some(
+      (target) =>
+        target.architecture === qemuNames[arch] &&
+        target.machines?.some((machine) => machine.startsWith(board)) === true,
+    );
+  return fits && codePath !== undefined && templatePath !== undefined
+    ? { codePath, templatePath }
+    : undefined;
+}
+
+/** Gives a machine its own variables; those that it has are kept. */
+export async function makeVariables(templatePath: string, path: string): Promise<void> {
+  if (await isFile(path)) return;
+  const temporary = `${path}.tmp`;
+  try {
+    await copyFile(templatePath, temporary);
+    await rename(temporary, path);
+  } catch (error) {
+    await rm(temporary, { force: true });
+    throw error;
+  }
+}
+
+/** Sorted by name over all folders; a file in an earlier folder hides those of its name in later ones. */
+async function listDescriptions(folders: readonly string[]): Promise<string[]> {
+  const byName = new Map<string, string>();
+  for (const folder of folders) {
+    const names = await readdir(folder).catch(() => []);
+    for (const name of names) {
+      if (name.endsWith('.json') && !byName.has(name)) byName.set(name, join(folder, name));
+    }
+  }
+  return [...byName].sort(([a], [b]) => (a < b ? -1 : 1)).map(([, path]) => path);
+}
+
+async function isFile(path: string): Promise<boolean> {
+  return stat(path).then(
+    (found) => found.isFile(),
+    () => false,
+  );
+}

@@ -1,0 +1,203 @@
+import type { ChildProcess } from 'node:child_process';
+import { access } from 'node:fs/promises';
+import { ConsoleSocket } from '../console/console-socket.ts';
+import { vmError } from '../errors.ts';
+import type {
+  DriverDependencies,
+  Machine,
+  MachineConsole,
+  MachineState,
+  StoppedState,
+  StopReason,
+} from '../machine.ts';
+import type { MachineFolder } from '../machine-folder.ts';
+import type { MachineSpec } from '../machine-spec.ts';
+import { findProcess, signalProcess } from '../process-identity.ts';
+import { connectUnixSocket } from '../unix-socket.ts';
+import { readDriverLog } from './driver-log.ts';
+import { QmpClient } from './qmp-client.ts';
+
+type RunningState = Extract<MachineState, { kind: 'running' }>;
+
+/** How often a process that is not this one's child is looked for. */
+const PRESENCE_POLL_MS = 100;
+/** How long QEMU may take to quit when its monitor is told to; it writes back its disks' caches then. */
+const QUIT_TIMEOUT_MS = 5000;
+const KILL_TIMEOUT_MS = 5000;
+
+/** A machine in its folder, with its process if it runs. Any number of these, in any process, may stand for one machine. */
+export class QemuMachine implements Machine {
+  readonly spec: MachineSpec;
+  readonly console: MachineConsole;
+  readonly #folder: MachineFolder;
+  readonly #given: DriverDependencies;
+  readonly #child: ChildProcess | undefined;
+
+  /** @param child the process, where this one started it */
+  constructor(spec: MachineSpec, folder: MachineFolder, given: DriverDependencies, child?: ChildProcess) {
+    this.spec = spec;
+    this.#folder = folder;
+    this.#given = given;
+    this.#child = child;
+    this.console = new ConsoleSocket(folder, spec.name);
+  }
+
+  get folder(): string {
+    return this.#folder.path;
+  }
+
+  async state(): Promise<MachineState> {
+    const state = (await this.#folder.readState()) ?? { kind: 'created' };
+    if (state.kind !== 'running') return state;
+    const presence = await findProcess(state.process);
+    if (presence === 'present') return state;
+    return this.#conclude(presence === 'host-restarted' ? 'host-restarted' : undefined);
+  }
+
+  async resume(): Promise<void> {
+    await this.execute('cont');
+  }
+
+  async powerDown(): Promise<void> {
+    await this.execute('system_powerdown');
+  }
+
+  /** Gives QEMU one command of its machine protocol. */
+  async execute(command: string, args?: Readonly<Record<string, unknown>>): Promise<unknown> {
+    await this.#requireRunning();
+    const qmp = await this.#connect();
+    try {
+      return await qmp.execute(command, args);
+    } finally {
+      qmp.close();
+    }
+  }
+
+  async waitForExit({ signal }: { signal?: AbortSignal } = {}): Promise<StoppedState> {
+    for (;;) {
+      const state = await this.state();
+      if (state.kind === 'stopped') return state;
+      if (state.kind !== 'running') {
+        throw vmError('vm.not-running', `machine "${this.spec.name}" has not been started`);
+      }
+      await this.#waitForChange(signal);
+    }
+  }
+
+  async stop({ graceMs, signal }: { graceMs: number; signal?: AbortSignal }): Promise<StoppedState> {
+    const state = await this.state();
+    if (state.kind === 'stopped') return state;
+    await this.#requireRunning();
+    // A guest that is paused, or a monitor that does not answer, must not keep the machine from being stopped.
+    await this.powerDown().catch((error: Error) =>
+      this.#given.logger.warn('the guest could not be asked to power off', { reason: error.message }),
+    );
+    return (await this.#waitAtMost(graceMs, signal)) ?? this.kill();
+  }
+
+  async kill(): Promise<StoppedState> {
+    const state = await this.state();
+    if (state.kind === 'stopped') return state;
+    const { process } = await this.#requireRunning();
+    const asked = await this.execute('quit').then(
+      () => true,
+      () => false,
+    );
+    const quit = asked ? await this.#waitUntilGone(process, QUIT_TIMEOUT_MS) : false;
+    if (!quit) {
+      await signalProcess(process, 'SIGKILL');
+      if (!(await this.#waitUntilGone(process, KILL_TIMEOUT_MS))) {
+        throw vmError('vm.timeout', `process ${process.pid} of machine "${this.spec.name}" does not end`, {
+          hint: 'it waits for the kernel, for a disk or a network file system perhaps',
+        });
+      }
+    }
+    return this.#conclude('killed');
+  }
+
+  /** Ends the process at once, from a place that cannot wait (an exit handler). The state is found out later. */
+  killNow(): void {
+    this.#child?.kill('SIGKILL');
+  }
+
+  async #requireRunning(): Promise<RunningState> {
+    const state = await this.state();
+    if (state.kind === 'running') return state;
+    throw vmError('vm.not-running', `machine "${this.spec.name}" does not run`, {
+      hint: `start it with \`orlop start ${this.spec.name}\``,
+    });
+  }
+
+  async #connect(): Promise<QmpClient> {
+    const path = this.#folder.file('commandSocket');
+    const socket = await connectUnixSocket(path).catch((cause: Error) => {
+      throw vmError('vm.qmp-closed', `the monitor "${path}" does not answer`, { cause });
+    });
+    return QmpClient.connect(socket);
+  }
+
+  /** Writes down how the process ended, unless somebody has done so already. */
+  async #conclude(known: StopReason | undefined): Promise<StoppedState> {
+    const written = await this.#folder.readState();
+    if (written?.kind === 'stopped') return written;
+    const { reason, detail } = known === undefined ? await this.#findReason() : { reason: known, detail: '' };
+    const at = new Date(this.#given.clock.wallMs()).toISOString();
+    const state: StoppedState = { kind: 'stopped', at, reason, ...(detail === '' ? {} : { detail }) };
+    await this.#folder.writeState(state);
+    return state;
+  }
+
+  /** QEMU removes its pidfile when it ends in order, also on SIGTERM, of which it says so. */
+  async #findReason(): Promise<{ reason: StopReason; detail: string }> {
+    const detail = await readDriverLog(this.#folder);
+    const pidfileLeft = await access(this.#folder.file('pid')).then(
+      () => true,
+      () => false,
+    );
+    if (pidfileLeft) return { reason: 'died', detail };
+    return { reason: /terminating on signal/.test(detail) ? 'killed' : 'powered-off', detail };
+  }
+
+  async #waitAtMost(timeMs: number, signal: AbortSignal | undefined): Promise<StoppedState | undefined> {
+    const timeout = new AbortController();
+    const timer = setTimeout(() => timeout.abort(), timeMs);
+    try {
+      return await this.waitForExit({
+        signal: signal === undefined ? timeout.signal : AbortSignal.any([timeout.signal, signal]),
+      });
+    } catch (error) {
+      if (timeout.signal.aborted && signal?.aborted !== true) return undefined;
+      throw error;
+    } finally {
+      clearTimeout(timer);
+    }
+  }
+
+  async #waitUntilGone(process: RunningState['process'], timeMs: number): Promise<boolean> {
+    for (let waited = 0; waited < timeMs; waited += PRESENCE_POLL_MS) {
+      if ((await findProcess(process)) !== 'present') return true;
+      await this.#waitForChange(undefined);
+    }
+    return (await findProcess(process)) !== 'present';
+  }
+
+  /** Until the next look, or, where the process is this one's child, until it ends. */
+  #waitForChange(signal: AbortSignal | undefined): Promise<void> {
+    return new Promise((resolve, reject) => {
+      const child = this.#child;
+      const timer = setTimeout(() => settle(resolve), PRESENCE_POLL_MS);
+      const onExit = () => settle(resolve);
+      const onAbort = () =>
+        settle(() => reject(vmError('vm.cancelled', `no longer waits for machine "${this.spec.name}"`)));
+      const settle = (action: () => void) => {
+        clearTimeout(timer);
+        child?.off('exit', onExit);
+        signal?.removeEventListener('abort', onAbort);
+        action();
+      };
+      child?.once('exit', onExit);
+      signal?.addEventListener('abort', onAbort, { once: true });
+      if (signal?.aborted) onAbort();
+    });
+  }
+}
