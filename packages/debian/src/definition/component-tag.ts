@@ -1,0 +1,71 @@
+import { createHash } from 'node:crypto';
+import { createReadStream } from 'node:fs';
+import { lstat, readdir, readlink } from 'node:fs/promises';
+import { join } from 'node:path';
+import { pipeline } from 'node:stream/promises';
+import { debianError } from '../errors.ts';
+import { type ComponentDefinition, repositoryOf } from './definition.ts';
+
+/**
+ * Counts for every hash: raised when the builder makes something else of the same definition, so that images
+ * that an older one made are not taken for its own.
+ */
+const BUILDER_REVISION = 'orlop-debian 1';
+
+/** Hex digits of a tag: as many as git's, which LinuxKit's tags are. */
+const TAG_DIGITS = 40;
+
+/**
+ * The hash of everything of the component's own that its image is made from: the files of its folder, what its
+ * definition takes from elsewhere, and the architectures. What the Debian archive holds does not count.
+ */
+export async function componentHash(definition: ComponentDefinition): Promise<string> {
+  const hash = createHash('sha256');
+  hash.update(`${BUILDER_REVISION}\n`);
+  const { files, symlinks } = definition.debian;
+  const outside = [
+    ...definition.extraSources,
+    ...files.flatMap(({ content }) => (content.kind === 'source' ? content.path : [])),
+    ...symlinks.flatMap((link) => (link.kind === 'each' ? link.namesFile : [])),
+  ].filter((path) => !path.startsWith(`${definition.folder}/`));
+  await addTree(hash, definition.folder, '.');
+  for (const [index, path] of [...new Set(outside)].sort().entries())
+    await addTree(hash, path, `outside-${index}`);
+  return hash.digest('hex').slice(0, TAG_DIGITS);
+}
+
+/** The tag of a component's image: its definition's, with the hash in place. */
+export async function componentTag(
+  definition: ComponentDefinition,
+  options: { hash?: string } = {},
+): Promise<string> {
+  if (!definition.tag.includes('{{.Hash}}')) return definition.tag;
+  return definition.tag.replaceAll('{{.Hash}}', options.hash ?? (await componentHash(definition)));
+}
+
+/** `orlop/redis:HASH`. */
+export async function componentReference(
+  definition: ComponentDefinition,
+  options: { hash?: string } = {},
+): Promise<string> {
+  return `${repositoryOf(definition)}:${await componentTag(definition, options)}`;
+}
+
+type Hash = ReturnType<typeof createHash>;
+
+/** Adds a file or a folder by relative names, executable bits, links and contents. */
+async function addTree(hash: Hash, path: string, name: string): Promise<void> {
+  const found = await lstat(path).catch((cause) => {
+    throw debianError('debian.source-missing', `${path}, which the component needs, is not there`, { cause });
+  });
+  if (found.isDirectory()) {
+    hash.update(`directory ${JSON.stringify(name)}\n`);
+    for (const child of (await readdir(path)).sort())
+      await addTree(hash, join(path, child), `${name}/${child}`);
+  } else if (found.isSymbolicLink()) {
+    hash.update(`link ${JSON.stringify(name)} ${JSON.stringify(await readlink(path))}\n`);
+  } else if (found.isFile()) {
+    hash.update(`file ${JSON.stringify(name)} ${found.mode & 0o100 ? 'x' : '-'} ${found.size}\n`);
+    await pipeline(createReadStream(path), hash, { end: false });
+  }
+}

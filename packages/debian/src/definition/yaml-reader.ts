@@ -1,0 +1,179 @@
+import type { Problem, SourcePosition } from '@orlop/core';
+import { isMap, isScalar, isSeq, LineCounter, type Node, parseDocument, type YAMLMap } from 'yaml';
+
+/** A node of a YAML document, with the problems of the whole document behind it. */
+export interface YamlValue {
+  readonly node: Node | null;
+  /** How messages name it, e.g. `debian.files[0].mode`. */
+  readonly path: string;
+}
+
+/**
+ * Reads a YAML document into typed values and collects everything that is wrong with it, each with its place.
+ * A reader method whose value is wrong notes the problem and returns undefined.
+ */
+export class YamlReader {
+  readonly #file: string;
+  readonly #lines = new LineCounter();
+  readonly #problems: Problem[] = [];
+  readonly root: YamlValue;
+
+  constructor(file: string, text: string) {
+    this.#file = file;
+    const document = parseDocument(text, { lineCounter: this.#lines, prettyErrors: false, merge: true });
+    for (const error of document.errors) {
+      this.#problems.push({ message: error.message, position: this.#at(error.pos[0]) });
+    }
+    this.root = { node: document.contents, path: '' };
+  }
+
+  get problems(): readonly Problem[] {
+    return this.#problems;
+  }
+
+  note(value: YamlValue, message: string): undefined {
+    this.#problems.push({ message, position: this.position(value) });
+    return undefined;
+  }
+
+  position(value: YamlValue): SourcePosition {
+    return this.#at(value.node?.range?.[0] ?? 0);
+  }
+
+  /** The fields of a mapping, each given to its own reader; a key that has none is a problem. */
+  fields(
+    value: YamlValue,
+    readers: Readonly<Record<string, (field: YamlValue) => void>>,
+    required: readonly string[] = [],
+  ): void {
+    const map = this.#map(value);
+    if (map === undefined) return;
+    const seen = new Set<string>();
+    for (const [key, field, keyValue] of this.#entries(map, value.path)) {
+      seen.add(key);
+      const read = Object.hasOwn(readers, key) ? readers[key] : undefined;
+      if (read === undefined) this.note(keyValue, unknownKey(keyValue.path, key, Object.keys(readers)));
+      else read(field);
+    }
+    for (const key of required) {
+      if (!seen.has(key)) this.note(value, `${join(value.path, key)} is missing`);
+    }
+  }
+
+  /** The entries of a mapping whose keys are the user's own. */
+  entries(value: YamlValue): readonly (readonly [key: string, field: YamlValue])[] {
+    const map = this.#map(value);
+    return map === undefined
+      ? []
+      : this.#entries(map, value.path).map(([key, field]) => [key, field] as const);
+  }
+
+  items(value: YamlValue): readonly YamlValue[] {
+    if (!isSeq(value.node)) {
+      this.note(value, `${value.path} must be a list, not ${describe(value.node)}`);
+      return [];
+    }
+    return value.node.items.map((node, index) => ({ node: node as Node, path: `${value.path}[${index}]` }));
+  }
+
+  string(value: YamlValue): string | undefined {
+    if (isScalar(value.node) && typeof value.node.value === 'string') return value.node.value;
+    return this.note(value, `${value.path} must be a string, not ${describe(value.node)}`);
+  }
+
+  strings(value: YamlValue): readonly string[] {
+    return this.items(value).flatMap((item) => this.string(item) ?? []);
+  }
+
+  boolean(value: YamlValue): boolean | undefined {
+    if (isScalar(value.node) && typeof value.node.value === 'boolean') return value.node.value;
+    return this.note(value, `${value.path} must be true or false, not ${describe(value.node)}`);
+  }
+
+  /** An integer from 0 to 2^32 - 2: what a user or group number may be. */
+  id(value: YamlValue): number | undefined {
+    const number = isScalar(value.node) ? value.node.value : undefined;
+    if (typeof number === 'number' && Number.isInteger(number) && number >= 0 && number < 0xffff_ffff) {
+      return number;
+    }
+    return this.note(
+      value,
+      `${value.path} must be a number from 0 to 4294967294, not ${describe(value.node)}`,
+    );
+  }
+
+  oneOf<const Choice extends string>(value: YamlValue, choices: readonly Choice[]): Choice | undefined {
+    const text = isScalar(value.node) ? value.node.value : undefined;
+    const choice = choices.find((one) => one === text);
+    if (choice !== undefined) return choice;
+    return this.note(
+      value,
+      `${value.path} must be one of ${choices.join(', ')}, not ${describe(value.node)}`,
+    );
+  }
+
+  /** A mapping as plain data. */
+  object(value: YamlValue): Readonly<Record<string, unknown>> | undefined {
+    const map = this.#map(value);
+    return map === undefined ? undefined : (map.toJSON() as Readonly<Record<string, unknown>>);
+  }
+
+  #map(value: YamlValue): YAMLMap | undefined {
+    if (isMap(value.node)) return value.node;
+    const subject = value.path === '' ? 'the document' : value.path;
+    return this.note(value, `${subject} must be a mapping, not ${describe(value.node)}`);
+  }
+
+  #entries(map: YAMLMap, path: string): readonly (readonly [string, YamlValue, YamlValue])[] {
+    return map.items.map((pair) => {
+      const keyNode = pair.key as Node;
+      const key = isScalar(keyNode) ? String(keyNode.value) : '';
+      const own = join(path, key);
+      // An empty value has no place of its own: it stands where its key does.
+      const node = pair.value as Node | null;
+      const field: YamlValue = { node: node?.range == null ? keyNode : node, path: own };
+      return [key, node === null ? { ...field, node: null } : field, { node: keyNode, path }] as const;
+    });
+  }
+
+  #at(offset: number): SourcePosition {
+    const { line, col } = this.#lines.linePos(offset);
+    return { file: this.#file, line: Math.max(1, line), column: Math.max(1, col) };
+  }
+}
+
+function join(path: string, key: string): string {
+  return path === '' ? key : `${path}.${key}`;
+}
+
+function unknownKey(path: string, key: string, known: readonly string[]): string {
+  const near = known.find((one) => distance(one, key) <= Math.max(1, Math.floor(key.length / 4)));
+  return `unknown key ${join(path, key)}${near === undefined ? '' : `, did you mean ${near}?`}`;
+}
+
+function describe(node: Node | null): string {
+  if (node === null) return 'nothing';
+  if (isMap(node)) return 'a mapping';
+  if (isSeq(node)) return 'a list';
+  if (isScalar(node)) {
+    if (node.value === null) return 'nothing';
+    return typeof node.value === 'string'
+      ? `"${node.value}"`
+      : `the ${typeof node.value} ${String(node.value)}`;
+  }
+  return 'an alias';
+}
+
+/** Levenshtein's distance. */
+function distance(a: string, b: string): number {
+  let row = Array.from({ length: b.length + 1 }, (_, index) => index);
+  for (let i = 1; i <= a.length; i++) {
+    const next = [i];
+    for (let j = 1; j <= b.length; j++) {
+      const replaced = (row[j - 1] ?? 0) + (a[i - 1] === b[j - 1] ? 0 : 1);
+      next.push(Math.min(replaced, (row[j] ?? 0) + 1, (next[j - 1] ?? 0) + 1));
+    }
+    row = next;
+  }
+  return row[b.length] ?? 0;
+}

@@ -1,0 +1,21 @@
+import { defineErrors } from '@orlop/core';
+
+export const debianError = defineErrors({
+  'debian.invalid-definition': 'invalid',
+  'debian.no-definition': 'not-found',
+  'debian.dockerfile-unsupported': 'invalid',
+  'debian.architecture-unsupported': 'invalid',
+  'debian.tool-missing': 'unavailable',
+  'debian.tool-failed': 'failed',
+  'debian.no-sources': 'unavailable',
+  'debian.update-failed': 'unavailable',
+  'debian.unsolvable': 'invalid',
+  'debian.download-failed': 'unavailable',
+  'debian.package-corrupt': 'integrity',
+  'debian.layer-conflict': 'invalid',
+  'debian.unmatched-pattern': 'invalid',
+  'debian.source-missing': 'not-found',
+  'debian.module-invalid': 'invalid',
+  'debian.kernel-missing': 'invalid',
+  'debian.cancelled': 'cancelled',
+});

@@ -1,0 +1,178 @@
+import { randomUUID } from 'node:crypto';
+import { createReadStream, createWriteStream } from 'node:fs';
+import { mkdir, rm, stat } from 'node:fs/promises';
+import { join } from 'node:path';
+import { Readable } from 'node:stream';
+import { pipeline } from 'node:stream/promises';
+import { type ArchiveEntry, bytesBody, type EntryHeader, type EntryStream, writeTar } from '@orlop/archive';
+import type { ComponentDefinition, KernelSection } from '../definition/definition.ts';
+import { debianError } from '../errors.ts';
+import type { LayerPackage } from '../layer/layer.ts';
+import { mergedPath } from '../layer/layout.ts';
+import { moduleName } from './modinfo.ts';
+import { ModuleStore, type ShippedModule } from './module-store.ts';
+import { fileStem, type KernelLists, type KernelModule, moduleTables } from './module-tables.ts';
+import { selectModules } from './select-modules.ts';
+
+export interface KernelRequest {
+  readonly definition: ComponentDefinition;
+  readonly section: KernelSection;
+  readonly packages: AsyncIterable<LayerPackage>;
+  /** For files that live as long as the stream is read. */
+  readonly temporaryFolder: string;
+  readonly signal?: AbortSignal | undefined;
+}
+
+/** What the packages of a kernel were found to hold. */
+interface Found {
+  version: string;
+  modified: number;
+  lists: { -readonly [Key in keyof KernelLists]: KernelLists[Key] };
+}
+
+/**
+ * The content of a kernel image as LinuxKit's composer takes it: `kernel`, the bootable file, and `kernel.tar`,
+ * the modules (uncompressed, so that every modprobe reads them) with depmod's tables.
+ *
+ * @throws OrlopError `debian.kernel-missing`, `debian.unmatched-pattern` (from the iterator).
+ */
+export async function* kernelEntries(request: KernelRequest): EntryStream {
+  const { definition, section, signal } = request;
+  const folder = join(request.temporaryFolder, `kernel-${randomUUID()}`);
+  await mkdir(folder, { recursive: true, mode: 0o700 });
+  try {
+    const image = join(folder, 'image');
+    const found: Found = { version: '', modified: 0, lists: { order: [], builtin: [], builtinInfo: [] } };
+    const store = await ModuleStore.create(
+      join(folder, 'modules'),
+      readPackages(request.packages, image, found),
+      signal,
+    );
+    try {
+      if (found.version === '') {
+        throw debianError(
+          'debian.kernel-missing',
+          `no package of ${definition.image} has a boot/vmlinuz-VERSION`,
+        );
+      }
+      const { modules, unmatched } = selectModules(store.modules, section, builtinNames(found.lists));
+      if (unmatched.length > 0) {
+        throw debianError(
+          'debian.unmatched-pattern',
+          `Linux ${found.version} has not all the modules that ${definition.image} asks for`,
+          {
+            problems: unmatched.map((word) => ({
+              message: `no module is ${word}`,
+              position: { file: definition.file, line: 1, column: 1 },
+            })),
+          },
+        );
+      }
+      yield await fileEntry('kernel', image, found.modified);
+      const tar = join(folder, 'kernel.tar');
+      const members = tarMembers({ modules, store, found });
+      await pipeline(Readable.from(writeTar(members)), createWriteStream(tar, { mode: 0o600 }), { signal });
+      yield await fileEntry('kernel.tar', tar, found.modified);
+    } finally {
+      await store.close();
+    }
+  } finally {
+    await rm(folder, { recursive: true, force: true });
+  }
+}
+
+async function* readPackages(
+  packages: AsyncIterable<LayerPackage>,
+  image: string,
+  found: Found,
+): AsyncIterable<ShippedModule> {
+  for await (const { entries } of packages) {
+    for await (const { header, body } of entries) {
+      if (header.type !== 'file') continue;
+      const path = mergedPath(header.name);
+      const version = /^boot\/vmlinu[xz]-(.+)$/.exec(path)?.[1];
+      if (version !== undefined) {
+        found.version = version;
+        found.modified = header.mtime;
+        await pipeline(Readable.from(body), createWriteStream(image, { mode: 0o600 }));
+        continue;
+      }
+      const inFolder = /^usr\/lib\/modules\/[^/]+\/(.+)$/.exec(path)?.[1];
+      if (inFolder === undefined) continue;
+      if (/\.ko(\.\w+)?$/.test(inFolder)) {
+        yield { path: inFolder, bytes: await collect(body, header.sizeBytes) };
+      } else if (/^modules\.(order|builtin|builtin\.modinfo)$/.test(inFolder)) {
+        const text = new TextDecoder().decode(await collect(body, header.sizeBytes));
+        const parts = text
+          .split(inFolder === 'modules.builtin.modinfo' ? '\0' : '\n')
+          .filter((part) => part !== '');
+        if (inFolder === 'modules.order') found.lists.order = parts;
+        else if (inFolder === 'modules.builtin') found.lists.builtin = parts;
+        else found.lists.builtinInfo = parts;
+      }
+    }
+  }
+}
+
+interface TarRequest {
+  readonly modules: readonly KernelModule[];
+  readonly store: ModuleStore;
+  readonly found: Found;
+}
+
+async function* tarMembers({ modules, store, found }: TarRequest): EntryStream {
+  const base = `lib/modules/${found.version}`;
+  const common = { uid: 0, gid: 0, mtime: found.modified };
+  const chosen = new Set(modules.map((module) => module.path));
+  const stored = store.modules
+    .filter((module) => chosen.has(module.path))
+    .sort((a, b) => (a.path < b.path ? -1 : 1));
+  const made = new Set<string>();
+  const parents = function* (name: string): Generator<ArchiveEntry> {
+    for (let at = name.indexOf('/'); at > 0; at = name.indexOf('/', at + 1)) {
+      const folder = name.slice(0, at);
+      if (made.has(folder)) continue;
+      made.add(folder);
+      yield {
+        header: { ...common, name: folder, type: 'directory', mode: 0o755, sizeBytes: 0 },
+        body: bytesBody(new Uint8Array(0)),
+      };
+    }
+  };
+  for (const module of stored) {
+    const name = `${base}/${module.path}`;
+    yield* parents(name);
+    const header: EntryHeader = { ...common, name, type: 'file', mode: 0o644, sizeBytes: module.sizeBytes };
+    yield { header, body: store.read(module) };
+  }
+  for (const [table, bytes] of moduleTables(modules, found.lists)) {
+    const name = `${base}/${table}`;
+    yield* parents(name);
+    yield {
+      header: { ...common, name, type: 'file', mode: 0o644, sizeBytes: bytes.length },
+      body: bytesBody(bytes),
+    };
+  }
+}
+
+function builtinNames(lists: KernelLists): ReadonlySet<string> {
+  return new Set(lists.builtin.map((path) => moduleName(fileStem(path))));
+}
+
+async function fileEntry(name: string, path: string, mtime: number): Promise<ArchiveEntry> {
+  const { size } = await stat(path);
+  return {
+    header: { name, type: 'file', mode: 0o644, uid: 0, gid: 0, sizeBytes: size, mtime },
+    body: createReadStream(path),
+  };
+}
+
+async function collect(body: AsyncIterable<Uint8Array>, sizeBytes: number): Promise<Uint8Array> {
+  const bytes = new Uint8Array(sizeBytes);
+  let filled = 0;
+  for await (const chunk of body) {
+    bytes.set(chunk, filled);
+    filled += chunk.length;
+  }
+  return bytes;
+}
