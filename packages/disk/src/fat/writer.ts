@@ -1,6 +1,7 @@
 import type { BlockSink } from '../block.ts';
 import { roundUp } from '../bytes.ts';
 import { diskError } from '../errors.ts';
+import { joinPath } from '../numbering.ts';
 import { SECTOR_BYTES } from '../partition/mbr.ts';
 import { type DirectoryNode, sortedChildren, type TreeNode } from '../tree.ts';
 import { BACKUP_BOOT_SECTOR, encodeBootSector, encodeFsInfo } from './boot-sector.ts';
@@ -75,7 +76,7 @@ export async function writeFat(
       if (node.type !== 'file') continue;
       // A hard link is a second file here: FAT cannot share.
       const cluster = node.sizeBytes === 0 ? 0 : table.allocate(Math.ceil(node.sizeBytes / clusterBytes));
-      const path = plan.path === '' ? name : `${plan.path}/${name}`;
+      const path = joinPath(plan.path, name);
       files.push({ path, node, cluster });
       if (cluster !== 0) fileOffsets.set(path, offsetOf(cluster));
     }
@@ -102,7 +103,7 @@ export async function writeFat(
   const clusterByPath = new Map(files.map((file) => [file.path, file.cluster]));
   for (const plan of directories) {
     const entries = plan.children.map(([name, node], i): FatEntry => {
-      const path = plan.path === '' ? name : `${plan.path}/${name}`;
+      const path = joinPath(plan.path, name);
       const directory = node.type === 'directory';
       return {
         name: plan.names[i] as FatName,
@@ -148,7 +149,7 @@ function planDirectories(root: DirectoryNode, labelled: boolean): PlannedDirecto
   const plans: PlannedDirectory[] = [];
   const walk = (path: string, node: DirectoryNode) => {
     const children = sortedChildren(node);
-    for (const [name, child] of children) checkNode(path === '' ? name : `${path}/${name}`, child);
+    for (const [name, child] of children) checkNode(joinPath(path, name), child);
     const names = assignNames(
       children.map(([name]) => name),
       path,
@@ -156,8 +157,7 @@ function planDirectories(root: DirectoryNode, labelled: boolean): PlannedDirecto
     const extra = path === '' ? (labelled ? 1 : 0) : 2;
     const entryCount = names.reduce((sum, name) => sum + entriesOf(name), extra);
     plans.push({ path, node, names, children, entryCount });
-    for (const [name, child] of children)
-      if (child.type === 'directory') walk(path === '' ? name : `${path}/${name}`, child);
+    for (const [name, child] of children) if (child.type === 'directory') walk(joinPath(path, name), child);
   };
   walk('', root);
   return plans;

@@ -2,7 +2,8 @@ import type { BlockSink } from '../block.ts';
 import { Layout, roundUp } from '../bytes.ts';
 import type { BlockCompressor } from '../compressor.ts';
 import { diskError } from '../errors.ts';
-import { type DirectoryNode, type FileNode, sortedChildren, type TreeNode } from '../tree.ts';
+import { joinPath, type Numbering, numberNodes } from '../numbering.ts';
+import { type DirectoryNode, sortedChildren, type TreeNode } from '../tree.ts';
 import {
   compressionId,
   inodeType,
@@ -54,14 +55,15 @@ export async function writeSquashfs(
       `squashfs block of ${blockBytes} bytes; it is a power of two from 4096 to 1048576`,
     );
   }
-  const numbering = numberInodes(root);
+  const numbering = numberNodes(root);
   const data = new DataWriter(sink, { start: SUPERBLOCK_BYTES, blockBytes, compressor });
   const contents = new Map<TreeNode, StoredContent>();
-  for (const [path, node] of numbering.files) contents.set(node, await data.add(path, node));
+  for (const [path, node] of numbering.nodes)
+    if (node.type === 'file') contents.set(node, await data.add(path, node));
   const { end: dataEnd, fragments, fragmentCount } = await data.finish();
 
   const tables = new InodeTables(compressor, numbering, contents);
-  const rootPosition = await tables.writeDirectory('', root, numbering.numbers.size + 1);
+  const rootPosition = await tables.writeDirectory('', root, numbering.nodes.length + 1);
   const inodes = await tables.inodes.finish();
   const listings = await tables.listings.finish();
 
@@ -93,7 +95,7 @@ export async function writeSquashfs(
   const hasXattrs = tables.xattrs.count > 0;
   const superblock = new Layout(SUPERBLOCK_BYTES)
     .u32le(0, SQUASHFS_MAGIC)
-    .u32le(4, numbering.numbers.size)
+    .u32le(4, numbering.nodes.length)
     .u32le(8, options.mtime ?? 0)
     .u32le(12, blockBytes)
     .u32le(16, fragmentCount)
@@ -119,30 +121,6 @@ export async function writeSquashfs(
   const sizeBytes = roundUp(bytesUsed, options.padBytes ?? 4096);
   await sink.truncate(sizeBytes);
   return sizeBytes;
-}
-
-interface Numbering {
-  /** Inode number of each node, from 1, in the order in which a walk meets them. */
-  readonly numbers: ReadonlyMap<TreeNode, number>;
-  /** Names of each node that is no directory. */
-  readonly links: ReadonlyMap<TreeNode, number>;
-  readonly files: readonly (readonly [string, FileNode])[];
-}
-
-function numberInodes(root: DirectoryNode): Numbering {
-  const numbers = new Map<TreeNode, number>();
-  const links = new Map<TreeNode, number>();
-  const files: [string, FileNode][] = [];
-  const walk = (path: string, node: TreeNode) => {
-    links.set(node, (links.get(node) ?? 0) + 1);
-    if (numbers.has(node)) return;
-    numbers.set(node, numbers.size + 1);
-    if (node.type === 'file') files.push([path, node]);
-    if (node.type === 'directory')
-      for (const [name, child] of sortedChildren(node)) walk(path === '' ? name : `${path}/${name}`, child);
-  };
-  walk('', root);
-  return { numbers, links, files };
 }
 
 /** The tables of inodes and directories, written children first. */
@@ -176,7 +154,7 @@ class InodeTables {
     const entries: ListedEntry[] = [];
     let subdirectories = 0;
     for (const [name, child] of sortedChildren(node)) {
-      const childPath = path === '' ? name : `${path}/${name}`;
+      const childPath = joinPath(path, name);
       if (new TextEncoder().encode(name).length > MAX_NAME_BYTES)
         throw diskError('disk.bad-name', `"/${childPath}": the name is longer than ${MAX_NAME_BYTES} bytes`);
       if (child.type === 'directory') subdirectories++;
@@ -198,11 +176,11 @@ class InodeTables {
 
   /** Inode references by number, for NFS export. */
   encodeExports(): Uint8Array {
-    const layout = new Layout(this.#numbering.numbers.size * 8);
-    for (const [node, number] of this.#numbering.numbers) {
+    const layout = new Layout(this.#numbering.nodes.length * 8);
+    this.#numbering.nodes.forEach(([, node], i) => {
       const { block, offset } = this.#places.get(node) ?? { block: 0, offset: 0 };
-      layout.u64le((number - 1) * 8, block * 0x10000 + offset);
-    }
+      layout.u64le(i * 8, block * 0x10000 + offset);
+    });
     return layout.bytes;
   }
 
@@ -217,7 +195,7 @@ class InodeTables {
   async #writeLeaf(path: string, node: Exclude<TreeNode, DirectoryNode>): Promise<MetadataPosition> {
     const known = this.#places.get(node);
     if (known !== undefined) return known;
-    const context = await this.#context(path, node, this.#numbering.links.get(node) ?? 1);
+    const context = await this.#context(path, node, this.#numbering.names.get(node) ?? 1);
     return this.#append(node, this.#encodeLeaf(node, context));
   }
 
@@ -248,7 +226,7 @@ class InodeTables {
   }
 
   #number(node: TreeNode): number {
-    return this.#numbering.numbers.get(node) ?? 0;
+    return (this.#numbering.indexes.get(node) ?? 0) + 1;
   }
 
   #idIndex(id: number): number {

@@ -1,0 +1,99 @@
+import { join } from 'node:path';
+import { seededRandom, type TemporaryFolder, temporaryFolder } from '@orlop/testkit';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { MemoryDisk } from '../block.ts';
+import { guidFromBytes } from '../guid.ts';
+import { expectSameTree } from '../testing/compare.ts';
+import { peer, saveDisk } from '../testing/peer.ts';
+import { randomTree } from '../testing/random-tree.ts';
+import { TreeBuilder } from '../tree.ts';
+import { ext4SizeFor, writeExt4 } from './writer.ts';
+
+const uuid = guidFromBytes(Uint8Array.from({ length: 16 }, (_, i) => i * 7));
+
+let folder: TemporaryFolder;
+beforeAll(async () => {
+  folder = await temporaryFolder('ext4');
+});
+afterAll(() => folder.remove());
+
+describe('writeExt4', () => {
+  for (const [seed, files, maxFileBytes, freeBytes] of [
+    [1, 40, 10_000, 0],
+    [2, 400, 200_000, 300 << 20],
+    [3, 60, 3_000_000, 10 << 20],
+  ] as const) {
+    it(`makes a file system that e2fsck finds clean and debugfs reads back (seed ${seed})`, async () => {
+      const tree = randomTree(seededRandom(seed), { directories: 30, files, maxFileBytes });
+      const disk = new MemoryDisk();
+      await writeExt4(disk, tree, {
+        sizeBytes: ext4SizeFor(tree, freeBytes),
+        uuid,
+        label: 'orlop-root',
+        mtime: 1_700_000_000,
+      });
+      const image = saveDisk(disk, join(folder.path, `${seed}.img`));
+      peer('e2fsck', '-f', '-n', image);
+      expect(peer('dumpe2fs', '-h', image)).toMatch(/Filesystem UUID:\s+00070e15-1c23-8a31/);
+      const out = join(folder.path, `out-${seed}`);
+      peer('mkdir', out);
+      peer('debugfs', '-R', `rdump / ${out}`, image);
+      // rdump leaves out what it cannot make: devices, and links; e2fsck has counted those.
+      expect(await expectSameTree(tree, out, { dumped: true })).toBeGreaterThan(files / 2);
+    });
+  }
+
+  it('indexes large directories, on one level and on two, as e2fsck checks', async () => {
+    const builder = new TreeBuilder();
+    const empty = {
+      type: 'file' as const,
+      mode: 0o644,
+      uid: 0,
+      gid: 0,
+      mtime: 0,
+      sizeBytes: 0,
+      async *open() {},
+    };
+    for (let i = 0; i < 3000; i++) builder.addLeaf(`one/${i}-${'x'.repeat(i % 90)}`, empty);
+    for (let i = 0; i < 9000; i++) builder.addLeaf(`two/${i}-${'long'.repeat(55)}`, empty);
+    const tree = builder.finish();
+    const disk = new MemoryDisk();
+    await writeExt4(disk, tree, { sizeBytes: ext4SizeFor(tree), uuid });
+    const image = saveDisk(disk, join(folder.path, 'large.img'));
+    peer('e2fsck', '-f', '-n', image);
+    expect(peer('debugfs', '-R', 'htree_dump /two', image)).toMatch(/Indirect levels: 1/);
+    expect(peer('debugfs', '-R', `stat /one/2999-${'x'.repeat(2999 % 90)}`, image)).toMatch(/Type: regular/);
+  });
+
+  it('keeps holes, spans groups, gives the same bytes twice, and says when it is full', async () => {
+    const builder = new TreeBuilder();
+    builder.addLeaf('sparse', {
+      type: 'file',
+      mode: 0o600,
+      uid: 1,
+      gid: 1,
+      mtime: 0,
+      sizeBytes: 700 << 20,
+      async *open() {
+        const zero = new Uint8Array(1 << 20);
+        const one = new Uint8Array(1 << 20).fill(1);
+        for (let i = 0; i < 700; i++) yield i % 100 === 50 ? one : zero;
+      },
+    });
+    const make = async () => {
+      const disk = new MemoryDisk();
+      await writeExt4(disk, builder.finish(), { sizeBytes: 600 << 20, uuid });
+      return disk;
+    };
+    const disk = await make();
+    const image = saveDisk(disk, join(folder.path, 'sparse.img'));
+    peer('e2fsck', '-f', '-n', image);
+    // Seven MiB, and one block of the extent tree; in sectors.
+    expect(peer('debugfs', '-R', 'stat /sparse', image)).toMatch(/Blockcount: 14344/);
+    expect(Buffer.compare((await make()).bytes, disk.bytes)).toBe(0);
+    const full = randomTree(seededRandom(9), { directories: 1, files: 60, maxFileBytes: 400_000 });
+    await expect(writeExt4(new MemoryDisk(), full, { sizeBytes: 4 << 20, uuid })).rejects.toMatchObject({
+      code: 'disk.too-small',
+    });
+  });
+});

@@ -1,0 +1,343 @@
+import type { BlockSink } from '../block.ts';
+import { isZero, roundUp } from '../bytes.ts';
+import { contentPieces } from '../content.ts';
+import { diskError } from '../errors.ts';
+import type { Guid } from '../guid.ts';
+import { type Numbering, numberNodes } from '../numbering.ts';
+import { type DirectoryNode, type FileNode, sortedChildren, type TreeNode } from '../tree.ts';
+import { BlockAllocator } from './allocator.ts';
+import { fileSystemSeed, inodeSeed } from './checksum.ts';
+import {
+  BLOCK_BYTES,
+  BLOCKS_PER_GROUP,
+  FIRST_OWN_INODE,
+  fileKind,
+  inodeFlag,
+  JOURNAL_INODE,
+  LOST_FOUND_INODE,
+  ROOT_INODE,
+  SUPERBLOCK_OFFSET,
+} from './constants.ts';
+import { type DirectoryEntry, encodeDirectory } from './directory.ts';
+import { appendExtent, type FileExtent, writeExtentTree } from './extents.ts';
+import { type Ext4Geometry, hasBackup, planExt4 } from './geometry.ts';
+import { GroupTables } from './groups.ts';
+import { encodeDeviceRoot, encodeInode, type InodeFields } from './inode.ts';
+import { encodeJournalHead, encodeSuperblock, uuidBytes } from './superblock.ts';
+import { encodeXattrs, sealXattrBlock } from './xattrs.ts';
+
+export interface Ext4Options {
+  /** The file system's size; whole blocks of 4096 bytes of it are used. See {@link ext4SizeFor}. */
+  readonly sizeBytes: number;
+  readonly uuid: Guid;
+  /** At most 16 bytes. @default '' */
+  readonly label?: string;
+  /** Seconds since 1970 in the superblock. @default 0 */
+  readonly mtime?: number;
+  /** @default true */
+  readonly journal?: boolean;
+}
+
+const PIECE_BYTES = 1 << 20;
+const MAX_NAME_BYTES = 255;
+const MAX_TARGET_BYTES = 4095;
+/** Targets that fit the inode. */
+const FAST_TARGET_BYTES = 59;
+
+/**
+ * Writes an ext4 file system (extents, 64-bit, metadata checksums, indexed directories, journal) holding
+ * `root`. Contents stream; blocks of zeros become holes. Deterministic. Source: Linux,
+ * Documentation/filesystems/ext4.
+ */
+export async function writeExt4(sink: BlockSink, root: DirectoryNode, options: Ext4Options): Promise<void> {
+  const numbering = numberNodes(withLostFound(root));
+  const geometry = planExt4(
+    options.sizeBytes,
+    FIRST_OWN_INODE + numbering.nodes.length,
+    options.journal ?? true,
+  );
+  const writer = new Ext4Writer(sink, geometry, numbering, options);
+  await sink.truncate(geometry.blocks * BLOCK_BYTES);
+  await writer.write();
+}
+
+/** A size that holds `root` with `freeBytes` to spare, rounded up to a whole MiB. */
+export function ext4SizeFor(root: DirectoryNode, freeBytes = 0): number {
+  const { nodes } = numberNodes(root);
+  let blocks = 64;
+  for (const [, node] of nodes) {
+    if (node.type === 'file')
+      blocks +=
+        Math.ceil(node.sizeBytes / BLOCK_BYTES) +
+        Math.ceil(node.sizeBytes / (BLOCKS_PER_GROUP * BLOCK_BYTES) / 4);
+    // Names of 255 bytes, 15 to a block, at worst; leaves and index.
+    else if (node.type === 'directory')
+      blocks +=
+        1 +
+        Math.ceil(
+          [...node.children.keys()].reduce((sum, name) => sum + 12 + name.length * 3, 0) /
+            (BLOCK_BYTES - 300),
+        );
+    else if (node.type === 'symlink' && node.target.length >= FAST_TARGET_BYTES / 3) blocks += 1;
+    if (node.xattrs !== undefined) blocks += 1;
+  }
+  const content = blocks * BLOCK_BYTES + freeBytes;
+  // Metadata depends on the size, which depends on metadata: twice round is enough, since it is a few per cent.
+  let sizeBytes = content;
+  for (let i = 0; i < 3; i++) {
+    const geometry = planExt4(Math.max(sizeBytes, 1 << 20), FIRST_OWN_INODE + nodes.length + 1, true);
+    const overhead =
+      geometry.groups * (geometry.inodeTableBlocks + 2 + 1 + geometry.descriptorBlocks) +
+      geometry.journalBlocks +
+      1024;
+    sizeBytes = content + overhead * BLOCK_BYTES;
+  }
+  return roundUp(sizeBytes, 1 << 20);
+}
+
+/** e2fsck asks for a lost+found; one that the tree has keeps its metadata. */
+function withLostFound(root: DirectoryNode): DirectoryNode {
+  if (root.children.get('lost+found')?.type === 'directory') return root;
+  const lostFound: DirectoryNode = {
+    type: 'directory',
+    mode: 0o700,
+    uid: 0,
+    gid: 0,
+    mtime: root.mtime,
+    children: new Map(),
+  };
+  return { ...root, children: new Map([...root.children, ['lost+found', lostFound]]) };
+}
+
+/** What an inode needs to know about its blocks. */
+type Stored = Pick<InodeFields, 'sizeBytes' | 'blocks' | 'flags' | 'root'>;
+
+class Ext4Writer {
+  readonly #sink: BlockSink;
+  readonly #geometry: Ext4Geometry;
+  readonly #numbering: Numbering;
+  readonly #options: Ext4Options;
+  readonly #uuid: Uint8Array;
+  readonly #hashSeed: Uint32Array;
+  readonly #seed: number;
+  readonly #allocator: BlockAllocator;
+  readonly #groups: GroupTables;
+  readonly #inodes = new Map<TreeNode, number>();
+  readonly #parents = new Map<TreeNode, number>();
+
+  constructor(sink: BlockSink, geometry: Ext4Geometry, numbering: Numbering, options: Ext4Options) {
+    this.#sink = sink;
+    this.#geometry = geometry;
+    this.#numbering = numbering;
+    this.#options = options;
+    this.#uuid = uuidBytes(options.uuid);
+    // The hash seed keeps strangers from choosing names that collide; here the tree is known beforehand.
+    this.#hashSeed = new Uint32Array(this.#uuid.slice().buffer);
+    this.#seed = fileSystemSeed(this.#uuid);
+    this.#allocator = new BlockAllocator(geometry);
+    this.#groups = new GroupTables(sink, geometry, this.#allocator, this.#seed);
+  }
+
+  async write(): Promise<void> {
+    const order = this.#assignInodes();
+    const rootNode = order[0] as readonly [string, TreeNode];
+    await this.#writeNode(ROOT_INODE, rootNode[0], rootNode[1]);
+    const journal = await this.#writeJournal();
+    for (const [path, node] of order.slice(1)) await this.#writeNode(this.#inodes.get(node) ?? 0, path, node);
+    const { descriptors, freeBlocks, freeInodes } = await this.#groups.finish(this.#allocator);
+    const fields = {
+      geometry: this.#geometry,
+      uuid: this.#uuid,
+      hashSeed: new Uint8Array(this.#hashSeed.buffer),
+      label: this.#options.label ?? '',
+      mtime: this.#options.mtime ?? 0,
+      freeBlocks,
+      freeInodes,
+      ...(journal && { journal }),
+    };
+    for (let group = 0; group < this.#geometry.groups; group++) {
+      if (!hasBackup(group)) continue;
+      const at = group * BLOCKS_PER_GROUP * BLOCK_BYTES;
+      await this.#sink.write(at + (group === 0 ? SUPERBLOCK_OFFSET : 0), encodeSuperblock(fields, group));
+      await this.#sink.write(at + BLOCK_BYTES, descriptors);
+    }
+  }
+
+  /** Root first, lost+found second, the others as the walk met them. */
+  #assignInodes(): (readonly [string, TreeNode])[] {
+    const [root, ...others] = this.#numbering.nodes;
+    if (root === undefined) throw new Error('bug: a tree without a root');
+    const lostFound = others.filter(([path]) => path === 'lost+found');
+    const order = [root, ...lostFound, ...others.filter(([path]) => path !== 'lost+found')];
+    order.forEach(([, node], i) => {
+      this.#inodes.set(node, i === 0 ? ROOT_INODE : LOST_FOUND_INODE + i - 1);
+    });
+    for (const [, node] of order) {
+      if (node.type !== 'directory') continue;
+      for (const child of node.children.values())
+        if (child.type === 'directory') this.#parents.set(child, this.#inodes.get(node) ?? 0);
+    }
+    return order;
+  }
+
+  async #writeNode(inode: number, path: string, node: TreeNode): Promise<void> {
+    const seed = inodeSeed(this.#seed, inode);
+    const stored = await this.#store(inode, path, node, seed);
+    const xattrs = encodeXattrs(path, node.xattrs);
+    let xattrBlock: number | undefined;
+    if (xattrs.place === 'block') {
+      xattrBlock = this.#allocator.allocateRun(1);
+      await this.#sink.write(xattrBlock * BLOCK_BYTES, sealXattrBlock(xattrs.bytes, xattrBlock, this.#seed));
+    }
+    const subdirectories =
+      node.type === 'directory'
+        ? [...node.children.values()].filter((child) => child.type === 'directory').length
+        : 0;
+    const bytes = encodeInode(
+      {
+        ...stored,
+        type: node.type,
+        mode: node.mode,
+        uid: node.uid,
+        gid: node.gid,
+        mtime: node.mtime,
+        links: node.type === 'directory' ? 2 + subdirectories : (this.#numbering.names.get(node) ?? 1),
+        blocks: stored.blocks + (xattrBlock === undefined ? 0 : 1),
+        ...(xattrs.place === 'inode' && { xattrs: xattrs.bytes }),
+        ...(xattrBlock !== undefined && { xattrBlock }),
+      },
+      seed,
+    );
+    await this.#groups.writeInode(inode, bytes, node.type === 'directory');
+  }
+
+  #store(inode: number, path: string, node: TreeNode, seed: number): Promise<Stored> | Stored {
+    switch (node.type) {
+      case 'directory':
+        return this.#storeDirectory(inode, path, node, seed);
+      case 'file':
+        return this.#storeFile(path, node, seed);
+      case 'symlink':
+        return this.#storeSymlink(path, node.target, seed);
+      case 'char':
+      case 'block':
+        return { sizeBytes: 0, blocks: 0, flags: 0, root: encodeDeviceRoot(node.major, node.minor) };
+      case 'fifo':
+        return { sizeBytes: 0, blocks: 0, flags: 0, root: new Uint8Array(0) };
+    }
+  }
+
+  async #storeDirectory(inode: number, path: string, node: DirectoryNode, seed: number): Promise<Stored> {
+    const entries = sortedChildren(node).map(([name, child]): DirectoryEntry => {
+      if (new TextEncoder().encode(name).length > MAX_NAME_BYTES)
+        throw diskError('disk.bad-name', `"${name}" in "/${path}" is longer than ${MAX_NAME_BYTES} bytes`);
+      return { name, inode: this.#inodes.get(child) ?? 0, kind: fileKind[child.type].entry };
+    });
+    const parent = this.#parents.get(node) ?? ROOT_INODE;
+    const { blocks, indexed } = encodeDirectory(entries, { inode, parent, seed, hashSeed: this.#hashSeed });
+    const extents: FileExtent[] = [];
+    let written = 0;
+    for (const run of this.#allocator.allocate(blocks.length)) {
+      for (let i = 0; i < run.count; i++)
+        await this.#sink.write((run.start + i) * BLOCK_BYTES, blocks[written + i] as Uint8Array);
+      appendExtent(extents, { logical: written, start: run.start, count: run.count });
+      written += run.count;
+    }
+    const { root, treeBlocks } = await writeExtentTree(this.#sink, this.#allocator, extents, seed);
+    return {
+      sizeBytes: blocks.length * BLOCK_BYTES,
+      blocks: blocks.length + treeBlocks,
+      flags: inodeFlag.extents | (indexed ? inodeFlag.index : 0),
+      root,
+    };
+  }
+
+  async #storeFile(path: string, node: FileNode, seed: number): Promise<Stored> {
+    const extents: FileExtent[] = [];
+    let block = 0;
+    let used = 0;
+    for await (const piece of contentPieces(path, node, PIECE_BYTES)) {
+      for (const [from, to] of nonZeroBlocks(piece)) {
+        let at = from;
+        for (const run of this.#allocator.allocate(to - from)) {
+          await this.#sink.write(
+            run.start * BLOCK_BYTES,
+            piece.subarray(at * BLOCK_BYTES, (at + run.count) * BLOCK_BYTES),
+          );
+          appendExtent(extents, { logical: block + at, start: run.start, count: run.count });
+          at += run.count;
+          used += run.count;
+        }
+      }
+      block += Math.ceil(piece.length / BLOCK_BYTES);
+    }
+    const { root, treeBlocks } = await writeExtentTree(this.#sink, this.#allocator, extents, seed);
+    return { sizeBytes: node.sizeBytes, blocks: used + treeBlocks, flags: inodeFlag.extents, root };
+  }
+
+  async #storeSymlink(path: string, target: string, seed: number): Promise<Stored> {
+    const bytes = new TextEncoder().encode(target);
+    if (bytes.length > MAX_TARGET_BYTES)
+      throw diskError(
+        'disk.bad-name',
+        `the target of the symlink "/${path}" is longer than ${MAX_TARGET_BYTES} bytes`,
+      );
+    if (bytes.length <= FAST_TARGET_BYTES)
+      return { sizeBytes: bytes.length, blocks: 0, flags: 0, root: bytes };
+    const start = this.#allocator.allocateRun(1);
+    await this.#sink.write(start * BLOCK_BYTES, bytes);
+    const { root } = await writeExtentTree(
+      this.#sink,
+      this.#allocator,
+      [{ logical: 0, start, count: 1 }],
+      seed,
+    );
+    return { sizeBytes: bytes.length, blocks: 1, flags: inodeFlag.extents, root };
+  }
+
+  async #writeJournal(): Promise<{ root: Uint8Array; sizeBytes: number } | undefined> {
+    const { journalBlocks } = this.#geometry;
+    if (journalBlocks === 0) return undefined;
+    const seed = inodeSeed(this.#seed, JOURNAL_INODE);
+    const extents: FileExtent[] = [];
+    let logical = 0;
+    for (const run of this.#allocator.allocate(journalBlocks)) {
+      appendExtent(extents, { logical, start: run.start, count: run.count });
+      logical += run.count;
+    }
+    await this.#sink.write(
+      (extents[0]?.start ?? 0) * BLOCK_BYTES,
+      encodeJournalHead(journalBlocks, this.#uuid, BLOCK_BYTES),
+    );
+    const { root, treeBlocks } = await writeExtentTree(this.#sink, this.#allocator, extents, seed);
+    const sizeBytes = journalBlocks * BLOCK_BYTES;
+    const fields: InodeFields = {
+      type: 'file',
+      mode: 0o600,
+      uid: 0,
+      gid: 0,
+      mtime: this.#options.mtime ?? 0,
+      links: 1,
+      sizeBytes,
+      blocks: journalBlocks + treeBlocks,
+      flags: inodeFlag.extents,
+      root,
+    };
+    await this.#groups.writeInode(JOURNAL_INODE, encodeInode(fields, seed), false);
+    return { root, sizeBytes };
+  }
+}
+
+/** Runs of blocks of a piece that hold anything but zeros. */
+function* nonZeroBlocks(piece: Uint8Array): Generator<readonly [from: number, to: number]> {
+  const blocks = Math.ceil(piece.length / BLOCK_BYTES);
+  let from = -1;
+  for (let i = 0; i <= blocks; i++) {
+    const filled = i < blocks && !isZero(piece.subarray(i * BLOCK_BYTES, (i + 1) * BLOCK_BYTES));
+    if (filled && from < 0) from = i;
+    if (!filled && from >= 0) {
+      yield [from, i];
+      from = -1;
+    }
+  }
+}

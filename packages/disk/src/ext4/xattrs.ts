@@ -1,0 +1,121 @@
+import { Layout } from '../bytes.ts';
+import { diskError } from '../errors.ts';
+import { chainChecksum } from './checksum.ts';
+import { BLOCK_BYTES, EXTRA_INODE_BYTES, INODE_BYTES } from './constants.ts';
+
+const MAGIC = 0xea020000;
+/** Room in an inode after its own fields and the magic. */
+const INODE_ROOM = INODE_BYTES - 128 - EXTRA_INODE_BYTES - 4;
+const BLOCK_HEAD = 32;
+const ENTRY_HEAD = 16;
+
+/** Prefixes by index: fs/ext4/xattr.h. Names that are an index of their own keep an empty suffix. */
+const PREFIXES: readonly (readonly [prefix: string, index: number])[] = [
+  ['system.posix_acl_access', 2],
+  ['system.posix_acl_default', 3],
+  ['user.', 1],
+  ['trusted.', 4],
+  ['security.', 6],
+  ['system.', 7],
+];
+
+export type EncodedXattrs =
+  | { readonly place: 'none' }
+  /** Bytes for the inode, from its end of own fields on. */
+  | { readonly place: 'inode'; readonly bytes: Uint8Array }
+  /** A whole block; its checksum is put in when its place is known. */
+  | { readonly place: 'block'; readonly bytes: Uint8Array };
+
+export function encodeXattrs(
+  path: string,
+  xattrs: ReadonlyMap<string, Uint8Array> | undefined,
+): EncodedXattrs {
+  if (xattrs === undefined || xattrs.size === 0) return { place: 'none' };
+  const attributes = [...xattrs]
+    .map(([name, value]) => splitName(path, name, value))
+    .sort((a, b) => a.index - b.index || a.name.length - b.name.length || (a.text < b.text ? -1 : 1));
+  const needed = attributes.reduce(
+    (sum, { name, value }) => sum + roundUp4(ENTRY_HEAD + name.length) + roundUp4(value.length),
+    4,
+  );
+  if (needed <= INODE_ROOM) {
+    const layout = new Layout(4 + INODE_ROOM).u32le(0, MAGIC);
+    putAttributes(layout, 4, 4, attributes);
+    return { place: 'inode', bytes: layout.bytes };
+  }
+  if (needed > BLOCK_BYTES - BLOCK_HEAD) {
+    throw diskError(
+      'disk.too-large',
+      `the extended attributes of "/${path}" take ${needed} bytes; ext4 holds ${BLOCK_BYTES - BLOCK_HEAD}`,
+    );
+  }
+  const layout = new Layout(BLOCK_BYTES).u32le(0, MAGIC).u32le(4, 1).u32le(8, 1);
+  const hash = putAttributes(layout, BLOCK_HEAD, 0, attributes);
+  return { place: 'block', bytes: layout.u32le(12, hash).bytes };
+}
+
+/** Puts in a block's checksum, which covers where it lies. */
+export function sealXattrBlock(bytes: Uint8Array, block: number, seed: number): Uint8Array {
+  const at = new Layout(8).u64le(0, block).bytes;
+  return new Layout(bytes).u32le(16, chainChecksum(chainChecksum(seed, at), bytes)).bytes;
+}
+
+interface Attribute {
+  readonly index: number;
+  readonly text: string;
+  readonly name: Uint8Array;
+  readonly value: Uint8Array;
+}
+
+function splitName(path: string, full: string, value: Uint8Array): Attribute {
+  for (const [prefix, index] of PREFIXES) {
+    if (!full.startsWith(prefix)) continue;
+    const text = full.slice(prefix.length);
+    return { index, text, name: new TextEncoder().encode(text), value };
+  }
+  throw diskError(
+    'disk.unsupported-node',
+    `extended attribute "${full}" of "/${path}" has no prefix that ext4 knows`,
+  );
+}
+
+/** Entries grow from `head`, values from the end; offsets count from `base`. @returns the hash of all. */
+function putAttributes(layout: Layout, head: number, base: number, attributes: readonly Attribute[]): number {
+  let entryAt = head;
+  let valueAt = layout.bytes.length;
+  let all = 0;
+  for (const { index, name, value } of attributes) {
+    valueAt -= roundUp4(value.length);
+    const hash = hashAttribute(name, value);
+    all = ((all << 16) ^ (all >>> 16) ^ hash) >>> 0;
+    layout
+      .u8(entryAt, name.length)
+      .u8(entryAt + 1, index)
+      .u16le(entryAt + 2, value.length === 0 ? 0 : valueAt - base)
+      .u32le(entryAt + 8, value.length)
+      .u32le(entryAt + 12, hash)
+      .set(entryAt + ENTRY_HEAD, name)
+      .set(valueAt, value);
+    entryAt += roundUp4(ENTRY_HEAD + name.length);
+  }
+  return all;
+}
+
+/** fs/ext4/xattr.c, ext4_xattr_hash_entry. */
+function hashAttribute(name: Uint8Array, value: Uint8Array): number {
+  let hash = 0;
+  for (const byte of name) hash = ((hash << 5) ^ (hash >>> 27) ^ byte) >>> 0;
+  for (let at = 0; at < value.length; at += 4) {
+    const word =
+      (value[at] ?? 0) |
+      ((value[at + 1] ?? 0) << 8) |
+      ((value[at + 2] ?? 0) << 16) |
+      ((value[at + 3] ?? 0) << 24);
+    hash = ((hash << 16) ^ (hash >>> 16) ^ word) >>> 0;
+  }
+  return hash;
+}
+
+function roundUp4(value: number): number {
+  return (value + 3) & ~3;
+}
