@@ -131,8 +131,14 @@ function sumWords(words: Uint32Array, from: number, to: number): number {
   let high = 0;
   let at = from;
   for (const last = to - 7; at < last; at += 8) {
-    const [w0, w1, w2, w3] = [words[at], words[at + 1], words[at + 2], words[at + 3]];
-    const [w4, w5, w6, w7] = [words[at + 4], words[at + 5], words[at + 6], words[at + 7]];
+    const w0 = words[at];
+    const w1 = words[at + 1];
+    const w2 = words[at + 2];
+    const w3 = words[at + 3];
+    const w4 = words[at + 4];
+    const w5 = words[at + 5];
+    const w6 = words[at + 6];
+    const w7 = words[at + 7];
     low = (low + (w0 & 0xffff) + (w1 & 0xffff) + (w2 & 0xffff) + (w3 & 0xffff)) | 0;
     high = (high + (w0 >>> 16) + (w1 >>> 16) + (w2 >>> 16) + (w3 >>> 16)) | 0;
     low = (low + (w4 & 0xffff) + (w5 & 0xffff) + (w6 & 0xffff) + (w7 & 0xffff)) | 0;
