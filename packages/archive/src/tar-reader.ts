@@ -202,7 +202,7 @@ function collect(prefix: string, records: ReadonlyMap<string, Uint8Array>): Map<
   // Copied: the records are views of a chunk that need not live as long as the header.
   for (const [key, value] of records)
     if (key.startsWith(prefix) && key.length > prefix.length)
-      found.set(key.slice(prefix.length), value.slice());
+      found.set(key.slice(prefix.length), new Uint8Array(value));
   return found;
 }
 

@@ -1,1 +1,25 @@
+export { digestOf, isDigest, parseDigest } from './digest.ts';
+export { ociError } from './errors.ts';
+export { type FlattenOptions, flattenImage } from './flatten.ts';
+export { choosePlatform, type OciImage, openImage } from './image.ts';
+export { DEFAULT_LAYER_LIMITS, type LayerLimits } from './layer-limits.ts';
+export { ANNOTATION, type Compression, isIndexType, isManifestType, MEDIA } from './media-types.ts';
+export { type GzipOptions, gzipParallel } from './parallel-gzip.ts';
+export { formatPlatform, parsePlatform, platformFit } from './platform.ts';
+export {
+  expandReference,
+  formatReference,
+  parseReference,
+  type Reference,
+  withDefaultTag,
+} from './reference.ts';
+export { attachSbom, isAttestation, readSboms, type SpdxDocument } from './sbom.ts';
+export {
+  ImageStore,
+  type ImageStoreOptions,
+  type StoredImage,
+  type SweepResult,
+  type WriteBlobOptions,
+} from './store.ts';
 export * from './types.ts';
+export { type NewImage, writeImage, writeIndex } from './write-image.ts';

@@ -1,0 +1,34 @@
+import { defineErrors } from '@orlop/core';
+
+/** Every failure of this package. */
+export const ociError = defineErrors({
+  'oci.bad-reference': 'invalid',
+  'oci.bad-digest': 'invalid',
+  /** A manifest, index or configuration that is no such thing. */
+  'oci.bad-document': 'invalid',
+  /** A layer whose members cannot be applied. */
+  'oci.bad-layer': 'invalid',
+  /** A layer that is larger, or has more members, than the limits allow. */
+  'oci.layer-limit': 'invalid',
+  'oci.unsupported-media-type': 'invalid',
+  /** A file to import is no image archive. */
+  'oci.bad-archive': 'invalid',
+  /** Content differs from its digest or size. */
+  'oci.digest-mismatch': 'integrity',
+  'oci.size-mismatch': 'integrity',
+  'oci.image-not-found': 'not-found',
+  'oci.blob-not-found': 'not-found',
+  'oci.platform-not-found': 'not-found',
+  /** The folder of the store cannot be used. */
+  'oci.store-unusable': 'unavailable',
+  'oci.store-busy': 'timeout',
+  'oci.store-newer': 'unavailable',
+  /** A program of the host is missing. */
+  'oci.tool-missing': 'unavailable',
+  'oci.registry-unreachable': 'unavailable',
+  'oci.registry-denied': 'denied',
+  'oci.registry-refused': 'failed',
+  'oci.registry-answer': 'failed',
+  'oci.credentials': 'failed',
+  'oci.cancelled': 'cancelled',
+});

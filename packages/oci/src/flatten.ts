@@ -1,0 +1,199 @@
+import { type ArchiveEntry, type EntryHeader, type EntryStream, emptyBody, readTar } from '@orlop/archive';
+import { OrlopError } from '@orlop/core';
+import { decompress } from './decompress.ts';
+import { Digester } from './digest.ts';
+import { ociError } from './errors.ts';
+import type { OciImage } from './image.ts';
+import { DEFAULT_LAYER_LIMITS, type LayerLimits, withinLimits } from './layer-limits.ts';
+import { isDirectory, type LayerInode, type LayerNode, LayerTree, pathOf } from './layer-tree.ts';
+import { layerCompression } from './media-types.ts';
+import type { ImageStore } from './store.ts';
+import type { Descriptor, Digest } from './types.ts';
+
+export interface FlattenOptions {
+  readonly limits?: LayerLimits;
+  readonly signal?: AbortSignal;
+}
+
+/**
+ * The root file system of an image as one stream of members: each name once, parents before their children,
+ * targets of hard links before the links, every file with its `linkCount`. The root directory itself is left
+ * out. Layers are read twice, first their headers and then the content that survived, so memory depends on the
+ * number of members and not on their size.
+ *
+ * @throws OrlopError (from the iterator) oci.bad-layer, oci.layer-limit, oci.digest-mismatch and others, naming
+ * image, layer and member
+ */
+export async function* flattenImage(
+  store: ImageStore,
+  image: OciImage,
+  options: FlattenOptions = {},
+): EntryStream {
+  const { signal } = options;
+  const limits = { ...DEFAULT_LAYER_LIMITS, ...options.limits };
+  const layers = image.manifest.layers.map((descriptor, index) => ({
+    descriptor,
+    index,
+    subject: `layer ${index + 1} of ${image.name} (${descriptor.digest.slice(0, 19)}…)`,
+    diffId: image.config.rootfs.diff_ids[index],
+  }));
+  const { tree, counts } = { tree: new LayerTree(), counts: { entries: 0, devices: 0 } };
+  for (const layer of layers) {
+    const content = openLayer(store, layer, { limits, signal });
+    await scanLayer(checkDiffId(content, layer), { ...layer, tree, limits, counts, signal });
+  }
+  const wanted = layers.map(() => new Map<number, LayerInode>());
+  const inodes = tree.finish();
+  for (const inode of inodes) wanted[inode.layer]?.set(inode.member, inode);
+  const emission = new Emission();
+  for (const layer of layers) {
+    const members = wanted[layer.index] ?? new Map<number, LayerInode>();
+    if (![...members.values()].some(({ header }) => header.sizeBytes > 0)) {
+      for (const inode of members.values()) yield* emission.emit(inode, emptyBody);
+      continue;
+    }
+    let member = -1;
+    try {
+      for await (const { body } of readTar(openLayer(store, layer, { limits, signal }))) {
+        signal?.throwIfAborted();
+        const inode = members.get(++member);
+        if (inode !== undefined) yield* emission.emit(inode, body);
+      }
+    } catch (error) {
+      throw inLayer(error, layer.subject);
+    }
+  }
+  // Parents that no layer lists, and that have no children left.
+  for (const inode of inodes) if (inode.layer === -1) yield* emission.emit(inode, emptyBody);
+}
+
+interface OpenLayer {
+  readonly descriptor: Descriptor;
+  readonly index: number;
+  readonly subject: string;
+  readonly diffId: Digest | undefined;
+}
+
+/** A layer's tar archive, with its blob's digest and its size checked on the way. */
+function openLayer(
+  store: ImageStore,
+  { descriptor, subject }: OpenLayer,
+  { limits, signal }: { limits: Required<LayerLimits>; signal: AbortSignal | undefined },
+): AsyncGenerator<Uint8Array> {
+  if (layerCompression(descriptor.mediaType) === undefined)
+    throw ociError('oci.unsupported-media-type', `${subject} is ${descriptor.mediaType}, which is no layer`);
+  const blob = store.readBlob(descriptor, signal === undefined ? {} : { signal });
+  return withinLimits(decompress(blob, { subject }), {
+    limits,
+    compressedBytes: descriptor.size,
+    subject,
+  });
+}
+
+async function* checkDiffId(
+  content: AsyncIterable<Uint8Array>,
+  { diffId, subject }: OpenLayer,
+): AsyncGenerator<Uint8Array> {
+  const digester = new Digester(diffId?.startsWith('sha512:') ? 'sha512' : 'sha256');
+  for await (const chunk of content) {
+    digester.update(chunk);
+    yield chunk;
+  }
+  const actual = digester.finish();
+  if (actual !== diffId)
+    throw ociError(
+      'oci.digest-mismatch',
+      `${subject} is ${actual} uncompressed, but the image's configuration says ${diffId}`,
+    );
+}
+
+/** The first pass: headers into the tree. */
+async function scanLayer(
+  content: AsyncIterable<Uint8Array>,
+  {
+    index,
+    subject,
+    tree,
+    limits,
+    counts,
+    signal,
+  }: OpenLayer & {
+    tree: LayerTree;
+    limits: Required<LayerLimits>;
+    counts: { entries: number; devices: number };
+    signal: AbortSignal | undefined;
+  },
+): Promise<void> {
+  let member = -1;
+  try {
+    for await (const { header } of readTar(content)) {
+      signal?.throwIfAborted();
+      if (++counts.entries > limits.maxEntries)
+        throw ociError('oci.layer-limit', `the image has over ${limits.maxEntries} members`);
+      if ((header.type === 'char' || header.type === 'block') && ++counts.devices > limits.maxDevices)
+        throw ociError('oci.layer-limit', `the image has over ${limits.maxDevices} device nodes`);
+      tree.add(header, { layer: index, member: ++member });
+    }
+    tree.endLayer();
+  } catch (error) {
+    throw inLayer(error, subject);
+  }
+}
+
+/** Remembers which names are out, and gives those that must come before. */
+class Emission {
+  readonly #done = new Set<LayerNode>();
+
+  *emit(inode: LayerInode, body: AsyncIterable<Uint8Array>): Generator<ArchiveEntry> {
+    const [first, ...others] = inode.names;
+    if (first === undefined || this.#done.has(first)) return;
+    yield* this.#parents(first);
+    this.#done.add(first);
+    const name = pathOf(first);
+    yield { header: headerOf(inode, name), body };
+    for (const other of others) {
+      yield* this.#parents(other);
+      this.#done.add(other);
+      const { mode, uid, gid, mtime } = inode.header;
+      const header: EntryHeader = {
+        name: pathOf(other),
+        type: 'hardlink',
+        linkName: name,
+        ...{ mode, uid, gid, mtime },
+        sizeBytes: 0,
+      };
+      yield { header, body: emptyBody };
+    }
+  }
+
+  *#parents(leaf: LayerNode): Generator<ArchiveEntry> {
+    const missing: LayerNode[] = [];
+    for (let at = leaf.parent; at?.parent !== undefined && !this.#done.has(at); at = at.parent)
+      missing.push(at);
+    for (const parent of missing.reverse()) {
+      this.#done.add(parent);
+      yield { header: headerOf(parent.inode, pathOf(parent)), body: emptyBody };
+    }
+  }
+}
+
+function headerOf(inode: LayerInode, name: string): EntryHeader {
+  const first = inode.names[0];
+  const linkCount = first !== undefined && !isDirectory(first) ? inode.names.length : undefined;
+  return { ...inode.header, name, ...(linkCount !== undefined && { linkCount }) };
+}
+
+/** Says in which layer an archive's error happened. */
+function inLayer(error: unknown, subject: string): unknown {
+  if (!(error instanceof OrlopError) || error.kind === 'cancelled' || error.message.includes(subject))
+    return error;
+  if (error.code.startsWith('archive.'))
+    return ociError(
+      error.code === 'archive.limit' ? 'oci.layer-limit' : 'oci.bad-layer',
+      `${subject}: ${error.message}`,
+      { cause: error },
+    );
+  if (error.code === 'oci.bad-layer' || error.code === 'oci.layer-limit')
+    return ociError(error.code, `${subject}: ${error.message}`);
+  return error;
+}
