@@ -1,4 +1,5 @@
 export * from './console/attach.ts';
+export * from './console/console-log.ts';
 export * from './console/escape.ts';
 export * from './errors.ts';
 export * from './find-program.ts';
@@ -6,6 +7,7 @@ export * from './host-architecture.ts';
 export * from './machine.ts';
 export * from './machine-folder.ts';
 export * from './machine-spec.ts';
+export * from './metadata-iso.ts';
 export * from './process-identity.ts';
 export { QemuDriver, removeMachineFolder } from './qemu/driver.ts';
 export * from './qemu/probe/probe-accelerator.ts';

@@ -11,6 +11,7 @@ export const machineFiles = {
   /** What stays the same over restarts: the addresses of network cards, the machine's UUID. */
   identity: 'identity.json',
   pid: 'machine.pid',
+  startLock: 'start.lock',
   /** What the driver's process said on its standard error. */
   stderr: 'driver.log',
   consoleLog: 'console.log',

@@ -41,6 +41,8 @@ export interface Machine {
   powerDown(): Promise<void>;
   /** Ends the machine whatever its guest does; resolves when the process is gone. Harmless when stopped. */
   kill(): Promise<StoppedState>;
+  /** Ends the process at once, for an exit handler, which cannot wait. Only where this process started the machine. */
+  killNow(): void;
   /** {@link powerDown}, and {@link kill} when the guest has not ended within `graceMs`. */
   stop(options: { graceMs: number; signal?: AbortSignal }): Promise<StoppedState>;
 }

@@ -8,6 +8,7 @@ import type { Driver, DriverDependencies, Machine, StartOptions } from '../machi
 import { MachineFolder, machineFiles } from '../machine-folder.ts';
 import { checkSpec, type MachineSpec } from '../machine-spec.ts';
 import { identifyProcess } from '../process-identity.ts';
+import { takeProcessLock } from '../process-lock.ts';
 import { connectUnixSocket } from '../unix-socket.ts';
 import { needsUefi, qemuArguments, type UefiFiles } from './arguments.ts';
 import { ensureDisk } from './disk-image.ts';
@@ -40,7 +41,19 @@ export class QemuDriver implements Driver {
     checkSpec(spec);
     const folder = new MachineFolder(options.folder);
     await folder.make();
-    await this.#refuseRunning(folder, spec.name);
+    const lock = await takeProcessLock(folder.file('startLock'));
+    if (lock.kind === 'busy') {
+      throw vmError('vm.running', `machine "${spec.name}" is being started by process ${lock.holder ?? '?'}`);
+    }
+    try {
+      await this.#refuseRunning(folder, spec.name);
+      return await this.#startAlone(spec, folder, options);
+    } finally {
+      await lock.release();
+    }
+  }
+
+  async #startAlone(spec: MachineSpec, folder: MachineFolder, options: StartOptions): Promise<Machine> {
     await folder.writeSpec(spec);
     await folder.writeState({ kind: 'starting', at: this.#now() });
     const servers: Virtiofsd[] = [];

@@ -1,0 +1,120 @@
+import { readFile, stat } from 'node:fs/promises';
+import { extname } from 'node:path';
+import { OrlopError } from '@orlop/core';
+import type { Boot, DiskFormat } from '@orlop/vm';
+
+/** What the user says about the form of an image; nothing, mostly. */
+export interface ImageHints {
+  readonly kernel: boolean;
+  readonly squashfs: boolean;
+  readonly iso: boolean;
+  readonly uefi: boolean;
+}
+
+export interface RunnableImage {
+  readonly boot: Boot;
+  readonly uefi: boolean;
+}
+
+/** Roots that are attached as a disk beside a kernel, in the order in which they are looked for. */
+const rootSuffixes = ['-squashfs.img', '-erofs.img', '-ext4.img'] as const;
+
+/** Formats of disks by the ends of their names. A guest can write its disk, so its content says nothing sure. */
+const diskFormats: Readonly<Record<string, DiskFormat>> = {
+  '.qcow2': 'qcow2',
+  '.vmdk': 'vmdk',
+  '.vhd': 'vpc',
+  '.vhdx': 'vhdx',
+  '.vdi': 'vdi',
+};
+
+/** The names that `orlop build` gives its outputs, for the hint when none is there. */
+const buildSuffixes = [
+  '-kernel',
+  '.iso',
+  '-efi.iso',
+  '-efi-initrd.iso',
+  '-bios.img',
+  '-efi.img',
+  '.qcow2',
+  '-efi.qcow2',
+  '.vmdk',
+  '.vhd',
+  '.vhdx',
+  '.vdi',
+];
+
+/**
+ * Finds out what PATH is, as LinuxKit does: an ISO by its end, else PATH-kernel with an initrd or a root file system
+ * beside it, else a disk.
+ * @throws OrlopError `run.no-image`
+ */
+export async function findImage(path: string, hints: ImageHints): Promise<RunnableImage> {
+  const whole = await isFile(path);
+  if (hints.iso || (whole && path.endsWith('.iso'))) {
+    if (!whole) throw noImage(path, `there is no file "${path}"`);
+    return { boot: { kind: 'iso', path }, uefi: hints.uefi || isEfiName(path) };
+  }
+  if (hints.kernel || hints.squashfs || (!whole && (await isFile(`${path}-kernel`)))) {
+    return { boot: await kernelBoot(path, hints), uefi: hints.uefi };
+  }
+  if (whole) {
+    const format = diskFormats[extname(path)] ?? 'raw';
+    return { boot: { kind: 'disk', path, format }, uefi: hints.uefi || isEfiName(path) };
+  }
+  const beside: string[] = [];
+  for (const suffix of buildSuffixes) {
+    if (await isFile(`${path}${suffix}`)) beside.push(`${path}${suffix}`);
+  }
+  const only = beside[0];
+  if (beside.length === 1 && only !== undefined) return findImage(only, hints);
+  throw noImage(
+    path,
+    `there is no image "${path}": neither that file nor "${path}-kernel"`,
+    beside.length === 0 ? 'make one with `orlop build`' : `there are: ${beside.join(', ')}`,
+  );
+}
+
+async function kernelBoot(path: string, hints: ImageHints): Promise<Boot> {
+  const kernelPath = `${path}-kernel`;
+  if (!(await isFile(kernelPath))) throw noImage(path, `there is no kernel "${kernelPath}"`);
+  const cmdline = (await readFile(`${path}-cmdline`, 'utf8').catch(() => '')).trim();
+  const initrdPath = (await isFile(`${path}-initrd.img`)) ? `${path}-initrd.img` : undefined;
+  let rootPath: string | undefined;
+  for (const suffix of hints.squashfs ? (['-squashfs.img'] as const) : rootSuffixes) {
+    if (rootPath === undefined && !hints.kernel && (await isFile(`${path}${suffix}`)))
+      rootPath = `${path}${suffix}`;
+  }
+  if (rootPath === undefined && initrdPath === undefined) {
+    throw noImage(path, `"${kernelPath}" has neither an initrd "${path}-initrd.img" nor a root beside it`);
+  }
+  const needsRoot = rootPath !== undefined && !/(^|\s)root=/.test(cmdline);
+  return {
+    kind: 'kernel',
+    kernelPath,
+    ...(initrdPath === undefined ? {} : { initrdPath }),
+    ...(rootPath === undefined ? {} : { rootPath }),
+    cmdline: needsRoot ? `${cmdline} root=/dev/vda`.trim() : cmdline,
+  };
+}
+
+function isEfiName(path: string): boolean {
+  return /-efi(-initrd)?\.[a-z0-9]+$/.test(path);
+}
+
+function noImage(
+  path: string,
+  message: string,
+  hint = 'see the files beside it: `orlop build` names what it wrote',
+): OrlopError {
+  return new OrlopError('run.no-image', 'not-found', message, {
+    hint: path.startsWith('-') ? 'options come before the path' : hint,
+  });
+}
+
+async function isFile(path: string): Promise<boolean> {
+  return stat(path).then(
+    (found) => found.isFile() || found.isBlockDevice(),
+    () => false,
+  );
+}

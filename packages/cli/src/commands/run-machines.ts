@@ -1,0 +1,116 @@
+import { randomFillSync } from 'node:crypto';
+import { lstat, mkdir, readdir, realpath, rm, symlink } from 'node:fs/promises';
+import { join, resolve } from 'node:path';
+import { OrlopError } from '@orlop/core';
+import {
+  type AcceleratorChoice,
+  type AcceleratorName,
+  type Architecture,
+  chooseAccelerator,
+  type Machine,
+  type MachineState,
+  parseArchitecture,
+  QemuDriver,
+} from '@orlop/vm';
+import type { CommandContext } from '../context.ts';
+
+/** The machines under the user's state folder: one folder each, or a link to one that `--state` named. */
+export class Machines {
+  readonly driver: QemuDriver;
+  readonly #context: CommandContext;
+
+  constructor(context: CommandContext) {
+    this.#context = context;
+    this.driver = new QemuDriver({
+      clock,
+      random: {
+        fill: (into) => void randomFillSync(into),
+        u32: () => randomFillSync(new Uint32Array(1))[0] ?? 0,
+      },
+      logger: context.logger,
+      searchPath: context.env['PATH'] ?? '',
+    });
+  }
+
+  /** The folder of a machine, made when missing; `state` is the user's own choice of a place. */
+  async place(name: string, state: string | undefined): Promise<string> {
+    await mkdir(this.#context.paths.machines, { recursive: true, mode: 0o700 });
+    const own = join(this.#context.paths.machines, name);
+    if (state === undefined) {
+      await mkdir(own, { recursive: true, mode: 0o700 });
+      return own;
+    }
+    const chosen = resolve(this.#context.cwd, state);
+    await mkdir(chosen, { recursive: true, mode: 0o700 });
+    const found = await lstat(own).catch(() => undefined);
+    if (found === undefined) await symlink(chosen, own);
+    else if ((await realpath(own)) !== (await realpath(chosen))) {
+      throw new OrlopError('run.name-taken', 'conflict', `there is a machine "${name}" in "${own}" already`, {
+        hint: `remove it with \`orlop rm ${name}\`, or give this one another --name`,
+      });
+    }
+    return chosen;
+  }
+
+  /** @throws OrlopError `run.unknown-machine` */
+  async open(name: string): Promise<Machine> {
+    const folder = join(this.#context.paths.machines, name);
+    if (name !== '' && !name.includes('/') && (await lstat(folder).catch(() => undefined)) !== undefined) {
+      return this.driver.open(folder);
+    }
+    const known = await this.names();
+    throw new OrlopError('run.unknown-machine', 'not-found', `there is no machine "${name}"`, {
+      hint:
+        known.length === 0 ? 'there is none at all: `orlop run` makes one' : `there are: ${known.join(', ')}`,
+    });
+  }
+
+  async names(): Promise<string[]> {
+    const entries = await readdir(this.#context.paths.machines).catch((error: NodeJS.ErrnoException) => {
+      if (error.code === 'ENOENT') return [];
+      throw error;
+    });
+    return entries.filter((name) => !name.startsWith('.')).sort();
+  }
+
+  /** Every machine with its state; a folder that holds none yet is left out. */
+  async list(): Promise<{ machine: Machine; state: MachineState }[]> {
+    const found: { machine: Machine; state: MachineState }[] = [];
+    for (const name of await this.names()) {
+      try {
+        const machine = await this.open(name);
+        found.push({ machine, state: await machine.state() });
+      } catch (error) {
+        if (!(error instanceof OrlopError)) throw error;
+        this.#context.logger.warn('a machine cannot be read', { name, reason: error.message });
+      }
+    }
+    return found;
+  }
+
+  /** Removes a machine that does not run, with its folder. */
+  async remove(name: string): Promise<void> {
+    const own = join(this.#context.paths.machines, name);
+    const folder = await realpath(own).catch(() => own);
+    await rm(folder, { recursive: true, force: true });
+    await rm(own, { force: true });
+  }
+
+  chooseAccelerator(
+    wanted: readonly AcceleratorName[] | 'auto',
+    { arch, refresh = false }: { arch: Architecture; refresh?: boolean },
+  ): Promise<AcceleratorChoice> {
+    return chooseAccelerator(wanted, {
+      arch,
+      hostArch: parseArchitecture(process.arch),
+      hostPlatform: process.platform,
+      searchPath: this.#context.env['PATH'] ?? '',
+      cacheFolder: this.#context.paths.probes,
+      clock,
+      refresh,
+      signal: this.#context.signal,
+    });
+  }
+}
+
+const clock = { monotonicMs: () => performance.now(), wallMs: () => Date.now() };

@@ -1,0 +1,211 @@
+import { readFile } from 'node:fs/promises';
+import { basename, join, resolve } from 'node:path';
+import { OrlopError } from '@orlop/core';
+import type { AcceleratorName, Architecture, MachineSpec, PublishedPort, Share } from '@orlop/vm';
+import { type Command, Option } from 'commander';
+import type { CommandContext } from '../context.ts';
+import { findImage } from './run-image.ts';
+import { networkProviders } from './run-network.ts';
+import {
+  collect,
+  type DiskOption,
+  parseAccelerators,
+  parseCount,
+  parseDisk,
+  parseMemory,
+  parsePublish,
+  parseShare,
+  placeDisks,
+} from './run-options.ts';
+
+interface RunOptions {
+  readonly name?: string;
+  readonly cpus: number;
+  readonly mem: number;
+  readonly disk?: readonly DiskOption[];
+  readonly publish?: readonly PublishedPort[];
+  readonly networking: string;
+  readonly state?: string;
+  readonly data?: string;
+  readonly dataFile?: string;
+  readonly accel: readonly AcceleratorName[] | 'auto';
+  readonly arch?: string;
+  readonly detached?: boolean;
+  readonly rm?: boolean;
+  readonly kernel?: boolean;
+  readonly squashfs?: boolean;
+  readonly iso?: boolean;
+  readonly uefi?: boolean;
+  readonly fw?: string;
+  readonly usb?: boolean;
+  readonly device?: readonly string[];
+  readonly gui?: boolean;
+  readonly virtiofs?: readonly Share[];
+  readonly share9p?: readonly Share[];
+}
+
+export function registerRun(program: Command, context: CommandContext): void {
+  program
+    .command('run')
+    .description('boot an image in a virtual machine and show its console')
+    .usage('[options] [qemu] <path>')
+    .argument(
+      '<path...>',
+      'what `orlop build` made: NAME for NAME-kernel and what is beside it, or an .iso or disk image',
+    )
+    .option('--name <name>', 'name of the machine (default: the name of the image)')
+    .option('--cpus <n>', 'number of processors', parseCount, 1)
+    .option('--mem <size>', 'memory: mebibytes, or such as 512M or 2G', parseMemory, 1024)
+    .option('--disk <disk>', '[file=]PATH[,size=1G][,format=qcow2], made when missing; repeatable', parseDisk)
+    .option(
+      '--publish <port>',
+      '[ADDRESS:]HOST:GUEST[/tcp|udp], on loopback unless said; repeatable',
+      parsePublish,
+    )
+    .option(
+      '--networking <kind>',
+      `one of: ${networkProviders.map((provider) => provider.kind).join(', ')} (tap,DEVICE and bridge,BRIDGE)`,
+      networkProviders[0]?.kind,
+    )
+    .option('--state <dir>', 'folder for what the machine keeps (default: one under ~/.orlop/machines)')
+    .addOption(
+      new Option('--data <text>', 'metadata for the guest, as file /config of a CD-ROM').conflicts(
+        'dataFile',
+      ),
+    )
+    .option('--data-file <file>', 'metadata for the guest, from a file')
+    .addOption(
+      new Option('--accel <name>', 'auto, kvm, hvf or tcg, or several by preference as kvm:tcg')
+        .argParser(parseAccelerators)
+        .default(parseAccelerators(context.env['LINUXKIT_QEMU_ACCEL'] ?? 'auto'), 'auto'),
+    )
+    .option('--arch <arch>', "architecture of the image: amd64, arm64 or riscv64 (default: this host's)")
+    .option('-d, --detached', 'leave the machine running and return')
+    .option('--rm', 'remove the machine and what it keeps when it has ended')
+    .option('--kernel', 'PATH-kernel with PATH-initrd.img')
+    .option('--squashfs', 'PATH-kernel with PATH-squashfs.img')
+    .option('--iso', 'PATH is a CD-ROM image')
+    .option('--uefi', 'boot through UEFI firmware')
+    .option('--fw <file>', 'UEFI firmware to use (implies --uefi)')
+    .option('--usb', 'add a USB controller')
+    .option('--device <device>', "a device in QEMU's words, after --usb for instance; repeatable", collect)
+    .option('--gui', "show the machine's screen in a window")
+    .option(
+      '--virtiofs <dir>',
+      '[TAG=]DIR shared by virtiofsd, with tags virtiofs0, …; repeatable',
+      parseShare('virtiofs'),
+    )
+    .option('--share-9p <dir>', '[TAG=]DIR shared by 9p, with tags 9p0, …; repeatable', parseShare('9p'))
+    .addOption(new Option('--qemu <path>', "accepted for LinuxKit's sake; PATH is searched").hideHelp())
+    .addOption(new Option('--virtiofsd <path>', "accepted for LinuxKit's sake; PATH is searched").hideHelp())
+    .addHelpText(
+      'after',
+      '\nThe console of an attached machine takes every key; Ctrl-] then d detaches, q powers off, k kills, ? helps.',
+    )
+    .action((words: readonly string[], options: RunOptions) =>
+      runImage(readPath(words), { context, options }),
+    );
+}
+
+/** LinuxKit names a backend before the path; QEMU is the one that there is. */
+function readPath(words: readonly string[]): string {
+  const [first, second] = words;
+  if (words.length === 1 && first !== undefined) return first;
+  if (words.length === 2 && first === 'qemu' && second !== undefined) return second;
+  throw new OrlopError('run.bad-arguments', 'invalid', `expected a path, got "${words.join(' ')}"`, {
+    hint: 'orlop run [options] [qemu] PATH; qemu is the only backend',
+  });
+}
+
+async function runImage(
+  path: string,
+  { context, options }: { context: CommandContext; options: RunOptions },
+): Promise<void> {
+  const { Machines } = await import('./run-machines.ts');
+  const { startRecorded } = await import('./run-start.ts');
+  const machines = new Machines(context);
+  const arch = await readArchitecture(options.arch);
+  const imagePath = resolve(context.cwd, path);
+  const image = await findImage(imagePath, {
+    kernel: options.kernel === true,
+    squashfs: options.squashfs === true,
+    iso: options.iso === true,
+    uefi: options.uefi === true || options.fw !== undefined,
+  });
+  const name = options.name ?? defaultName(imagePath);
+  const folder = await machines.place(name, options.state);
+  const cdroms = await writeMetadata(folder, { context, options });
+  const spec: MachineSpec = {
+    name,
+    arch,
+    cpus: options.cpus,
+    memoryMiB: options.mem,
+    boot: image.boot,
+    ...(image.uefi
+      ? {
+          firmware: {
+            kind: 'uefi' as const,
+            ...(options.fw === undefined ? {} : { codePath: resolve(context.cwd, options.fw) }),
+          },
+        }
+      : {}),
+    disks: placeDisks(options.disk ?? [], { cwd: context.cwd, folder }),
+    cdroms,
+    networks: [],
+    channels: [],
+    shares: [...(options.virtiofs ?? []), ...(options.share9p ?? [])].map((share) => ({
+      ...share,
+      hostPath: resolve(context.cwd, share.hostPath),
+    })),
+    ...(options.gui === true ? { display: 'window' as const } : {}),
+    ...(options.usb === true || options.device !== undefined
+      ? { passthrough: { usb: options.usb === true, devices: options.device ?? [] } }
+      : {}),
+  };
+  await startRecorded(spec, {
+    context,
+    machines,
+    folder,
+    record: { networking: options.networking, accel: options.accel, publish: options.publish ?? [] },
+    detached: options.detached === true,
+    remove: options.rm === true,
+  });
+}
+
+async function readArchitecture(text: string | undefined): Promise<Architecture> {
+  const { parseArchitecture } = await import('@orlop/vm');
+  const arch = parseArchitecture(text ?? process.arch);
+  if (arch !== undefined) return arch;
+  throw new OrlopError('run.bad-arch', 'invalid', `unknown architecture "${text ?? process.arch}"`, {
+    hint: 'there are amd64, arm64 and riscv64',
+  });
+}
+
+/** `build/redis-os.iso` is `redis-os`; signs that no name may have become dashes. */
+function defaultName(path: string): string {
+  const name = basename(path)
+    .replace(/\.(iso|img|raw|qcow2|vmdk|vhdx?|vdi)$/, '')
+    .replaceAll(/[^a-zA-Z0-9_.-]/g, '-')
+    .replace(/^[^a-zA-Z0-9]+/, '')
+    .slice(0, 63);
+  return name === '' ? 'machine' : name;
+}
+
+async function writeMetadata(
+  folder: string,
+  { context, options }: { context: CommandContext; options: RunOptions },
+): Promise<string[]> {
+  const { encodeMetadataIso, machineFiles, replaceFile } = await import('@orlop/vm');
+  if (options.data === undefined && options.dataFile === undefined) return [];
+  const content =
+    options.dataFile === undefined
+      ? Buffer.from(options.data ?? '')
+      : await readFile(resolve(context.cwd, options.dataFile)).catch((cause: Error) => {
+          throw new OrlopError('run.no-data', 'not-found', `cannot read --data-file "${options.dataFile}"`, {
+            cause,
+          });
+        });
+  const path = join(folder, machineFiles.metadata);
+  await replaceFile(path, encodeMetadataIso(content));
+  return [path];
+}
