@@ -1,5 +1,5 @@
 import type { Malformed } from '../malformed.ts';
-import { readCaptureU16, readCaptureU32, writeLittleU16, writeLittleU32 } from './byte-order.ts';
+import { readCaptureU16, readCaptureU32, writeLittleU32 } from './byte-order.ts';
 import {
   emitPcapngOptions,
   type PcapngOption,
