@@ -1,6 +1,7 @@
 export { digestOf, isDigest, parseDigest } from './digest.ts';
 export { ociError } from './errors.ts';
 export { type FlattenOptions, flattenImage } from './flatten.ts';
+export { zstdByHost } from './host-zstd.ts';
 export { choosePlatform, type OciImage, openImage } from './image.ts';
 export { DEFAULT_LAYER_LIMITS, type LayerLimits } from './layer-limits.ts';
 export { ANNOTATION, type Compression, isIndexType, isManifestType, MEDIA } from './media-types.ts';
