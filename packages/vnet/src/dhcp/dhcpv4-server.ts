@@ -1,0 +1,188 @@
+import { IpAddress, type UdpDatagram, type UdpService, type UdpSocket } from '@orlop/netstack';
+import {
+  DHCPV4_CLIENT_PORT,
+  DHCPV4_SERVER_PORT,
+  type Dhcpv4Fields,
+  type Dhcpv4MessageType,
+  type Dhcpv4Options,
+  dhcpv4Length,
+  emitDhcpv4,
+  parseDhcpv4,
+} from '@orlop/wire';
+import { cleanHostName } from './host-name.ts';
+import type { LeaseTable } from './leases.ts';
+
+export interface Dhcpv4ServerOptions {
+  readonly udp: UdpService;
+  readonly leases: LeaseTable;
+  /** What every guest is told; lease times and the server's identifier are added. */
+  readonly network: Dhcpv4NetworkOptions;
+}
+
+export interface Dhcpv4NetworkOptions {
+  readonly server: IpAddress;
+  readonly subnetMask: number;
+  readonly routers: readonly IpAddress[];
+  readonly dnsServers: readonly IpAddress[];
+  readonly ntpServers: readonly IpAddress[];
+  readonly domainName: string;
+  readonly searchDomains: readonly string[];
+  readonly mtu: number;
+  readonly leaseSeconds: number;
+}
+
+export interface DhcpCounters {
+  discovers: number;
+  offers: number;
+  acknowledged: number;
+  refused: number;
+  exhausted: number;
+  malformed: number;
+}
+
+const BROADCAST = IpAddress.v4(0xffffffff);
+const OPTION_SEARCH = 119;
+
+/** DHCP (RFC 2131) for the segment's guests, on the stack's port 67. */
+export class Dhcpv4Server {
+  readonly counters: DhcpCounters = {
+    discovers: 0,
+    offers: 0,
+    acknowledged: 0,
+    refused: 0,
+    exhausted: 0,
+    malformed: 0,
+  };
+  readonly #options: Dhcpv4ServerOptions;
+  readonly #socket: UdpSocket;
+
+  constructor(options: Dhcpv4ServerOptions) {
+    this.#options = options;
+    this.#socket = options.udp.bind(
+      { port: DHCPV4_SERVER_PORT },
+      { onDatagram: (datagram) => this.#receive(datagram) },
+    );
+  }
+
+  close(): void {
+    this.#socket.close();
+  }
+
+  #receive({ bytes }: UdpDatagram): void {
+    const message = parseDhcpv4(bytes, 0, bytes.length);
+    if (typeof message === 'string' || message.operation !== 'request') {
+      this.counters.malformed++;
+      return;
+    }
+    switch (message.messageType) {
+      case 'discover':
+        this.#discover(message);
+        return;
+      case 'request':
+        this.#request(message);
+        return;
+      case 'decline':
+        if (message.options.requestedIp !== undefined) {
+          this.#options.leases.decline(message.clientMac, IpAddress.v4(message.options.requestedIp));
+        }
+        return;
+      case 'release':
+        this.#options.leases.release(message.clientMac);
+        return;
+      case 'inform':
+        this.counters.acknowledged++;
+        this.#reply(message, 'acknowledge', IpAddress.v4(0), this.#configuration(message, ''));
+        return;
+      default: // a server's messages
+        this.counters.malformed++;
+    }
+  }
+
+  #discover(message: Dhcpv4Fields): void {
+    this.counters.discovers++;
+    const requested = message.options.requestedIp;
+    const address = this.#options.leases.offer(
+      message.clientMac,
+      requested === undefined ? undefined : IpAddress.v4(requested),
+    );
+    if (address === undefined) {
+      this.counters.exhausted++;
+      return;
+    }
+    this.counters.offers++;
+    this.#reply(message, 'offer', address, this.#leased(message, cleanHostName(message.options.hostName)));
+  }
+
+  #request(message: Dhcpv4Fields): void {
+    const { options } = message;
+    const server = options.serverIdentifier;
+    if (server !== undefined && server !== this.#options.network.server.w3 >>> 0) return; // chose another
+    const wanted = options.requestedIp ?? message.clientIp;
+    const hostName = cleanHostName(options.hostName);
+    const lease =
+      wanted === 0
+        ? undefined
+        : this.#options.leases.confirm(message.clientMac, IpAddress.v4(wanted), hostName);
+    if (lease === undefined) {
+      this.counters.refused++;
+      this.#reply({ ...message, clientIp: 0 }, 'refuse', IpAddress.v4(0), {
+        message: 'that address is not yours on this network',
+      });
+      return;
+    }
+    this.counters.acknowledged++;
+    this.#reply(message, 'acknowledge', lease.address, this.#leased(message, lease.hostName));
+  }
+
+  #leased(message: Dhcpv4Fields, hostName: string): Dhcpv4Options {
+    const { leaseSeconds } = this.#options.network;
+    return {
+      ...this.#configuration(message, hostName),
+      leaseTime: leaseSeconds,
+      renewalTime: leaseSeconds >>> 1,
+      rebindingTime: Math.floor(leaseSeconds * 0.875),
+    };
+  }
+
+  #configuration(message: Dhcpv4Fields, hostName: string): Dhcpv4Options {
+    const { network } = this.#options;
+    const numbers = (addresses: readonly IpAddress[]) => addresses.map((address) => address.w3 >>> 0);
+    // Old clients stumble over a search list that they did not ask for.
+    const asksSearch = message.options.parameterRequestList?.includes(OPTION_SEARCH) === true;
+    return {
+      subnetMask: network.subnetMask >>> 0,
+      routers: numbers(network.routers),
+      dnsServers: numbers(network.dnsServers),
+      mtu: network.mtu,
+      ...(network.ntpServers.length > 0 && { ntpServers: numbers(network.ntpServers) }),
+      ...(network.domainName !== '' && { domainName: network.domainName }),
+      ...(network.searchDomains.length > 0 && asksSearch && { searchDomains: network.searchDomains }),
+      ...(hostName !== '' && { hostName }),
+    };
+  }
+
+  #reply(request: Dhcpv4Fields, messageType: Dhcpv4MessageType, yours: IpAddress, options: Dhcpv4Options): void {
+    const { server } = this.#options.network;
+    const fields: Dhcpv4Fields = {
+      operation: 'reply',
+      messageType,
+      hops: 0,
+      transactionId: request.transactionId,
+      seconds: 0,
+      broadcast: request.broadcast,
+      clientIp: messageType === 'acknowledge' ? request.clientIp : 0,
+      yourIp: yours.w3 >>> 0,
+      serverIp: server.w3 >>> 0,
+      relayIp: 0,
+      clientMac: request.clientMac,
+      serverName: '',
+      bootFile: '',
+      options: { serverIdentifier: server.w3 >>> 0, ...options },
+    };
+    const bytes = new Uint8Array(dhcpv4Length(fields));
+    emitDhcpv4(fields, bytes, 0);
+    // A client without an address is reached by broadcast, whether it asked for that or not.
+    const to = request.clientIp === 0 ? BROADCAST : IpAddress.v4(request.clientIp);
+    this.#socket.send(bytes, { address: to, port: DHCPV4_CLIENT_PORT }, server);
+  }
+}

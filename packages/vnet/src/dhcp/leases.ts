@@ -1,0 +1,209 @@
+import { IpAddress, type IpPrefix } from '@orlop/netstack';
+import { formatMac, type MacAddress } from '@orlop/wire';
+import { vnetError } from '../errors.ts';
+
+export interface Lease {
+  readonly mac: MacAddress;
+  readonly address: IpAddress;
+  /** As the guest said, or as configured; '' when neither. */
+  readonly hostName: string;
+  /** Wall clock; Infinity for what is configured. */
+  readonly expiresAtMs: number;
+  readonly isStatic: boolean;
+}
+
+export interface StaticLease {
+  readonly mac: MacAddress;
+  readonly address: IpAddress;
+  readonly hostName?: string;
+}
+
+/** Where leases outlive the process. */
+export interface LeaseStore {
+  load(): readonly Lease[];
+  /** Atomic: a reader sees the old list or the new one. */
+  save(leases: readonly Lease[]): void;
+}
+
+export interface LeaseTableOptions {
+  readonly subnet: IpPrefix;
+  readonly first: IpAddress;
+  readonly last: IpAddress;
+  /** Addresses of the gateway's own. */
+  readonly reserved: readonly IpAddress[];
+  readonly leaseMs: number;
+  readonly wallMs: () => number;
+  readonly staticLeases: readonly StaticLease[];
+  readonly store?: LeaseStore;
+}
+
+/** An address that a client found in use is not offered for this long. */
+const DECLINED_MS = 600_000;
+
+/**
+ * Which guest has which address. A guest keeps its address across reboots and restarts of this process as long as
+ * the range has others.
+ *
+ * Invariant: no two leases have one address; none is of a reserved address.
+ */
+export class LeaseTable {
+  /** Called after every change. */
+  onChange: (() => void) | undefined = undefined;
+  readonly #options: LeaseTableOptions;
+  readonly #byMac = new Map<MacAddress, Lease>();
+  readonly #byAddress = new Map<number, MacAddress>();
+  readonly #declinedUntilMs = new Map<number, number>();
+
+  /** @throws OrlopError `vnet.lease-conflict` for two static leases of one address. */
+  constructor(options: LeaseTableOptions) {
+    this.#options = options;
+    for (const lease of options.staticLeases) this.addStatic(lease);
+    for (const lease of options.store?.load() ?? []) {
+      if (lease.isStatic || this.#byMac.has(lease.mac) || !this.#isFree(lease.address.w3)) continue;
+      if (this.#isInRange(lease.address.w3)) this.#put(lease);
+    }
+  }
+
+  /** @throws OrlopError `vnet.lease-conflict` */
+  addStatic(lease: StaticLease): void {
+    const { mac, address } = lease;
+    const holder = this.#byAddress.get(address.w3);
+    const isReserved = this.#options.reserved.some((own) => own.equals(address));
+    if (isReserved || !this.#options.subnet.contains(address) || (holder !== undefined && holder !== mac)) {
+      const why = isReserved
+        ? "is the gateway's own"
+        : holder === undefined
+          ? `is outside ${this.#options.subnet}`
+          : `belongs to ${formatMac(holder)}`;
+      throw vnetError('vnet.lease-conflict', `the address ${address} for ${formatMac(mac)} ${why}`);
+    }
+    const hostName = lease.hostName ?? '';
+    this.#put({ mac, address, hostName, expiresAtMs: Number.POSITIVE_INFINITY, isStatic: true });
+    this.#changed();
+  }
+
+  /** False when the guest had none. */
+  remove(mac: MacAddress): boolean {
+    const lease = this.#byMac.get(mac);
+    if (lease === undefined) return false;
+    this.#drop(lease);
+    this.#changed();
+    return true;
+  }
+
+  /** The address to offer, without a promise; undefined when the range is used up. */
+  offer(mac: MacAddress, requested: IpAddress | undefined): IpAddress | undefined {
+    const known = this.#byMac.get(mac);
+    if (known !== undefined) return known.address;
+    if (requested !== undefined && this.#isInRange(requested.w3) && this.#isFree(requested.w3)) return requested;
+    const { first, last } = this.#options;
+    // Another guest's old address is taken only when none is untouched.
+    for (let value = first.w3 >>> 0; value <= last.w3 >>> 0; value++) {
+      if (this.#isFree(value | 0)) return IpAddress.v4(value);
+    }
+    const now = this.#options.wallMs();
+    let oldest: Lease | undefined;
+    for (const lease of this.#byMac.values()) {
+      if (lease.expiresAtMs > now || !this.#isInRange(lease.address.w3)) continue;
+      if (oldest === undefined || lease.expiresAtMs < oldest.expiresAtMs) oldest = lease;
+    }
+    if (oldest === undefined) return undefined;
+    this.#drop(oldest);
+    return oldest.address;
+  }
+
+  /** Gives `address` to the guest if it may have it. */
+  confirm(mac: MacAddress, address: IpAddress, hostName: string): Lease | undefined {
+    const known = this.#byMac.get(mac);
+    if (known?.isStatic === true) {
+      if (!known.address.equals(address)) return undefined;
+      if (known.hostName === '' && hostName !== '') this.#put({ ...known, hostName });
+      return this.#byMac.get(mac);
+    }
+    const holder = this.#byAddress.get(address.w3);
+    if (holder !== mac && (!this.#isInRange(address.w3) || !this.#isFree(address.w3))) return undefined;
+    if (known !== undefined) this.#drop(known);
+    const lease: Lease = {
+      mac,
+      address,
+      hostName: hostName === '' ? (known?.hostName ?? '') : hostName,
+      expiresAtMs: this.#options.wallMs() + this.#options.leaseMs,
+      isStatic: false,
+    };
+    this.#put(lease);
+    this.#changed();
+    return lease;
+  }
+
+  /** The guest no longer needs its address; it stays its own while there are others. */
+  release(mac: MacAddress): void {
+    const lease = this.#byMac.get(mac);
+    if (lease === undefined || lease.isStatic) return;
+    this.#put({ ...lease, expiresAtMs: this.#options.wallMs() });
+    this.#changed();
+  }
+
+  /** The guest found that somebody else uses the address. */
+  decline(mac: MacAddress, address: IpAddress): void {
+    const lease = this.#byMac.get(mac);
+    if (lease?.isStatic === true || lease?.address.equals(address) !== true) return;
+    this.#drop(lease);
+    this.#declinedUntilMs.set(address.w3, this.#options.wallMs() + DECLINED_MS);
+    this.#changed();
+  }
+
+  /** By the name that the guest gave, without regard to case; the latest lease where two have it. */
+  findByName(name: string): Lease | undefined {
+    const wanted = name.toLowerCase();
+    let found: Lease | undefined;
+    for (const lease of this.#byMac.values()) {
+      if (lease.hostName.toLowerCase() !== wanted) continue;
+      if (found === undefined || lease.expiresAtMs > found.expiresAtMs) found = lease;
+    }
+    return found;
+  }
+
+  findByMac(mac: MacAddress): Lease | undefined {
+    return this.#byMac.get(mac);
+  }
+
+  findByAddress(address: IpAddress): Lease | undefined {
+    const mac = address.version === 4 ? this.#byAddress.get(address.w3) : undefined;
+    return mac === undefined ? undefined : this.#byMac.get(mac);
+  }
+
+  list(): IterableIterator<Lease> {
+    return this.#byMac.values();
+  }
+
+  #isInRange(value: number): boolean {
+    const { first, last } = this.#options;
+    return value >>> 0 >= first.w3 >>> 0 && value >>> 0 <= last.w3 >>> 0;
+  }
+
+  #isFree(value: number): boolean {
+    if (this.#byAddress.has(value) || this.#options.reserved.some((own) => own.w3 === value)) return false;
+    const until = this.#declinedUntilMs.get(value);
+    if (until === undefined) return true;
+    if (until > this.#options.wallMs()) return false;
+    this.#declinedUntilMs.delete(value);
+    return true;
+  }
+
+  #put(lease: Lease): void {
+    const old = this.#byMac.get(lease.mac);
+    if (old !== undefined) this.#byAddress.delete(old.address.w3);
+    this.#byMac.set(lease.mac, lease);
+    this.#byAddress.set(lease.address.w3, lease.mac);
+  }
+
+  #drop(lease: Lease): void {
+    this.#byMac.delete(lease.mac);
+    this.#byAddress.delete(lease.address.w3);
+  }
+
+  #changed(): void {
+    this.#options.store?.save([...this.#byMac.values()]);
+    this.onChange?.();
+  }
+}

@@ -1,0 +1,107 @@
+import type { Stack, TcpHandler, TcpListener, TcpSocket, UdpDatagram, UdpSocket } from '@orlop/netstack';
+import { DNS_PORT, DNS_SERVER_FAILURE } from '@orlop/wire';
+import type { DnsResolver } from './resolver.ts';
+
+export interface DnsServerOptions {
+  readonly stack: Pick<Stack, 'tcp' | 'udp'>;
+  readonly resolver: DnsResolver;
+  /** Queries that wait for an answer at once; more are refused with "server failure". @default 1024 */
+  readonly maxPending?: number;
+}
+
+export interface DnsServerCounters {
+  queries: number;
+  answers: number;
+  failures: number;
+  overLimit: number;
+}
+
+const HEADER_LEN = 12;
+/** RFC 7766 §6.2.3 asks for some seconds; clients come back when they need to. */
+const TCP_MAX_MESSAGE_LEN = 65_535;
+
+/** DNS of the gateway over UDP and TCP; what is answered is the resolver's matter. */
+export class DnsServer {
+  readonly counters: DnsServerCounters = { queries: 0, answers: 0, failures: 0, overLimit: 0 };
+  readonly #options: DnsServerOptions;
+  readonly #abort = new AbortController();
+  readonly #udp: UdpSocket;
+  readonly #tcp: TcpListener;
+  #pending = 0;
+
+  constructor(options: DnsServerOptions) {
+    this.#options = options;
+    this.#udp = options.stack.udp.bind(
+      { port: DNS_PORT },
+      { onDatagram: (datagram) => this.#receive(datagram) },
+    );
+    this.#tcp = options.stack.tcp.listen({ port: DNS_PORT }, (socket) => this.#handleTcp(socket));
+  }
+
+  close(): void {
+    this.#abort.abort();
+    this.#udp.close();
+    this.#tcp.close();
+  }
+
+  #receive({ local, remote, bytes }: UdpDatagram): void {
+    this.#answer({ message: bytes.slice(), transport: 'udp', guest: remote.address }, (answer) => {
+      this.#udp.send(answer, remote, local.address);
+    });
+  }
+
+  #handleTcp(socket: TcpSocket): TcpHandler {
+    const pending: number[] = [];
+    const take = () => {
+      while (socket.readable > 0) {
+        const view = socket.peek();
+        if (pending.length + view.length > 2 + TCP_MAX_MESSAGE_LEN) {
+          socket.abort();
+          return;
+        }
+        pending.push(...view);
+        socket.consume(view.length);
+      }
+      for (;;) {
+        const length = ((pending[0] ?? 0) << 8) | (pending[1] ?? 0);
+        if (pending.length < 2 + length || pending.length < 2) break;
+        const message = Uint8Array.from(pending.splice(0, 2 + length)).subarray(2);
+        this.#answer({ message, transport: 'tcp', guest: socket.remote.address }, (answer) => {
+          socket.write(Uint8Array.from([answer.length >>> 8, answer.length & 0xff, ...answer]));
+        });
+      }
+      if (socket.ended) socket.shutdown();
+    };
+    return { onReadable: take, onEnd: take };
+  }
+
+  #answer(query: Parameters<DnsResolver['resolve']>[0], send: (answer: Uint8Array) => void): void {
+    if (query.message.length < HEADER_LEN || ((query.message[2] ?? 0) & 0x80) !== 0) return;
+    this.counters.queries++;
+    if (this.#pending >= (this.#options.maxPending ?? 1024)) {
+      this.counters.overLimit++;
+      send(failureOf(query.message));
+      return;
+    }
+    this.#pending++;
+    this.#options.resolver
+      .resolve(query, { signal: this.#abort.signal })
+      .catch(() => undefined)
+      .then((answer) => {
+        this.#pending--;
+        if (this.#abort.signal.aborted) return;
+        if (answer === undefined) this.counters.failures++;
+        else this.counters.answers++;
+        send(answer ?? failureOf(query.message));
+      });
+  }
+}
+
+/** The query's header as an answer without records, "server failure". */
+function failureOf(query: Uint8Array): Uint8Array {
+  const answer = query.slice(0, HEADER_LEN);
+  answer[2] = 0x80 | ((query[2] ?? 0) & 0x79);
+  answer[3] = 0x80 | DNS_SERVER_FAILURE;
+  answer.fill(0, 4);
+  return answer;
+}

@@ -1,0 +1,144 @@
+import type { EchoMessage, IcmpService, IpAddress } from '@orlop/netstack';
+import type { HostEchoSocket, HostSockets } from '../host/host-sockets.ts';
+import type { Scheduler } from '../scheduler.ts';
+import type { AddressMap } from './address-map.ts';
+
+export interface EchoProxyOptions {
+  readonly icmp: IcmpService;
+  readonly sockets: HostSockets;
+  readonly addresses: AddressMap;
+  readonly scheduler: Scheduler;
+  /** Used where the host gives no ping sockets to this user. @default none: requests stay unanswered */
+  readonly fallback?: EchoFallback;
+}
+
+/** Asks somebody else whether an address answers; calls back once, if it does. */
+export type EchoFallback = (address: IpAddress, payload: Uint8Array, onReply: () => void) => void;
+
+export interface EchoCounters {
+  requests: number;
+  replies: number;
+  denied: number;
+  /** The host gives no ping sockets to this user. */
+  unavailable: number;
+}
+
+const IDLE_MS = 30_000;
+const SWEEP_INTERVAL_MS = 5_000;
+const MAX_FLOWS = 256;
+
+interface EchoFlow {
+  readonly socket: HostEchoSocket;
+  readonly guest: IpAddress;
+  /** As the guest sees it. */
+  target: IpAddress;
+  readonly identifier: number;
+  usedAtMs: number;
+}
+
+/**
+ * Passes guests' echo requests on by unprivileged ping sockets of the host: one for each (guest, identifier), since
+ * the kernel puts an identifier of its own.
+ */
+export class EchoProxy {
+  readonly counters: EchoCounters = { requests: 0, replies: 0, denied: 0, unavailable: 0 };
+  readonly #options: EchoProxyOptions;
+  readonly #flows = new Map<string, EchoFlow>();
+  #cancelSweep: () => void = () => {};
+
+  constructor(options: EchoProxyOptions) {
+    this.#options = options;
+  }
+
+  /** The handler for `stack.icmp.onEchoRequest`. */
+  onRequest(message: EchoMessage): void {
+    this.counters.requests++;
+    const target = this.#options.addresses.outbound({
+      protocol: 'icmp',
+      guest: message.remote,
+      destination: message.local,
+      port: 0,
+    });
+    if (target.kind === 'rejected') {
+      this.counters.denied++;
+      return;
+    }
+    const flow = this.#flowOf(message);
+    if (flow === undefined) {
+      this.#askFallback(message, target.address);
+      return;
+    }
+    flow.usedAtMs = this.#options.scheduler.now();
+    flow.target = message.local;
+    flow.socket.send(message.sequence, message.data, target.address);
+  }
+
+  close(): void {
+    this.#cancelSweep();
+    for (const flow of this.#flows.values()) flow.socket.close();
+    this.#flows.clear();
+  }
+
+  #flowOf(message: EchoMessage): EchoFlow | undefined {
+    const key = `${message.identifier} ${message.remote} ${message.local}`;
+    const known = this.#flows.get(key);
+    if (known !== undefined) return known;
+    if (this.#flows.size >= MAX_FLOWS) this.#evictOldest();
+    const socket = this.#options.sockets.openEcho(message.remote.version, {
+      onReply: (sequence, payload) => {
+        this.counters.replies++;
+        this.#reply(flow, sequence, payload);
+      },
+    });
+    if (socket === undefined) return undefined;
+    const flow: EchoFlow = {
+      socket,
+      guest: message.remote,
+      target: message.local,
+      identifier: message.identifier,
+      usedAtMs: this.#options.scheduler.now(),
+    };
+    this.#flows.set(key, flow);
+    if (this.#flows.size === 1) this.#scheduleSweep();
+    return flow;
+  }
+
+  #reply(flow: EchoFlow, sequence: number, payload: Uint8Array): void {
+    this.#options.icmp.sendEchoReply({
+      local: flow.target,
+      remote: flow.guest,
+      identifier: flow.identifier,
+      sequence,
+      data: payload.slice(),
+    });
+  }
+
+  #askFallback(message: EchoMessage, address: IpAddress): void {
+    this.counters.unavailable++;
+    const { local, remote, identifier, sequence } = message;
+    const data = message.data.slice();
+    this.#options.fallback?.(address, data, () => {
+      this.counters.replies++;
+      this.#options.icmp.sendEchoReply({ local, remote, identifier, sequence, data });
+    });
+  }
+
+  #evictOldest(): void {
+    let oldest: readonly [string, EchoFlow] | undefined;
+    for (const entry of this.#flows) if (oldest === undefined || entry[1].usedAtMs < oldest[1].usedAtMs) oldest = entry;
+    if (oldest !== undefined) this.#remove(oldest[0], oldest[1]);
+  }
+
+  #scheduleSweep(): void {
+    this.#cancelSweep = this.#options.scheduler.after(SWEEP_INTERVAL_MS, () => {
+      const now = this.#options.scheduler.now();
+      for (const [key, flow] of this.#flows) if (now - flow.usedAtMs >= IDLE_MS) this.#remove(key, flow);
+      if (this.#flows.size > 0) this.#scheduleSweep();
+    });
+  }
+
+  #remove(key: string, flow: EchoFlow): void {
+    flow.socket.close();
+    this.#flows.delete(key);
+  }
+}

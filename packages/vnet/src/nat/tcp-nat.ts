@@ -1,0 +1,229 @@
+import type { Endpoint, TcpAttempt, TcpInfo, TcpRejection } from '@orlop/netstack';
+import type { HostFailure, HostSockets, HostStream } from '../host/host-sockets.ts';
+import type { Scheduler } from '../scheduler.ts';
+import type { AddressMap } from './address-map.ts';
+import type { ReadSlab } from './read-slab.ts';
+import { Relay, type RelayQueue } from './relay.ts';
+
+export interface TcpNatOptions {
+  readonly sockets: HostSockets;
+  readonly addresses: AddressMap;
+  readonly scheduler: Scheduler;
+  readonly queue: RelayQueue;
+  readonly slab: ReadSlab;
+  /** Asked before the host is: may answer a connection itself (the HTTP proxy does). @default none */
+  readonly intercept?: (attempt: TcpAttempt) => boolean;
+  /** Connections and attempts together. @default 16384 */
+  readonly maxConnections?: number;
+  /** The same for one guest, so that others keep theirs. @default three quarters of `maxConnections` */
+  readonly maxPerGuest?: number;
+  /** How long the host may take to connect. @default 60000 */
+  readonly connectTimeoutMs?: number;
+}
+
+/** A guest's connection to the outside, for tables. */
+export interface TcpFlow {
+  readonly id: number;
+  readonly guest: Endpoint;
+  /** As the guest sees it. */
+  readonly destination: Endpoint;
+  readonly state: 'connecting' | 'established';
+  readonly startedAtMs: number;
+  readonly info: TcpInfo | undefined;
+}
+
+export interface TcpNatCounters {
+  accepted: number;
+  refused: number;
+  failed: number;
+  finished: number;
+  overLimit: number;
+  denied: number;
+}
+
+interface Connection {
+  readonly id: number;
+  readonly attempt: TcpAttempt;
+  readonly startedAtMs: number;
+  readonly stream: HostStream;
+  relay: Relay | undefined;
+  cancelTimeout: () => void;
+}
+
+/** Source NAT for TCP: each guest's connection becomes one of this process, made before the guest's is accepted. */
+export class TcpNat {
+  readonly counters: TcpNatCounters = {
+    accepted: 0,
+    refused: 0,
+    failed: 0,
+    finished: 0,
+    overLimit: 0,
+    denied: 0,
+  };
+  readonly #options: TcpNatOptions;
+  readonly #connections = new Map<number, Connection>();
+  readonly #perGuest = new Map<string, number>();
+  readonly #maxConnections: number;
+  readonly #maxPerGuest: number;
+  #nextId = 1;
+
+  constructor(options: TcpNatOptions) {
+    this.#options = options;
+    this.#maxConnections = options.maxConnections ?? 16_384;
+    this.#maxPerGuest = options.maxPerGuest ?? Math.ceil(this.#maxConnections * 0.75);
+  }
+
+  /** The handler for `stack.tcp.listenAny`. */
+  onAttempt(attempt: TcpAttempt): void {
+    const { local, remote } = attempt;
+    const target = this.#options.addresses.outbound({
+      protocol: 'tcp',
+      guest: remote.address,
+      destination: local.address,
+      port: local.port,
+    });
+    if (target.kind === 'rejected') {
+      this.counters.denied++;
+      attempt.reject(target.how);
+      return;
+    }
+    if (this.#options.intercept?.(attempt) === true) return;
+    const guest = remote.address.toString();
+    const ofGuest = this.#perGuest.get(guest) ?? 0;
+    if (this.#connections.size >= this.#maxConnections || ofGuest >= this.#maxPerGuest) {
+      this.counters.overLimit++;
+      attempt.reject('drop'); // the guest tries again
+      return;
+    }
+    this.#perGuest.set(guest, ofGuest + 1);
+    this.#connect(attempt, { address: target.address, port: local.port });
+  }
+
+  *flows(): IterableIterator<TcpFlow> {
+    for (const { id, attempt, startedAtMs, relay } of this.#connections.values()) {
+      yield {
+        id,
+        guest: attempt.remote,
+        destination: attempt.local,
+        state: relay === undefined ? 'connecting' : 'established',
+        startedAtMs,
+        info: relay?.socket.info(),
+      };
+    }
+  }
+
+  get size(): number {
+    return this.#connections.size;
+  }
+
+  /** Drops one flow, both sides with a reset. False when there is none of that id. */
+  drop(id: number): boolean {
+    const connection = this.#connections.get(id);
+    if (connection === undefined) return false;
+    if (connection.relay === undefined) {
+      connection.stream.reset();
+      connection.attempt.reject('refused');
+      this.#forget(connection);
+    } else connection.relay.abort();
+    return true;
+  }
+
+  close(): void {
+    for (const id of [...this.#connections.keys()]) this.drop(id);
+  }
+
+  #connect(attempt: TcpAttempt, target: Endpoint): void {
+    const stream = this.#options.sockets.connect(
+      { kind: 'ip', ...target },
+      {
+        onOpen: () => this.#opened(connection),
+        onReadable: () => connection.relay?.hostEvents.onReadable(),
+        onWritable: () => connection.relay?.hostEvents.onWritable(),
+        onFailed: (failure) => {
+          if (connection.relay === undefined) this.#connectFailed(connection, failure);
+          else connection.relay.hostEvents.onFailed(failure);
+        },
+      },
+    );
+    const connection: Connection = {
+      id: this.#nextId++,
+      attempt,
+      startedAtMs: this.#options.scheduler.now(),
+      stream,
+      relay: undefined,
+      cancelTimeout: this.#options.scheduler.after(this.#options.connectTimeoutMs ?? 60_000, () => {
+        stream.close();
+        this.#connectFailed(connection, 'timed-out');
+      }),
+    };
+    this.#connections.set(connection.id, connection);
+    attempt.onCancel = () => {
+      stream.close();
+      this.#forget(connection);
+    };
+  }
+
+  #opened(connection: Connection): void {
+    const { attempt, stream } = connection;
+    connection.cancelTimeout();
+    const { queue, slab } = this.#options;
+    const socket = attempt.accept(STARTING, { noDelay: true });
+    if (socket === undefined) {
+      stream.close();
+      this.#forget(connection);
+      return;
+    }
+    this.counters.accepted++;
+    connection.relay = new Relay(socket, stream, {
+      queue,
+      slab,
+      onClosed: ({ failure }) => {
+        if (failure === undefined) this.counters.finished++;
+        else this.counters.failed++;
+        this.#forget(connection);
+      },
+    });
+    socket.handler = connection.relay;
+  }
+
+  #connectFailed(connection: Connection, failure: HostFailure): void {
+    this.counters.refused++;
+    connection.attempt.reject(rejectionOf(failure));
+    this.#forget(connection);
+  }
+
+  #forget(connection: Connection): void {
+    connection.cancelTimeout();
+    if (!this.#connections.delete(connection.id)) return;
+    const guest = connection.attempt.remote.address.toString();
+    const left = (this.#perGuest.get(guest) ?? 1) - 1;
+    if (left === 0) this.#perGuest.delete(guest);
+    else this.#perGuest.set(guest, left);
+  }
+}
+
+/** Nothing happens to an accepted socket before the guest's next segment: its relay is there by then. */
+const STARTING = {};
+
+/** What the guest is told, so that it sees what a program on the host would. */
+export function rejectionOf(failure: HostFailure): TcpRejection {
+  switch (failure) {
+    case 'refused':
+    case 'reset':
+    case 'not-found':
+      return 'refused';
+    case 'network-unreachable':
+    case 'address-unavailable':
+      return 'network-unreachable';
+    case 'host-unreachable':
+    case 'other':
+      return 'host-unreachable';
+    case 'timed-out':
+    case 'exhausted':
+      return 'drop';
+    case 'denied':
+    case 'too-big':
+    case 'address-in-use':
+      return 'prohibited';
+  }
+}

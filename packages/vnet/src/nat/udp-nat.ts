@@ -1,0 +1,287 @@
+import type { Endpoint, IpAddress, UdpDatagram, UdpHandler, UdpService } from '@orlop/netstack';
+import type { HostDatagramSocket, HostFailure, HostSockets } from '../host/host-sockets.ts';
+import type { Scheduler } from '../scheduler.ts';
+import type { AddressMap } from './address-map.ts';
+
+export interface UdpNatOptions {
+  readonly udp: UdpService;
+  readonly sockets: HostSockets;
+  readonly addresses: AddressMap;
+  readonly scheduler: Scheduler;
+  /** Ports of guests that are open at once. @default 4096 */
+  readonly maxFlows?: number;
+  /** @default a half of `maxFlows` */
+  readonly maxPerGuest?: number;
+  /** After an answer came (RFC 4787 REQ-5 asks for two minutes at least). @default 180000 */
+  readonly idleMs?: number;
+  /** While none came. @default 30000 */
+  readonly unansweredIdleMs?: number;
+}
+
+/** One port of a guest, for tables. */
+export interface UdpFlow {
+  readonly id: number;
+  readonly guest: Endpoint;
+  /** The last destination, as the guest sees it. */
+  readonly destination: Endpoint;
+  readonly startedAtMs: number;
+  readonly idleMs: number;
+  readonly datagramsOut: number;
+  readonly bytesOut: number;
+  readonly datagramsIn: number;
+  readonly bytesIn: number;
+}
+
+export interface UdpNatCounters {
+  opened: number;
+  expired: number;
+  evicted: number;
+  overLimit: number;
+  denied: number;
+  /** Came from an address that the guest had sent nothing to. */
+  filtered: number;
+  /** The host did not take a datagram. */
+  failed: number;
+}
+
+const SWEEP_INTERVAL_MS = 5_000;
+/** Destinations of one port from which answers are let in; the oldest is forgotten beyond. */
+const MAX_PEERS = 256;
+const NO_BYTES = new Uint8Array(0);
+
+/**
+ * NAT for UDP with endpoint-independent mapping and address-dependent filtering (RFC 4787): one socket of the
+ * host for each port of a guest, answers from every address that the guest has sent to.
+ */
+export class UdpNat implements UdpHandler {
+  readonly counters: UdpNatCounters = {
+    opened: 0,
+    expired: 0,
+    evicted: 0,
+    overLimit: 0,
+    denied: 0,
+    filtered: 0,
+    failed: 0,
+  };
+  readonly #options: UdpNatOptions;
+  /** Least recently used first is not kept: only the sweep and a full table look at all. */
+  readonly #flows = new Map<string, Flow>();
+  #last: Flow | undefined;
+  #nextId = 1;
+  #cancelSweep: () => void = () => {};
+
+  constructor(options: UdpNatOptions) {
+    this.#options = options;
+  }
+
+  /** The handler for `stack.udp.listenAny`. */
+  onDatagram(datagram: UdpDatagram): void {
+    const { local, remote } = datagram;
+    const target = this.#options.addresses.outbound({
+      protocol: 'udp',
+      guest: remote.address,
+      destination: local.address,
+      port: local.port,
+    });
+    if (target.kind === 'rejected') {
+      this.counters.denied++;
+      if (target.how !== 'drop') {
+        this.#options.udp.reject(datagram, target.how === 'refused' ? 'port-unreachable' : target.how);
+      }
+      return;
+    }
+    const flow = this.#flowOf(remote);
+    if (flow === undefined) return;
+    const failure = flow.send(datagram, target.address, this.#options.scheduler.now());
+    if (failure === undefined) return;
+    this.counters.failed++;
+    this.#tellGuest(datagram, failure);
+  }
+
+  *flows(): IterableIterator<UdpFlow> {
+    const now = this.#options.scheduler.now();
+    for (const flow of this.#flows.values()) yield flow.describe(now);
+  }
+
+  get size(): number {
+    return this.#flows.size;
+  }
+
+  drop(id: number): boolean {
+    for (const [key, flow] of this.#flows) {
+      if (flow.id !== id) continue;
+      this.#remove(key, flow);
+      return true;
+    }
+    return false;
+  }
+
+  close(): void {
+    this.#cancelSweep();
+    for (const [key, flow] of this.#flows) this.#remove(key, flow);
+  }
+
+  #flowOf(guest: Endpoint): Flow | undefined {
+    const last = this.#last;
+    if (last !== undefined && last.guest.port === guest.port && last.guest.address.equals(guest.address)) {
+      return last;
+    }
+    const key = `${guest.port} ${guest.address}`;
+    const flow = this.#flows.get(key) ?? this.#open(key, guest);
+    this.#last = flow;
+    return flow;
+  }
+
+  #open(key: string, guest: Endpoint): Flow | undefined {
+    this.#makeRoom(guest.address);
+    const flow: Flow = new Flow(this.#nextId++, guest, this.#options.scheduler.now());
+    try {
+      flow.socket = this.#options.sockets.openDatagram(guest.address.version, {
+        onDatagram: (payload, address, port) => this.#fromHost(flow, payload, address, port),
+        onFailed: (failure, address, port) => {
+          const local = { address: this.#options.addresses.inbound(address), port };
+          this.#tellGuest({ local, remote: guest, bytes: NO_BYTES }, failure);
+        },
+      });
+    } catch {
+      this.counters.overLimit++;
+      return undefined;
+    }
+    this.counters.opened++;
+    this.#flows.set(key, flow);
+    if (this.#flows.size === 1) this.#scheduleSweep();
+    return flow;
+  }
+
+  #fromHost(flow: Flow, payload: Uint8Array, address: IpAddress, port: number): void {
+    if (!flow.knows(address)) {
+      this.counters.filtered++;
+      return;
+    }
+    flow.received(payload.length, this.#options.scheduler.now());
+    const local = { address: this.#options.addresses.inbound(address), port };
+    // The stack keeps the array until it is sent; the socket's is used again.
+    this.#options.udp.send({ local, remote: flow.guest, bytes: payload.slice() });
+  }
+
+  #tellGuest(datagram: UdpDatagram, failure: HostFailure): void {
+    switch (failure) {
+      case 'refused':
+        this.#options.udp.reject(datagram, 'port-unreachable');
+        return;
+      case 'host-unreachable':
+        this.#options.udp.reject(datagram, 'host-unreachable');
+        return;
+      case 'network-unreachable':
+      case 'address-unavailable':
+        this.#options.udp.reject(datagram, 'network-unreachable');
+        return;
+      case 'denied':
+        this.#options.udp.reject(datagram, 'prohibited');
+        return;
+      default: // lost, as datagrams may be
+    }
+  }
+
+  /** Over a limit the least recently used flow goes: of the same guest where that guest has its share. */
+  #makeRoom(guest: IpAddress): void {
+    const maxFlows = this.#options.maxFlows ?? 4096;
+    const maxPerGuest = this.#options.maxPerGuest ?? maxFlows >>> 1;
+    if (this.#flows.size < Math.min(maxFlows, maxPerGuest)) return;
+    const own = [...this.#flows].filter(([, flow]) => flow.guest.address.equals(guest));
+    const full = own.length >= maxPerGuest ? own : this.#flows.size >= maxFlows ? [...this.#flows] : [];
+    if (full.length === 0) return;
+    // A sixteenth at once, so that a flood of ports does not sort the table for each datagram.
+    full.sort(([, one], [, other]) => one.usedAtMs - other.usedAtMs);
+    for (const [key, flow] of full.slice(0, Math.max(1, full.length >>> 4))) {
+      this.#remove(key, flow);
+      this.counters.evicted++;
+    }
+  }
+
+  #scheduleSweep(): void {
+    this.#cancelSweep = this.#options.scheduler.after(SWEEP_INTERVAL_MS, () => {
+      this.#sweep();
+      if (this.#flows.size > 0) this.#scheduleSweep();
+    });
+  }
+
+  #sweep(): void {
+    const now = this.#options.scheduler.now();
+    const idleMs = this.#options.idleMs ?? 180_000;
+    const unansweredIdleMs = this.#options.unansweredIdleMs ?? 30_000;
+    for (const [key, flow] of this.#flows) {
+      if (now - flow.usedAtMs < (flow.answered ? idleMs : unansweredIdleMs)) continue;
+      this.#remove(key, flow);
+      this.counters.expired++;
+    }
+  }
+
+  #remove(key: string, flow: Flow): void {
+    flow.socket?.close();
+    this.#flows.delete(key);
+    if (this.#last === flow) this.#last = undefined;
+  }
+}
+
+class Flow {
+  readonly id: number;
+  readonly guest: Endpoint;
+  socket: HostDatagramSocket | undefined = undefined;
+  usedAtMs: number;
+  answered = false;
+  readonly #startedAtMs: number;
+  readonly #peers: IpAddress[] = [];
+  #destination: Endpoint;
+  #datagramsOut = 0;
+  #bytesOut = 0;
+  #datagramsIn = 0;
+  #bytesIn = 0;
+
+  constructor(id: number, guest: Endpoint, now: number) {
+    this.id = id;
+    this.guest = guest;
+    this.usedAtMs = now;
+    this.#startedAtMs = now;
+    this.#destination = guest;
+  }
+
+  send(datagram: UdpDatagram, address: IpAddress, now: number): HostFailure | undefined {
+    this.usedAtMs = now;
+    this.#destination = datagram.local;
+    this.#datagramsOut++;
+    this.#bytesOut += datagram.bytes.length;
+    if (!this.knows(address)) {
+      if (this.#peers.length >= MAX_PEERS) this.#peers.shift();
+      this.#peers.push(address);
+    }
+    return this.socket?.send(datagram.bytes, address, datagram.local.port);
+  }
+
+  knows(address: IpAddress): boolean {
+    // The latest are asked most.
+    for (let i = this.#peers.length - 1; i >= 0; i--) if (this.#peers[i]?.equals(address)) return true;
+    return false;
+  }
+
+  received(length: number, now: number): void {
+    this.usedAtMs = now;
+    this.answered = true;
+    this.#datagramsIn++;
+    this.#bytesIn += length;
+  }
+
+  describe(now: number): UdpFlow {
+    return {
+      id: this.id,
+      guest: this.guest,
+      destination: this.#destination,
+      startedAtMs: this.#startedAtMs,
+      idleMs: now - this.usedAtMs,
+      datagramsOut: this.#datagramsOut,
+      bytesOut: this.#bytesOut,
+      datagramsIn: this.#datagramsIn,
+      bytesIn: this.#bytesIn,
+    };
+  }
+}
