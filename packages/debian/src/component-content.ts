@@ -53,6 +53,7 @@ export async function componentContent(request: ContentRequest): Promise<Compone
       yield* kernelEntries({
         definition,
         section: kernel,
+        architecture,
         packages: unpacked(),
         temporaryFolder: join(stateFolder, 'temporary'),
         signal,

@@ -1,5 +1,6 @@
 export { type ArchiveOptions, type DebianArchive, readDebianArchive } from './apt/machine.ts';
 export type { DebianPackage } from './apt/packages.ts';
+export { type BuildRequest, type BuiltComponent, buildComponent } from './build-component.ts';
 export { componentHash, componentReference, componentTag } from './definition/component-tag.ts';
 export {
   ARCHITECTURES,

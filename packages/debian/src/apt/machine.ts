@@ -27,11 +27,14 @@ export interface DebianArchive {
 }
 
 export interface ArchiveOptions {
-  /** URI of a Debian mirror to use in place of the machine's. */
+  /** URI of a Debian mirror to use in place of the machine's. @default $ORLOP_DEBIAN_MIRROR */
   readonly mirror?: string | undefined;
-  /** URI of the security archive that goes with it; without it no security updates are taken. */
+  /**
+   * URI of the security archive that goes with it; without it no security updates are taken.
+   * @default $ORLOP_DEBIAN_SECURITY_MIRROR
+   */
   readonly securityMirror?: string | undefined;
-  /** File of the keys that sign the archive. @default the one of debian-archive-keyring */
+  /** File of the keys that sign the archive. @default $ORLOP_DEBIAN_KEYRING, or that of debian-archive-keyring */
   readonly keyring?: string | undefined;
   readonly signal?: AbortSignal | undefined;
 }
@@ -42,9 +45,11 @@ export interface ArchiveOptions {
  * @throws OrlopError `debian.no-sources` when there is no Debian archive in it and no mirror was named, or no keys.
  */
 export async function readDebianArchive(options: ArchiveOptions = {}): Promise<DebianArchive> {
-  const { mirror, securityMirror, signal } = options;
+  const { env } = process;
+  const { signal, mirror = env['ORLOP_DEBIAN_MIRROR'] } = options;
+  const securityMirror = options.securityMirror ?? env['ORLOP_DEBIAN_SECURITY_MIRROR'];
   const dump = await runTool('apt-config', ['dump'], { signal });
-  const keyring = options.keyring ?? (await firstExisting(KEYRINGS));
+  const keyring = options.keyring ?? env['ORLOP_DEBIAN_KEYRING'] ?? (await firstExisting(KEYRINGS));
   if (keyring === undefined) {
     throw debianError(
       'debian.no-sources',

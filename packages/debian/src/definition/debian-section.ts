@@ -1,19 +1,20 @@
 import { resolve } from 'node:path';
 import { CAPABILITY_NAMES } from '../layer/capabilities.ts';
 import { isGlob } from '../layer/globs.ts';
-import type {
-  Assignment,
-  DebianSection,
-  DirectoryDefinition,
-  FileContent,
-  FileDefinition,
-  GroupDefinition,
-  Id,
-  KernelSection,
-  Owner,
-  RestrictedName,
-  SymlinkDefinition,
-  UserDefinition,
+import {
+  ARCHITECTURES,
+  type Assignment,
+  type DebianSection,
+  type DirectoryDefinition,
+  type FileContent,
+  type FileDefinition,
+  type GroupDefinition,
+  type Id,
+  type KernelSection,
+  type Owner,
+  type RestrictedName,
+  type SymlinkDefinition,
+  type UserDefinition,
 } from './definition.ts';
 import type { YamlReader, YamlValue } from './yaml-reader.ts';
 
@@ -44,7 +45,7 @@ export function parseDebianSection(reader: YamlReader, value: YamlValue, folder:
   const list = <Item>(read: (item: YamlValue) => Item | undefined) => {
     return (field: YamlValue): readonly Item[] => reader.items(field).flatMap((item) => read(item) ?? []);
   };
-  const names = list((item) => readRestrictedName(reader, item));
+  const names = list((item) => splitRestriction(reader, item, /^[a-z0-9][a-z0-9+.-]+$/));
   const globs = list((item) => readGlob(reader, item, reader.string(item)));
   reader.fields(value, {
     suite: (field) => {
@@ -121,18 +122,26 @@ export function parseDebianSection(reader: YamlReader, value: YamlValue, folder:
   return draft;
 }
 
-function readRestrictedName(reader: YamlReader, item: YamlValue): RestrictedName | undefined {
+/** `name`, or `name [amd64 arm64]`. */
+function splitRestriction(reader: YamlReader, item: YamlValue, name: RegExp): RestrictedName | undefined {
   const text = reader.string(item);
   if (text === undefined) return undefined;
-  const match = /^([a-z0-9][a-z0-9+.-]+)(?:\s+\[([a-z0-9 ]+)\])?$/.exec(text);
-  if (match === null) {
-    return reader.note(item, `${item.path} "${text}" is no package: write name, or name [amd64 arm64]`);
+  const match = /^(\S+)(?:\s+\[([a-z0-9 ]+)\])?$/.exec(text);
+  const architectures = (match?.[2] ?? '').split(' ').filter((word) => word !== '');
+  if (match === null || !name.test(match[1] ?? '')) {
+    return reader.note(
+      item,
+      `${item.path} "${text}" must be a name, or a name with architectures: x [amd64 arm64]`,
+    );
   }
-  return {
-    name: match[1] ?? '',
-    architectures: (match[2] ?? '').split(' ').filter((word) => word !== ''),
-    position: reader.position(item),
-  };
+  const unknown = architectures.find((word) => !(ARCHITECTURES as readonly string[]).includes(word));
+  if (unknown !== undefined) {
+    return reader.note(
+      item,
+      `${item.path} names the architecture ${unknown}, which is none of ${ARCHITECTURES.join(', ')}`,
+    );
+  }
+  return { name: match[1] ?? '', architectures, position: reader.position(item) };
 }
 
 function readGlob(reader: YamlReader, item: YamlValue, text: string | undefined): string | undefined {
@@ -353,15 +362,26 @@ function readAssignments<Value>(
   });
 }
 
+/** A module's name, or a pattern over paths of modules, for some architectures or all. */
+function readModuleWord(reader: YamlReader, item: YamlValue): RestrictedName | undefined {
+  const restricted = splitRestriction(reader, item, /^[\w.*?/+-]+$/);
+  if (restricted === undefined || isGlob(restricted.name)) return restricted;
+  return reader.note(item, `${item.path} "${restricted.name}" is neither a module nor a pattern of paths`);
+}
+
 function readKernel(reader: YamlReader, value: YamlValue): KernelSection {
-  let modules: readonly string[] = ['**'];
-  let withoutModules: readonly string[] = [];
+  let modules: readonly RestrictedName[] = [
+    { name: '**', architectures: [], position: reader.position(value) },
+  ];
+  let withoutModules: readonly RestrictedName[] = [];
+  const words = (field: YamlValue) =>
+    reader.items(field).flatMap((item) => readModuleWord(reader, item) ?? []);
   reader.fields(value, {
     modules: (field) => {
-      modules = reader.strings(field);
+      modules = words(field);
     },
     'without-modules': (field) => {
-      withoutModules = reader.strings(field);
+      withoutModules = words(field);
     },
   });
   return { modules, withoutModules };

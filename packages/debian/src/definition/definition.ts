@@ -59,7 +59,7 @@ export interface DebianSection {
  */
 export type Layout = 'merged' | 'split';
 
-/** A package's name, and the architectures it is for: `name [amd64 arm64]`, as in Debian's own control files. */
+/** A name, and the architectures it is for: `name [amd64 arm64]`, as in Debian's own control files. */
 export interface RestrictedName {
   readonly name: string;
   /** Empty: all. */
@@ -130,8 +130,8 @@ export interface GroupDefinition {
 /** Turns a Debian kernel package into LinuxKit's kernel image: `kernel` and `kernel.tar`. */
 export interface KernelSection {
   /** Globs under `lib/modules/VERSION/kernel/`, or names of modules; with all that they depend on. */
-  readonly modules: readonly string[];
-  readonly withoutModules: readonly string[];
+  readonly modules: readonly RestrictedName[];
+  readonly withoutModules: readonly RestrictedName[];
 }
 
 /** The names that are for an architecture. */

@@ -17,6 +17,7 @@ import { selectModules } from './select-modules.ts';
 export interface KernelRequest {
   readonly definition: ComponentDefinition;
   readonly section: KernelSection;
+  readonly architecture: string;
   readonly packages: AsyncIterable<LayerPackage>;
   /** For files that live as long as the stream is read. */
   readonly temporaryFolder: string;
@@ -55,16 +56,18 @@ export async function* kernelEntries(request: KernelRequest): EntryStream {
           `no package of ${definition.image} has a boot/vmlinuz-VERSION`,
         );
       }
-      const { modules, unmatched } = selectModules(store.modules, section, builtinNames(found.lists));
+      const { modules, unmatched } = selectModules({
+        all: store.modules,
+        section,
+        architecture: request.architecture,
+        builtin: builtinNames(found.lists),
+      });
       if (unmatched.length > 0) {
         throw debianError(
           'debian.unmatched-pattern',
           `Linux ${found.version} has not all the modules that ${definition.image} asks for`,
           {
-            problems: unmatched.map((word) => ({
-              message: `no module is ${word}`,
-              position: { file: definition.file, line: 1, column: 1 },
-            })),
+            problems: unmatched.map(({ name, position }) => ({ message: `no module is ${name}`, position })),
           },
         );
       }

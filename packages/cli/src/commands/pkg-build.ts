@@ -1,0 +1,161 @@
+import { resolve } from 'node:path';
+import { OrlopError } from '@orlop/core';
+import type { Architecture, ComponentDefinition } from '@orlop/debian';
+import type { CommandContext } from '../context.ts';
+import { formatBytes } from '../progress.ts';
+
+/** Options by which a definition's names can be changed. */
+export interface DefinitionOptions {
+  readonly org?: string;
+  readonly tag?: string;
+  readonly hash?: string;
+  readonly buildYml: string;
+}
+
+export interface BuildOptions extends DefinitionOptions {
+  readonly arch: readonly string[];
+  readonly platforms?: string;
+  readonly allArches?: boolean;
+  readonly force?: boolean;
+  readonly refresh?: boolean;
+  readonly push?: boolean;
+  readonly dryRun?: boolean;
+  readonly json?: boolean;
+}
+
+/** Names that people and Node give to what Debian and OCI call otherwise, beside those themselves. */
+const ARCHITECTURES_BY_NAME: ReadonlyMap<string, Architecture> = new Map([
+  ['amd64', 'amd64'],
+  ['arm64', 'arm64'],
+  ['riscv64', 'riscv64'],
+  ['x86_64', 'amd64'],
+  ['x64', 'amd64'],
+  ['aarch64', 'arm64'],
+]);
+
+interface Invocation<Options> {
+  readonly context: CommandContext;
+  readonly options: Options;
+}
+
+/** Builds each component for each platform; every definition is read before the first is built. */
+export async function buildPackages(
+  folders: readonly string[],
+  { context, options }: Invocation<BuildOptions>,
+): Promise<void> {
+  const { buildComponent, componentReference, readDebianArchive } = await import('@orlop/debian');
+  const { ImageStore } = await import('@orlop/oci');
+  const definitions = await loadAll(folders, { context, options });
+  const { signal, progress, paths, stdout } = context;
+  const hash = options.hash === undefined ? {} : { hash: options.hash };
+  if (options.dryRun === true) {
+    for (const definition of definitions) {
+      const reference = await componentReference(definition, hash);
+      for (const architecture of architecturesOf(definition, options)) {
+        stdout.write(`${reference} linux/${architecture}\n`);
+      }
+    }
+    return;
+  }
+  const store = await ImageStore.open(paths.cache);
+  const archive = await readDebianArchive({ signal });
+  for (const definition of definitions) {
+    for (const architecture of architecturesOf(definition, options)) {
+      const { reference, manifest, built, packages } = await buildComponent({
+        ...{ definition, store, archive, progress, signal, hash: options.hash },
+        platform: { os: 'linux', architecture },
+        stateFolder: paths.debian,
+        force: options.force,
+        refresh: options.refresh,
+      });
+      const { layers } = await store.readManifest(manifest);
+      const sizeBytes = layers.reduce((total, layer) => total + layer.size, 0);
+      const row = {
+        reference,
+        architecture,
+        digest: manifest.digest,
+        sizeBytes,
+        built,
+        packages: packages.length,
+      };
+      stdout.write(
+        options.json === true
+          ? `${JSON.stringify(row)}\n`
+          : `${reference} linux/${architecture} ${formatBytes(sizeBytes)} ${built ? `built from ${packages.length} packages` : 'unchanged'}\n`,
+      );
+    }
+  }
+}
+
+/** Prints `orlop/redis:HASH` for each folder. */
+export async function showTags(
+  folders: readonly string[],
+  { context, options }: Invocation<DefinitionOptions & { readonly canonical?: boolean }>,
+): Promise<void> {
+  const { componentReference } = await import('@orlop/debian');
+  const { expandReference } = await import('@orlop/oci');
+  for (const definition of await loadAll(folders, { context, options })) {
+    const reference = await componentReference(
+      definition,
+      options.hash === undefined ? {} : { hash: options.hash },
+    );
+    context.stdout.write(`${options.canonical === true ? expandReference(reference) : reference}\n`);
+  }
+}
+
+/** Prints the index of each component's image as JSON. */
+export async function showIndexes(
+  folders: readonly string[],
+  { context, options }: Invocation<DefinitionOptions>,
+): Promise<void> {
+  const { componentReference } = await import('@orlop/debian');
+  const { ImageStore } = await import('@orlop/oci');
+  const store = await ImageStore.open(context.paths.cache);
+  for (const definition of await loadAll(folders, { context, options })) {
+    const reference = await componentReference(
+      definition,
+      options.hash === undefined ? {} : { hash: options.hash },
+    );
+    const found = await store.find(reference);
+    if (found === undefined) throw notBuilt(reference, definition);
+    context.stdout.write(
+      `${JSON.stringify({ reference, ...found, index: await store.readIndex(found) }, undefined, 2)}\n`,
+    );
+  }
+}
+
+export function notBuilt(reference: string, definition: ComponentDefinition): OrlopError {
+  return new OrlopError('pkg.not-built', 'not-found', `the store has no ${reference}`, {
+    hint: `orlop pkg build ${definition.folder}`,
+  });
+}
+
+async function loadAll(
+  folders: readonly string[],
+  { context, options }: Invocation<DefinitionOptions>,
+): Promise<readonly ComponentDefinition[]> {
+  const { loadComponent } = await import('@orlop/debian');
+  return await Promise.all(
+    folders.map((folder) =>
+      loadComponent(resolve(context.cwd, folder), {
+        buildFile: options.buildYml,
+        organisation: options.org ?? context.env['ORLOP_PKG_ORG'],
+        tag: options.tag,
+      }),
+    ),
+  );
+}
+
+function architecturesOf(definition: ComponentDefinition, options: BuildOptions): readonly Architecture[] {
+  if (options.allArches === true) return definition.architectures;
+  const words = [...options.arch, ...(options.platforms ?? '').split(',').filter((word) => word !== '')];
+  if (words.length === 0) return [ARCHITECTURES_BY_NAME.get(process.arch) ?? 'amd64'];
+  return words.map((word) => {
+    const name = word.replace(/^linux\//, '');
+    const architecture = ARCHITECTURES_BY_NAME.get(name);
+    if (architecture !== undefined) return architecture;
+    throw new OrlopError('pkg.unknown-architecture', 'invalid', `there is no architecture ${word}`, {
+      hint: `one of ${[...ARCHITECTURES_BY_NAME.keys()].join(', ')}`,
+    });
+  });
+}

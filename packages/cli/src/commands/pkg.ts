@@ -1,0 +1,66 @@
+import type { Command } from 'commander';
+import type { CommandContext } from '../context.ts';
+import type { BuildOptions, DefinitionOptions } from './pkg-build.ts';
+
+const FOLDER_HELP = 'a folder with a build.yml';
+
+/** `orlop pkg`: components, in LinuxKit's form and out of Debian packages. */
+export function registerPkg(program: Command, context: CommandContext): void {
+  const pkg = program.command('pkg').description('build components out of Debian packages, and list them');
+
+  withDefinitionOptions(pkg.command('build'))
+    .description("build components' images into the store, those of unchanged content excepted")
+    .argument('<folder...>', FOLDER_HELP)
+    .option('--arch <arch>', "amd64, arm64 or riscv64 (repeatable; default: this machine's)", collect, [])
+    .option('--platforms <list>', 'the same as a list: linux/amd64,linux/arm64')
+    .option('--all-arches', 'every architecture that the component is for')
+    .option('--force', 'build what the store has already')
+    .option('--refresh', "fetch Debian's package indexes anew, and build with what they say")
+    .option('--push', 'push to the registry after building')
+    .option('--dry-run', 'say what would be built, and stop')
+    .option('--json', 'print a line of JSON for each image')
+    .action(async (folders: string[], options: BuildOptions) => {
+      const { buildPackages } = await import('./pkg-build.ts');
+      await buildPackages(folders, { context, options });
+    });
+
+  withDefinitionOptions(pkg.command('show-tag'))
+    .description('print the name under which a component is built')
+    .argument('<folder...>', FOLDER_HELP)
+    .option('--canonical', 'with the registry: docker.io/orlop/NAME:HASH')
+    .action(async (folders: string[], options: DefinitionOptions & { canonical?: boolean }) => {
+      const { showTags } = await import('./pkg-build.ts');
+      await showTags(folders, { context, options });
+    });
+
+  withDefinitionOptions(pkg.command('manifest'))
+    .alias('index')
+    .description("print the index of a component's image in the store: its platforms and bills of materials")
+    .argument('<folder...>', FOLDER_HELP)
+    .action(async (folders: string[], options: DefinitionOptions) => {
+      const { showIndexes } = await import('./pkg-build.ts');
+      await showIndexes(folders, { context, options });
+    });
+
+  pkg
+    .command('ls')
+    .description('list the components under a folder, and which of them the store has')
+    .argument('[folder]', 'a folder of component folders', 'pkg')
+    .option('--json', 'print as JSON')
+    .action(async (folder: string, options: { json?: boolean }) => {
+      const { listPackages } = await import('./pkg-list.ts');
+      await listPackages(folder, { context, json: options.json === true });
+    });
+}
+
+function withDefinitionOptions(command: Command): Command {
+  return command
+    .option('--org <name>', "organisation, in place of the definition's (default: $ORLOP_PKG_ORG)")
+    .option('--tag <template>', "tag, in place of the definition's; {{.Hash}} stands for the content hash")
+    .option('--hash <hash>', 'in place of the content hash')
+    .option('--build-yml <name>', 'name of the definition in the folder', 'build.yml');
+}
+
+function collect(value: string, before: readonly string[]): readonly string[] {
+  return [...before, value];
+}
