@@ -73,6 +73,8 @@ export interface DriverDependencies {
   readonly logger: Logger;
   /** Where programs are looked for, as in `PATH`. */
   readonly searchPath: string;
+  /** Programs to use in place of those that are found. */
+  readonly programs?: { readonly qemu?: string; readonly virtiofsd?: string };
 }
 
 /** A way to run machines. */

@@ -19,7 +19,11 @@ export class Machines {
   readonly driver: QemuDriver;
   readonly #context: CommandContext;
 
-  constructor(context: CommandContext) {
+  /** @param programs what to use in place of the QEMU and virtiofsd that are found */
+  constructor(
+    context: CommandContext,
+    programs: { readonly qemu?: string; readonly virtiofsd?: string } = {},
+  ) {
     this.#context = context;
     this.driver = new QemuDriver({
       clock,
@@ -29,6 +33,7 @@ export class Machines {
       },
       logger: context.logger,
       searchPath: context.env['PATH'] ?? '',
+      programs,
     });
   }
 

@@ -40,6 +40,8 @@ interface RunOptions {
   readonly usb?: boolean;
   readonly device?: readonly string[];
   readonly gui?: boolean;
+  readonly qemu?: string;
+  readonly virtiofsd?: string;
   readonly virtiofs?: readonly Share[];
   readonly share9p?: readonly Share[];
 }
@@ -96,8 +98,8 @@ export function registerRun(program: Command, context: CommandContext): void {
       parseShare('virtiofs'),
     )
     .option('--share-9p <dir>', '[TAG=]DIR shared by 9p, with tags 9p0, …; repeatable', parseShare('9p'))
-    .addOption(new Option('--qemu <path>', "accepted for LinuxKit's sake; PATH is searched").hideHelp())
-    .addOption(new Option('--virtiofsd <path>', "accepted for LinuxKit's sake; PATH is searched").hideHelp())
+    .option('--qemu <file>', "QEMU's program (default: the one for the architecture in PATH)")
+    .option('--virtiofsd <file>', "virtiofsd's program (default: the one that is found)")
     .addHelpText(
       'after',
       '\nThe console of an attached machine takes every key; Ctrl-] then d detaches, q powers off, k kills, ? helps.',
@@ -123,7 +125,10 @@ async function runImage(
 ): Promise<void> {
   const { Machines } = await import('./run-machines.ts');
   const { startRecorded } = await import('./run-start.ts');
-  const machines = new Machines(context);
+  const machines = new Machines(context, {
+    ...(options.qemu === undefined ? {} : { qemu: options.qemu }),
+    ...(options.virtiofsd === undefined ? {} : { virtiofsd: options.virtiofsd }),
+  });
   const arch = await readArchitecture(options.arch);
   const imagePath = resolve(context.cwd, path);
   const image = await findImage(imagePath, {

@@ -18,7 +18,7 @@ import { createMac, createUuid, type MachineIdentity } from './machine-identity.
 import { qemuPrograms } from './programs.ts';
 import { QemuMachine } from './qemu-machine.ts';
 import { QmpClient } from './qmp-client.ts';
-import { startVirtiofsd, type Virtiofsd } from './virtiofsd.ts';
+import { findVirtiofsd, startVirtiofsd, type Virtiofsd } from './virtiofsd.ts';
 
 /** How long QEMU may take from its start until its monitor answers; it does so within 0.1 s on an idle machine. */
 const MONITOR_TIMEOUT_MS = 20_000;
@@ -93,9 +93,9 @@ export class QemuDriver implements Driver {
     folder: MachineFolder,
     options: StartOptions & { readonly servers: Virtiofsd[] },
   ): Promise<Machine> {
-    const { searchPath, random } = this.#given;
+    const { searchPath, random, programs } = this.#given;
     const { signal, servers } = options;
-    const program = await requireProgram(qemuPrograms[spec.arch].name, {
+    const program = await requireProgram(programs?.qemu ?? qemuPrograms[spec.arch].name, {
       searchPath,
       debianPackage: qemuPrograms[spec.arch].debianPackage,
     });
@@ -105,7 +105,13 @@ export class QemuDriver implements Driver {
     const uefi = needsUefi(spec) ? await prepareUefi(spec, folder) : undefined;
     const identity = await ensureIdentity(spec, folder, random);
     for (const [index, share] of spec.shares.filter((share) => share.kind === 'virtiofs').entries()) {
-      servers.push(await startVirtiofsd(share, { index, folder: folder.path, searchPath }));
+      servers.push(
+        await startVirtiofsd(share, {
+          index,
+          folder: folder.path,
+          program: programs?.virtiofsd ?? (await findVirtiofsd(searchPath)),
+        }),
+      );
     }
     const args = qemuArguments(spec, {
       accelerator: options.accelerator,

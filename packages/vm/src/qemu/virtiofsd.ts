@@ -21,13 +21,12 @@ const LISTEN_POLL_MS = 10;
 
 /**
  * Starts virtiofsd for one share and waits until it listens.
- * @throws OrlopError `vm.tool-missing`, `vm.start-failed` with the server's own words
+ * @throws OrlopError `vm.start-failed` with the server's own words
  */
 export async function startVirtiofsd(
   share: Share,
-  { index, folder, searchPath }: { index: number; folder: string; searchPath: string },
+  { index, folder, program }: { index: number; folder: string; program: string },
 ): Promise<Virtiofsd> {
-  const program = await findVirtiofsd(searchPath);
   const socket = `share${index}.sock`;
   const logPath = join(folder, `share${index}.log`);
   await rm(join(folder, socket), { force: true });

@@ -1,0 +1,49 @@
+import { type Command, InvalidArgumentError } from 'commander';
+import type { CommandContext } from '../context.ts';
+
+interface LogsOptions {
+  readonly follow?: boolean;
+  readonly lines?: number;
+  readonly previous?: boolean;
+  readonly driver?: boolean;
+}
+
+export function registerLogs(program: Command, context: CommandContext): void {
+  program
+    .command('logs')
+    .description('print what a machine said on its console')
+    .argument('<name>', 'a machine of `orlop ps --all`')
+    .option('-f, --follow', 'go on while the machine runs')
+    .option('-n, --lines <n>', 'only the last lines', parseLines)
+    .option('--previous', 'of the run before')
+    .option('--driver', "what the machine's process (QEMU) said instead")
+    .action((name: string, options: LogsOptions) => printLogs(name, { context, options }));
+}
+
+async function printLogs(
+  name: string,
+  { context, options }: { context: CommandContext; options: LogsOptions },
+): Promise<void> {
+  const { followLog, MachineFolder, rotateConsoleLog } = await import('@orlop/vm');
+  const { Machines } = await import('./run-machines.ts');
+  const machine = await new Machines(context).open(name);
+  await rotateConsoleLog(machine.console.logPath);
+  const current =
+    options.driver === true ? new MachineFolder(machine.folder).file('stderr') : machine.console.logPath;
+  const path = options.previous === true ? `${current}.1` : current;
+  const live = async () => (await machine.state()).kind === 'running';
+  const pieces = followLog(path, {
+    signal: context.signal,
+    ...(options.lines === undefined ? {} : { lines: options.lines }),
+    ...(options.follow === true ? { live } : {}),
+  });
+  for await (const piece of pieces) {
+    if (!context.stdout.write(piece))
+      await new Promise<void>((resolve) => context.stdout.once('drain', resolve));
+  }
+}
+
+function parseLines(text: string): number {
+  if (!/^\d+$/.test(text)) throw new InvalidArgumentError('a whole number');
+  return Number(text);
+}
