@@ -1,1 +1,24 @@
-export {};
+export { type BuildOptions, type BuildReport, type BuildStep, buildImage, loadDescription } from './build.ts';
+export { type HostSourceOptions, HostSources } from './config/host-sources.ts';
+export type { ImageYaml } from './config/image-yaml.ts';
+export {
+  type LoadedYaml,
+  type LoadOptions,
+  loadImageYaml,
+  type SourceReader,
+  type SourceText,
+} from './config/load.ts';
+export { printYaml } from './config/print.ts';
+export { kitError } from './errors.ts';
+export type { FormatContext, FormatInput, InitrdCompression, OutputFormat } from './formats/format.ts';
+export { type FinishedOutput, OutputSet, type OutputSink } from './formats/output-set.ts';
+export { findFormat, outputFormats } from './formats/table.ts';
+export { ImageResolver, type PullPolicy, type ResolverOptions } from './resolve/resolver.ts';
+export { type ResolvedImage, storedImage } from './resolve/stored-image.ts';
+export {
+  parseSubstitution,
+  readSubstitutions,
+  type Substitution,
+  substitute,
+} from './resolve/substitution.ts';
+export { mergeSpdx } from './sbom/merge-spdx.ts';

@@ -1,0 +1,24 @@
+import { kitError } from '../errors.ts';
+import { nearest } from '../yaml/shape.ts';
+import type { OutputFormat } from './format.ts';
+import { kernelInitrdFormat, tarKernelInitrdFormat } from './kernel-initrd.ts';
+import { dockerFormat, tarFormat } from './tar.ts';
+
+/** Every output format, in the order of `--help`. */
+export const outputFormats: readonly OutputFormat[] = [
+  kernelInitrdFormat,
+  tarKernelInitrdFormat,
+  tarFormat,
+  dockerFormat,
+];
+
+/** @throws OrlopError `kit.unknown-format`, which names those there are */
+export function findFormat(name: string): OutputFormat {
+  const found = outputFormats.find((format) => format.name === name);
+  if (found !== undefined) return found;
+  const names = outputFormats.map((format) => format.name);
+  const near = nearest(name, names);
+  throw kitError('kit.unknown-format', `unknown format "${name}"`, {
+    hint: `${near === undefined ? '' : `did you mean "${near}"? `}formats are ${names.join(', ')}`,
+  });
+}

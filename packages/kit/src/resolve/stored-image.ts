@@ -1,0 +1,46 @@
+import {
+  type Descriptor,
+  flattenImage,
+  type ImageStore,
+  openImage,
+  type Platform,
+  readSboms,
+  type SpdxDocument,
+} from '@orlop/oci';
+import type { ComposeImage } from '../compose/rootfs-plan.ts';
+import { ociLayoutEntries } from './oci-layout.ts';
+
+/** An image of the local store, ready to be composed. */
+export interface ResolvedImage extends ComposeImage {
+  /** The lists of contents that came with it; none for many images. */
+  sboms(): Promise<readonly SpdxDocument[]>;
+  /** Bytes of its layers as they are stored. */
+  readonly storedBytes: number;
+}
+
+export interface StoredImageOptions {
+  readonly store: ImageStore;
+  /** Expanded. */
+  readonly reference: string;
+  /** Of its index or manifest. */
+  readonly descriptor: Descriptor;
+  readonly platform: Platform;
+  readonly signal: AbortSignal;
+}
+
+/** @throws OrlopError when the store lacks the platform or a part of it */
+export async function storedImage(options: StoredImageOptions): Promise<ResolvedImage> {
+  const { store, reference, descriptor, platform, signal } = options;
+  const image = { ...(await openImage(store, descriptor, platform)), name: reference };
+  const { config, manifest } = image;
+  return {
+    reference,
+    digest: image.descriptor.digest,
+    defaults: config.config ?? {},
+    labels: config.config?.Labels ?? {},
+    storedBytes: manifest.layers.reduce((sum, layer) => sum + layer.size, 0),
+    entries: () => flattenImage(store, image, { signal }),
+    layout: (platforms) => ociLayoutEntries(store, { name: reference, descriptor, platforms }),
+    sboms: () => readSboms(store, descriptor, platform),
+  };
+}
