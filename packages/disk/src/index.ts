@@ -14,6 +14,8 @@ export * from './crc32.ts';
 export { type Ext4Options, ext4SizeFor, writeExt4 } from './ext4/writer.ts';
 export { type FatOptions, type FatResult, fatSizeFor, writeFat } from './fat/writer.ts';
 export * from './guid.ts';
+export type { BootImage, HybridOptions } from './iso/boot.ts';
+export { type IsoOptions, writeIso } from './iso/writer.ts';
 export * from './partition/gpt.ts';
 export * from './partition/mbr.ts';
 export { type SquashfsOptions, writeSquashfs } from './squashfs/writer.ts';

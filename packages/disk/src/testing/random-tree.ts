@@ -7,6 +7,8 @@ export interface RandomTreeOptions {
   readonly maxFileBytes: number;
   /** Plain trees hold files and directories with simple names only, as FAT can hold. @default false */
   readonly plain?: boolean;
+  /** Device numbers that fit a byte each. @default false */
+  readonly smallDevices?: boolean;
 }
 
 const MTIME = Date.UTC(2026, 3, 18, 16, 30, 0) / 1000;
@@ -48,8 +50,8 @@ export function randomTree(random: Random, options: RandomTreeOptions): Director
       builder.addLeaf(path, {
         ...metadata(0o600),
         type: pick(2) === 0 ? 'char' : 'block',
-        major: pick(300),
-        minor: pick(70000),
+        major: options.smallDevices ? 1 + pick(255) : pick(300),
+        minor: pick(options.smallDevices ? 256 : 70000),
       });
     else if (kind === 11 && files.length > 0) builder.addHardLink(path, files[pick(files.length)] as string);
     else {
