@@ -1,0 +1,21 @@
+import type { Console } from '../console.ts';
+import { joinPath } from '../paths.ts';
+import { exitStatusOf, succeeded, type System } from '../system/system.ts';
+
+/** Runs every regular file of a folder (links followed) in the order of names, each to its end. */
+export function runScripts(options: {
+  readonly system: System;
+  readonly console: Console;
+  readonly folder: string;
+  /** Looked at before each script. @default always go on */
+  readonly goOn?: () => boolean;
+}): void {
+  const { system, console, folder, goOn = () => true } = options;
+  for (const name of system.files.list(folder)) {
+    const script = joinPath(folder, name);
+    if (system.files.status(script)?.kind !== 'file') continue;
+    if (!goOn()) return;
+    const ending = system.processes.run([script]);
+    if (!succeeded(ending)) console.say(`${script} ended with status ${exitStatusOf(ending)}`);
+  }
+}

@@ -1,0 +1,89 @@
+import type { Bundle } from '../container/bundle.ts';
+import { needsPreparedProcess, writeRunnableBundle } from '../container/prepare.ts';
+import { joinPath, paths } from '../paths.ts';
+import { exitStatusOf, succeeded, type System } from '../system/system.ts';
+import { prepareOnce } from './prepared.ts';
+import { serviceLogs } from './log-files.ts';
+import type { HealthCheck } from './options.ts';
+import { notStartedStatus, type ServiceListener, type ServiceRuntime } from './runtime.ts';
+
+/** How often to look whether runc has written the container's pid: it has no other way to say that it has started. */
+const pidFilePollMs = 50;
+
+/** Services as children of runc, which stays in front of each, hands signals on and ends with its exit status. */
+export class RuncRuntime implements ServiceRuntime {
+  readonly name = 'runc';
+  readonly #system: System;
+
+  constructor(system: System) {
+    this.#system = system;
+  }
+
+  open(ready: () => void): void {
+    this.#system.files.makeFolder(paths.processes, 0o700);
+    ready();
+  }
+
+  start(bundle: Bundle, listener: ServiceListener): void {
+    const { files, processes, time } = this.#system;
+    const logs = serviceLogs(bundle.name);
+    const problem = prepareOnce(this.#system, bundle);
+    if (problem !== undefined) {
+      files.append(logs.error, `${problem}\n`);
+      time.after(0, () => listener.ended(notStartedStatus));
+      return;
+    }
+    // What an earlier supervisor left running has nobody who waits for it.
+    if (files.status(joinPath('/run/runc', bundle.name)) !== undefined) {
+      processes.run([paths.runc, 'delete', '--force', bundle.name], { stdout: 'null', stderr: 'null' });
+    }
+    const pidFile = joinPath(paths.processes, bundle.name);
+    files.remove(pidFile);
+    const folder = needsPreparedProcess(bundle) ? writeRunnableBundle(this.#system, bundle) : bundle.folder;
+    const output = { stdout: { appendTo: logs.out }, stderr: { appendTo: logs.error } };
+    let cancelPoll = (): void => {};
+    processes.start(
+      [paths.runc, 'run', '--bundle', folder, '--pid-file', pidFile, bundle.name],
+      output,
+      (ending) => {
+        cancelPoll();
+        files.remove(pidFile);
+        listener.ended(exitStatusOf(ending));
+      },
+    );
+    const poll = (): void => {
+      const pid = readPid(this.#system, pidFile);
+      if (pid === undefined) cancelPoll = time.after(pidFilePollMs, poll);
+      else listener.started(pid);
+    };
+    cancelPoll = time.after(pidFilePollMs, poll);
+  }
+
+  check(bundle: Bundle, check: HealthCheck, checked: (healthy: boolean) => void): void {
+    const { files, processes, time } = this.#system;
+    const pidFile = joinPath(paths.processes, `${bundle.name}.check`);
+    files.remove(pidFile);
+    const cancel = time.after(check.timeoutMs, () => {
+      const pid = readPid(this.#system, pidFile);
+      if (pid !== undefined) processes.signal(pid, 'KILL');
+    });
+    processes.start(
+      [paths.runc, 'exec', '--pid-file', pidFile, bundle.name, ...check.command],
+      { stdout: 'null', stderr: 'null' },
+      (ending) => {
+        cancel();
+        files.remove(pidFile);
+        checked(succeeded(ending));
+      },
+    );
+  }
+
+  close(closed: () => void): void {
+    closed();
+  }
+}
+
+export function readPid(system: System, path: string): number | undefined {
+  const pid = Number(system.files.read(path)?.trim() || Number.NaN);
+  return Number.isInteger(pid) && pid > 0 ? pid : undefined;
+}
