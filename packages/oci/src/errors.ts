@@ -26,7 +26,11 @@ export const ociError = defineErrors({
   /** A program of the host is missing. */
   'oci.tool-missing': 'unavailable',
   'oci.registry-unreachable': 'unavailable',
+  /** Its certificate is nobody's that is trusted. */
+  'oci.registry-untrusted': 'denied',
   'oci.registry-denied': 'denied',
+  /** The tag has another image already. */
+  'oci.tag-taken': 'conflict',
   'oci.registry-refused': 'failed',
   'oci.registry-answer': 'failed',
   'oci.credentials': 'failed',

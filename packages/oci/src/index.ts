@@ -7,6 +7,8 @@ export { DEFAULT_LAYER_LIMITS, type LayerLimits } from './layer-limits.ts';
 export { ANNOTATION, type Compression, isIndexType, isManifestType, MEDIA } from './media-types.ts';
 export { type GzipOptions, gzipParallel } from './parallel-gzip.ts';
 export { formatPlatform, parsePlatform, platformFit } from './platform.ts';
+export { type PullRequest, pullImage, type ResolveRequest, resolveImage } from './pull.ts';
+export { type PushRequest, pushImage } from './push.ts';
 export {
   expandReference,
   formatReference,
@@ -14,6 +16,15 @@ export {
   type Reference,
   withDefaultTag,
 } from './reference.ts';
+export { RegistryClient, type RegistryClientOptions } from './registry/client.ts';
+export {
+  type Credentials,
+  type DockerCredentialsOptions,
+  dockerCredentials,
+  type FindCredentials,
+} from './registry/credentials.ts';
+export { type Mirror, parseMirror } from './registry/endpoints.ts';
+export type { RetryPolicy } from './registry/retry.ts';
 export { attachSbom, isAttestation, readSboms, type SpdxDocument } from './sbom.ts';
 export {
   ImageStore,

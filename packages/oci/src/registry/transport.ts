@@ -1,0 +1,147 @@
+import {
+  Agent as HttpAgent,
+  request as httpRequest,
+  type IncomingHttpHeaders,
+  type IncomingMessage,
+} from 'node:http';
+import { Agent as HttpsAgent, request as httpsRequest } from 'node:https';
+import { Readable } from 'node:stream';
+import { pipeline } from 'node:stream/promises';
+import { rootCertificates } from 'node:tls';
+import { ociError } from '../errors.ts';
+
+export interface HttpRequest {
+  readonly method: string;
+  readonly url: URL;
+  readonly headers?: Readonly<Record<string, string>>;
+  /** A fresh body for each attempt, since a stream can be read once. */
+  readonly body?: () => AsyncIterable<Uint8Array>;
+  readonly signal?: AbortSignal | undefined;
+}
+
+export interface HttpResponse {
+  readonly status: number;
+  readonly headers: IncomingHttpHeaders;
+  /** Where the answer came from, after redirects. */
+  readonly url: URL;
+  /** Must be read, or dropped. */
+  readonly body: AsyncIterable<Uint8Array>;
+  /** Lets go of the connection without reading the body. */
+  drop(): void;
+}
+
+export interface TransportOptions {
+  /** Certificates (PEM) that are trusted besides those that Node brings. */
+  readonly certificates?: readonly string[];
+  /** How long a connection may be silent. @default 60_000 */
+  readonly idleTimeoutMs?: number;
+}
+
+const MAX_REDIRECTS = 5;
+const REDIRECTS = new Set([301, 302, 303, 307, 308]);
+const USER_AGENT = 'orlop';
+
+/**
+ * HTTP and HTTPS with kept connections and private certificate authorities. Redirects of GET and HEAD are
+ * followed; what authorizes a request is not sent to another origin, and HTTPS never turns into HTTP.
+ */
+export class HttpTransport {
+  readonly #http = new HttpAgent({ keepAlive: true });
+  readonly #https: HttpsAgent;
+  readonly #idleTimeoutMs: number;
+
+  constructor(options: TransportOptions = {}) {
+    const own = options.certificates ?? [];
+    this.#https = new HttpsAgent({
+      keepAlive: true,
+      ...(own.length > 0 && { ca: [...rootCertificates, ...own] }),
+    });
+    this.#idleTimeoutMs = options.idleTimeoutMs ?? 60_000;
+  }
+
+  /** @throws OrlopError oci.registry-unreachable, oci.registry-untrusted, or the signal's reason */
+  async send(request: HttpRequest): Promise<HttpResponse> {
+    let { url } = request;
+    let headers = { 'user-agent': USER_AGENT, ...request.headers };
+    for (let redirects = 0; ; redirects++) {
+      const answer = await this.#once({ ...request, url, headers });
+      const location = answer.headers.location;
+      const follow = request.method === 'GET' || request.method === 'HEAD';
+      if (!follow || !REDIRECTS.has(answer.statusCode ?? 0) || location === undefined) {
+        return {
+          status: answer.statusCode ?? 0,
+          headers: answer.headers,
+          url,
+          body: answer,
+          drop: () => answer.destroy(),
+        };
+      }
+      answer.resume();
+      if (redirects === MAX_REDIRECTS)
+        throw ociError('oci.registry-answer', `${request.url.host} redirects in a circle`);
+      const next = new URL(location, url);
+      if (next.protocol !== 'https:' && !(next.protocol === 'http:' && url.protocol === 'http:'))
+        throw ociError(
+          'oci.registry-answer',
+          `${url.host} redirects from ${url.protocol} to ${next.protocol}`,
+        );
+      if (next.origin !== url.origin) {
+        const { authorization: _, ...rest } = headers as Record<string, string>;
+        headers = rest as typeof headers;
+      }
+      url = next;
+    }
+  }
+
+  /** Ends idle connections. */
+  close(): void {
+    this.#http.destroy();
+    this.#https.destroy();
+  }
+
+  async #once(request: HttpRequest): Promise<IncomingMessage> {
+    const { url, signal } = request;
+    signal?.throwIfAborted();
+    const secure = url.protocol === 'https:';
+    const call = (secure ? httpsRequest : httpRequest)(url, {
+      method: request.method,
+      headers: request.headers ?? {},
+      agent: secure ? this.#https : this.#http,
+      ...(signal !== undefined && { signal }),
+    });
+    call.setTimeout(this.#idleTimeoutMs, () =>
+      call.destroy(new Error(`no answer for ${this.#idleTimeoutMs} ms`)),
+    );
+    const answered = new Promise<IncomingMessage>((resolve, reject) => {
+      call.once('response', resolve);
+      call.on('error', reject);
+    });
+    try {
+      if (request.body === undefined) call.end();
+      else {
+        // A server may answer before it has read all; then the rest of the body matters no more.
+        const sent = pipeline(Readable.from(request.body(), { objectMode: true, highWaterMark: 2 }), call);
+        await Promise.race([answered, sent.then(() => answered)]);
+      }
+      return await answered;
+    } catch (cause) {
+      call.destroy();
+      if (signal?.aborted) throw signal.reason;
+      throw unreachable(url, cause);
+    }
+  }
+}
+
+function unreachable(url: URL, cause: unknown): Error {
+  const code = (cause as NodeJS.ErrnoException).code ?? '';
+  if (/CERT|SELF_SIGNED|UNABLE_TO_VERIFY/.test(code))
+    return ociError('oci.registry-untrusted', `the certificate of ${url.host} is not trusted (${code})`, {
+      cause,
+      hint: 'give the certificate of its authority with --cert-file',
+    });
+  return ociError(
+    'oci.registry-unreachable',
+    `${url.host} cannot be reached${code === '' ? '' : ` (${code})`}`,
+    { cause },
+  );
+}
