@@ -12,7 +12,9 @@ export { printYaml } from './config/print.ts';
 export { kitError } from './errors.ts';
 export type { FormatContext, FormatInput, InitrdCompression, OutputFormat } from './formats/format.ts';
 export { type FinishedOutput, OutputSet, type OutputSink } from './formats/output-set.ts';
+export { renamedSink, streamSink } from './formats/single-output.ts';
 export { findFormat, outputFormats } from './formats/table.ts';
+export { Components, type ComponentsOptions } from './resolve/components.ts';
 export { ImageResolver, type PullPolicy, type ResolverOptions } from './resolve/resolver.ts';
 export { type ResolvedImage, storedImage } from './resolve/stored-image.ts';
 export {

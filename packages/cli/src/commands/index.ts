@@ -1,5 +1,6 @@
 import type { Command } from 'commander';
 import type { CommandContext } from '../context.ts';
+import { registerBuild } from './build.ts';
 import { registerLogs } from './logs.ts';
 import { registerPkg } from './pkg.ts';
 import { registerPs } from './ps.ts';
@@ -14,6 +15,7 @@ export type RegisterCommand = (program: Command, context: CommandContext) => voi
 
 /** In the order of `orlop --help`. */
 export const commands: readonly RegisterCommand[] = [
+  registerBuild,
   registerRun,
   registerPs,
   registerLogs,

@@ -1,5 +1,5 @@
 import { type FileHandle, mkdir, open, rename, rm } from 'node:fs/promises';
-import { basename, dirname, join } from 'node:path';
+import { basename, dirname, join, resolve } from 'node:path';
 import { kitError } from '../errors.ts';
 
 /** A file that a format wrote. */
@@ -51,7 +51,7 @@ export class OutputSet implements OutputSink {
   }
 
   async open(name: string): Promise<FileHandle> {
-    const path = join(this.#folder, name);
+    const path = resolve(this.#folder, name);
     const temporary = join(dirname(path), `.${basename(path)}.${this.#mark}.${this.#opened++}.part`);
     const earlier = this.#outputs.get(path);
     this.#outputs.set(path, temporary);

@@ -1,0 +1,28 @@
+import { once } from 'node:events';
+import type { FileHandle } from 'node:fs/promises';
+import { kitError } from '../errors.ts';
+import type { OutputSet, OutputSink } from './output-set.ts';
+
+/** A sink for formats of one file, which gets the name `path` whatever the format calls it. */
+export function renamedSink(path: string, outputs: OutputSet): OutputSink {
+  return {
+    write: (_, content) => outputs.write(path, content),
+    open: (): Promise<FileHandle> => outputs.open(path),
+    workFolder: () => outputs.workFolder(),
+  };
+}
+
+/** A sink for formats of one file that goes to a stream, such as standard output. */
+export function streamSink(stream: NodeJS.WritableStream, outputs: OutputSet): OutputSink {
+  return {
+    async write(_, content) {
+      for await (const chunk of content) {
+        if (!stream.write(chunk)) await once(stream, 'drain');
+      }
+    },
+    open: () => {
+      throw kitError('kit.output-failed', 'this format cannot be written to a stream');
+    },
+    workFolder: () => outputs.workFolder(),
+  };
+}
