@@ -24,7 +24,7 @@ export async function attachMachine(
   machine: Machine,
   { owner, onOpen }: AttachOptions,
 ): Promise<AttachedEnd> {
-  const say = (line: string) => void context.stderr.write(`orlop: ${line}\r\n`);
+  const say = (line: string) => void context.stderr.write(`orlop: ${line}\n`);
   const console = await machine.console.open();
   const timer = setInterval(() => void rotateConsoleLog(machine.console.logPath), ROTATE_EVERY_MS);
   try {
