@@ -51,9 +51,9 @@ export interface Dhcpv4Fields {
   /** giaddr */
   readonly relayIp: Ipv4Address;
   readonly clientMac: MacAddress;
-  /** "" if none; on the wire at most 63 bytes, ASCII. */
+  /** "" if none; on the wire at most 64 bytes, ASCII. */
   readonly serverName: string;
-  /** "" if none; on the wire at most 127 bytes, ASCII. */
+  /** "" if none; on the wire at most 128 bytes, ASCII. */
   readonly bootFile: string;
   readonly options: Dhcpv4Options;
 }
@@ -124,8 +124,8 @@ export function emitDhcpv4(fields: Dhcpv4Fields, into: Uint8Array, offset: numbe
   writeU32(into, offset + 20, fields.serverIp);
   writeU32(into, offset + 24, fields.relayIp);
   writeMac(fields.clientMac, into, offset + 28);
-  writeText(fields.serverName, into, { offset: offset + 44, length: 63 });
-  writeText(fields.bootFile, into, { offset: offset + 108, length: 127 });
+  writeText(fields.serverName, into, { offset: offset + 44, length: 64 });
+  writeText(fields.bootFile, into, { offset: offset + 108, length: 128 });
   writeU32(into, offset + 236, MAGIC_COOKIE);
   const options = { into, offset: offset + DHCPV4_HEADER_LEN };
   const optionsEnd = emitDhcpv4Options(numberOf(fields.messageType), fields.options, options);

@@ -144,65 +144,90 @@ export function parseTcpOptions(bytes: Uint8Array, offset: number, end: number):
 /** Bytes that {@link emitTcpOptions} writes: a multiple of 4. */
 export function tcpOptionsLength(options: TcpOptions): number {
   if (options === NO_TCP_OPTIONS) return 0;
-  let length = 0;
-  if (options.mss !== undefined) length += 4;
-  if (options.timestamps !== undefined) length += 12;
-  else if (options.sackPermitted === true) length += 4;
-  if (options.windowScale !== undefined) length += 4;
-  if (options.sack !== undefined && options.sack.length > 0) length += 4 + 8 * options.sack.length;
-  for (const other of options.others ?? []) length += 2 + other.data.length;
-  return (length + 3) & ~3;
+  const aligned = alignedLength(options);
+  return aligned > MAX_TCP_OPTIONS_LEN ? (packedLength(options) + 3) & ~3 : aligned;
 }
 
 /**
  * Writes the options in the order and with the padding that Linux uses, so that its segments replay byte for
- * byte, and returns the end. More than {@link MAX_TCP_OPTIONS_LEN} bytes is the caller's bug.
+ * byte, and returns the end; where that padding does not fit, without it. More than
+ * {@link MAX_TCP_OPTIONS_LEN} bytes is the caller's bug.
  */
 export function emitTcpOptions(options: TcpOptions, into: Uint8Array, offset: number): number {
   if (options === NO_TCP_OPTIONS) return offset;
+  const padded = alignedLength(options) <= MAX_TCP_OPTIONS_LEN;
+  const { timestamps, sack } = options;
   let at = offset;
   if (options.mss !== undefined) {
     writeU16(into, at, (KIND_MSS << 8) | 4);
     writeU16(into, at + 2, options.mss);
     at += 4;
   }
-  at = emitSackPermittedAndTimestamps(options, into, at);
-  if (options.windowScale !== undefined) {
-    writeU32(into, at, (KIND_NOP << 24) | (KIND_WINDOW_SCALE << 16) | (3 << 8) | options.windowScale);
-    at += 4;
+  if (options.sackPermitted === true) {
+    // Before timestamps it takes the place of their two NOPs.
+    if (padded && timestamps === undefined) at = emitNops(2, into, at);
+    writeU16(into, at, (KIND_SACK_PERMITTED << 8) | 2);
+    at += 2;
   }
-  if (options.sack !== undefined && options.sack.length > 0) at = emitSack(options.sack, into, at);
+  if (timestamps !== undefined) {
+    if (padded && options.sackPermitted !== true) at = emitNops(2, into, at);
+    writeU16(into, at, (KIND_TIMESTAMPS << 8) | 10);
+    writeU32(into, at + 2, timestamps.value);
+    writeU32(into, at + 6, timestamps.echo);
+    at += 10;
+  }
+  if (options.windowScale !== undefined) {
+    if (padded) at = emitNops(1, into, at);
+    writeU16(into, at, (KIND_WINDOW_SCALE << 8) | 3);
+    into[at + 2] = options.windowScale;
+    at += 3;
+  }
+  if (sack !== undefined && sack.length > 0) {
+    if (padded) at = emitNops(2, into, at);
+    at = emitSack(sack, into, at);
+  }
   for (const other of options.others ?? []) {
     writeU16(into, at, (other.kind << 8) | (2 + other.data.length));
     into.set(other.data, at + 2);
     at += 2 + other.data.length;
   }
-  while ((at - offset) % 4 !== 0) into[at++] = KIND_NOP;
-  return at;
+  return emitNops((offset - at) & 3, into, at);
 }
 
-/** SACK-permitted takes the place of the two NOPs before timestamps. */
-function emitSackPermittedAndTimestamps(options: TcpOptions, into: Uint8Array, offset: number): number {
-  const { timestamps } = options;
-  if (timestamps === undefined && options.sackPermitted !== true) return offset;
-  const permitted = (KIND_SACK_PERMITTED << 8) | 2;
-  const nops = (KIND_NOP << 8) | KIND_NOP;
-  if (timestamps === undefined) {
-    writeU16(into, offset, nops);
-    writeU16(into, offset + 2, permitted);
-    return offset + 4;
-  }
-  writeU16(into, offset, options.sackPermitted === true ? permitted : nops);
-  writeU16(into, offset + 2, (KIND_TIMESTAMPS << 8) | 10);
-  writeU32(into, offset + 4, timestamps.value);
-  writeU32(into, offset + 8, timestamps.echo);
-  return offset + 12;
+function alignedLength(options: TcpOptions): number {
+  let length = 0;
+  if (options.mss !== undefined) length += 4;
+  if (options.timestamps !== undefined) length += 12;
+  else if (options.sackPermitted === true) length += 4;
+  if (options.windowScale !== undefined) length += 4;
+  if (options.sack !== undefined && options.sack.length > 0) length += 4 + 8 * options.sack.length;
+  return (length + othersLength(options) + 3) & ~3;
+}
+
+function packedLength(options: TcpOptions): number {
+  let length = 0;
+  if (options.mss !== undefined) length += 4;
+  if (options.timestamps !== undefined) length += 10;
+  if (options.sackPermitted === true) length += 2;
+  if (options.windowScale !== undefined) length += 3;
+  if (options.sack !== undefined && options.sack.length > 0) length += 2 + 8 * options.sack.length;
+  return length + othersLength(options);
+}
+
+function othersLength(options: TcpOptions): number {
+  let length = 0;
+  for (const other of options.others ?? []) length += 2 + other.data.length;
+  return length;
+}
+
+function emitNops(count: number, into: Uint8Array, offset: number): number {
+  for (let index = 0; index < count; index++) into[offset + index] = KIND_NOP;
+  return offset + count;
 }
 
 function emitSack(blocks: readonly SackBlock[], into: Uint8Array, offset: number): number {
-  writeU16(into, offset, (KIND_NOP << 8) | KIND_NOP);
-  writeU16(into, offset + 2, (KIND_SACK << 8) | (2 + 8 * blocks.length));
-  let at = offset + 4;
+  writeU16(into, offset, (KIND_SACK << 8) | (2 + 8 * blocks.length));
+  let at = offset + 2;
   for (const block of blocks) {
     writeU32(into, at, block.left);
     writeU32(into, at + 4, block.right);
