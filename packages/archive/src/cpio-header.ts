@@ -40,9 +40,9 @@ export function encodeCpioHeader(fields: CpioFields, name: Uint8Array): Uint8Arr
   const numbers = [
     fields.inode,
     fields.mode,
-    fields.linkCount,
     fields.uid,
     fields.gid,
+    fields.linkCount,
     fields.mtime,
     fields.sizeBytes,
     0, // major and minor of the device that the file is on
@@ -75,9 +75,9 @@ export function parseCpioHeader(bytes: Uint8Array, offset: number): ParsedCpioHe
   return {
     inode: number(0),
     mode: number(1),
-    linkCount: number(2),
-    uid: number(3),
-    gid: number(4),
+    uid: number(2),
+    gid: number(3),
+    linkCount: number(4),
     mtime: number(5),
     sizeBytes: number(6),
     fileSystemMajor: number(7),
