@@ -10,4 +10,8 @@ export * from './machine-spec.ts';
 export * from './metadata-iso.ts';
 export * from './process-identity.ts';
 export { QemuDriver, removeMachineFolder } from './qemu/driver.ts';
+export { findFirmware } from './qemu/firmware.ts';
 export * from './qemu/probe/probe-accelerator.ts';
+export { qemuImgProgram, qemuPrograms } from './qemu/programs.ts';
+export { findVirtiofsd } from './qemu/virtiofsd.ts';
+export * from './run-tool.ts';

@@ -1,6 +1,7 @@
 import type { Command } from 'commander';
 import type { CommandContext } from '../context.ts';
 import { registerBuild } from './build.ts';
+import { registerDoctor } from './doctor.ts';
 import { registerLogs } from './logs.ts';
 import { registerPkg } from './pkg.ts';
 import { registerPs } from './ps.ts';
@@ -24,5 +25,6 @@ export const commands: readonly RegisterCommand[] = [
   registerStart,
   registerRm,
   registerPkg,
+  registerDoctor,
   registerVersion,
 ];

@@ -1,0 +1,208 @@
+import { mkdir, readFile, statfs } from 'node:fs/promises';
+import { createServer } from 'node:net';
+import { OrlopError } from '@orlop/core';
+import {
+  type Architecture,
+  findFirmware,
+  findProgram,
+  findVirtiofsd,
+  parseArchitecture,
+  qemuImgProgram,
+  qemuPrograms,
+  runTool,
+} from '@orlop/vm';
+import type { CommandContext } from '../context.ts';
+import { formatBytes } from '../progress.ts';
+import { Machines } from './run-machines.ts';
+
+/** One thing that was looked at. A `note` hinders only those who need that very thing. */
+export interface Finding {
+  readonly name: string;
+  readonly status: 'ok' | 'note' | 'fail';
+  readonly detail: string;
+  readonly hint?: string;
+}
+
+/** An engine's image, its store and one machine's disk fit into this. */
+const COMFORTABLE_BYTES = 5e9;
+const TIGHT_BYTES = 1e9;
+
+const architectures: readonly Architecture[] = ['amd64', 'arm64', 'riscv64'];
+
+/** The tools beside QEMU: what each is for, and whether nothing works without it. */
+const tools = [
+  { name: 'apt-get', use: 'finds Debian packages for components', debianPackage: 'apt', needed: true },
+  { name: 'dpkg-deb', use: 'unpacks Debian packages', debianPackage: 'dpkg', needed: true },
+  { name: 'xz', use: 'unpacks kernel modules', debianPackage: 'xz-utils', needed: true },
+  {
+    name: qemuImgProgram.name,
+    use: 'makes disks for --disk',
+    debianPackage: qemuImgProgram.debianPackage,
+    needed: false,
+  },
+] as const;
+
+/** Looks at everything in turn, quickly; nothing is changed but the cache of the probe. */
+export async function examineHost(
+  context: CommandContext,
+  { refresh }: { refresh: boolean },
+): Promise<Finding[]> {
+  const own = parseArchitecture(process.arch);
+  const searchPath = context.env['PATH'] ?? '';
+  const findings: Finding[] = [nodeFinding()];
+  for (const arch of architectures)
+    findings.push(await qemuFinding(arch, { searchPath, needed: arch === own }));
+  if (own !== undefined) findings.push(await acceleratorFinding(context, { arch: own, refresh }));
+  for (const arch of architectures) findings.push(await firmwareFinding(arch));
+  for (const tool of tools) findings.push(await toolFinding(tool, searchPath));
+  findings.push(await virtiofsdFinding(searchPath));
+  findings.push(await aptFinding(searchPath));
+  findings.push(await diskFinding(context.paths.home));
+  findings.push(await memoryFinding());
+  findings.push(await portFinding());
+  return findings;
+}
+
+function nodeFinding(): Finding {
+  return { name: 'node', status: 'ok', detail: `${process.version} on ${process.platform} ${process.arch}` };
+}
+
+async function qemuFinding(
+  arch: Architecture,
+  { searchPath, needed }: { searchPath: string; needed: boolean },
+): Promise<Finding> {
+  const { name, debianPackage } = qemuPrograms[arch];
+  const path = await findProgram(name, searchPath);
+  if (path === undefined) return missing(name, { detail: `for ${arch} machines`, debianPackage, needed });
+  const { stdout, status } = await runTool(path, ['--version'], { timeoutMs: 10_000 });
+  const version = /version (\S+)/.exec(stdout)?.[1];
+  if (status !== 0 || version === undefined) {
+    return { name, status: needed ? 'fail' : 'note', detail: `${path} does not run` };
+  }
+  return { name, status: 'ok', detail: `${version} at ${path}` };
+}
+
+async function acceleratorFinding(
+  context: CommandContext,
+  { arch, refresh }: { arch: Architecture; refresh: boolean },
+): Promise<Finding> {
+  const choice = await new Machines(context).chooseAccelerator('auto', { arch, refresh });
+  const cached = choice.reports.some((report) => report.cached)
+    ? ' (found earlier; --refresh looks again)'
+    : '';
+  const detail = `${choice.accelerator}: ${choice.reason}${cached}`;
+  if (choice.accelerator !== 'tcg') return { name: 'accelerator', status: 'ok', detail };
+  return {
+    name: 'accelerator',
+    status: 'note',
+    detail,
+    hint: 'machines run in emulation: correctly, and several times slower',
+  };
+}
+
+async function firmwareFinding(arch: Architecture): Promise<Finding> {
+  const name = `uefi firmware ${arch}`;
+  try {
+    return { name, status: 'ok', detail: (await findFirmware(arch)).codePath };
+  } catch (error) {
+    return noteFrom(name, error);
+  }
+}
+
+async function toolFinding(tool: (typeof tools)[number], searchPath: string): Promise<Finding> {
+  const path = await findProgram(tool.name, searchPath);
+  return path === undefined
+    ? missing(tool.name, { detail: tool.use, debianPackage: tool.debianPackage, needed: tool.needed })
+    : { name: tool.name, status: 'ok', detail: path };
+}
+
+async function virtiofsdFinding(searchPath: string): Promise<Finding> {
+  try {
+    return { name: 'virtiofsd', status: 'ok', detail: await findVirtiofsd(searchPath) };
+  } catch (error) {
+    return noteFrom('virtiofsd', error);
+  }
+}
+
+/** Whether apt knows any source of packages; the mirror itself is not asked. */
+async function aptFinding(searchPath: string): Promise<Finding> {
+  const path = await findProgram('apt-get', searchPath);
+  if (path === undefined) return { name: 'apt sources', status: 'fail', detail: 'apt is not installed' };
+  const { stdout } = await runTool(path, ['indextargets', '--format', '$(SITE)$(SUITE)'], {
+    timeoutMs: 20_000,
+  });
+  const suites = new Set(stdout.split('\n').filter((line) => line !== ''));
+  if (suites.size > 0) return { name: 'apt sources', status: 'ok', detail: `${suites.size} configured` };
+  return {
+    name: 'apt sources',
+    status: 'fail',
+    detail: 'none is configured',
+    hint: 'components come from a Debian mirror: add one to /etc/apt/sources.list.d',
+  };
+}
+
+async function diskFinding(home: string): Promise<Finding> {
+  await mkdir(home, { recursive: true, mode: 0o700 });
+  const { bavail, bsize } = await statfs(home);
+  const free = bavail * bsize;
+  const detail = `${formatBytes(free)} free in ${home}`;
+  if (free >= COMFORTABLE_BYTES) return { name: 'disk space', status: 'ok', detail };
+  return {
+    name: 'disk space',
+    status: free < TIGHT_BYTES ? 'fail' : 'note',
+    detail,
+    hint: 'set ORLOP_HOME to a folder with more room, or run `orlop cache clean`',
+  };
+}
+
+/** `MemAvailable` of proc_meminfo(5), where there is one. */
+async function memoryFinding(): Promise<Finding> {
+  const text = await readFile('/proc/meminfo', 'utf8').catch(() => '');
+  const kib = /^MemAvailable:\s+(\d+) kB/m.exec(text)?.[1];
+  if (kib === undefined)
+    return { name: 'memory', status: 'note', detail: 'this host does not say how much is free' };
+  const free = Number(kib) * 1024;
+  const detail = `${formatBytes(free)} available`;
+  if (free >= 1.5e9) return { name: 'memory', status: 'ok', detail };
+  return { name: 'memory', status: 'note', detail, hint: 'a machine takes 1 GB unless --mem says otherwise' };
+}
+
+/** Whether a program may listen on loopback at all, and from which port on without privileges. */
+async function portFinding(): Promise<Finding> {
+  const lowest = await readFile('/proc/sys/net/ipv4/ip_unprivileged_port_start', 'utf8').catch(() => '1024');
+  const failure = await new Promise<Error | undefined>((resolve) => {
+    const server = createServer();
+    server.once('error', resolve);
+    server.listen({ host: '127.0.0.1', port: 0 }, () => server.close(() => resolve(undefined)));
+  });
+  if (failure !== undefined)
+    return { name: 'ports', status: 'fail', detail: `cannot listen on loopback: ${failure.message}` };
+  const root = process.getuid?.() === 0;
+  return {
+    name: 'ports',
+    status: 'ok',
+    detail: `loopback, ${root ? 'all of them' : `from ${lowest.trim()} on`}`,
+  };
+}
+
+function missing(
+  name: string,
+  { detail, debianPackage, needed }: { detail: string; debianPackage: string; needed: boolean },
+): Finding {
+  return {
+    name,
+    status: needed ? 'fail' : 'note',
+    detail: `not installed (${detail})`,
+    hint: `on Debian: apt-get install ${debianPackage}`,
+  };
+}
+
+function noteFrom(name: string, error: unknown): Finding {
+  if (!(error instanceof OrlopError)) throw error;
+  return {
+    name,
+    status: 'note',
+    detail: error.message,
+    ...(error.hint === undefined ? {} : { hint: error.hint }),
+  };
+}
