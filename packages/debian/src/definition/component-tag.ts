@@ -2,7 +2,6 @@ import { createHash } from 'node:crypto';
 import { createReadStream } from 'node:fs';
 import { lstat, readdir, readlink } from 'node:fs/promises';
 import { join } from 'node:path';
-import { pipeline } from 'node:stream/promises';
 import { debianError } from '../errors.ts';
 import { type ComponentDefinition, repositoryOf } from './definition.ts';
 
@@ -66,6 +65,6 @@ async function addTree(hash: Hash, path: string, name: string): Promise<void> {
     hash.update(`link ${JSON.stringify(name)} ${JSON.stringify(await readlink(path))}\n`);
   } else if (found.isFile()) {
     hash.update(`file ${JSON.stringify(name)} ${found.mode & 0o100 ? 'x' : '-'} ${found.size}\n`);
-    await pipeline(createReadStream(path), hash, { end: false });
+    for await (const chunk of createReadStream(path)) hash.update(chunk as Uint8Array);
   }
 }

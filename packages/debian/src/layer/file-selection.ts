@@ -29,6 +29,14 @@ export const ALWAYS_DROPPED: readonly string[] = [
   'etc/ufw',
 ];
 
+/** Of libc6, what every program but a static one needs; taken also when `only` does not name it. */
+const C_LIBRARY = compileGlobs([
+  'usr/lib/*/ld-linux-*',
+  'usr/lib/ld-linux-*',
+  'usr/lib64/ld-linux-*',
+  'usr/lib/*/libc.so.6',
+]);
+
 /** Which paths of packages an image takes. */
 export class FileSelection {
   readonly #only: readonly { readonly pattern: string; readonly test: (path: string) => boolean }[];
@@ -51,7 +59,7 @@ export class FileSelection {
         this.#used.add(pattern);
         named = true;
       }
-      if (!named) return false;
+      if (!named) return C_LIBRARY(path);
     }
     return this.#kept(path) || !this.#dropped(path);
   }
