@@ -161,7 +161,12 @@ export class Dhcpv4Server {
     };
   }
 
-  #reply(request: Dhcpv4Fields, messageType: Dhcpv4MessageType, yours: IpAddress, options: Dhcpv4Options): void {
+  #reply(
+    request: Dhcpv4Fields,
+    messageType: Dhcpv4MessageType,
+    yours: IpAddress,
+    options: Dhcpv4Options,
+  ): void {
     const { server } = this.#options.network;
     const fields: Dhcpv4Fields = {
       operation: 'reply',

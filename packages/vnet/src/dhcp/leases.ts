@@ -95,7 +95,8 @@ export class LeaseTable {
   offer(mac: MacAddress, requested: IpAddress | undefined): IpAddress | undefined {
     const known = this.#byMac.get(mac);
     if (known !== undefined) return known.address;
-    if (requested !== undefined && this.#isInRange(requested.w3) && this.#isFree(requested.w3)) return requested;
+    if (requested !== undefined && this.#isInRange(requested.w3) && this.#isFree(requested.w3))
+      return requested;
     const { first, last } = this.#options;
     // Another guest's old address is taken only when none is untouched.
     for (let value = first.w3 >>> 0; value <= last.w3 >>> 0; value++) {

@@ -24,7 +24,9 @@ export class ForwardingResolver implements DnsResolver {
   async resolve(query: DnsQuery, options: { readonly signal: AbortSignal }): Promise<Uint8Array | undefined> {
     for (const server of this.#options.servers()) {
       if (options.signal.aborted) return undefined;
-      const answer = await (query.transport === 'udp' ? this.#askUdp(query, server) : this.#askTcp(query, server));
+      const answer = await (query.transport === 'udp'
+        ? this.#askUdp(query, server)
+        : this.#askTcp(query, server));
       if (answer !== undefined) return answer;
     }
     return undefined;

@@ -4,7 +4,6 @@ import type { Port } from '../switch/port.ts';
 import type { Station, Switch } from '../switch/switch.ts';
 import type { SourceFilter } from './source-filter.ts';
 
-
 /** A service of the gateway that speaks in frames of its own, beside the stack (router advertisements). */
 export interface FrameService {
   /** Sees a frame before the stack; true when it was for this service alone. */

@@ -1,5 +1,13 @@
 import type { UdpDatagram, UdpService, UdpSocket } from '@orlop/netstack';
-import { emitNtp, NTP_HEADER_LEN, NTP_MODE_CLIENT, NTP_MODE_SERVER, NTP_PORT, ntpFromUnixMs, parseNtp } from '@orlop/wire';
+import {
+  emitNtp,
+  NTP_HEADER_LEN,
+  NTP_MODE_CLIENT,
+  NTP_MODE_SERVER,
+  NTP_PORT,
+  ntpFromUnixMs,
+  parseNtp,
+} from '@orlop/wire';
 
 export interface NtpServerOptions {
   readonly udp: UdpService;

@@ -1,17 +1,17 @@
 import type { FrameSink } from '@orlop/netstack';
 import {
+  ETHERNET_HEADER_LEN,
+  ETHERTYPE_IPV6,
   emitEthernet,
   emitIcmpv6,
   emitIpv6,
-  ETHERNET_HEADER_LEN,
-  ETHERTYPE_IPV6,
   ICMPV6_ROUTER_SOLICITATION,
   type Icmpv6Fields,
   IPV6_HEADER_LEN,
   type Ipv6Address,
   icmpv6Length,
-  macOfIpv6Group,
   type MacAddress,
+  macOfIpv6Group,
   pseudoSumV6,
   readU16,
   sealIcmpv6,
@@ -57,7 +57,8 @@ export class RouterAdvertiser implements FrameService {
     const ip = offset + ETHERNET_HEADER_LEN;
     if (length < ETHERNET_HEADER_LEN + IPV6_HEADER_LEN + 8) return false;
     if (readU16(frame, offset + 12) !== ETHERTYPE_IPV6 || frame[ip + 6] !== ICMPV6) return false;
-    if (frame[ip + IPV6_HEADER_LEN] !== ICMPV6_ROUTER_SOLICITATION || frame[ip + 7] !== HOP_LIMIT) return false;
+    if (frame[ip + IPV6_HEADER_LEN] !== ICMPV6_ROUTER_SOLICITATION || frame[ip + 7] !== HOP_LIMIT)
+      return false;
     this.counters.solicitations++;
     this.#nextAtMs = Math.min(this.#nextAtMs, this.#lastAtMs + MIN_GAP_MS);
     return true;
@@ -123,7 +124,9 @@ function advertisement(options: RouterAdvertiserOptions): Icmpv6Fields {
         validLifetime: VALID_LIFETIME_S,
         preferredLifetime: PREFERRED_LIFETIME_S,
       },
-      ...(servers.length > 0 ? [{ kind: 'recursive-dns' as const, lifetime: ROUTER_LIFETIME_S, servers }] : []),
+      ...(servers.length > 0
+        ? [{ kind: 'recursive-dns' as const, lifetime: ROUTER_LIFETIME_S, servers }]
+        : []),
       ...(domains.length > 0 ? [{ kind: 'dns-search' as const, lifetime: ROUTER_LIFETIME_S, domains }] : []),
     ],
   };

@@ -15,6 +15,8 @@ export interface DescriptorLinkOptions {
   readonly mtu: number;
   /** Runs after the descriptor is closed: to remove a socket's path. @default nothing */
   readonly onRelease?: () => void;
+  /** Asked before each write; false loses the frame (nobody is there yet). @default always true */
+  readonly beforeWrite?: () => boolean;
 }
 
 /** Frames per wake-up before the batch ends: enough to share an acknowledgement, few enough to stay in cache. */
@@ -39,6 +41,7 @@ export class DescriptorLink implements Link {
   readonly #descriptor: number;
   readonly #watch: Watch;
   readonly #onRelease: () => void;
+  readonly #beforeWrite: (() => boolean) | undefined;
   #waitingLength = 0;
   #starved = false;
   #handler: LinkHandler | undefined;
@@ -51,6 +54,7 @@ export class DescriptorLink implements Link {
     this.#poller = poller;
     this.#descriptor = descriptor;
     this.#onRelease = options.onRelease ?? (() => {});
+    this.#beforeWrite = options.beforeWrite;
     this.#watch = poller.watch(descriptor, (events, status) => this.#onReady(events, status));
   }
 
@@ -85,6 +89,7 @@ export class DescriptorLink implements Link {
 
   /** False when the kernel asks to wait; a frame that it refuses for another reason is lost, as on a cable. */
   #write(length: number): boolean {
+    if (this.#beforeWrite?.() === false) return true;
     const frame = length === this.buffer.length ? this.buffer : this.buffer.subarray(0, length);
     if (this.#poller.library.write(this.#descriptor, frame, length) >= 0) return true;
     const errno = this.#poller.library.errno();

@@ -39,7 +39,8 @@ export class AddressMap {
     if (this.#options.gateways.some((own) => own.equals(destination))) return rejected('refused');
     if (this.isLocal(destination)) return rejected('host-unreachable');
     // The host's loopback has no other name, and groups are not routed.
-    if (destination.isLoopback || destination.isUnspecified || destination.isMulticast) return rejected('drop');
+    if (destination.isLoopback || destination.isUnspecified || destination.isMulticast)
+      return rejected('drop');
     if (isReserved(destination)) return rejected('network-unreachable');
     if (destination.isLinkLocal && this.#options.metadataAccess !== true) return rejected('prohibited');
     if (!this.#policy.allows(request)) return rejected('prohibited');

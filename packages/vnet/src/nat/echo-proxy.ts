@@ -125,7 +125,8 @@ export class EchoProxy {
 
   #evictOldest(): void {
     let oldest: readonly [string, EchoFlow] | undefined;
-    for (const entry of this.#flows) if (oldest === undefined || entry[1].usedAtMs < oldest[1].usedAtMs) oldest = entry;
+    for (const entry of this.#flows)
+      if (oldest === undefined || entry[1].usedAtMs < oldest[1].usedAtMs) oldest = entry;
     if (oldest !== undefined) this.#remove(oldest[0], oldest[1]);
   }
 

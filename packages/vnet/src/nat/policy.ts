@@ -57,7 +57,9 @@ export class OutboundPolicy {
       compile(rule, (message) => problems.push({ message: `policy rule ${index + 1}: ${message}` })),
     );
     if (problems.length > 0) {
-      throw vnetError('vnet.config-invalid', 'the outbound policy has rules that cannot be read', { problems });
+      throw vnetError('vnet.config-invalid', 'the outbound policy has rules that cannot be read', {
+        problems,
+      });
     }
     this.#default = config.default ?? 'allow';
     this.#namesOf = namesOf;

@@ -1,5 +1,10 @@
 import type { TcpCloseReason, TcpHandler, TcpSocket } from '@orlop/netstack';
-import { type HostFailure, type HostStream, type HostStreamEvents, WOULD_BLOCK } from '../host/host-sockets.ts';
+import {
+  type HostFailure,
+  type HostStream,
+  type HostStreamEvents,
+  WOULD_BLOCK,
+} from '../host/host-sockets.ts';
 import type { ReadSlab } from './read-slab.ts';
 
 /** Relays whose guest sent something in this batch of frames: each is run once at its end. */
@@ -24,6 +29,8 @@ export class RelayQueue {
 export interface RelayOptions {
   readonly queue: RelayQueue;
   readonly slab: ReadSlab;
+  /** Sent to the guest before anything else (a PROXY header). @default nothing */
+  readonly preamble?: Uint8Array;
   readonly onClosed: (outcome: RelayOutcome) => void;
 }
 
@@ -65,6 +72,7 @@ export class Relay implements TcpHandler {
 
   onOpen(): void {
     if (this.#closed) return;
+    if (this.#options.preamble !== undefined) this.#socket.write(this.#options.preamble);
     this.#stream.wantRead(!this.#hostEnded);
     this.#enqueue();
   }

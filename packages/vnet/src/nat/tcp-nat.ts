@@ -1,5 +1,5 @@
 import type { Endpoint, TcpAttempt, TcpInfo, TcpRejection } from '@orlop/netstack';
-import type { HostFailure, HostSockets, HostStream } from '../host/host-sockets.ts';
+import type { HostEndpoint, HostFailure, HostSockets, HostStream } from '../host/host-sockets.ts';
 import type { Scheduler } from '../scheduler.ts';
 import type { AddressMap } from './address-map.ts';
 import type { ReadSlab } from './read-slab.ts';
@@ -11,6 +11,8 @@ export interface TcpNatOptions {
   readonly scheduler: Scheduler;
   readonly queue: RelayQueue;
   readonly slab: ReadSlab;
+  /** Where connections to a port of the gateway itself go, before all rules. @default nowhere */
+  readonly redirect?: (local: Endpoint) => HostEndpoint | undefined;
   /** Asked before the host is: may answer a connection itself (the HTTP proxy does). @default none */
   readonly intercept?: (attempt: TcpAttempt) => boolean;
   /** Connections and attempts together. @default 16384 */
@@ -76,6 +78,11 @@ export class TcpNat {
   /** The handler for `stack.tcp.listenAny`. */
   onAttempt(attempt: TcpAttempt): void {
     const { local, remote } = attempt;
+    const redirected = this.#options.redirect?.(local);
+    if (redirected !== undefined) {
+      this.#admit(attempt, redirected);
+      return;
+    }
     const target = this.#options.addresses.outbound({
       protocol: 'tcp',
       guest: remote.address,
@@ -88,7 +95,11 @@ export class TcpNat {
       return;
     }
     if (this.#options.intercept?.(attempt) === true) return;
-    const guest = remote.address.toString();
+    this.#admit(attempt, { kind: 'ip', address: target.address, port: local.port });
+  }
+
+  #admit(attempt: TcpAttempt, target: HostEndpoint): void {
+    const guest = attempt.remote.address.toString();
     const ofGuest = this.#perGuest.get(guest) ?? 0;
     if (this.#connections.size >= this.#maxConnections || ofGuest >= this.#maxPerGuest) {
       this.counters.overLimit++;
@@ -96,7 +107,7 @@ export class TcpNat {
       return;
     }
     this.#perGuest.set(guest, ofGuest + 1);
-    this.#connect(attempt, { address: target.address, port: local.port });
+    this.#connect(attempt, target);
   }
 
   *flows(): IterableIterator<TcpFlow> {
@@ -132,19 +143,16 @@ export class TcpNat {
     for (const id of [...this.#connections.keys()]) this.drop(id);
   }
 
-  #connect(attempt: TcpAttempt, target: Endpoint): void {
-    const stream = this.#options.sockets.connect(
-      { kind: 'ip', ...target },
-      {
-        onOpen: () => this.#opened(connection),
-        onReadable: () => connection.relay?.hostEvents.onReadable(),
-        onWritable: () => connection.relay?.hostEvents.onWritable(),
-        onFailed: (failure) => {
-          if (connection.relay === undefined) this.#connectFailed(connection, failure);
-          else connection.relay.hostEvents.onFailed(failure);
-        },
+  #connect(attempt: TcpAttempt, target: HostEndpoint): void {
+    const stream = this.#options.sockets.connect(target, {
+      onOpen: () => this.#opened(connection),
+      onReadable: () => connection.relay?.hostEvents.onReadable(),
+      onWritable: () => connection.relay?.hostEvents.onWritable(),
+      onFailed: (failure) => {
+        if (connection.relay === undefined) this.#connectFailed(connection, failure);
+        else connection.relay.hostEvents.onFailed(failure);
       },
-    );
+    });
     const connection: Connection = {
       id: this.#nextId++,
       attempt,

@@ -1,0 +1,248 @@
+import type { Problem } from '@orlop/core';
+import { IpAddress, IpPrefix } from '@orlop/netstack';
+import { type MacAddress, parseMac } from '@orlop/wire';
+import type { StaticLease } from './dhcp/leases.ts';
+import { vnetError } from './errors.ts';
+import type { ForwardSpec } from './forward/forward.ts';
+import { parseForwards } from './forward/forward-text.ts';
+import type { PolicyConfig } from './nat/policy.ts';
+
+/** A network as people write it (YAML or JSON); everything has a default. */
+export interface NetworkConfig {
+  /** @default 'default' */
+  readonly name?: string;
+  /** @default '192.168.127.0/24' */
+  readonly subnet?: string;
+  /** @default the first address of the subnet */
+  readonly gateway?: string;
+  /** The address behind which the host's loopback is, or false. @default the last address of the subnet */
+  readonly host?: string | false;
+  /** A /64 for the guests, or false. @default a unique local prefix */
+  readonly ipv6?: string | false;
+  /** Largest IP packet. @default 65520 */
+  readonly mtu?: number;
+  /** Guests are NAME.DOMAIN. @default 'orlop.internal' */
+  readonly domain?: string;
+  readonly search?: readonly string[];
+  /** `ADDRESS` or `ADDRESS#PORT`; @default those of the host's resolv.conf */
+  readonly dns?: readonly string[];
+  /** Further names: each an address, or several. */
+  readonly names?: Readonly<Record<string, string | readonly string[]>>;
+  /** @default 86400 */
+  readonly leaseSeconds?: number;
+  readonly leases?: readonly { readonly mac: string; readonly address: string; readonly name?: string }[];
+  readonly forwards?: readonly string[];
+  readonly policy?: PolicyConfig;
+  /** Let guests reach 169.254.169.254 through the host. @default false */
+  readonly metadataAccess?: boolean;
+  /** @default 'f6:16:36:' and three bytes of the network's name */
+  readonly gatewayMac?: string;
+}
+
+/** The same, read and complete. */
+export interface NetworkSettings {
+  readonly name: string;
+  readonly subnet: IpPrefix;
+  readonly gateway: IpAddress;
+  readonly host: IpAddress | undefined;
+  readonly firstLease: IpAddress;
+  readonly lastLease: IpAddress;
+  readonly ipv6: Ipv6Settings | undefined;
+  readonly mtu: number;
+  readonly domain: string;
+  readonly search: readonly string[];
+  readonly dns: readonly { readonly address: IpAddress; readonly port: number }[] | undefined;
+  readonly names: ReadonlyMap<string, readonly IpAddress[]>;
+  readonly leaseSeconds: number;
+  readonly leases: readonly StaticLease[];
+  readonly forwards: readonly ForwardSpec[];
+  readonly policy: PolicyConfig;
+  readonly metadataAccess: boolean;
+  readonly gatewayMac: MacAddress;
+}
+
+export interface Ipv6Settings {
+  readonly prefix: IpPrefix;
+  readonly gateway: IpAddress;
+  readonly host: IpAddress | undefined;
+}
+
+const KEYS: Readonly<Record<keyof NetworkConfig, true>> = {
+  name: true,
+  subnet: true,
+  gateway: true,
+  host: true,
+  ipv6: true,
+  mtu: true,
+  domain: true,
+  search: true,
+  dns: true,
+  names: true,
+  leaseSeconds: true,
+  leases: true,
+  forwards: true,
+  policy: true,
+  metadataAccess: true,
+  gatewayMac: true,
+};
+
+/** Room for two guests at least. */
+const MAX_SUBNET_LENGTH = 29;
+/** Locally administered, and not a vendor's. */
+const GATEWAY_MAC_PREFIX = 0x5a94_ef;
+
+/**
+ * Reads a configuration; all its problems are in the one error.
+ *
+ * @throws OrlopError `vnet.config-invalid`
+ */
+export function readNetworkConfig(config: NetworkConfig): NetworkSettings {
+  const reader = new ConfigReader();
+  const settings = reader.read(config);
+  if (reader.problems.length > 0) {
+    throw vnetError('vnet.config-invalid', 'the network cannot be configured so', {
+      problems: reader.problems,
+    });
+  }
+  return settings;
+}
+
+class ConfigReader {
+  readonly problems: Problem[] = [];
+
+  read(config: NetworkConfig): NetworkSettings {
+    for (const key of Object.keys(config)) {
+      if (!(key in KEYS)) this.#problem(`unknown key "${key}"; there are ${Object.keys(KEYS).join(', ')}`);
+    }
+    const name = config.name ?? 'default';
+    if (!/^[a-z0-9][a-z0-9_.-]{0,62}$/i.test(name))
+      this.#problem(`name "${name}" has other than letters, digits, - _ .`);
+    const subnet = this.#subnet(config.subnet ?? '192.168.127.0/24');
+    const base = subnet.address.w3 >>> 0;
+    const last = base + 2 ** (32 - subnet.length) - 2;
+    const inSubnet = (text: string | undefined, otherwise: number, what: string) => {
+      if (text === undefined) return IpAddress.v4(otherwise);
+      const address = this.#address(text, what);
+      if (!subnet.contains(address)) this.#problem(`${what} ${text} is not in ${subnet}`);
+      return address;
+    };
+    const gateway = inSubnet(config.gateway, base + 1, 'gateway');
+    const host = config.host === false ? undefined : inSubnet(config.host, last, 'host');
+    if (host?.equals(gateway) === true) this.#problem(`host and gateway are both ${gateway}`);
+    const mtu = config.mtu ?? 65_520;
+    if (!Number.isInteger(mtu) || mtu < 1280 || mtu > 65_520)
+      this.#problem(`mtu ${mtu} is not 1280 to 65520`);
+    return {
+      name,
+      subnet,
+      gateway,
+      host,
+      firstLease: IpAddress.v4(base + 2),
+      lastLease: IpAddress.v4(last),
+      ipv6: this.#ipv6(config, name),
+      mtu,
+      domain: config.domain ?? 'orlop.internal',
+      search: config.search ?? [],
+      dns: config.dns?.map((text) => this.#server(text)),
+      names: this.#names(config),
+      leaseSeconds: config.leaseSeconds ?? 86_400,
+      leases: (config.leases ?? []).map(({ mac, address, name: hostName }) => ({
+        mac: this.#mac(mac),
+        address: this.#address(address, 'lease'),
+        ...(hostName !== undefined && { hostName }),
+      })),
+      forwards: (config.forwards ?? []).flatMap((text) => this.#try(() => parseForwards(text), [])),
+      policy: config.policy ?? {},
+      metadataAccess: config.metadataAccess ?? false,
+      gatewayMac:
+        config.gatewayMac === undefined
+          ? GATEWAY_MAC_PREFIX * 2 ** 24 + (hash(name) & 0xffffff)
+          : this.#mac(config.gatewayMac),
+    };
+  }
+
+  #subnet(text: string): IpPrefix {
+    const prefix = IpPrefix.parse(text);
+    if (
+      prefix === undefined ||
+      prefix.address.version !== 4 ||
+      prefix.length > MAX_SUBNET_LENGTH ||
+      prefix.length < 8
+    ) {
+      this.#problem(`subnet "${text}" is not an IPv4 network such as 192.168.127.0/24`);
+      return new IpPrefix(IpAddress.v4(0xc0a87f00), 24);
+    }
+    return new IpPrefix(IpAddress.v4(prefix.address.w3 & (-1 << (32 - prefix.length))), prefix.length);
+  }
+
+  #ipv6({ ipv6, host }: NetworkConfig, name: string): Ipv6Settings | undefined {
+    if (ipv6 === false) return undefined;
+    // RFC 4193: 40 bits of the global identifier, here from the network's name so that restarts keep them.
+    const prefix = ipv6 === undefined ? ownPrefix(name) : IpPrefix.parse(ipv6);
+    if (prefix === undefined || prefix.address.version !== 6 || prefix.length !== 64) {
+      this.#problem(`ipv6 "${ipv6}" is not a prefix of 64 bits such as fd00:1:2:3::/64`);
+      return undefined;
+    }
+    const { w0, w1 } = prefix.address;
+    return {
+      prefix: new IpPrefix(IpAddress.v6(w0, w1, 0, 0), 64),
+      gateway: IpAddress.v6(w0, w1, 0, 1),
+      host: host === false ? undefined : IpAddress.v6(w0, w1, 0, 0xfe),
+    };
+  }
+
+  #names({ names }: NetworkConfig): ReadonlyMap<string, readonly IpAddress[]> {
+    const read = new Map<string, readonly IpAddress[]>();
+    for (const [name, value] of Object.entries(names ?? {})) {
+      const texts = typeof value === 'string' ? [value] : value;
+      read.set(
+        name.toLowerCase().replace(/\.$/, ''),
+        texts.map((text) => this.#address(text, `name ${name}`)),
+      );
+    }
+    return read;
+  }
+
+  #server(text: string): { readonly address: IpAddress; readonly port: number } {
+    const [address = '', port = '53'] = text.split('#');
+    if (!/^\d{1,5}$/.test(port)) this.#problem(`dns "${text}" is not ADDRESS or ADDRESS#PORT`);
+    return { address: this.#address(address, 'dns'), port: Number(port) };
+  }
+
+  #address(text: string, what: string): IpAddress {
+    const address = IpAddress.parse(text);
+    if (address === undefined) this.#problem(`${what} "${text}" is no IP address`);
+    return address ?? IpAddress.v4(0);
+  }
+
+  #mac(text: string): MacAddress {
+    const mac = parseMac(text);
+    if (mac === undefined) this.#problem(`"${text}" is no Ethernet address such as 5a:94:ef:00:00:02`);
+    return mac ?? 0;
+  }
+
+  #try<T>(read: () => T, otherwise: T): T {
+    try {
+      return read();
+    } catch (error) {
+      this.#problem(error instanceof Error ? error.message : String(error));
+      return otherwise;
+    }
+  }
+
+  #problem(message: string): void {
+    this.problems.push({ message });
+  }
+}
+
+function ownPrefix(name: string): IpPrefix {
+  const h = hash(name);
+  return new IpPrefix(IpAddress.v6(0xfd6f0000 | (h >>> 16), (h & 0xffff) << 16, 0, 0), 64);
+}
+
+/** FNV-1a, 32 bits. */
+function hash(text: string): number {
+  let h = 0x811c9dc5;
+  for (let i = 0; i < text.length; i++) h = Math.imul(h ^ text.charCodeAt(i), 0x01000193) >>> 0;
+  return h;
+}

@@ -1,0 +1,111 @@
+import type { Endpoint } from '@orlop/netstack';
+import { vnetError } from '../errors.ts';
+import type { HostEndpoint } from '../host/host-sockets.ts';
+import { type ForwardSpec, ForwardStats, type ForwardStatus, type RunningForward } from './forward.ts';
+import { formatForward, forwardId } from './forward-text.ts';
+
+/** Starts the part of a forward that listens; one per protocol. */
+export interface ForwardStarters {
+  tcp(spec: Extract<ForwardSpec, { kind: 'to-guest' }>): Promise<RunningForward>;
+  udp(spec: Extract<ForwardSpec, { kind: 'to-guest' }>): Promise<RunningForward>;
+}
+
+interface Entry {
+  readonly spec: ForwardSpec;
+  readonly running: RunningForward;
+}
+
+/** The forwards of one network. */
+export class ForwardTable {
+  /** Called after every change, for whoever keeps them on disk. */
+  onChange: (() => void) | undefined = undefined;
+  readonly #starters: ForwardStarters;
+  readonly #entries = new Map<string, Entry>();
+  /** Ports of the gateway that lead to the host. */
+  readonly #toHost = new Map<number, HostEndpoint>();
+  readonly #starting = new Set<string>();
+
+  constructor(starters: ForwardStarters) {
+    this.#starters = starters;
+  }
+
+  /** @throws OrlopError `vnet.forward-exists`, `vnet.bind-failed`, `vnet.forward-invalid` */
+  async add(spec: ForwardSpec): Promise<ForwardStatus> {
+    const id = forwardId(spec);
+    if (this.#entries.has(id) || this.#starting.has(id)) {
+      const other = this.#entries.get(id)?.spec;
+      throw vnetError('vnet.forward-exists', `${id} is forwarded already`, {
+        ...(other !== undefined && { hint: `remove ${formatForward(other)} first` }),
+      });
+    }
+    this.#starting.add(id);
+    try {
+      const entry = { spec, running: await this.#start(spec) };
+      this.#entries.set(id, entry);
+      this.onChange?.();
+      return statusOf(id, entry);
+    } finally {
+      this.#starting.delete(id);
+    }
+  }
+
+  /** @throws OrlopError `vnet.forward-unknown` */
+  remove(id: string): void {
+    const entry = this.#entries.get(id);
+    if (entry === undefined) {
+      throw vnetError('vnet.forward-unknown', `nothing is forwarded from ${id}`, {
+        hint: 'orlop net forward ls shows what is',
+      });
+    }
+    entry.running.close();
+    this.#entries.delete(id);
+    this.onChange?.();
+  }
+
+  find(id: string): ForwardStatus | undefined {
+    const entry = this.#entries.get(id);
+    return entry === undefined ? undefined : statusOf(id, entry);
+  }
+
+  list(): readonly ForwardStatus[] {
+    return [...this.#entries].map(([id, entry]) => statusOf(id, entry));
+  }
+
+  /** Where a connection to this port of the gateway goes. */
+  redirectOf(local: Endpoint): HostEndpoint | undefined {
+    return this.#toHost.get(local.port);
+  }
+
+  close(): void {
+    for (const { running } of this.#entries.values()) running.close();
+    this.#entries.clear();
+    this.#toHost.clear();
+  }
+
+  async #start(spec: ForwardSpec): Promise<RunningForward> {
+    if (spec.kind === 'to-host') {
+      this.#toHost.set(spec.port, spec.target);
+      return {
+        local: undefined,
+        stats: new ForwardStats(),
+        close: () => this.#toHost.delete(spec.port),
+      };
+    }
+    return spec.protocol === 'tcp' ? this.#starters.tcp(spec) : this.#starters.udp(spec);
+  }
+}
+
+function statusOf(id: string, { spec, running }: Entry): ForwardStatus {
+  const { connections, active, failed, bytesToGuest, bytesFromGuest, lastError } = running.stats;
+  return {
+    id,
+    spec,
+    local: running.local,
+    connections,
+    active,
+    failed,
+    bytesToGuest,
+    bytesFromGuest,
+    lastError,
+  };
+}

@@ -1,0 +1,130 @@
+import type { IpAddress, UdpService, UdpSocket } from '@orlop/netstack';
+import { vnetError } from '../errors.ts';
+import type { HostDatagramSocket, HostSockets } from '../host/host-sockets.ts';
+import type { Scheduler } from '../scheduler.ts';
+import { type ForwardSpec, ForwardStats, type ResolveGuest, type RunningForward } from './forward.ts';
+
+export interface UdpForwardOptions {
+  readonly udp: UdpService;
+  readonly sockets: HostSockets;
+  readonly scheduler: Scheduler;
+  readonly resolveGuest: ResolveGuest;
+  readonly sourceFor: (guest: IpAddress) => IpAddress | undefined;
+  /** Clients of one forward at once; the one idle for longest goes beyond. @default 1024 */
+  readonly maxClients?: number;
+  /** @default 120000 */
+  readonly idleMs?: number;
+}
+
+type ToGuest = Extract<ForwardSpec, { kind: 'to-guest' }>;
+
+interface Client {
+  readonly inside: UdpSocket;
+  readonly address: IpAddress;
+  readonly port: number;
+  usedAtMs: number;
+}
+
+const SWEEP_INTERVAL_MS = 10_000;
+
+/**
+ * A UDP port of the host that leads to a guest: each client gets a port of the gateway, to which the guest answers.
+ *
+ * @throws OrlopError `vnet.bind-failed`
+ */
+export async function startUdpForward(spec: ToGuest, options: UdpForwardOptions): Promise<RunningForward> {
+  const { listen } = spec;
+  if (listen.kind === 'unix') throw vnetError('vnet.forward-invalid', 'a unix socket carries tcp only');
+  const forward = new UdpForward(spec, options);
+  forward.outside = await options.sockets.bindDatagram(listen.address, listen.port, {
+    onDatagram: (payload, address, port) => forward.toGuest(payload, address, port),
+    onFailed: (failure) => forward.stats.fail(`client: ${failure}`),
+  });
+  return forward;
+}
+
+class UdpForward implements RunningForward {
+  readonly stats = new ForwardStats();
+  outside: HostDatagramSocket | undefined = undefined;
+  readonly #spec: ToGuest;
+  readonly #options: UdpForwardOptions;
+  /** In order of last use: a client that sends is put at the end again. */
+  readonly #clients = new Map<string, Client>();
+  #cancelSweep: () => void = () => {};
+
+  constructor(spec: ToGuest, options: UdpForwardOptions) {
+    this.#spec = spec;
+    this.#options = options;
+  }
+
+  get local() {
+    return this.outside?.local;
+  }
+
+  close(): void {
+    this.#cancelSweep();
+    this.outside?.close();
+    for (const key of [...this.#clients.keys()]) this.#remove(key);
+  }
+
+  toGuest(payload: Uint8Array, address: IpAddress, port: number): void {
+    const guest = this.#options.resolveGuest(this.#spec.guest);
+    if (typeof guest === 'string') {
+      this.stats.fail(guest);
+      return;
+    }
+    const client = this.#clientOf(address, port, guest);
+    if (client === undefined) return;
+    client.usedAtMs = this.#options.scheduler.now();
+    this.stats.bytesToGuest += payload.length;
+    client.inside.send(
+      payload.slice(),
+      { address: guest, port: this.#spec.port },
+      this.#options.sourceFor(guest),
+    );
+  }
+
+  #clientOf(address: IpAddress, port: number, guest: IpAddress): Client | undefined {
+    const key = `${port} ${address}`;
+    const known = this.#clients.get(key);
+    if (known !== undefined) {
+      this.#clients.delete(key);
+      this.#clients.set(key, known);
+      return known;
+    }
+    if (this.#clients.size >= (this.#options.maxClients ?? 1024)) {
+      const oldest = this.#clients.keys().next().value;
+      if (oldest !== undefined) this.#remove(oldest);
+    }
+    const source = this.#options.sourceFor(guest);
+    const inside = this.#options.udp.bind(source === undefined ? {} : { address: source }, {
+      onDatagram: ({ bytes }) => {
+        client.usedAtMs = this.#options.scheduler.now();
+        this.stats.bytesFromGuest += bytes.length;
+        const failure = this.outside?.send(bytes, address, port);
+        if (failure !== undefined) this.stats.fail(`client: ${failure}`);
+      },
+      onError: ({ kind }) => this.stats.fail(`${guest}:${this.#spec.port}: ${kind}`),
+    });
+    const client: Client = { inside, address, port, usedAtMs: 0 };
+    this.#clients.set(key, client);
+    this.stats.connections++;
+    this.stats.active++;
+    if (this.#clients.size === 1) this.#scheduleSweep();
+    return client;
+  }
+
+  #scheduleSweep(): void {
+    this.#cancelSweep = this.#options.scheduler.after(SWEEP_INTERVAL_MS, () => {
+      const oldest = this.#options.scheduler.now() - (this.#options.idleMs ?? 120_000);
+      for (const [key, client] of this.#clients) if (client.usedAtMs <= oldest) this.#remove(key);
+      if (this.#clients.size > 0) this.#scheduleSweep();
+    });
+  }
+
+  #remove(key: string): void {
+    this.#clients.get(key)?.inside.close();
+    this.#clients.delete(key);
+    this.stats.active--;
+  }
+}

@@ -1,0 +1,258 @@
+import type { Logger, Random } from '@orlop/core';
+import { type CreateStack, IpAddress, IpPrefix, type Stack, type TcpAttempt } from '@orlop/netstack';
+import { type Ipv6Address, ipv6FromMac, writeMac } from '@orlop/wire';
+import type { NetworkSettings } from './config.ts';
+import { Dhcpv4Server } from './dhcp/dhcpv4-server.ts';
+import { Dhcpv6Server } from './dhcp/dhcpv6-server.ts';
+import { type LeaseStore, LeaseTable } from './dhcp/leases.ts';
+import { DnsServer } from './dns/dns-server.ts';
+import { LocalResolver } from './dns/local-names.ts';
+import { networkNames } from './dns/network-names.ts';
+import type { DnsResolver } from './dns/resolver.ts';
+import type { GuestTarget } from './forward/forward.ts';
+import { ForwardTable } from './forward/forward-table.ts';
+import { startTcpForward } from './forward/tcp-forward.ts';
+import { startUdpForward } from './forward/udp-forward.ts';
+import { type FrameService, Gateway } from './gateway/gateway.ts';
+import { NtpServer } from './gateway/ntp-server.ts';
+import { RouterAdvertiser } from './gateway/router-advertiser.ts';
+import { SourceFilter } from './gateway/source-filter.ts';
+import type { HostSockets } from './host/host-sockets.ts';
+import type { Link } from './link/link.ts';
+import { AddressMap } from './nat/address-map.ts';
+import { type EchoFallback, EchoProxy } from './nat/echo-proxy.ts';
+import { type NamesOf, OutboundPolicy } from './nat/policy.ts';
+import { ReadSlab } from './nat/read-slab.ts';
+import { RelayQueue } from './nat/relay.ts';
+import { TcpNat } from './nat/tcp-nat.ts';
+import { UdpNat } from './nat/udp-nat.ts';
+import type { Scheduler } from './scheduler.ts';
+import type { Port } from './switch/port.ts';
+import { Switch } from './switch/switch.ts';
+
+/** What a network is built on; each has a second implementation for tests. */
+export interface NetworkParts {
+  readonly sockets: HostSockets;
+  readonly scheduler: Scheduler;
+  readonly random: Random;
+  readonly logger: Logger;
+  readonly createStack: CreateStack;
+  /** Asked for names that are not the network's own. */
+  readonly upstream: DnsResolver;
+  /** @default leases are forgotten with the process */
+  readonly leaseStore?: LeaseStore;
+  /** Names under which guests learned an address, for rules of the policy. @default none are known */
+  readonly namesOf?: NamesOf;
+  readonly echoFallback?: EchoFallback;
+  /** May answer guests' outgoing connections itself: the transparent HTTP proxy. @default nobody */
+  readonly intercept?: (attempt: TcpAttempt) => boolean;
+}
+
+const LINK_LOCAL: Ipv6Address = { a: 0xfe80_0000, b: 0, c: 0, d: 0 };
+
+/**
+ * A virtual Ethernet segment with its gateway: the composition root of the package. Its parts are there for who
+ * wants to look or to change (leases, forwards, flows).
+ */
+export class VirtualNetwork {
+  readonly settings: NetworkSettings;
+  readonly stack: Stack;
+  readonly gateway: Gateway;
+  readonly segment: Switch;
+  readonly leases: LeaseTable;
+  readonly forwards: ForwardTable;
+  readonly policy: OutboundPolicy;
+  readonly tcpNat: TcpNat;
+  readonly udpNat: UdpNat;
+  readonly echo: EchoProxy;
+  readonly dns: DnsServer;
+  readonly dhcp: Dhcpv4Server;
+  readonly filter: SourceFilter;
+  readonly advertiser: RouterAdvertiser | undefined;
+  readonly #parts: NetworkParts;
+  readonly #closers: (() => void)[] = [];
+
+  constructor(settings: NetworkSettings, parts: NetworkParts) {
+    this.settings = settings;
+    this.#parts = parts;
+    const { sockets, scheduler } = parts;
+    const { gateway, host, ipv6, subnet, domain } = settings;
+    const mac = new Uint8Array(6);
+    writeMac(settings.gatewayMac, mac, 0);
+    const linkLocal = ipv6FromMac(LINK_LOCAL, settings.gatewayMac);
+    const gateways = compact([gateway, ipv6?.gateway]);
+    const hosts = compact([host, ipv6?.host]);
+    const own = [...gateways, ...hosts].map(
+      (address) => new IpPrefix(address, address.version === 4 ? subnet.length : 64),
+    );
+    if (ipv6 !== undefined) own.push(new IpPrefix(toIpAddress(linkLocal), 64));
+
+    this.stack = parts.createStack({
+      mac: settings.gatewayMac,
+      addresses: own,
+      random: parts.random,
+      mtu: settings.mtu,
+      promiscuous: true,
+      trustedLink: true,
+    });
+    this.leases = new LeaseTable({
+      subnet,
+      first: settings.firstLease,
+      last: settings.lastLease,
+      reserved: compact([gateway, host]),
+      leaseMs: settings.leaseSeconds * 1000,
+      wallMs: () => scheduler.wallMs(),
+      staticLeases: settings.leases,
+      ...(parts.leaseStore !== undefined && { store: parts.leaseStore }),
+    });
+    this.policy = new OutboundPolicy(settings.policy, parts.namesOf);
+    const addresses = new AddressMap(
+      {
+        subnet,
+        subnet6: ipv6?.prefix,
+        gateways,
+        hostAliases: hosts,
+        metadataAccess: settings.metadataAccess,
+      },
+      this.policy,
+    );
+
+    this.filter = new SourceFilter(subnet, ipv6?.prefix);
+    const dnsServers6 = compact([ipv6?.gateway]).map(toWire);
+    const searchDomains = [domain, ...settings.search];
+    const frameServices: FrameService[] = [];
+    if (ipv6 !== undefined) {
+      this.advertiser = new RouterAdvertiser({
+        mac: settings.gatewayMac,
+        source: linkLocal,
+        prefix: toWire(ipv6.prefix.address),
+        dnsServers: dnsServers6,
+        searchDomains,
+        mtu: settings.mtu,
+      });
+      frameServices.push(this.advertiser);
+      const dhcpv6 = new Dhcpv6Server({ udp: this.stack.udp, mac, dnsServers: dnsServers6, searchDomains });
+      this.#closers.push(() => dhcpv6.close());
+    }
+    this.gateway = new Gateway({ mac, stack: this.stack, filter: this.filter, scheduler, frameServices });
+    this.segment = new Switch(this.gateway, { now: () => scheduler.now() });
+
+    const queue = new RelayQueue();
+    const slab = new ReadSlab();
+    this.gateway.batchWork.push(queue);
+    const resolveGuest = (target: GuestTarget) => this.#resolveGuest(target);
+    const sourceFor = (guest: IpAddress) => gateways.find((one) => one.version === guest.version);
+    const shared = { sockets, resolveGuest, sourceFor };
+    this.forwards = new ForwardTable({
+      tcp: (spec) => startTcpForward(spec, { ...shared, tcp: this.stack.tcp, queue, slab }),
+      udp: (spec) => startUdpForward(spec, { ...shared, udp: this.stack.udp, scheduler }),
+    });
+    this.tcpNat = new TcpNat({
+      sockets,
+      addresses,
+      scheduler,
+      queue,
+      slab,
+      ...(parts.intercept !== undefined && { intercept: parts.intercept }),
+      redirect: (local) =>
+        gateways.some((one) => one.equals(local.address)) ? this.forwards.redirectOf(local) : undefined,
+    });
+    this.udpNat = new UdpNat({ udp: this.stack.udp, sockets, addresses, scheduler });
+    this.echo = new EchoProxy({
+      icmp: this.stack.icmp,
+      sockets,
+      addresses,
+      scheduler,
+      ...(parts.echoFallback !== undefined && { fallback: parts.echoFallback }),
+    });
+    this.stack.tcp.listenAny((attempt) => this.tcpNat.onAttempt(attempt));
+    this.stack.udp.listenAny(this.udpNat);
+    this.stack.icmp.onEchoRequest = (message) => this.echo.onRequest(message);
+
+    this.dhcp = new Dhcpv4Server({
+      udp: this.stack.udp,
+      leases: this.leases,
+      network: {
+        server: gateway,
+        subnetMask: -1 << (32 - subnet.length),
+        routers: [gateway],
+        dnsServers: [gateway],
+        ntpServers: [gateway],
+        domainName: domain,
+        searchDomains,
+        mtu: settings.mtu,
+        leaseSeconds: settings.leaseSeconds,
+      },
+    });
+    const names = networkNames({ leases: this.leases, domain, gateways, hosts, extra: settings.names });
+    this.dns = new DnsServer({ stack: this.stack, resolver: new LocalResolver(names, parts.upstream) });
+    const ntp = new NtpServer({ udp: this.stack.udp, wallMs: () => scheduler.wallMs() });
+    this.#closers.push(() => ntp.close());
+    this.gateway.plugInto(this.segment);
+  }
+
+  /** Starts the forwards of the configuration. @throws OrlopError `vnet.bind-failed`, `vnet.forward-exists` */
+  async start(): Promise<void> {
+    for (const spec of this.settings.forwards) await this.forwards.add(spec);
+  }
+
+  /** Plugs a link in; the network closes it with itself. @throws OrlopError `vnet.link-failed` */
+  attach(link: Link, name: string = link.peer): Port {
+    const { logger } = this.#parts;
+    const port = this.segment.attach(link, name, {
+      onClosed: (gone, reason) => logger.info('a guest left', { port: gone.name, reason }),
+    });
+    logger.info('a guest joined', { port: port.name, kind: link.kind, mtu: link.mtu });
+    return port;
+  }
+
+  close(): void {
+    this.forwards.close();
+    this.tcpNat.close();
+    this.udpNat.close();
+    this.echo.close();
+    this.dns.close();
+    this.dhcp.close();
+    for (const close of this.#closers) close();
+    // What was just reset should still be told to the guests.
+    this.gateway.poll();
+    this.segment.flush();
+    this.gateway.close();
+    for (const port of [...this.segment.ports()]) this.segment.detach(port);
+  }
+
+  #resolveGuest(target: GuestTarget): IpAddress | string {
+    switch (target.kind) {
+      case 'address':
+        return target.address;
+      case 'name':
+        return this.leases.findByName(target.name)?.address ?? `no guest is called "${target.name}"`;
+      case 'only': {
+        const now = this.#parts.scheduler.wallMs();
+        const live = [...this.leases.list()].filter((lease) => lease.expiresAtMs > now);
+        const present = live.filter((lease) => this.#isPlugged(lease.mac));
+        const [first, second] = present.length > 0 ? present : live;
+        if (first === undefined) return 'no guest has an address yet';
+        return second === undefined ? first.address : 'there are several guests: name one';
+      }
+    }
+  }
+
+  #isPlugged(mac: number): boolean {
+    const bytes = new Uint8Array(6);
+    writeMac(mac, bytes, 0);
+    return this.segment.portOf(bytes) !== undefined;
+  }
+}
+
+function compact<T>(values: readonly (T | undefined)[]): T[] {
+  return values.filter((value) => value !== undefined);
+}
+
+function toWire({ w0, w1, w2, w3 }: IpAddress): Ipv6Address {
+  return { a: w0 >>> 0, b: w1 >>> 0, c: w2 >>> 0, d: w3 >>> 0 };
+}
+
+function toIpAddress({ a, b, c, d }: Ipv6Address): IpAddress {
+  return IpAddress.v6(a, b, c, d);
+}
