@@ -1,4 +1,4 @@
-import type { System } from './system/system.ts';
+import type { RunOptions, System } from './system/system.ts';
 
 /**
  * Says something to whoever watches the machine. `/dev/console` is only one of the kernel's consoles, and with
@@ -22,6 +22,13 @@ export class Console {
   write(text: string): void {
     const written = this.#activeDevices().filter((device) => this.#system.files.writeInPlace(device, text));
     if (written.length === 0) this.#system.files.writeInPlace('/dev/stderr', text);
+  }
+
+  /** For the output of child processes, which can go to one console only: the last one, a serial line if there is any. */
+  forChildren(): RunOptions {
+    const device = this.#activeDevices().at(-1);
+    if (device === undefined || this.#system.files.status(device) === undefined) return {};
+    return { stdout: { appendTo: device }, stderr: 'with-stdout' };
   }
 
   #activeDevices(): readonly string[] {

@@ -1,5 +1,5 @@
 import { joinPath, paths } from './paths.ts';
-import { type System, succeeded } from './system/system.ts';
+import { exitStatusOf, type System, succeeded } from './system/system.ts';
 
 /** One mount, in the words of the OCI runtime specification (config.md, "Mounts"). */
 export interface Mount {
@@ -9,18 +9,28 @@ export interface Mount {
   readonly options?: readonly string[];
 }
 
-/** Mounts one file system, or changes one that is there (`remount`, `private`, …). */
-export function mount(system: System, entry: Mount): boolean {
-  return succeeded(system.processes.run([paths.busybox, 'mount', ...mountArguments(entry)]));
+/**
+ * Mounts one file system, or changes one that is there (`remount`, `private`, …).
+ *
+ * @returns what went wrong, in busybox's words, or undefined
+ */
+export function mount(system: System, entry: Mount): string | undefined {
+  const command = [paths.busybox, 'mount', ...mountArguments(entry)];
+  const { ending, output } = system.processes.capture(command, { stderr: 'with-stdout' });
+  if (succeeded(ending)) return undefined;
+  return output.trim() || `${command.join(' ')} ended with status ${exitStatusOf(ending)}`;
 }
 
 function mountArguments({ destination, type, source, options = [] }: Mount): readonly string[] {
-  const changesExisting = options.includes('remount') || isPropagationOnly(options);
+  // Always named, though the kernel often does not look at it: without it busybox asks /etc/fstab.
+  const device = source || type || 'none';
+  const propagation = propagationOf(options);
+  if (propagation !== undefined) return ['-n', `--make-${propagation}`, device, destination];
   return [
     '-n',
     ...(type === undefined || type === '' || type === 'bind' ? [] : ['-t', type]),
-    ...(options.length === 0 ? [] : ['-o', mountOptions(entryOptions(type, options)).join(',')]),
-    ...(changesExisting ? [] : [source === undefined || source === '' ? (type ?? 'none') : source]),
+    ...(options.length === 0 ? [] : ['-o', entryOptions(type, options).join(',')]),
+    device,
     destination,
   ];
 }
@@ -42,19 +52,13 @@ const propagations = new Set([
   'runbindable',
 ]);
 
-function isPropagationOnly(options: readonly string[]): boolean {
-  return options.length > 0 && options.every((option) => propagations.has(option));
-}
-
 /**
- * LinuxKit's composer writes `[remount, private]` for the tmpfs of a container. mount(2) looks at MS_REMOUNT first
- * and then ignores the propagation; what is meant is the propagation.
+ * The propagation that the options ask for and nothing else. LinuxKit's composer writes `[remount, private]` for the
+ * tmpfs of a container: mount(2) looks at MS_REMOUNT first and then ignores the propagation, which is what is meant.
  */
-function mountOptions(options: readonly string[]): readonly string[] {
-  const propagation = options.filter((option) => propagations.has(option));
-  const rest = options.filter((option) => !propagations.has(option));
-  if (propagation.length > 0 && rest.every((option) => option === 'remount')) return propagation;
-  return options;
+function propagationOf(options: readonly string[]): string | undefined {
+  const propagation = options.find((option) => propagations.has(option));
+  return options.every((option) => option === propagation || option === 'remount') ? propagation : undefined;
 }
 
 /**
@@ -76,7 +80,9 @@ export function mountAll(system: System, entries: readonly Required<Mount>[]): b
 
 export function unmount(system: System, destination: string, how: 'now' | 'lazily' = 'now'): boolean {
   const options = how === 'lazily' ? ['-l'] : [];
-  return succeeded(system.processes.run([paths.busybox, 'umount', ...options, destination], { stderr: 'null' }));
+  return succeeded(
+    system.processes.run([paths.busybox, 'umount', ...options, destination], { stderr: 'null' }),
+  );
 }
 
 /** A line of /proc/mounts (fstab(5)): spaces and the like are written as octal escapes. */
@@ -97,7 +103,9 @@ export function mountedFileSystems(system: System): readonly MountedFileSystem[]
 }
 
 function unescapeField(field: string): string {
-  return field.replace(/\\([0-7]{3})/g, (_, digits: string) => String.fromCharCode(Number.parseInt(digits, 8)));
+  return field.replace(/\\([0-7]{3})/g, (_, digits: string) =>
+    String.fromCharCode(Number.parseInt(digits, 8)),
+  );
 }
 
 /** File systems that this kernel knows now, without loading a module. */

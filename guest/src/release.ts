@@ -12,7 +12,12 @@ export function readRelease(system: System): Release {
   if (text !== undefined) {
     try {
       const parsed: unknown = JSON.parse(text);
-      if (typeof parsed === 'object' && parsed !== null && 'version' in parsed && typeof parsed.version === 'string') {
+      if (
+        typeof parsed === 'object' &&
+        parsed !== null &&
+        'version' in parsed &&
+        typeof parsed.version === 'string'
+      ) {
         return { version: parsed.version };
       }
     } catch {

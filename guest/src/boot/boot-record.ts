@@ -24,7 +24,10 @@ export function readBootRecord(system: System): readonly BootStep[] {
 
 export function recordBootStep(system: System, step: BootStep): void {
   system.files.makeFolder(paths.state, 0o700);
-  system.files.write(paths.bootRecord, `${JSON.stringify([...readBootRecord(system), step], undefined, 1)}\n`);
+  system.files.write(
+    paths.bootRecord,
+    `${JSON.stringify([...readBootRecord(system), step], undefined, 1)}\n`,
+  );
 }
 
 function isBootStep(value: unknown): value is BootStep {

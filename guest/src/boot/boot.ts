@@ -1,8 +1,8 @@
 import { Console } from '../console.ts';
 import { parseKernelOptions } from '../kernel-command-line.ts';
 import { paths } from '../paths.ts';
-import type { System } from '../system/system.ts';
 import { readRelease } from '../release.ts';
+import type { System } from '../system/system.ts';
 import { recordBootStep } from './boot-record.ts';
 import { DeviceDiscovery, loadModules } from './devices.ts';
 import { prepareResolvConf, raiseLoopback, setClock, setHostname } from './host.ts';

@@ -1,6 +1,6 @@
+import type { Console } from '../console.ts';
 import { paths } from '../paths.ts';
 import { type LaunchedProcess, type System, succeeded } from '../system/system.ts';
-import type { Console } from '../console.ts';
 
 /** Buses may bring up further buses (a controller its disks); so deep is the deepest chain in a common machine. */
 const maxRounds = 4;
@@ -58,7 +58,8 @@ export class DeviceDiscovery {
       aliases.push(alias);
     };
     for (const bus of files.list('/sys/bus')) {
-      for (const device of files.list(`/sys/bus/${bus}/devices`)) take(`/sys/bus/${bus}/devices/${device}/modalias`);
+      for (const device of files.list(`/sys/bus/${bus}/devices`))
+        take(`/sys/bus/${bus}/devices/${device}/modalias`);
     }
     // Input devices (the power button among them) are a class without a bus.
     for (const input of files.list('/sys/class/input')) take(`/sys/class/input/${input}/modalias`);

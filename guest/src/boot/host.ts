@@ -1,5 +1,5 @@
 import { directoryName, paths } from '../paths.ts';
-import { succeeded, type System } from '../system/system.ts';
+import { type System, succeeded } from '../system/system.ts';
 
 /** The clock: the kernel takes it from the first clock chip itself, unless that came only with a module. */
 export function setClock(system: System): boolean {
@@ -18,7 +18,8 @@ export function raiseLoopback(system: System): boolean {
 export function setHostname(system: System): string {
   const configured = system.files.read(paths.hostname)?.trim() ?? '';
   const current = system.files.read('/proc/sys/kernel/hostname')?.trim() ?? '(none)';
-  const name = configured !== '' ? configured : current === '(none)' || current === '' ? derivedName(system) : current;
+  const name =
+    configured !== '' ? configured : current === '(none)' || current === '' ? derivedName(system) : current;
   if (name !== current) system.files.writeInPlace('/proc/sys/kernel/hostname', name);
   return name;
 }

@@ -1,4 +1,4 @@
-import { type Mount, knownFileSystems, mount, mountAll } from '../mounts.ts';
+import { knownFileSystems, type Mount, mount, mountAll } from '../mounts.ts';
 import { paths } from '../paths.ts';
 import type { System } from '../system/system.ts';
 
@@ -11,16 +11,41 @@ const runFileSystem: Required<Mount> = {
 };
 
 const essentialFileSystems: readonly Required<Mount>[] = [
-  { source: 'devtmpfs', destination: '/dev', type: 'devtmpfs', options: ['nosuid', 'noexec', 'relatime', 'size=10m', 'mode=755'] },
+  {
+    source: 'devtmpfs',
+    destination: '/dev',
+    type: 'devtmpfs',
+    options: ['nosuid', 'noexec', 'relatime', 'size=10m', 'mode=755'],
+  },
   { source: 'sysfs', destination: '/sys', type: 'sysfs', options: ['nodev', 'nosuid', 'noexec'] },
-  { source: 'tmpfs', destination: '/tmp', type: 'tmpfs', options: ['nodev', 'nosuid', 'noexec', 'relatime', 'size=10%', 'mode=1777'] },
-  { source: 'tmpfs', destination: '/var', type: 'tmpfs', options: ['nodev', 'nosuid', 'noexec', 'relatime', 'size=50%', 'mode=755'] },
+  {
+    source: 'tmpfs',
+    destination: '/tmp',
+    type: 'tmpfs',
+    options: ['nodev', 'nosuid', 'noexec', 'relatime', 'size=10%', 'mode=1777'],
+  },
+  {
+    source: 'tmpfs',
+    destination: '/var',
+    type: 'tmpfs',
+    options: ['nodev', 'nosuid', 'noexec', 'relatime', 'size=50%', 'mode=755'],
+  },
 ];
 
 const deviceFileSystems: readonly Required<Mount>[] = [
   { source: 'mqueue', destination: '/dev/mqueue', type: 'mqueue', options: ['nodev', 'nosuid', 'noexec'] },
-  { source: 'shm', destination: '/dev/shm', type: 'tmpfs', options: ['nodev', 'nosuid', 'noexec', 'mode=1777'] },
-  { source: 'devpts', destination: '/dev/pts', type: 'devpts', options: ['nosuid', 'noexec', 'gid=5', 'mode=620', 'ptmxmode=666'] },
+  {
+    source: 'shm',
+    destination: '/dev/shm',
+    type: 'tmpfs',
+    options: ['nodev', 'nosuid', 'noexec', 'mode=1777'],
+  },
+  {
+    source: 'devpts',
+    destination: '/dev/pts',
+    type: 'devpts',
+    options: ['nosuid', 'noexec', 'gid=5', 'mode=620', 'ptmxmode=666'],
+  },
 ];
 
 /** Only where the kernel has them, and without a word where it has not. */
@@ -50,7 +75,12 @@ const deviceLinks: readonly (readonly [target: string, path: string])[] = [
 
 /** `/proc` comes first and alone: nearly everything that follows reads it. */
 export function mountProc(system: System): void {
-  mount(system, { source: 'proc', destination: '/proc', type: 'proc', options: ['nodev', 'nosuid', 'noexec', 'relatime'] });
+  mount(system, {
+    source: 'proc',
+    destination: '/proc',
+    type: 'proc',
+    options: ['nodev', 'nosuid', 'noexec', 'relatime'],
+  });
 }
 
 /**
@@ -59,12 +89,14 @@ export function mountProc(system: System): void {
  */
 export function mountRootFileSystems(system: System): void {
   // The mount points were made by the composer; on a root that lacks one it must be made before it is read-only.
-  for (const { destination } of [runFileSystem, ...essentialFileSystems]) system.files.makeFolder(destination);
+  for (const { destination } of [runFileSystem, ...essentialFileSystems])
+    system.files.makeFolder(destination);
   mount(system, { destination: '/', options: ['remount', 'ro'] });
   // First and alone: the table of the others is written there.
   mount(system, runFileSystem);
   mountAll(system, essentialFileSystems);
-  for (const folder of varFolders) system.files.makeFolder(`/var/${folder}`, folder === 'tmp' ? 0o1777 : 0o755);
+  for (const folder of varFolders)
+    system.files.makeFolder(`/var/${folder}`, folder === 'tmp' ? 0o1777 : 0o755);
   system.files.makeLink('/run', '/var/run');
   for (const [target, path] of deviceLinks) system.files.makeLink(target, path);
 }

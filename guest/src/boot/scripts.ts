@@ -1,6 +1,6 @@
 import type { Console } from '../console.ts';
 import { joinPath } from '../paths.ts';
-import { exitStatusOf, succeeded, type System } from '../system/system.ts';
+import { exitStatusOf, type System, succeeded } from '../system/system.ts';
 
 /** Runs every regular file of a folder (links followed) in the order of names, each to its end. */
 export function runScripts(options: {
@@ -15,7 +15,7 @@ export function runScripts(options: {
     const script = joinPath(folder, name);
     if (system.files.status(script)?.kind !== 'file') continue;
     if (!goOn()) return;
-    const ending = system.processes.run([script]);
+    const ending = system.processes.run([script], console.forChildren());
     if (!succeeded(ending)) console.say(`${script} ended with status ${exitStatusOf(ending)}`);
   }
 }

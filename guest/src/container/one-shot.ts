@@ -2,11 +2,16 @@ import { recordBootStep } from '../boot/boot-record.ts';
 import { Console } from '../console.ts';
 import { parseKernelOptions } from '../kernel-command-line.ts';
 import { joinPath, paths } from '../paths.ts';
-import { parseServiceOptions, type OnFailure } from '../services/options.ts';
+import { type OnFailure, parseServiceOptions } from '../services/options.ts';
 import { lastLines } from '../system/line-splitter.ts';
 import { exitStatusOf, type RunOptions, type System } from '../system/system.ts';
 import { type Bundle, listBundles } from './bundle.ts';
-import { needsPreparedProcess, prepareFileSystem, releaseFileSystem, writeRunnableBundle } from './prepare.ts';
+import {
+  needsPreparedProcess,
+  prepareFileSystem,
+  releaseFileSystem,
+  writeRunnableBundle,
+} from './prepare.ts';
 
 /** So many lines of a failed container's output are worth the console. */
 const shownLines = 15;

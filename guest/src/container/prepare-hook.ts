@@ -10,7 +10,10 @@ import { prepareProcess } from './prepare.ts';
  *
  * @returns the exit status; anything but 0 makes runc give the container up
  */
-export function prepareHookProcess(system: System, which: { readonly kind: string; readonly name: string }): number {
+export function prepareHookProcess(
+  system: System,
+  which: { readonly kind: string; readonly name: string },
+): number {
   const console = new Console(system);
   const kind = (['onboot', 'onshutdown', 'services'] as const satisfies readonly BundleKind[]).find(
     (known) => known === which.kind,

@@ -18,9 +18,8 @@ export function prepareFileSystem(system: System, bundle: Bundle): Problem {
     const options = entry.options ?? [];
     if (!options.includes('remount')) system.files.makeFolder(destination);
     makeOverlayFolders(system, options);
-    if (!mount(system, { ...entry, destination })) {
-      return `cannot mount ${entry.type || entry.source || 'a file system'} on ${destination} (runtime.json, "mounts")`;
-    }
+    const problem = mount(system, { ...entry, destination });
+    if (problem !== undefined) return `${problem} (runtime.json, "mounts")`;
   }
   for (const folder of runtime.folders) {
     if (!system.files.makeFolder(absolute(folder))) return `cannot make ${folder} (runtime.json, "mkdir")`;
@@ -32,7 +31,8 @@ export function prepareFileSystem(system: System, bundle: Bundle): Problem {
 /** Takes the container's own mounts away again, last first. */
 export function releaseFileSystem(system: System, bundle: Bundle): void {
   const own = bundle.runtime.mounts.filter(
-    ({ destination, options = [] }) => destination.startsWith(`${bundle.folder}/`) && !options.includes('remount'),
+    ({ destination, options = [] }) =>
+      destination.startsWith(`${bundle.folder}/`) && !options.includes('remount'),
   );
   for (const { destination } of own.toReversed()) unmount(system, destination, 'lazily');
 }
@@ -61,7 +61,10 @@ export function writeRunnableBundle(system: System, bundle: Bundle): string {
   const config = asRecord(parseJson(system.files.read(joinPath(bundle.folder, 'config.json')) ?? '{}'));
   const root = asRecord(config['root']);
   const hooks = asRecord(config['hooks']);
-  const prepare = { path: paths.serviceProgram, args: ['service', 'prepare-process', bundle.kind, bundle.name] };
+  const prepare = {
+    path: paths.serviceProgram,
+    args: ['service', 'prepare-process', bundle.kind, bundle.name],
+  };
   const prepared = {
     ...config,
     root: { ...root, path: joinPath(bundle.folder, 'rootfs') },
@@ -84,19 +87,31 @@ export function prepareProcess(system: System, bundle: Bundle, pid: number): Pro
     system.files.makeFolder(directoryName(path));
     system.files.write(path, '');
     const source = `/proc/${pid}/ns/${namespace}`;
-    if (!mount(system, { type: 'bind', source, destination: path, options: ['bind'] })) {
-      return `cannot bind ${source} on ${path} (runtime.json, "bindNS")`;
-    }
+    const problem = mount(system, { type: 'bind', source, destination: path, options: ['bind'] });
+    if (problem !== undefined) return `${problem} (runtime.json, "bindNS")`;
   }
   return undefined;
 }
 
 function giveInterface(system: System, link: NetworkInterface, pid: number): Problem {
-  const run = (...command: readonly string[]): boolean => succeeded(system.processes.run([paths.busybox, ...command]));
+  const run = (...command: readonly string[]): boolean =>
+    succeeded(system.processes.run([paths.busybox, ...command]));
   const described = `interface ${link.name} (runtime.json, "interfaces")`;
   if (link.add === 'veth' && link.peer === '') return `${described} is a veth and has no "peer"`;
   if (link.add !== '' && link.add !== 'veth' && !link.createInRoot) {
-    const made = run('nsenter', '-t', String(pid), '-n', '--', paths.ip, 'link', 'add', link.name, 'type', link.add);
+    const made = run(
+      'nsenter',
+      '-t',
+      String(pid),
+      '-n',
+      '--',
+      paths.ip,
+      'link',
+      'add',
+      link.name,
+      'type',
+      link.add,
+    );
     return made ? undefined : `cannot make ${described} of type ${link.add}`;
   }
   // A veth's other end stays outside, so the pair is made here in any case and one end moves in.
@@ -104,5 +119,7 @@ function giveInterface(system: System, link: NetworkInterface, pid: number): Pro
   if (link.add !== '' && !run('ip', 'link', 'add', link.name, 'type', link.add, ...peer)) {
     return `cannot make ${described} of type ${link.add}`;
   }
-  return run('ip', 'link', 'set', link.name, 'netns', String(pid)) ? undefined : `cannot move ${described} in`;
+  return run('ip', 'link', 'set', link.name, 'netns', String(pid))
+    ? undefined
+    : `cannot move ${described} in`;
 }

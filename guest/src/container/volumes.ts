@@ -1,8 +1,9 @@
-import type { Console } from '../console.ts';
 import { loadModules } from '../boot/devices.ts';
+import type { Console } from '../console.ts';
 import { knownFileSystems, mount } from '../mounts.ts';
 import { joinPath, paths } from '../paths.ts';
 import type { System } from '../system/system.ts';
+import type { Problem } from './prepare.ts';
 
 /**
  * Mounts /containers/volumes/NAME/merged, the folder that containers bind. A writable volume is its image under a
@@ -21,15 +22,23 @@ export function mountVolumes(system: System, console: Console): void {
       continue;
     }
     const readOnly =
-      system.files.status(joinPath(folder, 'readonly')) !== undefined || system.files.status(temporary) === undefined;
-    const mounted = readOnly
+      system.files.status(joinPath(folder, 'readonly')) !== undefined ||
+      system.files.status(temporary) === undefined;
+    const problem = readOnly
       ? mountReadOnly(system, { lower, merged })
       : mountWritable(system, { lower, temporary, merged });
-    console.say(`volume ${name} is ${mounted ? (readOnly ? 'read-only' : 'read-write') : 'NOT mounted'}`);
+    console.say(
+      problem === undefined
+        ? `volume ${name} is ${readOnly ? 'read-only' : 'read-write'}`
+        : `volume ${name} is NOT mounted: ${problem}`,
+    );
   }
 }
 
-function mountReadOnly(system: System, folders: { readonly lower: string; readonly merged: string }): boolean {
+function mountReadOnly(
+  system: System,
+  folders: { readonly lower: string; readonly merged: string },
+): Problem {
   // An overlay without an upper layer needs two lower ones; the second is a folder that is always empty.
   const empty = joinPath(paths.state, 'empty');
   system.files.makeFolder(empty);
@@ -40,9 +49,10 @@ function mountReadOnly(system: System, folders: { readonly lower: string; readon
 function mountWritable(
   system: System,
   folders: { readonly lower: string; readonly temporary: string; readonly merged: string },
-): boolean {
+): Problem {
   const { lower, temporary, merged } = folders;
-  if (!mount(system, { type: 'tmpfs', source: 'tmpfs', destination: temporary, options: [] })) return false;
+  const problem = mount(system, { type: 'tmpfs', source: 'tmpfs', destination: temporary, options: [] });
+  if (problem !== undefined) return problem;
   const [upper, work] = [joinPath(temporary, 'upper'), joinPath(temporary, 'work')];
   system.files.makeFolder(upper);
   system.files.makeFolder(work);

@@ -1,5 +1,5 @@
 #!/usr/bin/qjs -m
-import { shutDown, type ShutdownAction } from '../shutdown/shut-down.ts';
+import { type ShutdownAction, shutDown } from '../shutdown/shut-down.ts';
 import { quickJsSystem } from '../system/quickjs-system.ts';
 
 // /bin/rc.shutdown ACTION

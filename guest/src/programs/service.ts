@@ -1,20 +1,21 @@
 #!/usr/bin/qjs -m
+import { Console } from '../console.ts';
 import { runOneShots } from '../container/one-shot.ts';
 import { prepareHookProcess } from '../container/prepare-hook.ts';
 import { mountVolumes } from '../container/volumes.ts';
-import { Console } from '../console.ts';
 import { baseName, paths } from '../paths.ts';
 import { runServiceCommand } from '../services/service-command.ts';
 import { startSupervisor } from '../services/start-supervisor.ts';
-import { quickJsSystem } from '../system/quickjs-system.ts';
 import { std } from '../system/quickjs.ts';
+import { quickJsSystem } from '../system/quickjs-system.ts';
 
 // /usr/bin/service. /etc/init.d/005-volumes, 010-onboot, 020-containerd and /etc/shutdown.d/010-onshutdown are
 // symbolic links to it, and the link's name says what to do (linuxkit.md §2.4).
 const system = quickJsSystem();
 const calledAs = baseName(scriptArgs[0] ?? '');
 const words = scriptArgs.slice(1);
-const role = ['volumes', 'onboot', 'onshutdown', 'containerd'].find((name) => calledAs.includes(name)) ?? words[0];
+const role =
+  ['volumes', 'onboot', 'onshutdown', 'containerd'].find((name) => calledAs.includes(name)) ?? words[0];
 
 switch (role) {
   case 'volumes':

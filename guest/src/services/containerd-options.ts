@@ -9,7 +9,9 @@ export interface ContainerdOptions {
 export function parseContainerdOptions(text: string, log: string): ContainerdOptions {
   const values = new Map<string, string>();
   for (const line of text.split('\n')) {
-    const match = /^\s*(cliopts|stdout|stderr)\s*=\s*(?:"((?:[^"\\]|\\.)*)"|'([^']*)')\s*(?:#.*)?$/.exec(line);
+    const match = /^\s*(cliopts|stdout|stderr)\s*=\s*(?:"((?:[^"\\]|\\.)*)"|'([^']*)')\s*(?:#.*)?$/.exec(
+      line,
+    );
     const value = match?.[2]?.replace(/\\(["\\])/g, '$1') ?? match?.[3];
     if (match?.[1] !== undefined && value !== undefined) values.set(match[1], value);
   }

@@ -1,7 +1,7 @@
-import { type Bundle, asRecord, asText, listBundles } from '../container/bundle.ts';
 import { Console } from '../console.ts';
+import { asRecord, asText, type Bundle, listBundles } from '../container/bundle.ts';
 import { joinPath, paths } from '../paths.ts';
-import { lastLines, LineSplitter } from '../system/line-splitter.ts';
+import { LineSplitter, lastLines } from '../system/line-splitter.ts';
 import type { System } from '../system/system.ts';
 import { rotateLog, serviceLogs } from './log-files.ts';
 import { parseServiceOptions, type ServiceOptions } from './options.ts';
@@ -66,7 +66,8 @@ export class ServiceDaemon {
       this.#console.say('no services in this image');
       return;
     }
-    if (files.status(paths.bootStopped) !== undefined) this.#console.say('the boot was stopped: no service is started');
+    if (files.status(paths.bootStopped) !== undefined)
+      this.#console.say('the boot was stopped: no service is started');
     this.#runtime.open(() => {
       this.#console.say(`starting ${this.#services.size} services under ${this.#runtime.name}`);
       this.#poll();
@@ -89,7 +90,9 @@ export class ServiceDaemon {
     this.#cancelTimer();
     const dueMs = this.#supervisor.pollAt();
     if (dueMs === Number.POSITIVE_INFINITY) return;
-    this.#cancelTimer = this.#system.time.after(Math.max(0, dueMs - this.#system.time.uptimeMs()), () => this.#poll());
+    this.#cancelTimer = this.#system.time.after(Math.max(0, dueMs - this.#system.time.uptimeMs()), () =>
+      this.#poll(),
+    );
   }
 
   #perform(action: SupervisorAction): void {
@@ -145,7 +148,8 @@ export class ServiceDaemon {
     const logs = serviceLogs(name);
     this.#console.say(`service ${name} FAILED with exit status ${exitStatus}; its last lines:`);
     for (const log of [logs.out, logs.error]) {
-      for (const line of lastLines(this.#system.files.readEnd(log, 16_384), shownLines)) this.#console.write(`    ${line}\n`);
+      for (const line of lastLines(this.#system.files.readEnd(log, 16_384), shownLines))
+        this.#console.write(`    ${line}\n`);
     }
   }
 

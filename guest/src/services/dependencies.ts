@@ -14,8 +14,10 @@ export function findImpossible(services: readonly Dependent[]): ReadonlyMap<stri
   const impossible = new Map<string, string>();
   for (const service of services) {
     const absent = service.dependsOn.find(({ name }) => !byName.has(name));
-    if (absent !== undefined) impossible.set(service.name, `depends on ${absent.name}, which is not in this image`);
-    else if (leadsTo(service.name, service, byName)) impossible.set(service.name, 'depends on itself in the end');
+    if (absent !== undefined)
+      impossible.set(service.name, `depends on ${absent.name}, which is not in this image`);
+    else if (leadsTo(service.name, service, byName))
+      impossible.set(service.name, 'depends on itself in the end');
   }
   return impossible;
 }

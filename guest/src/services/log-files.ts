@@ -19,6 +19,7 @@ export function rotateLog(system: System, path: string): void {
   const status = system.files.status(path);
   if (status === undefined || status.sizeBytes < maxSizeBytes) return;
   system.files.remove(`${path}.${maxFiles - 1}`);
-  for (let age = maxFiles - 2; age >= 1; age -= 1) system.files.rename(`${path}.${age}`, `${path}.${age + 1}`);
+  for (let age = maxFiles - 2; age >= 1; age -= 1)
+    system.files.rename(`${path}.${age}`, `${path}.${age + 1}`);
   if (system.files.copy(path, `${path}.1`)) system.files.truncate(path);
 }

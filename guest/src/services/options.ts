@@ -86,7 +86,11 @@ function parse(text: string | undefined): unknown {
   }
 }
 
-function oneOf<const Value extends string>(value: unknown, allowed: readonly Value[], otherwise: Value): Value {
+function oneOf<const Value extends string>(
+  value: unknown,
+  allowed: readonly Value[],
+  otherwise: Value,
+): Value {
   return allowed.find((candidate) => candidate === value) ?? otherwise;
 }
 

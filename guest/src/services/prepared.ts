@@ -1,5 +1,5 @@
 import type { Bundle } from '../container/bundle.ts';
-import { prepareFileSystem, type Problem } from '../container/prepare.ts';
+import { type Problem, prepareFileSystem } from '../container/prepare.ts';
 import { joinPath, paths } from '../paths.ts';
 import type { System } from '../system/system.ts';
 

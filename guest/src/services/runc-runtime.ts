@@ -1,10 +1,10 @@
 import type { Bundle } from '../container/bundle.ts';
 import { needsPreparedProcess, writeRunnableBundle } from '../container/prepare.ts';
 import { joinPath, paths } from '../paths.ts';
-import { exitStatusOf, succeeded, type System } from '../system/system.ts';
-import { prepareOnce } from './prepared.ts';
+import { exitStatusOf, type System, succeeded } from '../system/system.ts';
 import { serviceLogs } from './log-files.ts';
 import type { HealthCheck } from './options.ts';
+import { prepareOnce } from './prepared.ts';
 import { notStartedStatus, type ServiceListener, type ServiceRuntime } from './runtime.ts';
 
 /** How often to look whether runc has written the container's pid: it has no other way to say that it has started. */

@@ -32,10 +32,16 @@ const notRunningStatus = 3;
 /** Runs the `service` command's subcommands for people and scripts inside the guest. */
 export function runServiceCommand(system: System, words: readonly string[]): CommandResult {
   const flags = words.filter((word) => word.startsWith('--'));
-  const [command, name] = words.filter((word, index) => !word.startsWith('--') && words[index - 1] !== '--lines');
+  const [command, name] = words.filter(
+    (word, index) => !word.startsWith('--') && words[index - 1] !== '--lines',
+  );
   const json = flags.includes('--json');
   if (command === undefined || command === 'help' || flags.includes('--help')) {
-    return { status: command === undefined && !flags.includes('--help') ? 2 : 0, output: serviceUsage, error: '' };
+    return {
+      status: command === undefined && !flags.includes('--help') ? 2 : 0,
+      output: serviceUsage,
+      error: '',
+    };
   }
   if (command === 'list') return listServices(system, json);
   if (name === undefined) return failure(2, `service ${command} needs a service's name\n\n${serviceUsage}`);
@@ -67,10 +73,16 @@ export function runServiceCommand(system: System, words: readonly string[]): Com
 function listServices(system: System, json: boolean): CommandResult {
   const steps = readBootRecord(system);
   const services = readServiceStatus(system)?.services ?? [];
-  if (json) return { status: 0, output: `${JSON.stringify({ boot: steps, services }, undefined, 1)}\n`, error: '' };
+  if (json)
+    return { status: 0, output: `${JSON.stringify({ boot: steps, services }, undefined, 1)}\n`, error: '' };
   const rows = [
     ['NAME', 'PID', 'RESTARTS', 'STATE'],
-    ...services.map(({ name, pid, restarts, description }) => [name, String(pid ?? '-'), String(restarts), description]),
+    ...services.map(({ name, pid, restarts, description }) => [
+      name,
+      String(pid ?? '-'),
+      String(restarts),
+      description,
+    ]),
   ];
   const stepLines = steps.map(
     ({ name, startedMs, endedMs, status }) =>
@@ -81,7 +93,12 @@ function listServices(system: System, json: boolean): CommandResult {
 
 function alignColumns(rows: readonly (readonly string[])[]): string {
   const widths = (rows[0] ?? []).map((_, column) => Math.max(...rows.map((row) => row[column]?.length ?? 0)));
-  const lines = rows.map((row) => row.map((cell, column) => cell.padEnd(widths[column] ?? 0)).join('  ').trimEnd());
+  const lines = rows.map((row) =>
+    row
+      .map((cell, column) => cell.padEnd(widths[column] ?? 0))
+      .join('  ')
+      .trimEnd(),
+  );
   return `${lines.join('\n')}\n`;
 }
 

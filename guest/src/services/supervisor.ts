@@ -1,6 +1,6 @@
 import { findImpossible, stopOrder } from './dependencies.ts';
 import type { Dependency, ServiceOptions } from './options.ts';
-import { isAlive, type Health, type ServiceState } from './service-state.ts';
+import { type Health, isAlive, type ServiceState } from './service-state.ts';
 
 export interface ServiceDefinition {
   readonly name: string;
@@ -70,10 +70,14 @@ export class Supervisor {
     const impossible = findImpossible(definitions.map(({ name, options }) => ({ name, ...options })));
     this.#services = new Map(
       definitions.map((definition) => {
-        const reason = impossible.get(definition.name) ?? (boot === 'start-none' ? 'the boot was stopped' : undefined);
+        const reason =
+          impossible.get(definition.name) ?? (boot === 'start-none' ? 'the boot was stopped' : undefined);
         const state: ServiceState =
           reason === undefined ? { kind: 'waiting', waitsFor: 'its turn' } : { kind: 'blocked', reason };
-        return [definition.name, { definition, state, retries: 0, restarts: 0, nextCheckMs: Number.POSITIVE_INFINITY }];
+        return [
+          definition.name,
+          { definition, state, retries: 0, restarts: 0, nextCheckMs: Number.POSITIVE_INFINITY },
+        ];
       }),
     );
   }
@@ -120,7 +124,8 @@ export class Supervisor {
     // A service that is started may be what the next one waits for, and a blocked one blocks the next.
     for (let changed = true; changed; ) {
       changed = false;
-      for (const service of this.#services.values()) changed = this.#pollWaiting(service, now, emit) || changed;
+      for (const service of this.#services.values())
+        changed = this.#pollWaiting(service, now, emit) || changed;
     }
     if (this.#phase === 'stopping-all') this.#pollStopAll(now, emit);
   }
@@ -154,7 +159,8 @@ export class Supervisor {
   /** @returns true if the service's state changed */
   #pollWaiting(service: Service, now: number, emit: Emit): boolean {
     const { state, definition } = service;
-    if (state.kind !== 'waiting' || this.#phase === 'stopping-all' || this.#phase === 'all-stopped') return false;
+    if (state.kind !== 'waiting' || this.#phase === 'stopping-all' || this.#phase === 'all-stopped')
+      return false;
     if (this.#phase === 'no-new-starts') {
       service.state = { kind: 'blocked', reason: 'the boot was stopped' };
       return true;
@@ -185,7 +191,9 @@ export class Supervisor {
     const { state } = service;
     switch (state.kind) {
       case 'running':
-        return isReached(condition, state.health, service.definition) ? { kind: 'reached' } : { kind: 'open' };
+        return isReached(condition, state.health, service.definition)
+          ? { kind: 'reached' }
+          : { kind: 'open' };
       case 'completed':
         // It has started and ended as it should; only its health can no longer be asked.
         return condition === 'healthy' ? { kind: 'hopeless', reason: 'has ended' } : { kind: 'reached' };
@@ -218,15 +226,19 @@ export class Supervisor {
       pid,
       health: health === undefined ? { kind: 'unchecked' } : { kind: 'starting', failures: 0 },
     };
-    service.nextCheckMs = health === undefined ? Number.POSITIVE_INFINITY : now + firstCheckDelayMs(health.intervalMs);
+    service.nextCheckMs =
+      health === undefined ? Number.POSITIVE_INFINITY : now + firstCheckDelayMs(health.intervalMs);
   }
 
   #ended(service: Service, exitStatus: number, now: number, emit: Emit): void {
     const { state } = service;
     service.nextCheckMs = Number.POSITIVE_INFINITY;
     if (state.kind === 'stopping') {
-      if (state.next === 'restart-policy') this.#applyRestartPolicy(service, exitStatus === 0 ? 1 : exitStatus, now, emit);
-      else service.state = state.next === 'start' ? { kind: 'waiting', waitsFor: 'its turn' } : { kind: 'stopped' };
+      if (state.next === 'restart-policy')
+        this.#applyRestartPolicy(service, exitStatus === 0 ? 1 : exitStatus, now, emit);
+      else
+        service.state =
+          state.next === 'start' ? { kind: 'waiting', waitsFor: 'its turn' } : { kind: 'stopped' };
       return;
     }
     if (state.kind !== 'starting' && state.kind !== 'running') return;
@@ -277,7 +289,8 @@ export class Supervisor {
     if (state.kind !== 'running' || check === undefined) return;
     service.nextCheckMs = now + check.intervalMs;
     if (healthy) {
-      if (state.health.kind !== 'healthy') emit({ kind: 'report', name: definition.name, text: 'is healthy' });
+      if (state.health.kind !== 'healthy')
+        emit({ kind: 'report', name: definition.name, text: 'is healthy' });
       service.state = { ...state, health: { kind: 'healthy', failures: 0 } };
       return;
     }
@@ -328,11 +341,15 @@ export class Supervisor {
   /** Those that others depend on are stopped only when the others are gone. */
   #pollStopAll(now: number, emit: Emit): void {
     const services = [...this.#services.values()];
-    for (const name of stopOrder(services.map(({ definition }) => ({ name: definition.name, ...definition.options })))) {
+    for (const name of stopOrder(
+      services.map(({ definition }) => ({ name: definition.name, ...definition.options })),
+    )) {
       const service = this.#services.get(name);
-      if (service === undefined || service.state.kind === 'stopping' || service.state.kind === 'stopped') continue;
+      if (service === undefined || service.state.kind === 'stopping' || service.state.kind === 'stopped')
+        continue;
       const isNeeded = services.some(
-        (other) => isAlive(other.state) && other.definition.options.dependsOn.some((entry) => entry.name === name),
+        (other) =>
+          isAlive(other.state) && other.definition.options.dependsOn.some((entry) => entry.name === name),
       );
       if (!isNeeded) this.#stop(service, 'stay', now, emit);
     }
@@ -347,7 +364,11 @@ type Outlook =
   | { readonly kind: 'open' }
   | { readonly kind: 'hopeless'; readonly reason: string };
 
-function isReached(condition: Dependency['condition'], health: Health, definition: ServiceDefinition): boolean {
+function isReached(
+  condition: Dependency['condition'],
+  health: Health,
+  definition: ServiceDefinition,
+): boolean {
   switch (condition) {
     case 'started':
       return true;

@@ -89,7 +89,11 @@ export class MemoryFiles implements Files {
   writeInPlace(path: string, text: string): boolean {
     const node = this.#find(path);
     if (node === undefined || !('text' in node)) return false;
-    if (node.kind === 'fifo') this.deliver(path, Uint8Array.from(text, (character) => character.charCodeAt(0)));
+    if (node.kind === 'fifo')
+      this.deliver(
+        path,
+        Uint8Array.from(text, (character) => character.charCodeAt(0)),
+      );
     else node.text = text;
     return true;
   }
@@ -259,7 +263,8 @@ export class MemoryProcesses implements Processes {
     const { output } = this.#perform(command, {});
     const pid = this.#nextPid++;
     this.#live.set(pid, { command, ended: options.ended });
-    for (const line of (output ?? '').split('\n').slice(0, -1)) this.#system.time.after(0, () => options.line(line));
+    for (const line of (output ?? '').split('\n').slice(0, -1))
+      this.#system.time.after(0, () => options.line(line));
     return { pid };
   }
 

@@ -329,7 +329,7 @@ function spawn(command: readonly string[], options: RunOptions, stdout?: number)
   const stdin = os.open('/dev/null', os.O_RDONLY);
   if (stdin >= 0) opened.push(stdin);
   const out = stdout ?? toDescriptor(options.stdout);
-  const error = toDescriptor(options.stderr);
+  const error = options.stderr === 'with-stdout' ? out : toDescriptor(options.stderr);
   const execOptions: QuickJsExecOptions = {
     block: false,
     usePath: false,
@@ -364,7 +364,9 @@ function endingOf(status: number): Ending {
   return signal === 0 ? { kind: 'exited', status: (status >> 8) & 0xff } : { kind: 'killed', signal };
 }
 
-function fileStatus([status, error]: [{ mode: number; size: number } | null, number]): FileStatus | undefined {
+function fileStatus([status, error]: [{ mode: number; size: number } | null, number]):
+  | FileStatus
+  | undefined {
   if (error !== 0 || status === null) return undefined;
   return {
     kind: fileKinds[status.mode & fileTypeMask] ?? 'file',

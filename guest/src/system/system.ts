@@ -31,11 +31,14 @@ export interface FileStatus {
 /** Where a process's output goes. `inherit` is the default: it shares its parent's. */
 export type Output = 'inherit' | 'null' | { readonly appendTo: string };
 
+/** Standard error may also go where standard output goes. */
+export type ErrorOutput = Output | 'with-stdout';
+
 export interface RunOptions {
   /** @default 'inherit' */
   readonly stdout?: Output;
   /** @default 'inherit' */
-  readonly stderr?: Output;
+  readonly stderr?: ErrorOutput;
   /** @default the caller's folder */
   readonly workingFolder?: string;
   /** Added to the caller's environment. @default {} */
@@ -93,7 +96,10 @@ export interface Processes {
   /** Starts a command and goes on; the caller must `wait()` for it, once. */
   launch(command: readonly string[], options?: RunOptions): LaunchedProcess;
   /** As {@link run}, with the command's standard output as text. */
-  capture(command: readonly string[], options?: Omit<RunOptions, 'stdout'>): { ending: Ending; output: string };
+  capture(
+    command: readonly string[],
+    options?: Omit<RunOptions, 'stdout'>,
+  ): { ending: Ending; output: string };
   /** Starts a command and calls back once when it has ended, never before this call has returned. */
   start(command: readonly string[], options: RunOptions, ended: (ending: Ending) => void): StartedProcess;
   /** Starts a command whose output comes back line by line, and calls back once when it has ended. */
