@@ -1,8 +1,10 @@
 export { digestOf, isDigest, parseDigest } from './digest.ts';
 export { ociError } from './errors.ts';
+export { type ExportFormat, type ExportOptions, exportImage } from './export-image.ts';
 export { type FlattenOptions, flattenImage } from './flatten.ts';
 export { zstdByHost } from './host-zstd.ts';
 export { choosePlatform, type OciImage, openImage } from './image.ts';
+export { type ImportOptions, importArchive } from './import-archive.ts';
 export { DEFAULT_LAYER_LIMITS, type LayerLimits } from './layer-limits.ts';
 export { ANNOTATION, type Compression, isIndexType, isManifestType, MEDIA } from './media-types.ts';
 export { type GzipOptions, gzipParallel } from './parallel-gzip.ts';
@@ -11,6 +13,7 @@ export { type PullRequest, pullImage, type ResolveRequest, resolveImage } from '
 export { type PushRequest, pushImage } from './push.ts';
 export {
   expandReference,
+  familiarReference,
   formatReference,
   parseReference,
   type Reference,

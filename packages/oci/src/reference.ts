@@ -75,6 +75,15 @@ export function expandReference(text: string): string {
   return formatReference(withDefaultTag(parseReference(text)));
 }
 
+/** As short as Docker prints it: without `docker.io/` and `library/`. */
+export function familiarReference(reference: Reference): string {
+  const full = formatReference(reference);
+  const prefix = `${DEFAULT_DOMAIN}/`;
+  if (!full.startsWith(prefix)) return full;
+  const rest = full.slice(prefix.length);
+  return rest.startsWith(OFFICIAL) ? rest.slice(OFFICIAL.length) : rest;
+}
+
 /** A reference that names no version means the tag `latest`. */
 export function withDefaultTag(reference: Reference): Reference {
   return reference.tag === undefined && reference.digest === undefined

@@ -133,6 +133,13 @@ export class ImageStore {
     return (await this.#blobs.size(descriptor.digest)) === descriptor.size;
   }
 
+  /** @throws OrlopError oci.blob-not-found */
+  async blobSize(digest: Digest): Promise<number> {
+    const size = await this.#blobs.size(digest);
+    if (size === undefined) throw ociError('oci.blob-not-found', `the store has no blob ${digest}`);
+    return size;
+  }
+
   async readManifest(descriptor: Descriptor): Promise<ImageManifest> {
     return parseManifest(await this.readDocument(descriptor), `the manifest ${descriptor.digest}`);
   }

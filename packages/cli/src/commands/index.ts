@@ -1,6 +1,7 @@
 import type { Command } from 'commander';
 import type { CommandContext } from '../context.ts';
 import { registerBuild } from './build.ts';
+import { registerCache } from './cache.ts';
 import { registerDoctor } from './doctor.ts';
 import { registerLogs } from './logs.ts';
 import { registerPkg } from './pkg.ts';
@@ -25,6 +26,7 @@ export const commands: readonly RegisterCommand[] = [
   registerStart,
   registerRm,
   registerPkg,
+  registerCache,
   registerDoctor,
   registerVersion,
 ];

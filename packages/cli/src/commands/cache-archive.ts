@@ -1,0 +1,94 @@
+import { createReadStream, createWriteStream } from 'node:fs';
+import { rename, rm } from 'node:fs/promises';
+import { resolve } from 'node:path';
+import { Readable } from 'node:stream';
+import { pipeline } from 'node:stream/promises';
+import { OrlopError } from '@orlop/core';
+import type { ExportFormat } from '@orlop/oci';
+import type { CommandContext } from '../context.ts';
+import { openStore, platformOf, type StoreOptions } from './cache-options.ts';
+
+export interface ImportArchiveOptions extends StoreOptions {
+  readonly name?: string;
+  readonly json?: boolean;
+}
+
+export interface ExportArchiveOptions extends StoreOptions {
+  readonly format: ExportFormat;
+  readonly platform?: string;
+  readonly outfile: string;
+  readonly name?: string;
+}
+
+export async function importFile(
+  file: string,
+  { context, options }: { context: CommandContext; options: ImportArchiveOptions },
+): Promise<void> {
+  const { importArchive } = await import('@orlop/oci');
+  const { signal, stdout } = context;
+  const store = await openStore(context, options);
+  const source = file === '-' ? context.stdin : createReadStream(resolve(context.cwd, file), { signal });
+  const images = await importArchive(store, chunksOf(source, file), {
+    signal,
+    ...(options.name !== undefined && { name: options.name }),
+  });
+  for (const { name, descriptor } of images) {
+    const { digest } = descriptor;
+    stdout.write(options.json ? `${JSON.stringify({ name, digest })}\n` : `${name} ${digest}\n`);
+  }
+}
+
+export async function exportFile(
+  reference: string,
+  { context, options }: { context: CommandContext; options: ExportArchiveOptions },
+): Promise<void> {
+  const { exportImage } = await import('@orlop/oci');
+  const { signal, stdout } = context;
+  const { format, platform, outfile, name } = options;
+  if (outfile === '-' && stdout.isTTY)
+    throw new OrlopError('cli.bad-option', 'invalid', 'an archive is not for a terminal: say --outfile FILE');
+  const store = await openStore(context, options);
+  const needsPlatform = format !== 'oci' || platform !== undefined;
+  const archive = exportImage(store, {
+    ...{ reference, format, signal },
+    ...(needsPlatform && { platform: await platformOf(platform) }),
+    ...(name !== undefined && { name }),
+  });
+  // What fails before the first byte leaves the output alone.
+  const first = await archive.next();
+  const whole = Readable.from(rejoin(first, archive), { objectMode: false });
+  if (outfile === '-') await pipeline(whole, stdout, { signal, end: false });
+  else await writeRenamed(whole, resolve(context.cwd, outfile), signal);
+}
+
+async function writeRenamed(archive: Readable, path: string, signal: AbortSignal): Promise<void> {
+  const draft = `${path}.${process.pid}.part`;
+  try {
+    await pipeline(archive, createWriteStream(draft, { flags: 'wx' }), { signal });
+    await rename(draft, path);
+  } catch (cause) {
+    await rm(draft, { force: true });
+    if (signal.aborted) throw signal.reason;
+    if (cause instanceof OrlopError) throw cause;
+    throw new OrlopError('cli.cannot-write', 'failed', `${path} cannot be written`, { cause });
+  }
+}
+
+async function* rejoin(
+  first: IteratorResult<Uint8Array>,
+  rest: AsyncGenerator<Uint8Array>,
+): AsyncGenerator<Uint8Array> {
+  if (first.done) return;
+  yield first.value;
+  yield* rest;
+}
+
+async function* chunksOf(source: AsyncIterable<unknown>, file: string): AsyncGenerator<Uint8Array> {
+  try {
+    for await (const chunk of source)
+      yield typeof chunk === 'string' ? Buffer.from(chunk) : (chunk as Uint8Array);
+  } catch (cause) {
+    if ((cause as Error).name === 'AbortError') throw (cause as Error).cause ?? cause;
+    throw new OrlopError('cli.cannot-read', 'not-found', `${file} cannot be read`, { cause });
+  }
+}

@@ -1,0 +1,101 @@
+import { readFile } from 'node:fs/promises';
+import { arch } from 'node:os';
+import { join, resolve } from 'node:path';
+import { OrlopError } from '@orlop/core';
+import type { ImageStore, Platform, RegistryClient } from '@orlop/oci';
+import type { Command } from 'commander';
+import type { CommandContext } from '../context.ts';
+
+/** Where images are kept. */
+export interface StoreOptions {
+  readonly cache?: string;
+}
+
+/** How registries are reached. */
+export interface RegistryOptions {
+  readonly mirror: readonly string[];
+  readonly certFile: readonly string[];
+}
+
+/** Adds `--cache`. */
+export function addStoreOptions(command: Command): Command {
+  return command.option(
+    '--cache <folder>',
+    'the store of images (default: $ORLOP_CACHE, or cache in $ORLOP_HOME)',
+  );
+}
+
+/** Adds `--mirror` and `--cert-file`, both repeatable. */
+export function addRegistryOptions(command: Command): Command {
+  return command
+    .option(
+      '--mirror <[registry=]url>',
+      'read images of that registry, or of all, from here (repeatable; $ORLOP_MIRROR)',
+      each,
+      [],
+    )
+    .option('--cert-file <file>', 'certificate (PEM) of an authority to trust (repeatable)', each, []);
+}
+
+export async function openStore(context: CommandContext, options: StoreOptions): Promise<ImageStore> {
+  const { ImageStore } = await import('@orlop/oci');
+  const folder = options.cache ?? context.env['ORLOP_CACHE'];
+  return ImageStore.open(folder === undefined ? context.paths.cache : resolve(context.cwd, folder));
+}
+
+/** A client with the user's credentials, mirrors and authorities. Close it when done. */
+export async function createRegistryClient(
+  context: CommandContext,
+  options: RegistryOptions,
+): Promise<RegistryClient> {
+  const { RegistryClient, dockerCredentials, parseMirror } = await import('@orlop/oci');
+  const { env, cwd } = context;
+  const certificates: string[] = [];
+  for (const file of options.certFile) {
+    const pem = await readFile(resolve(cwd, file), 'utf8').catch((cause) => {
+      throw new OrlopError('cli.bad-option', 'invalid', `--cert-file ${file} cannot be read`, { cause });
+    });
+    if (!pem.includes('-----BEGIN CERTIFICATE-----'))
+      throw new OrlopError('cli.bad-option', 'invalid', `--cert-file ${file} has no certificate in PEM form`);
+    certificates.push(pem);
+  }
+  const ambient = env['ORLOP_MIRROR']?.split(/[\s,]+/).filter((part) => part !== '') ?? [];
+  const dockerFolder = env['DOCKER_CONFIG'] ?? join(env['HOME'] ?? '/nonexistent', '.docker');
+  return new RegistryClient({
+    certificates,
+    mirrors: [...options.mirror, ...ambient].map(parseMirror),
+    credentials: dockerCredentials({ configFile: join(dockerFolder, 'config.json') }),
+  });
+}
+
+/** Runs `work` with a client, and closes it. */
+export async function withRegistryClient<T>(
+  context: CommandContext,
+  options: RegistryOptions,
+  work: (client: RegistryClient) => Promise<T>,
+): Promise<T> {
+  const client = await createRegistryClient(context, options);
+  try {
+    return await work(client);
+  } finally {
+    client.close();
+  }
+}
+
+/** A platform as an option says it, or this machine's. */
+export async function platformOf(text: string | undefined): Promise<Platform> {
+  const { parsePlatform } = await import('@orlop/oci');
+  if (text === undefined) return { os: 'linux', architecture: GO_ARCHITECTURES.get(arch()) ?? arch() };
+  return parsePlatform(text.includes('/') ? text : `linux/${text}`);
+}
+
+/** Node's names of what OCI calls otherwise. */
+const GO_ARCHITECTURES: ReadonlyMap<string, string> = new Map([
+  ['x64', 'amd64'],
+  ['ia32', '386'],
+]);
+
+/** Collects a repeatable option. */
+export function each(text: string, before: readonly string[]): readonly string[] {
+  return [...before, text];
+}

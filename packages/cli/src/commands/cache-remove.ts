@@ -1,0 +1,85 @@
+import { OrlopError } from '@orlop/core';
+import type { ImageStore, StoredImage } from '@orlop/oci';
+import type { CommandContext } from '../context.ts';
+import { formatBytes } from '../progress.ts';
+import { openStore, type RegistryOptions, type StoreOptions, withRegistryClient } from './cache-options.ts';
+
+export interface RemoveOptions extends StoreOptions, RegistryOptions {
+  readonly publishedOnly?: boolean;
+}
+
+export interface CleanOptions extends RemoveOptions {
+  readonly unreferenced?: boolean;
+}
+
+export async function removeImages(
+  names: readonly string[],
+  { context, options }: { context: CommandContext; options: RemoveOptions },
+): Promise<void> {
+  const { expandReference } = await import('@orlop/oci');
+  const store = await openStore(context, options);
+  const images = await store.list();
+  const chosen: StoredImage[] = [];
+  for (const name of names.map(expandReference)) {
+    const image = images.find((candidate) => candidate.name === name);
+    if (image === undefined)
+      throw new OrlopError('cli.image-not-found', 'not-found', `the store has no image ${name}`, {
+        hint: 'orlop cache ls shows those there are',
+      });
+    chosen.push(image);
+  }
+  await remove(store, await publishedOf(chosen, { context, options }), context);
+}
+
+export async function cleanStore({
+  context,
+  options,
+}: {
+  context: CommandContext;
+  options: CleanOptions;
+}): Promise<void> {
+  const store = await openStore(context, options);
+  if (!options.unreferenced)
+    await remove(store, await publishedOf(await store.list(), { context, options }), context);
+  const { removedBlobs, freedBytes } = await store.sweep();
+  context.stdout.write(`removed ${removedBlobs} unused blobs, ${formatBytes(freedBytes)} with leftovers\n`);
+}
+
+/** Names first, then what only they needed. */
+async function remove(
+  store: ImageStore,
+  images: readonly StoredImage[],
+  context: CommandContext,
+): Promise<void> {
+  for (const { name } of images) {
+    await store.untag(name);
+    context.stdout.write(`removed ${name}\n`);
+  }
+  if (images.length === 0) return;
+  const { removedBlobs, freedBytes } = await store.sweep(images.map(({ descriptor }) => descriptor));
+  context.stdout.write(`freed ${formatBytes(freedBytes)} in ${removedBlobs} blobs\n`);
+}
+
+/** With `--published-only`, those of the images whose registry has the same under the same name. */
+async function publishedOf(
+  images: readonly StoredImage[],
+  { context, options }: { context: CommandContext; options: RemoveOptions },
+): Promise<readonly StoredImage[]> {
+  if (!options.publishedOnly) return images;
+  const { parseReference } = await import('@orlop/oci');
+  const { signal, stderr } = context;
+  return withRegistryClient(context, options, async (client) => {
+    const published: StoredImage[] = [];
+    for (const image of images) {
+      const reference = parseReference(image.name);
+      const version = reference.digest ?? reference.tag ?? 'latest';
+      const remote = await client.headManifest(reference, version, { signal }).catch((error: OrlopError) => {
+        if (error.kind === 'cancelled') throw error;
+        return undefined; // who cannot be asked has not published it
+      });
+      if (remote === image.descriptor.digest) published.push(image);
+      else stderr.write(`kept ${image.name}: its registry does not have it so\n`);
+    }
+    return published;
+  });
+}
