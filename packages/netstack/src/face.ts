@@ -2,6 +2,7 @@
  * The faces that programs see of the stack: frames in and out, TCP connections, UDP ports, ICMP. Everything here
  * is synchronous and sans-IO; callbacks run inside `receive`, `poll` or the call that caused them.
  */
+import type { Icmpv6Fields } from '@orlop/wire';
 import type { IpAddress } from './ip/address.ts';
 
 export interface Endpoint {
@@ -89,11 +90,11 @@ export interface TcpSocket {
   /** True when the peer sent FIN and every byte before it is consumed. */
   readonly ended: boolean;
   /**
-   * The next received bytes as one view into the receive queue, empty when there are none. There may be more
+   * The next received bytes (after the first `skip`) as one view into the receive queue, empty when there are none. There may be more
    * behind it: call again after `consume`. The bytes stay as they are until consumed: a view may be handed to an
    * asynchronous writer and consumed in its callback.
    */
-  peek(): Uint8Array;
+  peek(skip?: number): Uint8Array;
   /** Frees the first `length` bytes; this is what opens the peer's window again. */
   consume(length: number): void;
   /** Copies up to `into.length` bytes and consumes them. Returns how many. */
@@ -208,6 +209,8 @@ export interface TcpService {
   connect(options: TcpConnectOptions, handler: TcpHandler): TcpSocket;
   /** Connections in any state but closed, TIME-WAIT included. */
   readonly connectionCount: number;
+  /** Bytes in the queues of all connections. */
+  readonly bufferedBytes: number;
   connections(): IterableIterator<TcpSocket>;
   readonly counters: Readonly<TcpCounters>;
 }
@@ -280,12 +283,11 @@ export interface UdpService {
   /** Sends a datagram from any address and port. False when the output queue is full. */
   send(datagram: UdpDatagram): boolean;
   /** Answers a datagram with ICMP destination unreachable (what the host's socket reported, say). */
-  reject(
-    datagram: UdpDatagram,
-    how: 'port-unreachable' | 'host-unreachable' | 'network-unreachable' | 'prohibited',
-  ): void;
+  reject(datagram: Omit<UdpDatagram, 'bytes'>, how: UnreachableKind): void;
   readonly counters: Readonly<UdpCounters>;
 }
+
+export type UnreachableKind = 'port-unreachable' | 'host-unreachable' | 'network-unreachable' | 'prohibited';
 
 export interface UdpCounters {
   datagramsIn: number;
@@ -306,10 +308,21 @@ export interface EchoMessage {
   readonly hopLimit: number;
 }
 
+/** An ICMPv6 message that is neither echo nor error nor neighbour discovery: router solicitations, MLD. */
+export interface Icmpv6Message {
+  readonly local: IpAddress;
+  readonly remote: IpAddress;
+  readonly fields: Icmpv6Fields;
+  readonly hopLimit: number;
+}
+
 export interface IcmpService {
   /** Asked about echo requests to foreign addresses (own addresses are answered by the stack itself). */
   onEchoRequest: ((message: EchoMessage) => void) | undefined;
   onEchoReply: ((message: EchoMessage) => void) | undefined;
+  onIcmpv6: ((message: Icmpv6Message) => void) | undefined;
+  /** Sends a router advertisement, say, with hop limit 255. */
+  sendIcmpv6(message: Omit<Icmpv6Message, 'hopLimit'>): boolean;
   sendEchoRequest(message: Omit<EchoMessage, 'hopLimit'>): boolean;
   sendEchoReply(message: Omit<EchoMessage, 'hopLimit'>): boolean;
   readonly counters: Readonly<IcmpCounters>;

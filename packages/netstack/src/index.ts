@@ -1,3 +1,11 @@
+export * from './errors.ts';
 export * from './face.ts';
+export * from './frame-sinks.ts';
 export * from './ip/address.ts';
+export * from './link/memory-link.ts';
+export * from './link/simulation.ts';
+export * from './machine.ts';
+export * from './stack.ts';
 export type * from './stack-face.ts';
+export { Tcp } from './tcp/tcp.ts';
+export { Udp } from './udp/udp.ts';

@@ -1,11 +1,20 @@
 import type { Random } from '@orlop/core';
+import type { MacAddress } from '@orlop/wire';
+import type { EthernetPort } from './ethernet.ts';
 import type { IcmpService, PacketMachine, TcpService, UdpService } from './face.ts';
+import type { Icmp } from './icmp/icmp.ts';
 import type { IpAddress, IpPrefix } from './ip/address.ts';
+import type { IpLayer } from './ip/ip-layer.ts';
+import type { Ipv4 } from './ip/ipv4.ts';
+import type { Ipv6 } from './ip/ipv6.ts';
+import type { Timed, Wake } from './machine.ts';
+import type { Arp } from './neighbours/arp.ts';
+import type { Ndp } from './neighbours/ndp.ts';
 
-/** What `createStack` needs; the defaults are for an honest Ethernet of MTU 1500. */
-export interface StackOptions {
-  /** Our 6-byte Ethernet address. */
-  readonly mac: Uint8Array;
+/** What a host needs; the defaults are for an honest Ethernet of MTU 1500. */
+export interface HostOptions {
+  /** Our Ethernet address. */
+  readonly mac: MacAddress;
   /** Our addresses with the on-link prefix of each. */
   readonly addresses: readonly IpPrefix[];
   readonly random: Random;
@@ -19,9 +28,25 @@ export interface StackOptions {
    * The link cannot corrupt (a VM's socket): checksums of received packets are not verified. @default false
    */
   readonly trustedLink?: boolean;
+}
+
+export interface StackOptions extends HostOptions {
   /** The link fills in TCP and UDP checksums of what we send (virtio, TAP with a header). @default false */
   readonly checksumOffload?: boolean;
   readonly tcp?: TcpSettings;
+}
+
+/** The modules of a host without transport protocols; each is open to view (counters, tables). */
+export interface HostParts {
+  readonly wake: Wake;
+  readonly ethernet: EthernetPort;
+  readonly ip: IpLayer;
+  readonly arp: Arp;
+  readonly ndp: Ndp;
+  readonly ipv4: Ipv4;
+  readonly ipv6: Ipv6;
+  readonly icmp: Icmp;
+  readonly timed: readonly Timed[];
 }
 
 export interface TcpSettings {
@@ -31,6 +56,8 @@ export interface TcpSettings {
   readonly receiveBuffer?: { readonly initial: number; readonly max: number };
   /** Send queue: bound of unacknowledged bytes. @default 64 KiB, 4 MiB */
   readonly sendBuffer?: { readonly initial: number; readonly max: number };
+  /** Bytes in the queues of all connections beyond which no queue grows. @default 256 MiB */
+  readonly memoryBudget?: number;
   /** How long an acknowledgement may wait for company; 0 = sent with the next poll. @default 40 */
   readonly delayedAckMs?: number;
   /** @default 200 */
@@ -50,7 +77,6 @@ export interface Stack extends PacketMachine {
   readonly tcp: TcpService;
   readonly udp: UdpService;
   readonly icmp: IcmpService;
+  /** The modules below, with their counters. */
+  readonly host: HostParts;
 }
-
-/** The signature of `createStack`. */
-export type CreateStack = (options: StackOptions) => Stack;

@@ -1,3 +1,13 @@
+import {
+  formatIpv4Address,
+  formatIpv6Address,
+  type Ipv4Address,
+  type Ipv6Address,
+  parseIpv4Address,
+  parseIpv6Address,
+  writeU32,
+} from '@orlop/wire';
+
 /**
  * One IP address, version 4 or 6, immutable. Its four 32-bit words (as signed integers, which the engine keeps
  * unboxed) are what tables are keyed by; version 4 is held as `::ffff:a.b.c.d`.
@@ -38,7 +48,12 @@ export class IpAddress {
 
   /** The address that `text` writes (`10.0.0.1`, `fe80::1`, `::ffff:10.0.0.1`), or undefined. */
   static parse(text: string): IpAddress | undefined {
-    return text.includes(':') ? parseVersion6(text) : parseVersion4(text);
+    if (text.includes(':')) {
+      const words = parseIpv6Address(text);
+      return words === undefined ? undefined : IpAddress.v6(words.a, words.b, words.c, words.d);
+    }
+    const value = parseIpv4Address(text);
+    return value === undefined ? undefined : IpAddress.v4(value);
   }
 
   /** 4 or 16. */
@@ -76,13 +91,13 @@ export class IpAddress {
   /** Writes 4 or 16 bytes in network order. */
   write(into: Uint8Array, offset: number): void {
     if (this.version === 4) {
-      writeWord(into, offset, this.w3);
+      writeU32(into, offset, this.w3);
       return;
     }
-    writeWord(into, offset, this.w0);
-    writeWord(into, offset + 4, this.w1);
-    writeWord(into, offset + 8, this.w2);
-    writeWord(into, offset + 12, this.w3);
+    writeU32(into, offset, this.w0);
+    writeU32(into, offset + 4, this.w1);
+    writeU32(into, offset + 8, this.w2);
+    writeU32(into, offset + 12, this.w3);
   }
 
   toBytes(): Uint8Array {
@@ -91,12 +106,19 @@ export class IpAddress {
     return bytes;
   }
 
+  /** As the wire package's own type has it. Precondition: version 4. */
+  toIpv4(): Ipv4Address {
+    return this.w3 >>> 0;
+  }
+
+  /** As the wire package's own type has it; version 4 comes out mapped. */
+  toIpv6(): Ipv6Address {
+    return { a: this.w0 >>> 0, b: this.w1 >>> 0, c: this.w2 >>> 0, d: this.w3 >>> 0 };
+  }
+
   /** Dotted decimal, or RFC 5952 text. */
   toString(): string {
-    if (this.version === 4) {
-      return `${this.w3 >>> 24}.${(this.w3 >>> 16) & 255}.${(this.w3 >>> 8) & 255}.${this.w3 & 255}`;
-    }
-    return formatVersion6([this.w0, this.w1, this.w2, this.w3].flatMap((w) => [w >>> 16, w & 0xffff]));
+    return this.version === 4 ? formatIpv4Address(this.toIpv4()) : formatIpv6Address(this.toIpv6());
   }
 }
 
@@ -139,81 +161,10 @@ export class IpPrefix {
 
 /** Reads a big-endian 32-bit word as a signed integer. */
 export function readWord(bytes: Uint8Array, offset: number): number {
-  return (
-    ((bytes[offset] ?? 0) << 24) |
-    ((bytes[offset + 1] ?? 0) << 16) |
-    ((bytes[offset + 2] ?? 0) << 8) |
-    (bytes[offset + 3] ?? 0)
-  );
-}
-
-export function writeWord(into: Uint8Array, offset: number, word: number): void {
-  into[offset] = word >>> 24;
-  into[offset + 1] = word >>> 16;
-  into[offset + 2] = word >>> 8;
-  into[offset + 3] = word;
+  return (bytes[offset] << 24) | (bytes[offset + 1] << 16) | (bytes[offset + 2] << 8) | bytes[offset + 3];
 }
 
 function sameBits(a: number, b: number, count: number): boolean {
   if (count <= 0) return true;
   return count >= 32 ? a === b : (a ^ b) >>> (32 - count) === 0;
-}
-
-function parseVersion4(text: string): IpAddress | undefined {
-  const match = /^(\d{1,3})\.(\d{1,3})\.(\d{1,3})\.(\d{1,3})$/.exec(text);
-  if (match === null) return undefined;
-  let value = 0;
-  for (const part of match.slice(1)) {
-    const octet = Number(part);
-    if (octet > 255 || (part.length > 1 && part.startsWith('0'))) return undefined;
-    value = (value << 8) | octet;
-  }
-  return IpAddress.v4(value);
-}
-
-function parseVersion6(text: string): IpAddress | undefined {
-  const halves = text.split('::');
-  if (halves.length > 2) return undefined;
-  const head = parseGroups(halves[0] ?? '', halves.length === 1);
-  const tail = parseGroups(halves[1] ?? '', true);
-  if (head === undefined || tail === undefined) return undefined;
-  const missing = 8 - head.length - tail.length;
-  if (halves.length === 1 ? missing !== 0 : missing < 1) return undefined;
-  const groups = [...head, ...new Array<number>(missing).fill(0), ...tail];
-  const word = (index: number) => ((groups[index] ?? 0) << 16) | (groups[index + 1] ?? 0);
-  return IpAddress.v6(word(0), word(2), word(4), word(6));
-}
-
-/** The 16-bit groups of one side of `::`; dotted decimal may stand for the last two of the address. */
-function parseGroups(text: string, mayEndDotted: boolean): number[] | undefined {
-  if (text === '') return [];
-  const groups: number[] = [];
-  const parts = text.split(':');
-  for (const [index, part] of parts.entries()) {
-    if (/^[0-9a-fA-F]{1,4}$/.test(part)) {
-      groups.push(Number.parseInt(part, 16));
-      continue;
-    }
-    const dotted = mayEndDotted && index === parts.length - 1 ? parseVersion4(part) : undefined;
-    if (dotted === undefined) return undefined;
-    groups.push(dotted.w3 >>> 16, dotted.w3 & 0xffff);
-  }
-  return groups;
-}
-
-/** RFC 5952: the longest run of two or more zero groups, the first of equals, becomes `::`. */
-function formatVersion6(groups: readonly number[]): string {
-  let bestStart = -1;
-  let bestLength = 1;
-  for (let start = 0; start < 8; start++) {
-    let length = 0;
-    while (start + length < 8 && groups[start + length] === 0) length++;
-    if (length > bestLength) {
-      bestStart = start;
-      bestLength = length;
-    }
-  }
-  const hex = (part: readonly number[]) => part.map((group) => group.toString(16)).join(':');
-  if (bestStart < 0) return hex(groups);
-  return `${hex(groups.slice(0, bestStart))}::${hex(groups.slice(bestStart + bestLength))}`;
 }

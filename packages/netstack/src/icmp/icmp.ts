@@ -1,0 +1,273 @@
+import {
+  emitIcmp,
+  emitIcmpv6,
+  foldSum,
+  ICMP_ADMINISTRATIVELY_PROHIBITED,
+  ICMP_ECHO_REPLY,
+  ICMP_ECHO_REQUEST,
+  ICMP_HEADER_LEN,
+  ICMP_HOST_UNREACHABLE,
+  ICMP_NETWORK_UNREACHABLE,
+  ICMP_PORT_UNREACHABLE,
+  ICMP_PROTOCOL_UNREACHABLE,
+  ICMPV6_ADDRESS_UNREACHABLE,
+  ICMPV6_ECHO_REPLY,
+  ICMPV6_ECHO_REQUEST,
+  ICMPV6_HEADER_LEN,
+  ICMPV6_NO_ROUTE,
+  ICMPV6_PORT_UNREACHABLE,
+  ICMPV6_PROHIBITED,
+  type IcmpFields,
+  IcmpView,
+  type Icmpv6Fields,
+  icmpv6Length,
+  isIcmpError,
+  isIcmpv6Error,
+  PROTOCOL_ICMP,
+  PROTOCOL_ICMPV6,
+  parseIcmpv6,
+  sealIcmp,
+  sealIcmpv6,
+  verifyIcmp,
+  verifyIcmpv6,
+} from '@orlop/wire';
+import type { EchoMessage, IcmpCounters, IcmpService, Icmpv6Message, UnreachableKind } from '../face.ts';
+import type { IpAddress } from '../ip/address.ts';
+import type { IpLayer } from '../ip/ip-layer.ts';
+import type { IpPacket, TransportProtocol } from '../ip/packet.ts';
+import type { Ndp } from '../neighbours/ndp.ts';
+import { errorKind, readQuote } from './quote.ts';
+import { RateLimit } from './rate-limit.ts';
+
+/** RFC 1812 §4.3.2.3: an error quotes as much as keeps it within 576 bytes; RFC 4443 §2.4: within 1280. */
+const MAX_QUOTE_4 = 576 - 20 - ICMP_HEADER_LEN;
+const MAX_QUOTE_6 = 1280 - 40 - ICMPV6_HEADER_LEN;
+
+/** Sends ICMP errors about packets that cannot be delivered; what UDP, TCP and IP see of ICMP. */
+export interface ErrorSender {
+  unreachable(about: RefusedPacket, kind: UnreachableKind | 'protocol-unreachable'): void;
+}
+
+/** A received packet to complain about. */
+export interface RefusedPacket {
+  readonly local: IpAddress;
+  readonly remote: IpAddress;
+  /** The packet from its IP header on, or as much as is known; it is copied. */
+  readonly bytes: Uint8Array;
+}
+
+export interface IcmpDependencies {
+  readonly ip: IpLayer;
+  /** Absent: no IPv6. */
+  readonly ndp?: Ndp;
+}
+
+/** ICMP (RFC 792, RFC 1122 §3.2.2) and ICMPv6 (RFC 4443): echo, errors in and out. */
+export class Icmp implements IcmpService, TransportProtocol, ErrorSender {
+  onEchoRequest: ((message: EchoMessage) => void) | undefined;
+  onEchoReply: ((message: EchoMessage) => void) | undefined;
+  onIcmpv6: ((message: Icmpv6Message) => void) | undefined;
+  readonly counters: IcmpCounters = {
+    messagesIn: 0,
+    messagesOut: 0,
+    badChecksum: 0,
+    malformed: 0,
+    errorsIn: 0,
+    errorsOut: 0,
+    rateLimited: 0,
+  };
+  readonly #ip: IpLayer;
+  readonly #ndp: Ndp | undefined;
+  readonly #errorLimit = new RateLimit({ perSecond: 1000, burst: 100 });
+
+  constructor(dependencies: IcmpDependencies) {
+    this.#ip = dependencies.ip;
+    this.#ndp = dependencies.ndp;
+    dependencies.ip.register(PROTOCOL_ICMP, this);
+    dependencies.ip.register(PROTOCOL_ICMPV6, this);
+    dependencies.ip.onUnknownProtocol((packet) => {
+      if (packet.toUs) this.unreachable(refused(packet), 'protocol-unreachable');
+    });
+  }
+
+  receive(packet: IpPacket, now: number): void {
+    this.counters.messagesIn++;
+    const { bytes, payload, end, version } = packet;
+    if (end - payload < ICMP_HEADER_LEN || (version === 4) !== (packet.protocol === PROTOCOL_ICMP)) {
+      this.counters.malformed++;
+      return;
+    }
+    if (!this.#ip.trustedLink && !this.#holds(packet)) {
+      this.counters.badChecksum++;
+      return;
+    }
+    const type = IcmpView.type(bytes, payload);
+    if (version === 4) {
+      if (type === ICMP_ECHO_REQUEST) this.#onRequest(packet);
+      else if (type === ICMP_ECHO_REPLY) this.onEchoReply?.(readEcho(packet));
+      else if (isIcmpError(type)) this.#onError(packet, now);
+      return;
+    }
+    if (type === ICMPV6_ECHO_REQUEST) this.#onRequest(packet);
+    else if (type === ICMPV6_ECHO_REPLY) this.onEchoReply?.(readEcho(packet));
+    else if (isIcmpv6Error(type)) this.#onError(packet, now);
+    else this.#onControl(packet, now);
+  }
+
+  /** An ICMP error about an echo request of ours: nobody waits for it. */
+  onIcmpError(): void {}
+
+  sendEchoRequest(message: Omit<EchoMessage, 'hopLimit'>): boolean {
+    return this.#sendEcho('echo-request', message);
+  }
+
+  sendEchoReply(message: Omit<EchoMessage, 'hopLimit'>): boolean {
+    return this.#sendEcho('echo-reply', message);
+  }
+
+  sendIcmpv6(message: Omit<Icmpv6Message, 'hopLimit'>): boolean {
+    return this.#send(message.local, message.remote, 255, {
+      length: icmpv6Length(message.fields),
+      emit: (into, at) => emitIcmpv6(message.fields, into, at),
+    });
+  }
+
+  unreachable(about: RefusedPacket, kind: UnreachableKind | 'protocol-unreachable'): void {
+    const { local, remote } = about;
+    if (remote.isUnspecified || remote.isMulticast || local.isMulticast) return;
+    if (!this.#errorLimit.take(this.#ip.now)) {
+      this.counters.rateLimited++;
+      return;
+    }
+    const quote = about.bytes.slice(0, remote.version === 4 ? MAX_QUOTE_4 : MAX_QUOTE_6);
+    // A closed port is reported by the host itself, anything else by the router on the way: us.
+    const ownVoice = kind === 'port-unreachable' || kind === 'protocol-unreachable';
+    const source = ownVoice ? local : this.#ip.addresses.sourceFor(remote);
+    if (source === undefined) return;
+    this.counters.errorsOut++;
+    this.#send(source, remote, undefined, {
+      length: ICMP_HEADER_LEN + quote.length,
+      emit: (into, at) => {
+        const body =
+          remote.version === 4
+            ? emitIcmp(unreachable4(kind), into, at)
+            : emitIcmpv6(unreachable6(kind), into, at);
+        into.set(quote, body);
+        return body + quote.length;
+      },
+    });
+  }
+
+  #holds(packet: IpPacket): boolean {
+    const { bytes, payload, end } = packet;
+    if (packet.version === 4) return verifyIcmp(bytes, payload, end);
+    return verifyIcmpv6(bytes, payload, end, foldSum(packet.pseudoSum()));
+  }
+
+  #onRequest(packet: IpPacket): void {
+    const message = readEcho(packet);
+    if (packet.toUs) this.#sendEcho('echo-reply', { ...message, data: message.data.slice() });
+    else if (!packet.toGroup) this.onEchoRequest?.(message);
+  }
+
+  #onError(packet: IpPacket, now: number): void {
+    const { bytes, payload, end, version } = packet;
+    this.counters.errorsIn++;
+    const kind = errorKind(version, IcmpView.type(bytes, payload), IcmpView.code(bytes, payload));
+    const quoted = readQuote(version, bytes, payload + ICMP_HEADER_LEN, end);
+    if (kind === undefined || quoted === undefined) return;
+    const mtu = version === 4 ? IcmpView.nextHopMtu(bytes, payload) : IcmpView.rest(bytes, payload);
+    const report = { kind, from: packet.sourceAddress(), mtu, quoted };
+    this.#ip.protocol(quoted.protocol)?.onIcmpError(report, now);
+  }
+
+  #onControl(packet: IpPacket, now: number): void {
+    const fields = parseIcmpv6(packet.bytes, packet.payload, packet.end);
+    if (typeof fields === 'string') {
+      this.counters.malformed++;
+      return;
+    }
+    const remote = packet.sourceAddress();
+    if (this.#ndp?.receive(fields, remote, packet.hopLimit, now) === true) return;
+    this.onIcmpv6?.({ local: packet.destinationAddress(), remote, fields, hopLimit: packet.hopLimit });
+  }
+
+  #sendEcho(kind: 'echo-request' | 'echo-reply', message: Omit<EchoMessage, 'hopLimit'>): boolean {
+    const { identifier, sequence, data } = message;
+    const fields = { kind, code: 0, identifier, sequence };
+    return this.#send(message.local, message.remote, undefined, {
+      length: ICMP_HEADER_LEN + data.length,
+      emit: (into, at) => {
+        const body = message.remote.version === 4 ? emitIcmp(fields, into, at) : emitIcmpv6(fields, into, at);
+        into.set(data, body);
+        return body + data.length;
+      },
+    });
+  }
+
+  #send(
+    local: IpAddress,
+    remote: IpAddress,
+    hopLimit: number | undefined,
+    body: { readonly length: number; emit(into: Uint8Array, at: number): number },
+  ): boolean {
+    const protocol = remote.version === 4 ? PROTOCOL_ICMP : PROTOCOL_ICMPV6;
+    const path = this.#ip.path(remote, protocol, local);
+    if (path === undefined) return false;
+    this.counters.messagesOut++;
+    const write = (into: Uint8Array, at: number): void => {
+      const end = body.emit(into, at);
+      if (remote.version === 4) sealIcmp(into, at, end);
+      else sealIcmpv6(into, at, end, foldSum(path.pseudoSum + body.length));
+    };
+    const options = { mayFragment: true, ...(hopLimit === undefined ? {} : { hopLimit }) };
+    return this.#ip.send(path, { length: body.length, write }, options);
+  }
+}
+
+/** The packet at hand, as the subject of an error; the bytes are a view. */
+export function refused(packet: IpPacket): RefusedPacket {
+  return {
+    local: packet.destinationAddress(),
+    remote: packet.sourceAddress(),
+    bytes: packet.bytes.subarray(packet.header, packet.end),
+  };
+}
+
+function readEcho(packet: IpPacket): EchoMessage {
+  const { bytes, payload, end } = packet;
+  return {
+    local: packet.destinationAddress(),
+    remote: packet.sourceAddress(),
+    identifier: IcmpView.identifier(bytes, payload),
+    sequence: IcmpView.sequence(bytes, payload),
+    data: bytes.subarray(payload + ICMP_HEADER_LEN, end),
+    hopLimit: packet.hopLimit,
+  };
+}
+
+const CODES_4 = {
+  'port-unreachable': ICMP_PORT_UNREACHABLE,
+  'protocol-unreachable': ICMP_PROTOCOL_UNREACHABLE,
+  'host-unreachable': ICMP_HOST_UNREACHABLE,
+  'network-unreachable': ICMP_NETWORK_UNREACHABLE,
+  prohibited: ICMP_ADMINISTRATIVELY_PROHIBITED,
+} as const;
+
+const CODES_6 = {
+  'port-unreachable': ICMPV6_PORT_UNREACHABLE,
+  'protocol-unreachable': 1,
+  'host-unreachable': ICMPV6_ADDRESS_UNREACHABLE,
+  'network-unreachable': ICMPV6_NO_ROUTE,
+  prohibited: ICMPV6_PROHIBITED,
+} as const;
+
+function unreachable4(kind: keyof typeof CODES_4): IcmpFields {
+  return { kind: 'destination-unreachable', code: CODES_4[kind], reserved: 0, nextHopMtu: 0 };
+}
+
+function unreachable6(kind: keyof typeof CODES_6): Icmpv6Fields {
+  // RFC 4443 §3.4: an unknown next header is a parameter problem, and points at the field (offset 6).
+  if (kind === 'protocol-unreachable') return { kind: 'parameter-problem', code: 1, pointer: 6 };
+  return { kind: 'destination-unreachable', code: CODES_6[kind], reserved: 0 };
+}

@@ -1,0 +1,185 @@
+import type { FrameSink, TcpCloseReason, TcpCounters } from '../face.ts';
+import type { IpLayer } from '../ip/ip-layer.ts';
+import type { TimerQueue } from '../timer-queue.ts';
+import type { BufferPool } from './buffer-pool.ts';
+import type { ConnectionTable, TableEntry } from './connection-table.ts';
+import {
+  type ControlBlock,
+  EVENT_CLOSE,
+  EVENT_END,
+  EVENT_OPEN,
+  EVENT_READABLE,
+  EVENT_WRITABLE,
+} from './control-block.ts';
+import { CHALLENGE_INTERVAL_MS, CHALLENGES_PER_INTERVAL, type ResolvedTcpSettings } from './settings.ts';
+
+/** What all connections of a stack share; input, output, timers and sockets get it. */
+export interface TcpContextInit {
+  readonly ip: IpLayer;
+  readonly settings: ResolvedTcpSettings;
+  readonly counters: TcpCounters;
+  readonly pool: BufferPool;
+  readonly table: ConnectionTable<TableEntry>;
+  readonly timers: TimerQueue<ControlBlock>;
+  readonly checksumOffload: boolean;
+  readonly wake: () => void;
+}
+
+export class TcpContext {
+  readonly ip: IpLayer;
+  readonly settings: ResolvedTcpSettings;
+  readonly counters: TcpCounters;
+  readonly pool: BufferPool;
+  readonly table: ConnectionTable<TableEntry>;
+  readonly timers: TimerQueue<ControlBlock>;
+  readonly checksumOffload: boolean;
+  readonly #wake: () => void;
+  /** Connections in TIME-WAIT, oldest first. */
+  readonly #waiting = new Set<ControlBlock>();
+  #ready: ControlBlock[] = [];
+
+  constructor(init: TcpContextInit) {
+    this.ip = init.ip;
+    this.settings = init.settings;
+    this.counters = init.counters;
+    this.pool = init.pool;
+    this.table = init.table;
+    this.timers = init.timers;
+    this.checksumOffload = init.checksumOffload;
+    this.#wake = init.wake;
+  }
+
+  get now(): number {
+    return this.ip.now;
+  }
+
+  get hasReady(): boolean {
+    return this.#ready.length > 0;
+  }
+
+  /** The connection may have something to send: it is looked at in the next poll. */
+  markReady(block: ControlBlock): void {
+    if (block.ready) return;
+    block.ready = true;
+    this.#ready.push(block);
+    this.#wake();
+  }
+
+  /**
+   * Lets each ready connection send. `transmit` returns false when the link is full and true when it is done;
+   * a connection that has more to send marks itself ready again.
+   */
+  drainReady(sink: FrameSink, transmit: (block: ControlBlock, sink: FrameSink) => boolean): boolean {
+    while (this.#ready.length > 0) {
+      const round = this.#ready;
+      this.#ready = [];
+      for (let index = 0; index < round.length; index++) {
+        const block = round[index];
+        block.ready = false;
+        if (transmit(block, sink)) continue;
+        block.ready = true;
+        this.#ready = [...round.slice(index), ...this.#ready];
+        return false;
+      }
+    }
+    return true;
+  }
+
+  /** To be called after timers of the connection changed. */
+  schedule(block: ControlBlock): void {
+    block.deadline = block.earliestTimer();
+    this.timers.update(block);
+  }
+
+  /** An acknowledgement that a doubtful segment provokes, at a limited rate (RFC 5961 §7). */
+  challenge(block: ControlBlock): void {
+    const now = this.now;
+    if (now - block.challengesSince >= CHALLENGE_INTERVAL_MS) {
+      block.challengesSince = now;
+      block.challenges = 0;
+    }
+    if (block.challenges >= CHALLENGES_PER_INTERVAL) return;
+    block.challenges++;
+    this.counters.challengeAcks++;
+    block.ackNow = true;
+    this.markReady(block);
+  }
+
+  /** The connection is over without TIME-WAIT. */
+  close(block: ControlBlock, reason: TcpCloseReason): void {
+    if (block.state === 'closed') return;
+    block.state = 'closed';
+    this.#waiting.delete(block);
+    this.table.remove(block);
+    block.stopTimers();
+    this.timers.remove(block);
+    block.path.neighbour.waiters.delete(block);
+    block.sendQueue.clear();
+    if (reason !== 'finished') block.receiveQueue.clear();
+    this.#leaveBacklog(block);
+    this.#tellClosed(block, reason);
+  }
+
+  /** Both sides closed and we were first: old segments may still come (RFC 9293 §3.6.1). */
+  enterTimeWait(block: ControlBlock): void {
+    block.state = 'time-wait';
+    block.stopTimers();
+    block.sendQueue.clear();
+    block.retransmission.scoreboard.clear();
+    this.#waiting.add(block);
+    this.restartTimeWait(block);
+    this.#tellClosed(block, 'finished');
+    for (const oldest of this.#waiting) {
+      if (this.#waiting.size <= this.settings.maxTimeWait) break;
+      this.close(oldest, 'finished');
+    }
+  }
+
+  restartTimeWait(block: ControlBlock): void {
+    block.expireAt = this.now + this.settings.timeWaitMs;
+    this.schedule(block);
+  }
+
+  tell(block: ControlBlock, event: number): void {
+    block.events |= event;
+  }
+
+  /** Calls the owner for each event that waits. Its calls back into the socket may cause more. */
+  dispatch(block: ControlBlock): void {
+    if (block.telling || block.events === 0) return;
+    const { socket } = block;
+    if (socket === undefined) return;
+    block.telling = true;
+    while (block.events !== 0) {
+      const event = block.events & -block.events;
+      block.events ^= event;
+      const { handler } = block;
+      if (event === EVENT_OPEN) handler.onOpen?.(socket);
+      else if (event === EVENT_READABLE) handler.onReadable?.(socket);
+      else if (event === EVENT_WRITABLE) handler.onWritable?.(socket);
+      else if (event === EVENT_END) handler.onEnd?.(socket);
+      else if (event === EVENT_CLOSE && !this.#closeMustWait(block)) {
+        block.closeTold = true;
+        handler.onClose?.(socket, block.closeReason ?? 'finished');
+      }
+    }
+    block.telling = false;
+  }
+
+  #leaveBacklog(block: ControlBlock): void {
+    block.listener?.onGone(block);
+    block.listener = undefined;
+  }
+
+  #tellClosed(block: ControlBlock, reason: TcpCloseReason): void {
+    if (block.closeReason !== undefined) return;
+    block.closeReason = reason;
+    this.tell(block, EVENT_CLOSE);
+    if (reason !== 'finished') block.events &= EVENT_CLOSE;
+  }
+
+  /** After an orderly end, what was received can still be read: `onClose` comes when it is. */
+  #closeMustWait(block: ControlBlock): boolean {
+    return block.closeReason === 'finished' && block.receiveQueue.readable > 0;
+  }
+}

@@ -1,0 +1,255 @@
+import { acknowledge } from './acknowledge.ts';
+import type { TcpContext } from './context.ts';
+import { type ControlBlock, EVENT_END, EVENT_READABLE } from './control-block.ts';
+import { adoptPeerSyn, becomeEstablished, readPeerSyn } from './establish.ts';
+import type { Segment } from './segment.ts';
+import { distance, isAcceptable, isAfter, isBefore } from './sequence.ts';
+import { TIMESTAMP_LIFETIME_MS } from './settings.ts';
+
+/**
+ * What the stack does with a segment after the connection looked at it: nothing, answer RST, or take it as the
+ * beginning of a new connection (a SYN in TIME-WAIT).
+ */
+export type SegmentVerdict = 'taken' | 'reset' | 'new-connection';
+
+/** A segment arrives for an existing connection (RFC 9293 §3.10.7). */
+export function segmentArrives(context: TcpContext, block: ControlBlock, segment: Segment): SegmentVerdict {
+  switch (block.state) {
+    case 'closed':
+      return 'reset';
+    case 'syn-sent':
+      return arrivesInSynSent(context, block, segment);
+    case 'time-wait':
+      return arrivesInTimeWait(context, block, segment);
+    default:
+      return arrivesSynchronized(context, block, segment);
+  }
+}
+
+/** RFC 9293 §3.10.7.3. */
+function arrivesInSynSent(context: TcpContext, block: ControlBlock, segment: Segment): SegmentVerdict {
+  const acceptable = segment.isAck && segment.acknowledgment === ((block.initialSequence + 1) | 0);
+  if (segment.isAck && !acceptable) return segment.isRst ? 'taken' : 'reset';
+  if (segment.isRst) {
+    if (acceptable) context.close(block, 'refused');
+    return 'taken';
+  }
+  if (!segment.isSyn) return 'taken';
+  adoptPeerSyn(context, block, readPeerSyn(segment));
+  if (segment.isAck) {
+    block.sendWindow.start(segment.window, segment.sequence, segment.acknowledgment);
+    block.ackNow = true;
+    becomeEstablished(context, block, segment);
+    return 'taken';
+  }
+  // Both sides opened at once (RFC 9293 §3.5, figure 7).
+  block.state = 'syn-received';
+  block.sendWindow.start(segment.window, segment.sequence, block.una);
+  block.synDue = true;
+  context.markReady(block);
+  return 'taken';
+}
+
+/** RFC 9293 §3.10.7.4 in TIME-WAIT, with RFC 6191 for new connections and RFC 1337 against RST. */
+function arrivesInTimeWait(context: TcpContext, block: ControlBlock, segment: Segment): SegmentVerdict {
+  if (segment.isRst) return 'taken';
+  if (segment.isSyn && !segment.isAck) {
+    const { options } = segment;
+    const newer =
+      block.hasTimestamps && options.hasTimestamps
+        ? isAfter(options.timestampValue | 0, block.timestampRecent)
+        : isAfter(segment.sequence, block.receiveNext);
+    if (newer) {
+      context.close(block, 'finished');
+      return 'new-connection';
+    }
+  }
+  if (segment.isFin) context.restartTimeWait(block);
+  context.challenge(block);
+  return 'taken';
+}
+
+function arrivesSynchronized(context: TcpContext, block: ControlBlock, segment: Segment): SegmentVerdict {
+  if (!checkTimestamps(context, block, segment)) return 'taken';
+  const windowBytes = Math.max(0, distance(block.receiveNext, block.receiveWindow.edge));
+  const { sequence } = segment;
+  let dataLength = segment.dataLength;
+  if (!isAcceptable(sequence, segment.sequenceLength, block.receiveNext, windowBytes)) {
+    // With a closed window, an acknowledgement that comes with data is still worth having (RFC 9293 §3.8.6.1).
+    const ackOnly = windowBytes === 0 && sequence === block.receiveNext && !segment.isSyn && !segment.isRst;
+    if (!ackOnly) return refuse(context, block, segment);
+    dataLength = 0;
+    block.ackNow = true;
+    context.markReady(block);
+  }
+  if (segment.isRst) return onReset(context, block, segment);
+  if (segment.isSyn) return onUnexpectedSyn(context, block, segment);
+  if (!segment.isAck) return 'taken';
+  if (block.state === 'syn-received') {
+    const ack = segment.acknowledgment;
+    if (!isAfter(ack, block.una) || isAfter(ack, block.next)) return 'reset';
+    block.sendWindow.start(0, segment.sequence, ack);
+    block.sendWindow.update(segment.window, segment.sequence, ack);
+    becomeEstablished(context, block, segment);
+  }
+  noteHeard(context, block);
+  if (!acknowledge(context, block, segment)) return 'taken';
+  if (dataLength > 0) onData(context, block, segment, windowBytes);
+  if (segment.isFin && dataLength === segment.dataLength) noteFin(block, (sequence + dataLength) | 0);
+  if (block.peerFin !== undefined && !block.peerFinReached) onFin(context, block);
+  return 'taken';
+}
+
+/** RFC 7323 §5: false when the segment is an old duplicate. */
+function checkTimestamps(context: TcpContext, block: ControlBlock, segment: Segment): boolean {
+  if (!block.hasTimestamps || segment.isRst) return true;
+  const { options } = segment;
+  if (!options.hasTimestamps) return segment.isSyn;
+  const value = options.timestampValue | 0;
+  if (
+    isBefore(value, block.timestampRecent) &&
+    context.now - block.timestampRecentAt < TIMESTAMP_LIFETIME_MS
+  ) {
+    context.counters.pawsDropped++;
+    context.challenge(block);
+    return false;
+  }
+  const old = isAfter(segment.sequence, block.lastAckSent);
+  const ends = isBefore((segment.sequence + segment.sequenceLength) | 0, block.lastAckSent);
+  if (!old && !ends) {
+    block.timestampRecent = value;
+    block.timestampRecentAt = context.now;
+  }
+  return true;
+}
+
+/** Not in the window: an acknowledgement tells the peer where we are (RFC 9293 §3.10.7.4, first check). */
+function refuse(context: TcpContext, block: ControlBlock, segment: Segment): SegmentVerdict {
+  if (segment.isRst) return 'taken';
+  if (block.state === 'syn-received' && segment.isSyn) {
+    block.synDue = true;
+    context.markReady(block);
+    return 'taken';
+  }
+  context.counters.outOfWindow++;
+  if (segment.dataLength > 0 && isBefore(segment.sequence, block.receiveNext)) {
+    context.counters.duplicates++;
+    block.ackNow = true;
+    context.markReady(block);
+  } else {
+    context.challenge(block);
+  }
+  return 'taken';
+}
+
+/** RFC 5961 §3: only the exact sequence number resets; another in the window is asked about. */
+function onReset(context: TcpContext, block: ControlBlock, segment: Segment): SegmentVerdict {
+  if (segment.sequence !== block.receiveNext) {
+    context.challenge(block);
+    return 'taken';
+  }
+  context.counters.resetsIn++;
+  context.close(block, 'reset');
+  return 'taken';
+}
+
+/** RFC 5961 §4. */
+function onUnexpectedSyn(context: TcpContext, block: ControlBlock, segment: Segment): SegmentVerdict {
+  if (block.state === 'syn-received' && segment.sequence === ((block.receiveNext - 1) | 0)) {
+    // Simultaneous open: the peer's SYN-ACK repeats its SYN.
+    if (segment.isAck && segment.acknowledgment === block.next) {
+      becomeEstablished(context, block, segment);
+      return 'taken';
+    }
+    block.synDue = true;
+    context.markReady(block);
+    return 'taken';
+  }
+  context.challenge(block);
+  return 'taken';
+}
+
+function noteHeard(context: TcpContext, block: ControlBlock): void {
+  block.lastHeardAt = context.now;
+  block.keepaliveProbes = 0;
+}
+
+/** RFC 9293 §3.10.7.4, seventh: the segment text. */
+function onData(context: TcpContext, block: ControlBlock, segment: Segment, windowBytes: number): void {
+  if (block.peerFinReached) return;
+  let from = segment.dataOffset;
+  let length = segment.dataLength;
+  let offset = distance(block.receiveNext, segment.sequence);
+  if (length > block.receivedSegmentSize) block.receivedSegmentSize = length;
+  if (offset < 0) {
+    context.counters.duplicates++;
+    block.ackNow = true;
+    from -= offset;
+    length += offset;
+    offset = 0;
+  }
+  length = Math.min(length, windowBytes - offset);
+  context.markReady(block);
+  if (length <= 0) {
+    block.ackNow = true;
+    return;
+  }
+  const hadHoles = block.receiveQueue.hasHoles;
+  const grown = block.receiveQueue.insert(offset, segment.bytes, from, length);
+  if (offset > 0) context.counters.outOfOrder++;
+  if (grown <= 0) {
+    block.ackNow = true;
+    return;
+  }
+  block.receiveNext = (block.receiveNext + grown) | 0;
+  block.bytesIn += grown;
+  context.tell(block, EVENT_READABLE);
+  decideAcknowledgement(context, block, grown, hadHoles);
+}
+
+/** RFC 5681 §4.2: every second full segment at once, a filled hole at once, anything else a little later. */
+function decideAcknowledgement(
+  context: TcpContext,
+  block: ControlBlock,
+  grown: number,
+  hadHoles: boolean,
+): void {
+  block.unacknowledgedIn += grown;
+  const { delayedAckMs } = context.settings;
+  if (block.quickAcks > 0) block.quickAcks--;
+  else if (!hadHoles && delayedAckMs > 0 && block.unacknowledgedIn < 2 * block.receivedSegmentSize) {
+    if (block.delayedAckAt === Number.POSITIVE_INFINITY) {
+      block.delayedAckAt = context.now + delayedAckMs;
+      context.schedule(block);
+    }
+    return;
+  }
+  block.ackNow = true;
+}
+
+function noteFin(block: ControlBlock, sequence: number): void {
+  block.peerFin ??= sequence;
+}
+
+/** RFC 9293 §3.10.7.4, eighth: the FIN bit, once everything before it has come. */
+function onFin(context: TcpContext, block: ControlBlock): void {
+  if (block.receiveNext !== block.peerFin) return;
+  block.peerFinReached = true;
+  block.receiveNext = (block.receiveNext + 1) | 0;
+  block.ackNow = true;
+  context.markReady(block);
+  context.tell(block, EVENT_END);
+  switch (block.state) {
+    case 'established':
+      block.state = 'close-wait';
+      return;
+    case 'fin-wait-1':
+      block.state = 'closing';
+      return;
+    case 'fin-wait-2':
+      context.enterTimeWait(block);
+      return;
+    default:
+      return;
+  }
+}

@@ -1,0 +1,313 @@
+import {
+  emitTcp,
+  foldSum,
+  sealTcp,
+  TCP_ACK,
+  TCP_FIN,
+  TCP_HEADER_LEN,
+  TCP_PSH,
+  TCP_SYN,
+  type TcpOptions,
+  tcpHeaderLength,
+  writeU16,
+  writeU32,
+} from '@orlop/wire';
+import type { FrameSink } from '../face.ts';
+import { LINK_FULL } from '../ip/ip-layer.ts';
+import type { TcpContext } from './context.ts';
+import type { ControlBlock } from './control-block.ts';
+import { optionsLength, sackCount, timestampOf, writeOptions } from './options.ts';
+import { distance } from './sequence.ts';
+import { BURST_SEGMENTS } from './settings.ts';
+
+/** Free space that a window may offer while the stack is short of memory. */
+const WINDOW_UNDER_PRESSURE = 16 * 1024;
+
+/**
+ * Sends what the connection may send now. False = the link is full, to be called again; a connection that sent
+ * its share and has more marks itself ready.
+ */
+export function transmit(context: TcpContext, block: ControlBlock, sink: FrameSink): boolean {
+  if (block.state === 'closed') return true;
+  if (!context.ip.isResolved(block.path, context.now)) {
+    block.path.neighbour.waiters.add(block);
+    return true;
+  }
+  switch (block.state) {
+    case 'syn-sent':
+      return !block.synDue || sendSyn(context, block, sink, TCP_SYN);
+    case 'syn-received':
+      return transmitSynReceived(context, block, sink);
+    case 'time-wait':
+      return sendPureAck(context, block, sink);
+    default:
+      return transmitData(context, block, sink);
+  }
+}
+
+/** Bytes that could be stored beyond what is already received. */
+export function freeReceiveSpace(context: TcpContext, block: ControlBlock): number {
+  const limit = context.pool.underPressure
+    ? Math.min(block.receiveLimit, WINDOW_UNDER_PRESSURE)
+    : block.receiveLimit;
+  return Math.max(0, limit - block.receiveQueue.readable);
+}
+
+/** The step by which an offered window grows (RFC 9293 §3.8.6.2.2). */
+export function windowStep(block: ControlBlock): number {
+  return Math.min(block.receiveLimit >>> 1, Math.max(block.receivedSegmentSize, 1));
+}
+
+/** How much of the queue was not sent yet. */
+export function unsentBytes(block: ControlBlock): number {
+  return block.finSent ? 0 : block.sendQueue.length - distance(block.una, block.next);
+}
+
+function transmitSynReceived(context: TcpContext, block: ControlBlock, sink: FrameSink): boolean {
+  if (block.synDue) return sendSyn(context, block, sink, TCP_SYN | TCP_ACK);
+  return sendPureAck(context, block, sink);
+}
+
+function transmitData(context: TcpContext, block: ControlBlock, sink: FrameSink): boolean {
+  if (block.keepaliveDue && !sendKeepalive(context, block, sink)) return false;
+  for (let sent = 0; sent < BURST_SEGMENTS; sent++) {
+    const length = retransmissionLength(block);
+    if (length > 0) {
+      if (!sendRetransmission(context, block, sink, length)) return false;
+      continue;
+    }
+    const fresh = freshLength(context, block);
+    if (fresh < 0) {
+      armTimers(context, block);
+      return sendPureAck(context, block, sink);
+    }
+    if (!sendFresh(context, block, sink, fresh)) return false;
+  }
+  context.markReady(block);
+  return true;
+}
+
+/** How much to send again now; 0 = nothing. */
+function retransmissionLength(block: ControlBlock): number {
+  const { retransmission } = block;
+  if (retransmission.phase === 'open' || block.una === block.next) return 0;
+  const plan = retransmission.next(block.una, block.next, block.segmentSize, block.hasSack);
+  if (plan.length === 0) return 0;
+  const pipe = retransmission.pipe(block.una, block.next, block.segmentSize, block.hasSack);
+  const fits = pipe === 0 || pipe + plan.length <= block.congestion.windowBytes;
+  return retransmission.forced || fits ? plan.length : 0;
+}
+
+function sendRetransmission(
+  context: TcpContext,
+  block: ControlBlock,
+  sink: FrameSink,
+  length: number,
+): boolean {
+  const { retransmission } = block;
+  const { sequence } = retransmission.next(block.una, block.next, block.segmentSize, block.hasSack);
+  const withFin = block.finSent && distance(sequence, block.finSequence) < length;
+  const dataLength = withFin ? length - 1 : length;
+  const flags = TCP_ACK | TCP_PSH | (withFin ? TCP_FIN : 0);
+  if (!sendSegment(context, block, sink, { sequence, dataLength, flags })) return false;
+  retransmission.onRetransmitted((sequence + length) | 0);
+  block.retransmittedSegments++;
+  context.counters.retransmits++;
+  block.timedAt = -1;
+  return true;
+}
+
+/**
+ * How many fresh bytes to send in one segment now; 0 with a FIN or probe alone, -1 = nothing. Nagle and the
+ * sender's silly window avoidance are RFC 9293 §3.7.4 and §3.8.6.2.1.
+ */
+function freshLength(context: TcpContext, block: ControlBlock): number {
+  const unsent = unsentBytes(block);
+  const flight = distance(block.una, block.next);
+  const finDue = block.finQueued && !block.finSent;
+  if (unsent === 0) return finDue ? 0 : -1;
+  const usable = block.sendWindow.bytes - flight;
+  if (usable <= 0) return block.probeDue ? Math.min(1, unsent) : -1;
+  const { segmentSize } = block;
+  const length = Math.min(unsent, usable, segmentSize);
+  const { retransmission, congestion } = block;
+  if (flight === 0) restartIfIdle(context, block);
+  const pipe = retransmission.pipe(block.una, block.next, segmentSize, block.hasSack);
+  if (pipe > 0 && pipe + length > congestion.windowBytes) return -1;
+  if (length === segmentSize || block.probeDue) return length;
+  if (length === unsent) return block.noDelay || flight === 0 || finDue ? length : -1;
+  return length >= block.sendWindow.largest / 2 ? length : -1;
+}
+
+function sendFresh(context: TcpContext, block: ControlBlock, sink: FrameSink, length: number): boolean {
+  const sequence = block.next;
+  const last = length === unsentBytes(block);
+  const withFin = last && block.finQueued;
+  const flags = TCP_ACK | (last ? TCP_PSH : 0) | (withFin ? TCP_FIN : 0);
+  if (!sendSegment(context, block, sink, { sequence, dataLength: length, flags })) return false;
+  block.probeDue = false;
+  block.next = (sequence + length + (withFin ? 1 : 0)) | 0;
+  block.bytesOut += length;
+  if (withFin) onFinSent(block);
+  if (block.timedAt < 0 && length > 0) {
+    block.timedAt = context.now;
+    block.timedEnd = block.next;
+  }
+  return true;
+}
+
+function onFinSent(block: ControlBlock): void {
+  if (block.state === 'established') block.state = 'fin-wait-1';
+  else if (block.state === 'close-wait') block.state = 'last-ack';
+}
+
+/** RFC 5681 §4.1: after a time-out's worth of silence the window starts again. */
+function restartIfIdle(context: TcpContext, block: ControlBlock): void {
+  if (block.lastSentAt > 0 && context.now - block.lastSentAt > block.rtt.timeoutMs) block.congestion.onIdle();
+}
+
+/** Retransmission timer while something is in flight, persist timer while the window keeps us from sending. */
+function armTimers(context: TcpContext, block: ControlBlock): void {
+  const { now } = context;
+  const inFlight = block.una !== block.next;
+  const blocked =
+    unsentBytes(block) > 0 && block.sendWindow.bytes - distance(block.una, block.next) < block.segmentSize;
+  if (inFlight && block.sendWindow.bytes > 0) {
+    if (block.retransmitAt === Number.POSITIVE_INFINITY) block.retransmitAt = now + block.rtt.timeoutMs;
+    block.persistAt = Number.POSITIVE_INFINITY;
+  } else if (inFlight || blocked) {
+    block.retransmitAt = Number.POSITIVE_INFINITY;
+    if (block.persistAt === Number.POSITIVE_INFINITY) {
+      block.persistAt = now + Math.min(60_000, block.rtt.timeoutMs * 2 ** block.persistCount);
+    }
+  }
+  context.schedule(block);
+}
+
+function sendPureAck(context: TcpContext, block: ControlBlock, sink: FrameSink): boolean {
+  if (!block.ackNow) return true;
+  return sendSegment(context, block, sink, { sequence: block.next, dataLength: 0, flags: TCP_ACK });
+}
+
+/** RFC 9293 §3.8.4: a segment just below the window, which the peer must acknowledge. */
+function sendKeepalive(context: TcpContext, block: ControlBlock, sink: FrameSink): boolean {
+  const sequence = (block.next - 1) | 0;
+  if (!sendSegment(context, block, sink, { sequence, dataLength: 0, flags: TCP_ACK })) return false;
+  block.keepaliveDue = false;
+  return true;
+}
+
+interface SegmentPlan {
+  readonly sequence: number;
+  readonly dataLength: number;
+  readonly flags: number;
+}
+
+/** Writes one segment into the sink. False = the link is full. */
+function sendSegment(context: TcpContext, block: ControlBlock, sink: FrameSink, plan: SegmentPlan): boolean {
+  const { ip, now } = context;
+  const { path } = block;
+  const sackBlocks =
+    plan.dataLength + 32 + 8 > block.segmentSize && plan.dataLength > 0 ? 0 : sackCount(block);
+  const headerLength = TCP_HEADER_LEN + optionsLength(block, sackBlocks);
+  const length = headerLength + plan.dataLength;
+  const at = ip.begin(sink, path, length);
+  if (at === LINK_FULL) return false;
+  const into = sink.buffer;
+  writeHeader(context, block, into, at, plan, headerLength);
+  writeOptions(block, into, at + TCP_HEADER_LEN, { now, sackBlocks });
+  if (plan.dataLength > 0) {
+    block.sendQueue.copy(distance(block.una, plan.sequence), plan.dataLength, into, at + headerLength);
+  }
+  const pseudoSum = foldSum(path.pseudoSum + length);
+  if (context.checksumOffload) writeU16(into, at + 16, pseudoSum);
+  else sealTcp(into, at, at + length, pseudoSum);
+  ip.finish(sink, path, length);
+  context.counters.segmentsOut++;
+  if (plan.dataLength > 0) block.lastSentAt = now;
+  // A full segment has no room for SACK blocks: what they say goes in an acknowledgement of its own.
+  const keepsAck = block.ackNow && sackBlocks === 0 && block.hasSack && block.receiveQueue.hasHoles;
+  onAcknowledgementSent(block);
+  block.ackNow = keepsAck;
+  return true;
+}
+
+function writeHeader(
+  context: TcpContext,
+  block: ControlBlock,
+  into: Uint8Array,
+  at: number,
+  plan: SegmentPlan,
+  headerLength: number,
+): void {
+  writeU16(into, at, block.local.port);
+  writeU16(into, at + 2, block.remote.port);
+  writeU32(into, at + 4, plan.sequence);
+  writeU32(into, at + 8, block.receiveNext);
+  into[at + 12] = (headerLength >>> 2) << 4;
+  into[at + 13] = plan.flags;
+  const free = freeReceiveSpace(context, block);
+  writeU16(into, at + 14, block.receiveWindow.offer(block.receiveNext, free, windowStep(block)));
+  writeU32(into, at + 16, 0);
+}
+
+function onAcknowledgementSent(block: ControlBlock): void {
+  block.ackNow = false;
+  block.unacknowledgedIn = 0;
+  block.delayedAckAt = Number.POSITIVE_INFINITY;
+  block.lastAckSent = block.receiveNext;
+}
+
+function sendSyn(context: TcpContext, block: ControlBlock, sink: FrameSink, flags: number): boolean {
+  const { ip } = context;
+  const { path } = block;
+  const isAnswer = (flags & TCP_ACK) !== 0;
+  const options = synOptions(context, block, isAnswer);
+  const length = tcpHeaderLength({ options });
+  const at = ip.begin(sink, path, length);
+  if (at === LINK_FULL) return false;
+  const fields = {
+    sourcePort: block.local.port,
+    destinationPort: block.remote.port,
+    sequence: block.initialSequence >>> 0,
+    acknowledgment: isAnswer ? block.receiveNext >>> 0 : 0,
+    flags,
+    // Never scaled (RFC 7323 §2.2).
+    window: Math.min(0xffff, freeReceiveSpace(context, block)),
+    urgentPointer: 0,
+    options,
+  };
+  emitTcp(fields, sink.buffer, at);
+  const pseudoSum = foldSum(path.pseudoSum + length);
+  if (context.checksumOffload) writeU16(sink.buffer, at + 16, pseudoSum);
+  else sealTcp(sink.buffer, at, at + length, pseudoSum);
+  ip.finish(sink, path, length);
+  context.counters.segmentsOut++;
+  onSynSent(context, block, fields.window);
+  return true;
+}
+
+function onSynSent(context: TcpContext, block: ControlBlock, window: number): void {
+  const { now } = context;
+  block.synDue = false;
+  block.next = (block.initialSequence + 1) | 0;
+  if (block.state === 'syn-received') {
+    block.receiveWindow.edge = (block.receiveNext + window) | 0;
+    onAcknowledgementSent(block);
+  }
+  block.timedAt = block.retries === 0 ? now : -1;
+  block.timedEnd = block.next;
+  block.retransmitAt = now + block.rtt.timeoutMs;
+  context.schedule(block);
+}
+
+function synOptions(context: TcpContext, block: ControlBlock, isAnswer: boolean): TcpOptions {
+  const { now, ip } = context;
+  const timestamps = { value: timestampOf(block, now) >>> 0, echo: block.timestampRecent >>> 0 };
+  return {
+    mss: Math.min(0xffff, ip.mtu - block.path.version.headerLength - TCP_HEADER_LEN),
+    ...(isAnswer && !block.hasSack ? {} : { sackPermitted: true }),
+    ...(isAnswer && !block.hasTimestamps ? {} : { timestamps }),
+    ...(block.offersScale ? { windowScale: block.receiveWindow.scale } : {}),
+  };
+}

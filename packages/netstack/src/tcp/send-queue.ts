@@ -1,0 +1,148 @@
+import type { BufferPool } from './buffer-pool.ts';
+
+/** Writes shorter than this are gathered by copying: keeping an array each would cost more than the copy. */
+const COPY_BELOW = 2048;
+const GATHER_BYTES = 16384;
+
+/**
+ * Bytes written and not yet acknowledged, as the arrays that the program wrote, in order.
+ *
+ * Invariant: `#chunks[#head ..]` with `#lengths` cover stream positions [base, end); `#cursorIndex` is a chunk
+ * that begins at position `#cursorStart`, or lies at `#head` with `#cursorStart` = `#headStart`.
+ */
+export class SendQueue {
+  readonly #pool: BufferPool;
+  #chunks: Uint8Array[] = [];
+  #lengths: number[] = [];
+  #head = 0;
+  /** Stream position at which the chunk at `#head` begins; at most `#base`. */
+  #headStart = 0;
+  #base = 0;
+  #end = 0;
+  #cursorIndex = 0;
+  #cursorStart = 0;
+  /** True when the last chunk is our own and has room behind its length. */
+  #gathering = false;
+
+  constructor(pool: BufferPool) {
+    this.#pool = pool;
+  }
+
+  /** Bytes not acknowledged. */
+  get length(): number {
+    return this.#end - this.#base;
+  }
+
+  /** Appends; the array is kept unless it is short. */
+  append(bytes: Uint8Array): void {
+    if (bytes.length === 0) return;
+    if (bytes.length < COPY_BELOW) this.#gather(bytes);
+    else this.#push(bytes, bytes.length, false);
+    this.#end += bytes.length;
+    this.#pool.account(bytes.length);
+  }
+
+  /** Copies `length` bytes that begin `offset` bytes after the first unacknowledged one. */
+  copy(offset: number, length: number, into: Uint8Array, at: number): void {
+    let position = this.#base + offset;
+    this.#seek(position);
+    let index = this.#cursorIndex;
+    let start = this.#cursorStart;
+    let target = at;
+    let left = length;
+    while (left > 0) {
+      const chunk = this.#chunks[index];
+      if (chunk === undefined) return;
+      const from = position - start;
+      const count = Math.min(left, (this.#lengths[index] ?? 0) - from);
+      into.set(from === 0 && count === chunk.length ? chunk : chunk.subarray(from, from + count), target);
+      target += count;
+      position += count;
+      left -= count;
+      this.#cursorIndex = index;
+      this.#cursorStart = start;
+      start += this.#lengths[index] ?? 0;
+      index++;
+    }
+  }
+
+  /** The first `length` bytes are acknowledged. */
+  discard(length: number): void {
+    this.#base += length;
+    this.#pool.account(-length);
+    if (this.#base === this.#end) {
+      this.#reset();
+      return;
+    }
+    let ownLength = this.#lengths[this.#head] ?? 0;
+    while (this.#headStart + ownLength <= this.#base) {
+      this.#headStart += ownLength;
+      this.#chunks[this.#head] = NOTHING;
+      this.#head++;
+      ownLength = this.#lengths[this.#head] ?? 0;
+    }
+    if (this.#cursorIndex < this.#head) {
+      this.#cursorIndex = this.#head;
+      this.#cursorStart = this.#headStart;
+    }
+    if (this.#head > 64 && this.#head * 2 > this.#chunks.length) this.#compact();
+  }
+
+  clear(): void {
+    this.discard(this.length);
+  }
+
+  #gather(bytes: Uint8Array): void {
+    const last = this.#chunks.length - 1;
+    const used = this.#lengths[last] ?? 0;
+    const open = this.#gathering ? this.#chunks[last] : undefined;
+    if (open !== undefined && used + bytes.length <= open.length) {
+      open.set(bytes, used);
+      this.#lengths[last] = used + bytes.length;
+      return;
+    }
+    // A lone short write (a request, a key press) takes little; a run of them soon shares large arrays.
+    const size = this.length === 0 ? bytes.length : Math.min(GATHER_BYTES, Math.max(512, this.length * 2));
+    const own = new Uint8Array(Math.max(size, bytes.length));
+    own.set(bytes);
+    this.#push(own, bytes.length, true);
+  }
+
+  #push(chunk: Uint8Array, length: number, gathering: boolean): void {
+    this.#chunks.push(chunk);
+    this.#lengths.push(length);
+    this.#gathering = gathering;
+  }
+
+  #seek(position: number): void {
+    if (position < this.#cursorStart) {
+      this.#cursorIndex = this.#head;
+      this.#cursorStart = this.#headStart;
+    }
+    let length = this.#lengths[this.#cursorIndex] ?? 0;
+    while (length > 0 && position >= this.#cursorStart + length) {
+      this.#cursorStart += length;
+      this.#cursorIndex++;
+      length = this.#lengths[this.#cursorIndex] ?? 0;
+    }
+  }
+
+  #reset(): void {
+    this.#chunks.length = 0;
+    this.#lengths.length = 0;
+    this.#head = 0;
+    this.#headStart = this.#base;
+    this.#cursorIndex = 0;
+    this.#cursorStart = this.#base;
+    this.#gathering = false;
+  }
+
+  #compact(): void {
+    this.#chunks = this.#chunks.slice(this.#head);
+    this.#lengths = this.#lengths.slice(this.#head);
+    this.#cursorIndex -= this.#head;
+    this.#head = 0;
+  }
+}
+
+const NOTHING = new Uint8Array(0);
