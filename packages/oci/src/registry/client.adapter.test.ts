@@ -1,0 +1,295 @@
+import { once } from 'node:events';
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { join } from 'node:path';
+import { bytesBody, type EntryStream } from '@orlop/archive';
+import { seededRandom, type TemporaryFolder, temporaryFolder } from '@orlop/testkit';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { digestOf } from '../digest.ts';
+import { pullImage } from '../pull.ts';
+import { ImageStore } from '../store.ts';
+import type { Descriptor } from '../types.ts';
+import { writeImage } from '../write-image.ts';
+import { RegistryClient, type RegistryClientOptions } from './client.ts';
+import { parseMirror } from './endpoints.ts';
+
+type Handler = (request: IncomingMessage, response: ServerResponse) => void;
+
+const password = async () => ({ kind: 'password', username: 'u', password: 'p' }) as const;
+
+async function* layer(): EntryStream {
+  const content = new Uint8Array(400_000);
+  seededRandom(5).fill(content);
+  yield {
+    header: { name: 'f', type: 'file', mode: 0o644, uid: 0, gid: 0, mtime: 0, sizeBytes: content.length },
+    body: bytesBody(content),
+  };
+}
+
+describe('RegistryClient with a registry that misbehaves', () => {
+  let folder: TemporaryFolder;
+  let origin: ImageStore;
+  let image: Descriptor;
+  let big: Descriptor;
+  const servers: Server[] = [];
+  const clients: RegistryClient[] = [];
+
+  beforeEach(async () => {
+    folder = await temporaryFolder('client');
+    origin = await ImageStore.open(join(folder.path, 'origin'));
+    image = await writeImage(origin, {
+      platform: { os: 'linux', architecture: 'amd64' },
+      config: {},
+      layers: [layer()],
+    });
+    big = (await origin.readManifest(image)).layers[0] as Descriptor;
+  });
+  afterEach(async () => {
+    for (const client of clients.splice(0)) client.close();
+    for (const server of servers.splice(0)) {
+      server.close();
+      server.closeAllConnections();
+    }
+    await folder.remove();
+  });
+
+  /** Waits are counted, not made. */
+  function connect(options: RegistryClientOptions = {}): { client: RegistryClient; waits: number[] } {
+    const waits: number[] = [];
+    const wait = async (ms: number) => void waits.push(ms);
+    const client = new RegistryClient({ retry: { wait }, ...options });
+    clients.push(client);
+    return { client, waits };
+  }
+
+  async function listen(handler: Handler): Promise<string> {
+    const server = createServer(handler).listen(0, '127.0.0.1');
+    servers.push(server);
+    await once(server, 'listening');
+    return `127.0.0.1:${(server.address() as AddressInfo).port}`;
+  }
+
+  /** Serves the image as it should be; `odd` may answer instead. */
+  async function serve(
+    odd: (request: IncomingMessage, response: ServerResponse) => boolean,
+  ): Promise<string> {
+    return listen(async (request, response) => {
+      if (odd(request, response)) return;
+      const url = request.url ?? '';
+      if (url === '/v2/') response.end();
+      else if (url.includes('/manifests/')) {
+        const bytes = await origin.readDocument(image);
+        response
+          .writeHead(200, { 'content-type': image.mediaType, 'content-length': bytes.length })
+          .end(bytes);
+      } else {
+        const digest = url.split('/').pop() as typeof big.digest;
+        const bytes = Buffer.concat(
+          await collect(origin.readBlob({ ...big, digest, size: await origin.blobSize(digest) })),
+        );
+        const start = Number(/bytes=(\d+)-/.exec(request.headers.range ?? '')?.[1] ?? 0);
+        const part = bytes.subarray(start);
+        response
+          .writeHead(start > 0 ? 206 : 200, {
+            'content-length': part.length,
+            ...(start > 0 && { 'content-range': `bytes ${start}-${bytes.length - 1}/${bytes.length}` }),
+          })
+          .end(part);
+      }
+    });
+  }
+
+  async function collect(source: AsyncIterable<Uint8Array>): Promise<Uint8Array[]> {
+    const chunks: Uint8Array[] = [];
+    for await (const chunk of source) chunks.push(chunk);
+    return chunks;
+  }
+
+  const isBig = (request: IncomingMessage) => request.url?.endsWith(big.digest) ?? false;
+
+  it('takes a broken download up where it stopped', async () => {
+    const ranges: (string | undefined)[] = [];
+    const host = await serve((request, response) => {
+      if (!isBig(request)) return false;
+      ranges.push(request.headers.range);
+      if (ranges.length > 1) return false;
+      response.writeHead(200, { 'content-length': big.size });
+      void collect(origin.readBlob(big)).then(([bytes]) =>
+        response.write(bytes?.subarray(0, 150_000), () => response.destroy()),
+      );
+      return true;
+    });
+    const store = await ImageStore.open(join(folder.path, 'store'));
+    const { client } = connect();
+    const pulled = await pullImage({
+      store,
+      client,
+      reference: `${host}/a/b:1`,
+      retry: { wait: async () => {} },
+    });
+    expect(pulled.digest).toBe(image.digest);
+    expect(ranges).toHaveLength(2);
+    expect(Number(/bytes=(\d+)-$/.exec(ranges[1] ?? '')?.[1])).toBeGreaterThan(0);
+  });
+
+  it('takes a download up that an earlier pull gave up, and starts over where the registry knows no ranges', async () => {
+    let broken = true;
+    const ranges: (string | undefined)[] = [];
+    const host = await serve((request, response) => {
+      if (!isBig(request)) return false;
+      ranges.push(request.headers.range);
+      if (!broken) {
+        delete request.headers.range;
+        return false;
+      }
+      response.writeHead(200, { 'content-length': big.size });
+      void collect(origin.readBlob(big)).then(([bytes]) =>
+        response.write(bytes?.subarray(0, 100_000), () => response.destroy()),
+      );
+      return true;
+    });
+    const store = await ImageStore.open(join(folder.path, 'store'));
+    const request = { store, client: connect().client, reference: `${host}/a/b:1`, retry: { retries: 0 } };
+    await expect(pullImage(request)).rejects.toMatchObject({ code: 'oci.registry-unreachable' });
+    broken = false;
+    await expect(pullImage(request)).resolves.toMatchObject({ digest: image.digest });
+    expect(ranges[0]).toBeUndefined();
+    expect(ranges[1]).toMatch(/^bytes=\d+-$/);
+  });
+
+  it('refuses content with another digest, and keeps none of it', async () => {
+    const host = await serve((request, response) => {
+      if (!isBig(request)) return false;
+      response.writeHead(200, { 'content-length': big.size }).end(Buffer.alloc(big.size, 1));
+      return true;
+    });
+    const store = await ImageStore.open(join(folder.path, 'store'));
+    await expect(
+      pullImage({ store, client: connect().client, reference: `${host}/a/b:1` }),
+    ).rejects.toMatchObject({ code: 'oci.digest-mismatch' });
+    expect(await store.hasBlob(big)).toBe(false);
+    expect(await store.list()).toEqual([]);
+  });
+
+  it('refuses more content than the manifest says, without reading it all', async () => {
+    const host = await serve((request, response) => {
+      if (!isBig(request)) return false;
+      const pour = () => {
+        while (response.write(Buffer.alloc(1 << 20)));
+        response.once('drain', pour);
+      };
+      response.on('error', () => {});
+      pour();
+      return true;
+    });
+    const store = await ImageStore.open(join(folder.path, 'store'));
+    await expect(
+      pullImage({ store, client: connect().client, reference: `${host}/a/b:1` }),
+    ).rejects.toMatchObject({ code: 'oci.size-mismatch' });
+  });
+
+  it('refuses a manifest that is not of the digest asked for', async () => {
+    const host = await serve(() => false);
+    const other = digestOf(new Uint8Array([1]));
+    const [domain, repository] = [host, 'a/b'];
+    await expect(connect().client.getManifest({ domain, repository }, other)).rejects.toMatchObject({
+      code: 'oci.digest-mismatch',
+    });
+  });
+
+  it('comes back after 429 and 503 as late as it is told, and gives up at last', async () => {
+    let attempts = 0;
+    const host = await serve((request, response) => {
+      if (request.url === '/v2/') return false;
+      attempts++;
+      if (attempts === 1) response.writeHead(429, { 'retry-after': '7' }).end();
+      else if (attempts === 2) response.writeHead(503).end();
+      return attempts < 3;
+    });
+    const { client, waits } = connect();
+    await client.getManifest({ domain: host, repository: 'a/b' }, '1');
+    expect(waits[0]).toBe(7000);
+    expect(waits[1]).toBeGreaterThanOrEqual(1000);
+    const down = await listen((request, response) => {
+      response.writeHead(request.url === '/v2/' ? 200 : 500).end();
+    });
+    const second = connect();
+    await expect(second.client.getManifest({ domain: down, repository: 'a/b' }, '1')).rejects.toMatchObject({
+      code: 'oci.registry-unreachable',
+    });
+    expect(second.waits).toHaveLength(4);
+  });
+
+  it('follows redirects of blobs without taking the credentials along', async () => {
+    const seen: (string | undefined)[] = [];
+    const storage = await listen(async (request, response) => {
+      seen.push(request.headers.authorization);
+      response.end(Buffer.concat(await collect(origin.readBlob(big))));
+    });
+    const host = await serve((request, response) => {
+      if (request.url !== '/v2/' && request.headers.authorization === undefined) {
+        response.writeHead(401, { 'www-authenticate': 'Basic realm="test"' }).end();
+        return true;
+      }
+      if (!isBig(request)) return false;
+      response.writeHead(307, { location: `http://${storage}/somewhere?signed=1` }).end();
+      return true;
+    });
+    const store = await ImageStore.open(join(folder.path, 'store'));
+    const { client } = connect({ credentials: password });
+    await pullImage({ store, client, reference: `${host}/a/b:1` });
+    expect(seen).toEqual([undefined]);
+  });
+
+  it('asks the mirror of a registry, and not the registry', async () => {
+    const asked: string[] = [];
+    const mirror = await serve((request) => {
+      asked.push(request.url ?? '');
+      return false;
+    });
+    const store = await ImageStore.open(join(folder.path, 'store'));
+    const mirrors = [
+      parseMirror('example.invalid=http://127.0.0.1:1'),
+      parseMirror(`docker.io=http://${mirror}`),
+    ];
+    const { client } = connect({ mirrors });
+    await pullImage({ store, client, reference: 'redis:8' });
+    expect(asked[0]).toBe('/v2/library/redis/manifests/8');
+    expect((await store.list()).map(({ name }) => name)).toEqual(['docker.io/library/redis:8']);
+    await expect(
+      connect({ mirrors, retry: { retries: 0 } }).client.getManifest(
+        { domain: 'example.invalid', repository: 'a/b' },
+        '1',
+      ),
+    ).rejects.toThrow('127.0.0.1:1 cannot be reached (ECONNREFUSED)');
+  });
+
+  it('ends a download when it is told to, and keeps what it has for later', async () => {
+    const abort = new AbortController();
+    const host = await serve((request, response) => {
+      if (!isBig(request)) return false;
+      response.writeHead(200, { 'content-length': big.size });
+      void collect(origin.readBlob(big)).then(([bytes]) => {
+        response.write(bytes?.subarray(0, 100_000));
+      });
+      return true;
+    });
+    const store = await ImageStore.open(join(folder.path, 'store'));
+    const reason = new Error('enough');
+    const progress = ({ done }: { done: number }) => {
+      if (done > 50_000) abort.abort(reason);
+    };
+    await expect(
+      pullImage({
+        store,
+        client: connect().client,
+        reference: `${host}/a/b:1`,
+        progress,
+        signal: abort.signal,
+      }),
+    ).rejects.toBe(reason);
+    const draft = await store.beginDownload(big);
+    expect(draft.resumedBytes).toBeGreaterThan(0);
+    await draft.discard();
+  });
+});
