@@ -17,4 +17,7 @@ export const vnetError = defineErrors({
   'vnet.lease-file-invalid': 'invalid',
   'vnet.host-unreachable': 'unavailable',
   'vnet.closed': 'cancelled',
+  'vnet.request-unknown': 'not-found',
+  'vnet.request-invalid': 'invalid',
+  'vnet.not-running': 'unavailable',
 });

@@ -1,6 +1,6 @@
 import type { Logger, Random } from '@orlop/core';
-import { type CreateStack, IpAddress, IpPrefix, type Stack, type TcpAttempt } from '@orlop/netstack';
-import { type Ipv6Address, ipv6FromMac, writeMac } from '@orlop/wire';
+import { type createStack, IpAddress, IpPrefix, type Stack, type TcpAttempt } from '@orlop/netstack';
+import { type Ipv6Address, ipv6FromMac, type MacAddress, writeMac } from '@orlop/wire';
 import type { NetworkSettings } from './config.ts';
 import { Dhcpv4Server } from './dhcp/dhcpv4-server.ts';
 import { Dhcpv6Server } from './dhcp/dhcpv6-server.ts';
@@ -36,7 +36,7 @@ export interface NetworkParts {
   readonly scheduler: Scheduler;
   readonly random: Random;
   readonly logger: Logger;
-  readonly createStack: CreateStack;
+  readonly createStack: typeof createStack;
   /** Asked for names that are not the network's own. */
   readonly upstream: DnsResolver;
   /** @default leases are forgotten with the process */
@@ -69,6 +69,8 @@ export class VirtualNetwork {
   readonly dhcp: Dhcpv4Server;
   readonly filter: SourceFilter;
   readonly advertiser: RouterAdvertiser | undefined;
+  /** Told the Ethernet addresses behind a link that has gone. */
+  onGuestLeft: ((macs: ReadonlySet<MacAddress>) => void) | undefined = undefined;
   readonly #parts: NetworkParts;
   readonly #closers: (() => void)[] = [];
 
@@ -200,7 +202,10 @@ export class VirtualNetwork {
   attach(link: Link, name: string = link.peer): Port {
     const { logger } = this.#parts;
     const port = this.segment.attach(link, name, {
-      onClosed: (gone, reason) => logger.info('a guest left', { port: gone.name, reason }),
+      onClosed: (gone, reason, macs) => {
+        logger.info('a guest left', { port: gone.name, reason });
+        this.onGuestLeft?.(macs);
+      },
     });
     logger.info('a guest joined', { port: port.name, kind: link.kind, mtu: link.mtu });
     return port;

@@ -4,6 +4,7 @@ import { registerBuild } from './build.ts';
 import { registerCache } from './cache.ts';
 import { registerDoctor } from './doctor.ts';
 import { registerLogs } from './logs.ts';
+import { registerNet } from './net.ts';
 import { registerPkg } from './pkg.ts';
 import { registerPs } from './ps.ts';
 import { registerRm } from './rm.ts';
@@ -25,6 +26,7 @@ export const commands: readonly RegisterCommand[] = [
   registerStop,
   registerStart,
   registerRm,
+  registerNet,
   registerPkg,
   registerCache,
   registerDoctor,

@@ -8,7 +8,7 @@ export interface MacEntry<Port> {
 export const MAC_AGE_MS = 300_000;
 
 /**
- * MAC addresses as two numbers (the first 3 bytes, the last 3) in a map of maps: no string and no bigint per frame.
+ * MAC addresses as one number each: no string and no bigint per frame.
  *
  * Invariant: at most `limit` entries per port and `limit * 64` in all.
  */
@@ -39,6 +39,13 @@ export class MacTable<Port extends object> {
     this.#entries.set(key, { port, seenAtMs: now });
     this.#counts.set(port, count + 1);
     return true;
+  }
+
+  /** The addresses behind a port, as `wire` has them: one number each. */
+  behind(port: Port): ReadonlySet<number> {
+    const keys = new Set<number>();
+    for (const [key, entry] of this.#entries) if (entry.port === port) keys.add(key);
+    return keys;
   }
 
   /** Forgets what is behind a port that was unplugged. */

@@ -31,7 +31,8 @@ export interface SwitchOptions {
 }
 
 export interface PortEvents {
-  onClosed(port: Port, reason: string): void;
+  /** `macs` are the addresses that were behind the port. */
+  onClosed(port: Port, reason: string, macs: ReadonlySet<number>): void;
 }
 
 /** Ethernet's header and an 802.1Q tag: what a frame has beyond its IP packet. */
@@ -123,8 +124,9 @@ export class Switch {
         this.#turn();
       },
       onClosed: (reason) => {
+        const macs = this.#macs.behind(port);
         this.#unplug(port);
-        events.onClosed(port, reason);
+        events.onClosed(port, reason, macs);
       },
     };
   }

@@ -1,0 +1,32 @@
+import { join } from 'node:path';
+import { OrlopError } from '@orlop/core';
+import type { CommandContext } from '../context.ts';
+
+/** The files of one network; sockets among them, so the names are short. */
+export interface NetworkPaths {
+  readonly folder: string;
+  /** QEMU's stream netdevs plug in here. */
+  readonly qemu: string;
+  readonly control: string;
+  readonly leases: string;
+  readonly log: string;
+}
+
+/** @throws OrlopError `net.bad-name` */
+export function networkPaths(context: CommandContext, name: string): NetworkPaths {
+  if (!/^[a-z0-9][a-z0-9_.-]{0,62}$/i.test(name)) {
+    throw new OrlopError(
+      'net.bad-name',
+      'invalid',
+      `"${name}" is no name of a network: letters, digits, - _ .`,
+    );
+  }
+  const folder = join(context.paths.networks, name);
+  return {
+    folder,
+    qemu: join(folder, 'qemu.sock'),
+    control: join(folder, 'control.sock'),
+    leases: join(folder, 'leases.json'),
+    log: join(folder, 'log'),
+  };
+}

@@ -1,0 +1,179 @@
+import { mkdir, readFile, rm } from 'node:fs/promises';
+import { OrlopError } from '@orlop/core';
+import type { NetworkConfig, OpenNetwork } from '@orlop/vnet';
+import type { Command } from 'commander';
+import type { CommandContext } from '../context.ts';
+import { type NetworkPaths, networkPaths } from './net-paths.ts';
+
+export interface NetUpOptions {
+  readonly config?: string;
+  readonly listen?: readonly string[];
+  readonly forward?: readonly string[];
+  readonly subnet?: string;
+  readonly mtu?: string;
+  readonly dataPlane?: 'auto' | 'native' | 'node';
+  readonly detach?: boolean;
+  readonly idleExit?: string;
+}
+
+const collect = (value: string, list: readonly string[] = []) => [...list, value];
+
+export function registerNetUp(net: Command, context: CommandContext): void {
+  net
+    .command('up')
+    .argument('[name]', 'of the network', 'default')
+    .description('start a virtual network, and print how a machine joins it')
+    .option('-c, --config <file>', 'the network in YAML or JSON')
+    .option('-l, --listen <place>', 'where guests plug in; may be given again', collect)
+    .option('-f, --forward <forward>', 'lead a port of the host to a guest; may be given again', collect)
+    .option('--subnet <cidr>', 'of the guests, in place of 192.168.127.0/24')
+    .option('--mtu <bytes>', 'largest IP packet, in place of 65520')
+    .option('--data-plane <kind>', 'auto, native (system calls, Linux) or node', 'auto')
+    .option('-d, --detach', 'go on in the background')
+    .option('--idle-exit <seconds>', 'end when no machine was plugged in for that long')
+    .addHelpText('after', HELP)
+    .action(async (name: string, options: NetUpOptions) => {
+      if (options.detach === true) {
+        const { startDetached } = await import('./net-process.ts');
+        const client = await startDetached(context, { name, options });
+        const status = await client.status();
+        context.stdout.write(`${status.name}\n`);
+        return;
+      }
+      await runNetwork(context, name, options);
+    });
+}
+
+const HELP = `
+A place is one of
+  PATH, qemu:PATH, qemu:ADDRESS:PORT   QEMU's -netdev stream
+  dgram:OWN_PATH,PEER_PATH             QEMU's -netdev dgram
+  vpnkit:PATH                          VPNKit's clients
+  vfkit:PATH, bess:PATH                bare frames in datagrams, in packets
+  tap:NAME[@NAMESPACE]                 a TAP interface of Linux (as root)
+  stdio                                16-bit lengths on standard input and output
+
+A forward is [ADDRESS:]HOSTPORT:[GUEST:]GUESTPORT[/udp], unix:PATH:[GUEST:]GUESTPORT,
+or host:PORT=unix:PATH for the other direction.`;
+
+async function runNetwork(context: CommandContext, name: string, options: NetUpOptions): Promise<void> {
+  const { ControlServer, formatForward, Machines, NetworkClient, openNetwork, parseLinkSpec } = await import(
+    '@orlop/vnet'
+  );
+  const paths = networkPaths(context, name);
+  await mkdir(paths.folder, { recursive: true, mode: 0o700 });
+  await refuseSecond(new NetworkClient(paths.control), name);
+  const places = options.listen ?? [paths.qemu];
+  if (places.includes(paths.qemu)) await rm(paths.qemu, { force: true });
+  const specs = places.map(parseLinkSpec);
+  const opened = await openNetwork({
+    config: await readConfig(name, options),
+    logger: context.logger,
+    platform: process.platform,
+    leasePath: paths.leases,
+    dataPlane: options.dataPlane ?? 'auto',
+    stdio: { input: context.stdin, output: context.stdout },
+  });
+  const stopped = new AbortController();
+  const machines = new Machines(opened.network);
+  const control = new ControlServer({
+    network: opened.network,
+    machines,
+    path: paths.control,
+    logger: context.logger,
+    listen: places,
+    pid: process.pid,
+    stop: () => stopped.abort(),
+  });
+  try {
+    for (const spec of specs) await opened.listen(spec);
+    await control.listen();
+    // On standard output are frames when that is a link.
+    const out = places.includes('stdio') ? context.stderr : context.stdout;
+    for (const forward of opened.network.forwards.list()) out.write(`${formatForward(forward.spec)}\n`);
+    for (const line of describeJoining(opened, places)) out.write(`${line}\n`);
+    const idleMs = options.idleExit === undefined ? undefined : Number(options.idleExit) * 1000;
+    await untilStopped(context, { opened, stopped: stopped.signal, idleMs });
+  } finally {
+    control.close();
+    opened.close();
+  }
+}
+
+async function refuseSecond(client: import('@orlop/vnet').NetworkClient, name: string): Promise<void> {
+  const running = await client.status().catch(() => undefined);
+  if (running === undefined) return;
+  throw new OrlopError(
+    'net.running',
+    'conflict',
+    `the network "${name}" is up already (process ${running.pid})`,
+    {
+      hint: `orlop net down ${name}`,
+    },
+  );
+}
+
+async function readConfig(name: string, options: NetUpOptions): Promise<NetworkConfig> {
+  const { parse } = await import('yaml');
+  const { config: path, forward, subnet, mtu } = options;
+  const read = path === undefined ? {} : ((parse(await readText(path)) ?? {}) as NetworkConfig);
+  return {
+    ...read,
+    name,
+    ...(subnet !== undefined && { subnet }),
+    ...(mtu !== undefined && { mtu: Number(mtu) }),
+    ...(forward !== undefined && { forwards: [...(read.forwards ?? []), ...forward] }),
+  };
+}
+
+async function readText(path: string): Promise<string> {
+  try {
+    return await readFile(path, 'utf8');
+  } catch (cause) {
+    throw new OrlopError('net.no-config', 'not-found', `cannot read the network's configuration ${path}`, {
+      cause,
+    });
+  }
+}
+
+/** What to write on QEMU's command line; other kinds of links are at their own ends. */
+function describeJoining({ network }: OpenNetwork, places: readonly string[]): string[] {
+  const { mtu, subnet, gateway } = network.settings;
+  const lines = [`network ${network.settings.name}: ${subnet}, gateway ${gateway}, mtu ${mtu}`];
+  for (const place of places) {
+    const path = /^(?:qemu:|unix:)?([^:]*\/.*)$/.exec(place)?.[1];
+    lines.push(
+      path === undefined
+        ? `listening on ${place}`
+        : `qemu-system-x86_64 … -netdev stream,id=net0,server=off,addr.type=unix,addr.path=${path} ` +
+            `-device virtio-net-pci,netdev=net0,host_mtu=${mtu}`,
+    );
+  }
+  return lines;
+}
+
+interface Waiting {
+  readonly opened: OpenNetwork;
+  readonly stopped: AbortSignal;
+  readonly idleMs: number | undefined;
+}
+
+/** Ends by Ctrl-C, by the control socket, or when nobody was plugged in for `idleMs`. */
+function untilStopped(context: CommandContext, { opened, stopped, idleMs }: Waiting): Promise<void> {
+  return new Promise((resolve) => {
+    let idleSince = performance.now();
+    const timer = setInterval(() => {
+      const busy = !opened.network.segment.ports().next().done;
+      if (busy) idleSince = performance.now();
+      else if (idleMs !== undefined && performance.now() - idleSince >= idleMs) finish();
+    }, 1000);
+    const finish = () => {
+      clearInterval(timer);
+      resolve();
+    };
+    context.signal.addEventListener('abort', finish, { once: true });
+    stopped.addEventListener('abort', finish, { once: true });
+  });
+}
+
+export type { NetworkPaths };

@@ -1,0 +1,94 @@
+import type { IpAddress } from '@orlop/netstack';
+import { formatMac, type MacAddress, parseMac } from '@orlop/wire';
+import { cleanHostName } from '../dhcp/host-name.ts';
+import { vnetError } from '../errors.ts';
+import type { ForwardSpec } from '../forward/forward.ts';
+import { forwardId } from '../forward/forward-text.ts';
+import type { VirtualNetwork } from '../virtual-network.ts';
+
+/** A machine that is about to plug in: its name, and what of it is published. */
+export interface MachineRegistration {
+  readonly name: string;
+  /** `aa:bb:cc:dd:ee:ff` */
+  readonly mac: string;
+  readonly forwards: readonly ForwardSpec[];
+}
+
+export interface RegisteredMachine {
+  readonly name: string;
+  readonly mac: string;
+  readonly address: string;
+}
+
+interface Entry {
+  readonly mac: MacAddress;
+  readonly address: IpAddress;
+  readonly forwards: readonly string[];
+}
+
+/** Machines that have a fixed address on the network, and forwards that go when their cable is pulled. */
+export class Machines {
+  readonly #network: VirtualNetwork;
+  readonly #entries = new Map<string, Entry>();
+
+  constructor(network: VirtualNetwork) {
+    this.#network = network;
+    network.onGuestLeft = (macs) => {
+      for (const [name, entry] of this.#entries) if (macs.has(entry.mac)) this.remove(name);
+    };
+  }
+
+  /**
+   * Takes the place of an earlier registration of that name.
+   *
+   * @throws OrlopError `vnet.lease-conflict`, `vnet.forward-exists`, `vnet.bind-failed`
+   */
+  async add(registration: MachineRegistration): Promise<RegisteredMachine> {
+    const { name, mac: macText } = registration;
+    const mac = parseMac(macText);
+    if (mac === undefined) throw vnetError('vnet.address-invalid', `"${macText}" is no Ethernet address`);
+    this.remove(name);
+    const { leases, forwards } = this.#network;
+    const address = leases.findByMac(mac)?.address ?? leases.offer(mac, undefined);
+    if (address === undefined) {
+      throw vnetError(
+        'vnet.lease-conflict',
+        `no address of ${this.#network.settings.subnet} is left for "${name}"`,
+      );
+    }
+    leases.addStatic({ mac, address, hostName: cleanHostName(name) });
+    const started: string[] = [];
+    try {
+      for (const spec of registration.forwards) {
+        const own: ForwardSpec =
+          spec.kind === 'to-guest' ? { ...spec, guest: { kind: 'address', address } } : spec;
+        await forwards.add(own);
+        started.push(forwardId(own));
+      }
+    } catch (error) {
+      for (const id of started) forwards.remove(id);
+      throw error;
+    }
+    this.#entries.set(name, { mac, address, forwards: started });
+    return { name, mac: formatMac(mac), address: address.toString() };
+  }
+
+  /** Its forwards end; its address stays its own. */
+  remove(name: string): void {
+    const entry = this.#entries.get(name);
+    if (entry === undefined) return;
+    this.#entries.delete(name);
+    for (const id of entry.forwards)
+      if (this.#network.forwards.find(id) !== undefined) this.#network.forwards.remove(id);
+  }
+
+  get size(): number {
+    return this.#entries.size;
+  }
+
+  *list(): IterableIterator<RegisteredMachine> {
+    for (const [name, { mac, address }] of this.#entries) {
+      yield { name, mac: formatMac(mac), address: address.toString() };
+    }
+  }
+}

@@ -1,0 +1,163 @@
+import { randomFillSync, randomInt } from 'node:crypto';
+import type { Logger, Random } from '@orlop/core';
+import { createStack } from '@orlop/netstack';
+import { type NetworkConfig, readNetworkConfig } from './config.ts';
+import { leaseFile } from './dhcp/lease-file.ts';
+import { ForwardingResolver } from './dns/forwarding-resolver.ts';
+import { ResolvConfFile } from './dns/resolv-conf.ts';
+import { vnetError } from './errors.ts';
+import type { HostListener, HostSockets } from './host/host-sockets.ts';
+import { createNodeSockets } from './host/node-sockets.ts';
+import type { Link } from './link/link.ts';
+import type { LinkSpec } from './link/link-spec.ts';
+import { listenBess, listenVfkit, openQemuDgram } from './link/packet-listener.ts';
+import { openStdioLink } from './link/stdio-link.ts';
+import { listenQemu, listenVpnkit } from './link/stream-listener.ts';
+import { openTap } from './link/tap.ts';
+import { createNativeSockets } from './native/native-sockets.ts';
+import { Poller } from './native/poller.ts';
+import { nodeScheduler } from './node-scheduler.ts';
+import { VirtualNetwork } from './virtual-network.ts';
+import { admitVpnkitGuest } from './vpnkit-guests.ts';
+
+export interface OpenNetworkOptions {
+  readonly config: NetworkConfig;
+  readonly logger: Logger;
+  readonly platform: string;
+  /** Where leases are kept. @default nowhere */
+  readonly leasePath?: string;
+  /** Sockets by system calls (Linux) or by Node. @default native where it works */
+  readonly dataPlane?: 'auto' | 'native' | 'node';
+  /** @default '/etc/resolv.conf' */
+  readonly resolvConfPath?: string;
+  /** For the stdio link. */
+  readonly stdio?: { readonly input: NodeJS.ReadableStream; readonly output: NodeJS.WritableStream };
+}
+
+/** A network on real sockets. */
+export interface OpenNetwork {
+  readonly network: VirtualNetwork;
+  readonly sockets: HostSockets;
+  /** Opens a place for guests to plug in, or a cable. @throws OrlopError */
+  listen(spec: LinkSpec): Promise<void>;
+  close(): void;
+}
+
+const systemRandom: Random = {
+  fill: (into) => {
+    randomFillSync(into);
+  },
+  u32: () => randomInt(0x1_0000_0000),
+};
+
+/** @throws OrlopError `vnet.config-invalid`, `vnet.bind-failed`, `vnet.lease-file-invalid`, `vnet.native-unavailable` */
+export async function openNetwork(options: OpenNetworkOptions): Promise<OpenNetwork> {
+  const settings = readNetworkConfig(options.config);
+  const poller = openPoller(options);
+  const sockets = poller === undefined ? createNodeSockets() : createNativeSockets(poller);
+  const hostServers = new ResolvConfFile(options.resolvConfPath ?? '/etc/resolv.conf');
+  const network = new VirtualNetwork(settings, {
+    sockets,
+    scheduler: nodeScheduler,
+    random: systemRandom,
+    logger: options.logger,
+    createStack,
+    upstream: new ForwardingResolver({
+      sockets,
+      scheduler: nodeScheduler,
+      servers: () => settings.dns ?? hostServers.servers(),
+    }),
+    ...(options.leasePath !== undefined && { leaseStore: leaseFile(options.leasePath) }),
+  });
+  const listeners: HostListener[] = [];
+  const opened: OpenNetwork = {
+    network,
+    sockets,
+    listen: async (spec) => {
+      const listener = await openLink(spec, { network, sockets, poller, options });
+      if (listener !== undefined) listeners.push(listener);
+    },
+    close: () => {
+      for (const listener of listeners) listener.close();
+      network.close();
+    },
+  };
+  try {
+    await network.start();
+  } catch (error) {
+    opened.close();
+    throw error;
+  }
+  return opened;
+}
+
+interface LinkContext {
+  readonly network: VirtualNetwork;
+  readonly sockets: HostSockets;
+  readonly poller: Poller | undefined;
+  readonly options: OpenNetworkOptions;
+}
+
+async function openLink(spec: LinkSpec, context: LinkContext): Promise<HostListener | undefined> {
+  const { network, sockets, options } = context;
+  const { mtu } = network.settings;
+  const onLink = (link: Link) => {
+    network.attach(link);
+  };
+  switch (spec.kind) {
+    case 'qemu':
+      return listenQemu(spec.endpoint, { sockets, mtu, onLink });
+    case 'vpnkit':
+      return listenVpnkit(spec.endpoint, {
+        sockets,
+        mtu,
+        onLink,
+        admit: (guest) => admitVpnkitGuest(guest, network),
+        onRefused: (reason) => options.logger.warn('a VPNKit client was turned away', { reason }),
+      });
+    case 'bess':
+      return listenBess(spec.path, { poller: needPoller(context, spec.kind), mtu, onLink });
+    case 'vfkit':
+      return listenVfkit(spec.path, { poller: needPoller(context, spec.kind), mtu, onLink });
+    case 'qemu-dgram':
+      onLink(
+        openQemuDgram(spec.localPath, spec.remotePath, {
+          poller: needPoller(context, spec.kind),
+          mtu,
+          onLink,
+        }),
+      );
+      return undefined;
+    case 'tap': {
+      const { name, namespace } = spec;
+      onLink(
+        openTap(needPoller(context, spec.kind), { name, mtu, ...(namespace !== undefined && { namespace }) }),
+      );
+      return undefined;
+    }
+    case 'stdio':
+      if (options.stdio === undefined)
+        throw vnetError('vnet.link-failed', 'standard input and output are not given');
+      onLink(openStdioLink(options.stdio, mtu));
+      return undefined;
+  }
+}
+
+function openPoller({ dataPlane = 'auto', platform, logger }: OpenNetworkOptions): Poller | undefined {
+  if (dataPlane === 'node') return undefined;
+  try {
+    return new Poller(platform);
+  } catch (error) {
+    if (dataPlane === 'native') throw error;
+    logger.info('system calls are not at hand: sockets go through Node', { reason: String(error) });
+    return undefined;
+  }
+}
+
+function needPoller({ poller }: LinkContext, kind: string): Poller {
+  if (poller !== undefined) return poller;
+  throw vnetError(
+    'vnet.native-unavailable',
+    `a link of kind "${kind}" needs system calls that are not available here`,
+  );
+}
