@@ -58,6 +58,10 @@ export interface TcpSettings {
   readonly sendBuffer?: { readonly initial: number; readonly max: number };
   /** Bytes in the queues of all connections beyond which no queue grows. @default 256 MiB */
   readonly memoryBudget?: number;
+  /** Offer and accept selective acknowledgements (RFC 2018). @default true */
+  readonly selectiveAcknowledgment?: boolean;
+  /** Offer and accept timestamps (RFC 7323). @default true */
+  readonly timestamps?: boolean;
   /** How long an acknowledgement may wait for company; 0 = sent with the next poll. @default 40 */
   readonly delayedAckMs?: number;
   /** @default 200 */

@@ -27,9 +27,9 @@ export function adoptPeerSyn(context: TcpContext, block: ControlBlock, peer: Pee
   block.lastAckSent = block.receiveNext;
   const fallback = block.path.version.number === 4 ? DEFAULT_MSS_4 : DEFAULT_MSS_6;
   block.peerMss = Math.max(MIN_MSS, peer.mss === 0 ? fallback : peer.mss);
-  block.hasSack = peer.sackPermitted;
-  block.hasTimestamps = peer.hasTimestamps;
-  if (peer.hasTimestamps) {
+  block.hasSack = peer.sackPermitted && context.settings.selectiveAcknowledgment;
+  block.hasTimestamps = peer.hasTimestamps && context.settings.timestamps;
+  if (block.hasTimestamps) {
     block.timestampRecent = peer.timestampValue | 0;
     block.timestampRecentAt = context.now;
   }

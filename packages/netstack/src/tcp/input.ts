@@ -149,7 +149,10 @@ function onReset(context: TcpContext, block: ControlBlock, segment: Segment): Se
     return 'taken';
   }
   context.counters.resetsIn++;
-  context.close(block, 'reset');
+  // Both sides said that they are done and all our bytes are acknowledged: only the last exchange was lost, and
+  // the peer has forgotten the connection since (RFC 9293 §3.10.7.4, RST in CLOSING and LAST-ACK).
+  const closing = block.state === 'closing' || block.state === 'last-ack';
+  context.close(block, closing && block.sendQueue.length === 0 ? 'finished' : 'reset');
   return 'taken';
 }
 

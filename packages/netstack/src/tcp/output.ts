@@ -302,12 +302,14 @@ function onSynSent(context: TcpContext, block: ControlBlock, window: number): vo
 }
 
 function synOptions(context: TcpContext, block: ControlBlock, isAnswer: boolean): TcpOptions {
-  const { now, ip } = context;
+  const { now, ip, settings } = context;
+  const offersSack = isAnswer ? block.hasSack : settings.selectiveAcknowledgment;
+  const offersTimestamps = isAnswer ? block.hasTimestamps : settings.timestamps;
   const timestamps = { value: timestampOf(block, now) >>> 0, echo: block.timestampRecent >>> 0 };
   return {
     mss: Math.min(0xffff, ip.mtu - block.path.version.headerLength - TCP_HEADER_LEN),
-    ...(isAnswer && !block.hasSack ? {} : { sackPermitted: true }),
-    ...(isAnswer && !block.hasTimestamps ? {} : { timestamps }),
+    ...(offersSack ? { sackPermitted: true } : {}),
+    ...(offersTimestamps ? { timestamps } : {}),
     ...(block.offersScale ? { windowScale: block.receiveWindow.scale } : {}),
   };
 }

@@ -11,6 +11,8 @@ export function resolveTcpSettings(settings: TcpSettings = {}): ResolvedTcpSetti
     receiveBuffer: { initial: 64 * KIB, max: 4096 * KIB },
     sendBuffer: { initial: 64 * KIB, max: 4096 * KIB },
     memoryBudget: 256 * KIB * KIB,
+    selectiveAcknowledgment: true,
+    timestamps: true,
     delayedAckMs: 40,
     minRetransmissionTimeoutMs: 200,
     timeWaitMs: 60_000,

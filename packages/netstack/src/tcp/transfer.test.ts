@@ -1,0 +1,50 @@
+import { describe, expect, it } from 'vitest';
+import type { LinkConditions } from '../link/memory-link.ts';
+import { runTransfer } from '../testing/transfer.ts';
+import { twoHosts } from '../testing/two-hosts.ts';
+
+const CONDITIONS: Record<string, LinkConditions> = {
+  clean: {},
+  'loss 1 %': { loss: 0.01, delayMs: 5 },
+  'loss 10 %': { loss: 0.1, delayMs: 5 },
+  'loss 30 %': { loss: 0.3, delayMs: 5 },
+  reorder: { reorder: 0.2, reorderMs: 8, delayMs: 2 },
+  duplicate: { duplicate: 0.2, delayMs: 2 },
+  corrupt: { corrupt: 0.05, delayMs: 2 },
+  everything: { loss: 0.05, reorder: 0.1, duplicate: 0.05, corrupt: 0.02, delayMs: 10 },
+  'slow with a short queue': { bytesPerMs: 125, queueFrames: 20, delayMs: 20 },
+};
+
+const STACKS = {
+  'cubic, SACK, timestamps': {},
+  'reno, SACK': { congestion: 'reno', timestamps: false },
+  'reno, timestamps': { congestion: 'reno', selectiveAcknowledgment: false },
+  'cubic alone': { timestamps: false, selectiveAcknowledgment: false },
+} as const;
+
+describe('Tcp', () => {
+  for (const [linkName, conditions] of Object.entries(CONDITIONS)) {
+    for (const [stackName, tcp] of Object.entries(STACKS)) {
+      for (const version of [4, 6] as const) {
+        it(`carries every byte once and in order, and closes both sides: ${linkName}, ${stackName}, IPv${version}`, () => {
+          for (const seed of [1, 2]) {
+            const hosts = twoHosts({ seed, conditions, version, stack: { tcp } });
+            const result = runTransfer({ hosts, upBytes: 150_000, downBytes: 90_000 });
+            expect({ seed, ...result }).toMatchObject({
+              seed,
+              finished: true,
+              problems: [],
+              reasons: ['a: finished', 'b: finished'],
+            });
+          }
+        });
+      }
+    }
+  }
+
+  it.each([576, 1280, 1500, 9000, 65_520])('carries bulk at MTU %i', (mtu) => {
+    const hosts = twoHosts({ seed: mtu, conditions: { loss: 0.005, delayMs: 1 }, stack: { mtu } });
+    const result = runTransfer({ hosts, upBytes: 2_000_000, downBytes: 1_000_000 });
+    expect(result).toMatchObject({ finished: true, problems: [] });
+  });
+});

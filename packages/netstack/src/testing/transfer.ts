@@ -1,0 +1,93 @@
+import { seededRandom } from '@orlop/testkit';
+import type { TcpHandler, TcpSocket } from '../face.ts';
+import type { twoHosts } from './two-hosts.ts';
+
+export interface TransferOptions {
+  readonly hosts: ReturnType<typeof twoHosts>;
+  readonly upBytes: number;
+  readonly downBytes: number;
+  /** Virtual milliseconds after which the transfer counts as stuck. @default 3_600_000 */
+  readonly untilMs?: number;
+}
+
+export interface TransferResult {
+  readonly finished: boolean;
+  /** Bytes that arrived at each side and differ from what was sent, or are too many or too few. */
+  readonly problems: readonly string[];
+  readonly elapsedMs: number;
+  readonly reasons: readonly string[];
+  readonly retransmits: number;
+}
+
+/** Sends and checks an endless pseudo-random text that both sides can compute. */
+class Stream {
+  readonly #total: number;
+  readonly #text: Uint8Array;
+  sent = 0;
+  received = 0;
+  wrong = 0;
+
+  constructor(total: number, seed: number) {
+    this.#total = total;
+    this.#text = new Uint8Array(65_521); // prime: no segment size divides it
+    seededRandom(seed).fill(this.#text);
+  }
+
+  get complete(): boolean {
+    return this.received === this.#total && this.wrong === 0;
+  }
+
+  /** Writes as much as the socket takes; true when all is written. */
+  write(socket: TcpSocket): boolean {
+    while (this.sent < this.#total) {
+      const at = this.sent % this.#text.length;
+      const piece = this.#text.subarray(at, Math.min(this.#text.length, at + this.#total - this.sent));
+      const taken = socket.write(piece);
+      this.sent += taken;
+      if (taken < piece.length) return false;
+    }
+    return true;
+  }
+
+  read(socket: TcpSocket): void {
+    for (let view = socket.peek(); view.length > 0; view = socket.peek()) {
+      const at = this.received % this.#text.length;
+      const length = Math.min(view.length, this.#text.length - at);
+      for (let index = 0; index < length; index++) if (view[index] !== this.#text[at + index]) this.wrong++;
+      this.received += length;
+      socket.consume(length);
+    }
+  }
+}
+
+/** Both sides send at once, each half-closes when it is done, and both see the other's end. */
+export function runTransfer(options: TransferOptions): TransferResult {
+  const { a, b, simulation } = options.hosts;
+  const up = new Stream(options.upBytes, 11);
+  const down = new Stream(options.downBytes, 12);
+  const reasons: string[] = [];
+  const ends: string[] = [];
+  const handler = (name: string, mine: Stream, theirs: Stream): TcpHandler => {
+    const push = (socket: TcpSocket): void => {
+      if (mine.write(socket)) socket.shutdown();
+    };
+    return {
+      onOpen: push,
+      onWritable: push,
+      onReadable: (socket) => theirs.read(socket),
+      onEnd: () => ends.push(name),
+      onClose: (_socket, reason) => reasons.push(`${name}: ${reason}`),
+    };
+  };
+  b.stack.tcp.listen({ port: 7 }, () => handler('b', down, up));
+  const start = simulation.now;
+  a.stack.tcp.connect({ remote: { address: b.address, port: 7 } }, handler('a', up, down));
+  const finished = simulation.run(() => reasons.length >= 2, start + (options.untilMs ?? 3_600_000));
+  const problems: string[] = [];
+  if (!up.complete) problems.push(`up: ${up.received} of ${options.upBytes} bytes, ${up.wrong} wrong`);
+  if (!down.complete)
+    problems.push(`down: ${down.received} of ${options.downBytes} bytes, ${down.wrong} wrong`);
+  if (ends.length !== 2) problems.push(`ends seen: ${ends.join()}`);
+  const retransmits = a.stack.tcp.counters.retransmits + b.stack.tcp.counters.retransmits;
+  return { finished, problems, elapsedMs: simulation.now - start, reasons: reasons.sort(), retransmits };
+}
