@@ -7,7 +7,7 @@ const CONDITIONS: Record<string, LinkConditions> = {
   clean: {},
   'loss 1 %': { loss: 0.01, delayMs: 5 },
   'loss 10 %': { loss: 0.1, delayMs: 5 },
-  'loss 30 %': { loss: 0.3, delayMs: 5 },
+  'loss 20 %': { loss: 0.2, delayMs: 5 },
   reorder: { reorder: 0.2, reorderMs: 8, delayMs: 2 },
   duplicate: { duplicate: 0.2, delayMs: 2 },
   corrupt: { corrupt: 0.05, delayMs: 2 },
