@@ -207,7 +207,7 @@ function encodeU32(value: number): number[] {
   return [value >>> 24, (value >>> 16) & 255, (value >>> 8) & 255, value & 255];
 }
 
-/** Names, perhaps with pointers into the option's own data (RFC 3397 §2); what we send is not compressed. */
+/** Names, perhaps with pointers into the option's own data (RFC 3397 §2). */
 function decodeSearchDomains(data: Uint8Array): readonly string[] | undefined {
   const domains: string[] = [];
   for (let at = 0; at < data.length; ) {
@@ -242,8 +242,27 @@ function decodePointedName(data: Uint8Array, offset: number): { name: string; en
   return undefined;
 }
 
+/** Ends of names that stand in the option already are pointed to (RFC 3397 §2). */
 function encodeSearchDomains(domains: readonly string[]): number[] {
-  return domains.flatMap((domain) => encodePlainName(domain) ?? []);
+  const data: number[] = [];
+  const places = new Map<string, number>();
+  for (const domain of domains) {
+    const name = encodePlainName(domain);
+    if (name === undefined) continue;
+    let at = 0;
+    for (; name[at] !== 0; at += 1 + name[at]) {
+      const rest = name.slice(at).join();
+      const place = places.get(rest);
+      if (place !== undefined) {
+        data.push(0xc0 | (place >>> 8), place & 255);
+        break;
+      }
+      places.set(rest, data.length);
+      data.push(...name.slice(at, at + 1 + name[at]));
+    }
+    if (name[at] === 0) data.push(0);
+  }
+  return data;
 }
 
 function decodeRoutes(data: Uint8Array): Known['classlessRoutes'] | undefined {
