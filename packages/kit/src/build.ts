@@ -12,7 +12,9 @@ import type { ImageYaml } from './config/image-yaml.ts';
 import { type LoadedYaml, loadImageYaml } from './config/load.ts';
 import { printJson, printYaml, withReferences } from './config/print.ts';
 import { kitError } from './errors.ts';
+import { BootPartsMaker } from './formats/boot-parts.ts';
 import type { FormatInput, InitrdCompression, OutputFormat } from './formats/format.ts';
+import { chooseCompression } from './formats/initrd-compression.ts';
 import type { FinishedOutput, OutputSet, OutputSink } from './formats/output-set.ts';
 import { Spool } from './formats/spool.ts';
 import type { ImageResolver } from './resolve/resolver.ts';
@@ -33,7 +35,7 @@ export interface BuildOptions {
   readonly outputs: OutputSet;
   /** Where formats write instead, such as standard output. @default outputs */
   readonly sink?: OutputSink;
-  /** @default 'gzip' */
+  /** @default what boots fastest of that which host and kernel can do */
   readonly initrdCompression?: InitrdCompression;
   readonly sizeMiB?: number;
   readonly decompressKernel?: boolean;
@@ -148,6 +150,10 @@ async function writeFormats(
       ? undefined
       : await InputTar.open(options.inputTar, await outputs.workFolder());
   let spool: Spool | undefined;
+  const bootParts = new BootPartsMaker();
+  const bootComponent = async function* (name: string): EntryStream {
+    yield* (await options.resolver.component(name)).entries();
+  };
   try {
     const compose = () => composeRootfs(plan, composeOptions(plan, inputTar, options));
     const spooling = formats.length > 1 || formats.some((format) => format.usesTree);
@@ -156,6 +162,9 @@ async function writeFormats(
       return spool;
     };
     if (spooling) await clock.time('compose', keep);
+    const compression = formats.some((format) => format.needsKernel)
+      ? await chooseCompression((await keep()).tree(), options.initrdCompression)
+      : 'gzip';
     for (const format of formats) {
       const tail = format.dockerfile ? [dockerfileEntry()] : [];
       const input: FormatInput = {
@@ -169,13 +178,16 @@ async function writeFormats(
           name: options.name,
           outputs: options.sink ?? outputs,
           architecture: options.architecture,
-          initrdCompression: options.initrdCompression ?? 'gzip',
+          initrdCompression: compression,
           ...(options.sizeMiB === undefined ? {} : { sizeMiB: options.sizeMiB }),
+          bootParts,
+          bootComponent,
           signal,
         }),
       );
     }
   } finally {
+    await bootParts.close();
     await spool?.remove();
     await inputTar?.close();
   }

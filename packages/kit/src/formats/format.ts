@@ -1,5 +1,6 @@
 import type { EntryStream } from '@orlop/archive';
 import type { DirectoryNode } from '@orlop/disk';
+import type { BootPartsMaker } from './boot-parts.ts';
 import type { OutputSink } from './output-set.ts';
 
 /** The composition as a format takes it. */
@@ -19,9 +20,14 @@ export interface FormatContext {
   readonly name: string;
   readonly outputs: OutputSink;
   readonly architecture: string;
+  /** As asked for, or what boots fastest of that which host and kernel can do. */
   readonly initrdCompression: InitrdCompression;
   /** The size that was asked for, for formats with a disk. */
   readonly sizeMiB?: number;
+  /** Kernel and initrd as files, shared by the formats of a build. */
+  readonly bootParts: BootPartsMaker;
+  /** The entries of a component of boot programs: `boot-bios`, `boot-efi` or `boot-initrd`. */
+  bootComponent(name: string): EntryStream;
   readonly signal: AbortSignal;
 }
 

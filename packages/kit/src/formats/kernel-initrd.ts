@@ -1,31 +1,25 @@
 import { open } from 'node:fs/promises';
 import { join } from 'node:path';
 import { bytesBody, type EntryStream, writeTar } from '@orlop/archive';
+import type { FileNode } from '@orlop/disk';
 import { GENERATED_MTIME } from '../compose/entries.ts';
-import { readWhole, withUcode, writeBootFiles } from './boot-files.ts';
+import { bootFiles } from './boot-files.ts';
+import { bytesNode, openedFile } from './boot-parts.ts';
 import type { FormatContext, OutputFormat } from './format.ts';
+import { writeAll } from './output-set.ts';
 
 export const kernelInitrdFormat: OutputFormat = {
   name: 'kernel+initrd',
   summary: 'kernel, initial RAM disk and command line, as QEMU and boot loaders take them',
   outputs: (name) => [`${name}-kernel`, `${name}-initrd.img`, `${name}-cmdline`],
   needsKernel: true,
-  async write({ input, name, outputs, initrdCompression }) {
-    const kernel = await outputs.open(`${name}-kernel`);
-    try {
-      // Microcode goes first, but comes when much of the archive was written: then the archive is copied.
-      const initrd = await outputs.open(`${name}-initrd.img`);
-      try {
-        const parts = { kernel, initrd, compression: initrdCompression };
-        const { cmdline, ucode } = await writeBootFiles(input.stream(), parts);
-        if (cmdline !== '') await outputs.write(`${name}-cmdline`, textOf(cmdline));
-        if (ucode !== undefined) await outputs.write(`${name}-initrd.img`, withUcode(ucode, initrd));
-      } finally {
-        await initrd.close();
-      }
-    } finally {
-      await kernel.close();
-    }
+  usesTree: true,
+  async write(context) {
+    const { name, outputs } = context;
+    const { kernel, cmdline, initrd } = await bootFiles(context);
+    await outputs.write(`${name}-kernel`, kernel.open());
+    await outputs.write(`${name}-initrd.img`, initrd({ withUcode: true }));
+    if (cmdline !== '') await outputs.write(`${name}-cmdline`, bytesBody(new TextEncoder().encode(cmdline)));
   },
 };
 
@@ -35,33 +29,26 @@ export const tarKernelInitrdFormat: OutputFormat = {
   outputs: (name) => [`${name}-initrd.tar`],
   needsKernel: true,
   singleFile: true,
-  async write(context) {
-    await context.outputs.write(`${context.name}-initrd.tar`, writeTar(bootArchive(context)));
-  },
+  usesTree: true,
+  write: (context) => context.outputs.write(`${context.name}-initrd.tar`, writeTar(bootArchive(context))),
 };
 
-async function* bootArchive({ input, outputs, initrdCompression }: FormatContext): EntryStream {
-  const folder = await outputs.workFolder();
-  const kernel = await open(join(folder, 'kernel'), 'w+', 0o600);
-  const initrd = await open(join(folder, 'initrd.img'), 'w+', 0o600);
+async function* bootArchive(context: FormatContext): EntryStream {
+  const { kernel, cmdline, ucode, initrd } = await bootFiles(context);
+  // An archive says a member's size before its content: the initial RAM disk is compressed into a file first.
+  const file = await open(join(await context.outputs.workFolder(), 'bare-initrd'), 'w+', 0o600);
   try {
-    const parts = { kernel, initrd, compression: initrdCompression };
-    const { cmdline, ucode } = await writeBootFiles(input.stream(), parts);
-    const member = (name: string, sizeBytes: number, body: AsyncIterable<Uint8Array>) => ({
-      header: { name, type: 'file' as const, mode: 0o644, uid: 0, gid: 0, sizeBytes, mtime: GENERATED_MTIME },
-      body,
-    });
-    const text = new TextEncoder().encode(cmdline);
-    yield member('kernel', (await kernel.stat()).size, readWhole(kernel));
-    yield member('initrd.img', (await initrd.stat()).size, readWhole(initrd));
-    yield member('cmdline', text.length, bytesBody(text));
-    if (ucode !== undefined) yield member('ucode.cpio', ucode.length, bytesBody(ucode));
+    for await (const chunk of initrd({ withUcode: false })) await writeAll(file, chunk);
+    yield member('kernel', kernel);
+    yield member('initrd.img', await openedFile(file));
+    yield member('cmdline', bytesNode(cmdline));
+    if (ucode !== undefined) yield member('ucode.cpio', ucode);
   } finally {
-    await kernel.close();
-    await initrd.close();
+    await file.close();
   }
 }
 
-function textOf(text: string): AsyncIterable<Uint8Array> {
-  return bytesBody(new TextEncoder().encode(text));
+function member(name: string, { sizeBytes, open: content }: FileNode) {
+  const header = { name, type: 'file', mode: 0o644, uid: 0, gid: 0, sizeBytes } as const;
+  return { header: { ...header, mtime: GENERATED_MTIME }, body: content() };
 }

@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import { type FileHandle, open, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { ArchiveEntry, EntryHeader, EntryStream } from '@orlop/archive';
@@ -13,6 +14,7 @@ export class Spool {
   readonly #path: string;
   readonly #file: FileHandle;
   readonly #members: readonly SpooledMember[];
+  #tree: DirectoryNode | undefined;
 
   /** @param name of the file in `folder` that holds the contents */
   static async write(entries: EntryStream, folder: string, name = 'contents'): Promise<Spool> {
@@ -22,9 +24,16 @@ export class Spool {
     let offset = 0;
     try {
       for await (const { header, body } of entries) {
-        members.push({ header, offset });
-        if (header.sizeBytes === 0) continue;
-        for await (const chunk of body) await writeAll(file, chunk);
+        if (header.sizeBytes === 0) {
+          members.push({ header, offset });
+          continue;
+        }
+        const hash = header.sizeBytes >= MIN_HASHED_BYTES ? createHash('sha256') : undefined;
+        for await (const chunk of body) {
+          hash?.update(chunk);
+          await writeAll(file, chunk);
+        }
+        members.push({ header, offset, ...(hash && { contentKey: hash.digest('base64') }) });
         offset += header.sizeBytes;
       }
     } catch (error) {
@@ -58,6 +67,11 @@ export class Spool {
 
   /** What unpacking the entries in their order gives. */
   tree(): DirectoryNode {
+    this.#tree ??= this.#buildTree();
+    return this.#tree;
+  }
+
+  #buildTree(): DirectoryNode {
     const builder = new TreeBuilder();
     for (const member of this.#members) {
       const { header } = member;
@@ -74,6 +88,7 @@ export class Spool {
             ...metadata,
             type: 'file',
             sizeBytes: header.sizeBytes,
+            ...(member.contentKey === undefined ? {} : { contentKey: member.contentKey }),
             open: () => this.#body(member),
           });
           break;
@@ -123,9 +138,14 @@ export class Spool {
 
 const CHUNK_BYTES = 256 * 1024;
 
+/** Smaller files are not worth finding again elsewhere. */
+const MIN_HASHED_BYTES = 16 * 1024;
+
 interface SpooledMember {
   readonly header: EntryHeader;
   readonly offset: number;
+  /** Equal for equal contents. */
+  readonly contentKey?: string;
 }
 
 /** How many names every file has: a hard link means the last member of that name before it. */

@@ -1,8 +1,12 @@
 import { kitError } from '../errors.ts';
 import { nearest } from '../yaml/shape.ts';
+import { diskFormats } from './disk-images.ts';
 import type { OutputFormat } from './format.ts';
+import { isoFormats } from './iso-images.ts';
 import { kernelInitrdFormat, tarKernelInitrdFormat } from './kernel-initrd.ts';
+import { rootDiskFormats } from './root-disk.ts';
 import { dockerFormat, tarFormat } from './tar.ts';
+import { ukiFormat } from './uki.ts';
 
 /** Every output format, in the order of `--help`. */
 export const outputFormats: readonly OutputFormat[] = [
@@ -10,6 +14,10 @@ export const outputFormats: readonly OutputFormat[] = [
   tarKernelInitrdFormat,
   tarFormat,
   dockerFormat,
+  ...rootDiskFormats,
+  ...isoFormats,
+  ...diskFormats,
+  ukiFormat,
 ];
 
 /** @throws OrlopError `kit.unknown-format`, which names those there are */

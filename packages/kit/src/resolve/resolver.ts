@@ -84,6 +84,11 @@ export class ImageResolver {
     throw kitError('kit.image-not-found', whole, { problems, cause: first.cause, ...hint });
   }
 
+  /** The image of one of Orlop's own components, which formats need and descriptions do not name. */
+  component(name: string): Promise<ResolvedImage> {
+    return this.#resolve(expandReference(`orlop/${name}:latest`));
+  }
+
   /** An image that {@link resolveAll} found. */
   get(reference: Placed<string>): ResolvedImage {
     const image = this.#resolved.get(reference.value);

@@ -1,0 +1,26 @@
+import { availableParallelism } from 'node:os';
+import { promisify } from 'node:util';
+import { deflate, deflateRaw, type InputType, type ZlibOptions } from 'node:zlib';
+import type { BlockCompressor } from '@orlop/disk';
+
+const deflateAsync = promisify<InputType, Buffer>(deflate);
+const deflateRawAsync = promisify(
+  (block: InputType, options: ZlibOptions, done: (error: Error | null, bytes: Buffer) => void) =>
+    deflateRaw(block, options, done),
+);
+
+/** zlib compresses in libuv's threads: a few blocks more than cores keep them busy. */
+const concurrency = availableParallelism() + 2;
+
+/** zlib streams (RFC 1950): squashfs's "gzip", VMDK's grains. */
+export const zlibCompressor: BlockCompressor = {
+  kind: 'gzip',
+  concurrency,
+  compress: (block) => deflateAsync(block),
+};
+
+/** What qcow2 takes: raw deflate with a window of 4 KiB (docs/interop/qcow2.txt). */
+export const qcow2Compressor = {
+  concurrency,
+  compress: (block: Uint8Array): Promise<Uint8Array> => deflateRawAsync(block, { windowBits: 12 }),
+};

@@ -1,0 +1,101 @@
+import { open } from 'node:fs/promises';
+import { join } from 'node:path';
+import {
+  type DirectoryNode,
+  ext4SizeFor,
+  type FileNode,
+  writeExt4,
+  writeIso,
+  writeSquashfs,
+} from '@orlop/disk';
+import { GENERATED_MTIME } from '../compose/entries.ts';
+import { BOOT_FOLDER } from '../compose/layout-paths.ts';
+import { VOLUME_ID } from './bios.ts';
+import { openedFile } from './boot-parts.ts';
+import { zlibCompressor } from './compressors.ts';
+import { DiskFile } from './disk-file.ts';
+import { stableGuid } from './efi.ts';
+import type { FormatContext, OutputFormat } from './format.ts';
+
+/** The root as a file system of its own: everything but what boot loaders read. */
+export async function rootTree(context: FormatContext): Promise<DirectoryNode> {
+  const root = await context.input.tree();
+  const boot = root.children.get(BOOT_FOLDER);
+  if (boot?.type !== 'directory') return root;
+  return { ...root, children: new Map([...root.children, [BOOT_FOLDER, { ...boot, children: new Map() }]]) };
+}
+
+/** The root as squashfs in a file of its own, to lie on a medium. */
+export async function makeSquashfsFile(
+  context: FormatContext,
+): Promise<{ node: FileNode; close(): Promise<void> }> {
+  const file = await open(join(await context.outputs.workFolder(), 'root.squashfs'), 'w+', 0o600);
+  await writeSquashfs(new DiskFile(file, context.signal), await rootTree(context), {
+    compressor: zlibCompressor,
+    mtime: GENERATED_MTIME,
+  });
+  return { node: await openedFile(file), close: () => file.close() };
+}
+
+interface RootKind {
+  readonly name: string;
+  readonly summary: string;
+  /** The root's file for a name. */
+  readonly output: (name: string) => string;
+  write(disk: DiskFile, root: DirectoryNode, context: FormatContext): Promise<unknown>;
+}
+
+const kinds: readonly RootKind[] = [
+  {
+    name: 'kernel+squashfs',
+    summary: 'kernel, small initrd, and the root as a read-only squashfs disk',
+    output: (name) => `${name}-squashfs.img`,
+    write: (disk, root) => writeSquashfs(disk, root, { compressor: zlibCompressor, mtime: GENERATED_MTIME }),
+  },
+  {
+    name: 'kernel+ext4',
+    summary: 'kernel, small initrd, and the root as an ext4 disk',
+    output: (name) => `${name}-ext4.img`,
+    write: (disk, root, { sizeMiB = 0 }) =>
+      writeExt4(disk, root, {
+        sizeBytes: Math.max(ext4SizeFor(root), sizeMiB * 2 ** 20),
+        uuid: stableGuid('root'),
+        label: VOLUME_ID,
+        mtime: GENERATED_MTIME,
+      }),
+  },
+  {
+    name: 'kernel+iso',
+    summary: 'kernel, small initrd, and the root as an ISO 9660 disk',
+    output: (name) => `${name}.iso`,
+    write: (disk, root) => writeIso(disk, root, { volumeId: VOLUME_ID, mtime: GENERATED_MTIME }),
+  },
+];
+
+/** Formats of a kernel beside a disk that holds the root. */
+export const rootDiskFormats: readonly OutputFormat[] = kinds.map(
+  (kind): OutputFormat => ({
+    name: kind.name,
+    summary: kind.summary,
+    outputs: (name) => [`${name}-kernel`, `${name}-initrd.img`, `${name}-cmdline`, kind.output(name)],
+    needsKernel: true,
+    usesTree: true,
+    async write(context) {
+      const { name, outputs } = context;
+      const parts = await context.bootParts.first(context);
+      await outputs.write(`${name}-kernel`, parts.kernel.open());
+      await outputs.write(`${name}-initrd.img`, parts.initrd.open());
+      if (parts.cmdline !== '') await outputs.write(`${name}-cmdline`, textStream(parts.cmdline));
+      const file = await outputs.open(kind.output(name));
+      try {
+        await kind.write(new DiskFile(file, context.signal), await rootTree(context), context);
+      } finally {
+        await file.close();
+      }
+    },
+  }),
+);
+
+async function* textStream(text: string): AsyncGenerator<Uint8Array> {
+  yield new TextEncoder().encode(text);
+}

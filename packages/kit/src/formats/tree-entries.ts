@@ -1,0 +1,81 @@
+import { type EntryHeader, type EntryStream, emptyBody } from '@orlop/archive';
+import { type DirectoryNode, type FileNode, sortedChildren, type TreeNode } from '@orlop/disk';
+
+/**
+ * A tree as entries, each path once and in the order of names. Files of equal content and metadata become hard
+ * links of one, so that a library that several images brought takes its room once, in the archive and in memory.
+ */
+export async function* treeEntries(root: DirectoryNode): EntryStream {
+  const paths: (readonly [string, TreeNode])[] = [];
+  collect(root, '', paths);
+  const groups = new Map<TreeNode | string, number>();
+  for (const [, node] of paths) {
+    if (node.type === 'directory') continue;
+    const key = identity(node);
+    groups.set(key, (groups.get(key) ?? 0) + 1);
+  }
+  const written = new Map<TreeNode | string, string>();
+  for (const [name, node] of paths) {
+    const header = headerOf(name, node);
+    if (node.type === 'directory') {
+      yield { header, body: emptyBody };
+      continue;
+    }
+    const key = identity(node);
+    const first = written.get(key);
+    if (first !== undefined) {
+      yield { header: { ...header, type: 'hardlink', sizeBytes: 0, linkName: first }, body: emptyBody };
+      continue;
+    }
+    written.set(key, name);
+    yield {
+      header: node.type === 'file' ? { ...header, linkCount: groups.get(key) ?? 1 } : header,
+      body: node.type === 'file' && node.sizeBytes > 0 ? node.open() : emptyBody,
+    };
+  }
+}
+
+function collect(directory: DirectoryNode, prefix: string, paths: (readonly [string, TreeNode])[]): void {
+  for (const [name, node] of sortedChildren(directory)) {
+    const path = `${prefix}${name}`;
+    paths.push([path, node]);
+    if (node.type === 'directory') collect(node, `${path}/`, paths);
+  }
+}
+
+/** The node itself, or what it has in common with files that can be links of it. */
+function identity(node: TreeNode): TreeNode | string {
+  if (node.type !== 'file' || node.contentKey === undefined) return node;
+  const attributes = [...(node.xattrs ?? [])].map(([key, value]) => [
+    key,
+    Buffer.from(value).toString('hex'),
+  ]);
+  return JSON.stringify([node.contentKey, node.mode, node.uid, node.gid, node.mtime, attributes]);
+}
+
+function headerOf(name: string, node: TreeNode): EntryHeader {
+  const { mode, uid, gid, mtime, xattrs } = node;
+  return {
+    name,
+    type: node.type,
+    mode,
+    uid,
+    gid,
+    mtime,
+    sizeBytes: node.type === 'file' ? node.sizeBytes : 0,
+    ...(xattrs === undefined ? {} : { xattrs }),
+    ...(node.type === 'symlink' ? { linkName: node.target } : {}),
+    ...(node.type === 'char' || node.type === 'block'
+      ? { deviceMajor: node.major, deviceMinor: node.minor }
+      : {}),
+  };
+}
+
+/** The file at a path below a directory, or undefined. */
+export function findFile(root: DirectoryNode, path: string): FileNode | undefined {
+  let node: TreeNode | undefined = root;
+  for (const part of path.split('/')) {
+    node = node?.type === 'directory' ? node.children.get(part) : undefined;
+  }
+  return node?.type === 'file' ? node : undefined;
+}
