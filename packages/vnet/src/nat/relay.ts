@@ -41,6 +41,7 @@ export interface RelayOutcome {
 
 /** Reads from the host per readiness before others get their turn. */
 const READS_PER_TURN = 4;
+const ANYTHING = new Uint8Array(1);
 
 /**
  * Joins a guest's TCP connection to a stream of the host, byte for byte and end for end: half-close, reset and
@@ -159,6 +160,7 @@ export class Relay implements TcpHandler {
     for (let i = 0; i < READS_PER_TURN && !this.#closed; i++) {
       const room = this.#socket.writable;
       if (room === 0) {
+        this.#socket.write(ANYTHING); // takes nothing, and asks for `onWritable`
         this.#stream.wantRead(false);
         return;
       }
