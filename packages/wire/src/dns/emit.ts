@@ -13,6 +13,8 @@ import {
 
 /** The largest a message can be: the length before it over TCP has 16 bits (RFC 1035 §4.2.2). */
 export const DNS_MAX_LEN = 65_535;
+/** Nearly every message fits: this is tried before a buffer of the full length is made. */
+const USUAL_LEN = 512;
 /** A pointer has 14 bits. */
 const MAX_POINTER = 0x3fff;
 
@@ -49,7 +51,11 @@ export function emitDns(fields: DnsFields, into: Uint8Array, offset: number): nu
  * truncation flag set (RFC 2181 §9), authorities and answers from the end.
  */
 export function encodeDns(fields: DnsFields, options: EncodeDnsOptions = {}): Uint8Array {
-  const into = new Uint8Array(options.maxLength ?? DNS_MAX_LEN);
+  const maxLength = options.maxLength ?? DNS_MAX_LEN;
+  const short = new Uint8Array(Math.min(maxLength, USUAL_LEN));
+  const usual = emitDns(fields, short, 0);
+  if (usual !== undefined) return short.subarray(0, usual);
+  const into = new Uint8Array(maxLength);
   const whole = emitDns(fields, into, 0) ?? emitDns({ ...fields, additionals: [] }, into, 0);
   if (whole !== undefined) return into.slice(0, whole);
   const shorter = { ...fields, truncated: true, authorities: [], additionals: [] };
@@ -201,7 +207,8 @@ class DnsWriter {
         return;
       }
       const here = this.at - this.#start;
-      if (place === undefined && here <= MAX_POINTER) this.#places.set(rest, here);
+      // A name written whole becomes the one to point to, as BIND does it.
+      if (here <= MAX_POINTER) this.#places.set(rest, here);
       this.u8(labels[index].length);
       for (const byte of labels[index]) this.u8(byte);
     }

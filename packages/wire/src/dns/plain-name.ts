@@ -40,12 +40,17 @@ export function encodePlainName(name: string): number[] | undefined {
 /** The text of one label. */
 export function formatLabel(bytes: Uint8Array, offset: number, end: number): string {
   let text = '';
-  for (let at = offset; at < end; at++) {
-    const byte = bytes[at];
-    const plain = byte > 0x20 && byte < 0x7f && byte !== 0x2e && byte !== 0x5c;
-    text += plain ? String.fromCharCode(byte) : `\\${byte.toString().padStart(3, '0')}`;
-  }
+  for (let at = offset; at < end; at++)
+    text += isPlain(bytes[at]) ? String.fromCharCode(bytes[at]) : escaped(bytes[at]);
   return text;
+}
+
+function isPlain(byte: number): boolean {
+  return byte > 0x20 && byte < 0x7f && byte !== 0x2e && byte !== 0x5c;
+}
+
+function escaped(byte: number): string {
+  return `\\${byte.toString().padStart(3, '0')}`;
 }
 
 /** The labels of a name as bytes; undefined if one is empty, too long or not ASCII. */
@@ -61,12 +66,12 @@ export function parseLabels(name: string): number[][] | undefined {
       label = [];
       continue;
     }
-    const escaped = code === 0x5c ? escapedByte(name, at) : undefined;
-    if (code === 0x5c && escaped === undefined) return undefined;
+    const special = code === 0x5c ? escapedByte(name, at) : undefined;
+    if (code === 0x5c && special === undefined) return undefined;
     if (code > 0x7f) return undefined;
-    label.push(escaped?.byte ?? code);
+    label.push(special?.byte ?? code);
     if (label.length > MAX_LABEL_LEN) return undefined;
-    at += escaped === undefined ? 0 : escaped.length - 1;
+    at += special === undefined ? 0 : special.length - 1;
   }
   if (label.length > 0) labels.push(label);
   return labels;

@@ -1,0 +1,26 @@
+#!/usr/bin/env node
+/** Bundles and runs bench.ts: `node bench/wire/run.mjs`, some seconds. */
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { pathToFileURL } from 'node:url';
+import { build } from 'esbuild';
+
+const folder = mkdtempSync(join(tmpdir(), 'orlop-bench-wire-'));
+try {
+  const outfile = join(folder, 'bench.mjs');
+  await build({
+    entryPoints: [join(import.meta.dirname, 'bench.ts')],
+    outfile,
+    bundle: true,
+    platform: 'node',
+    format: 'esm',
+    banner: {
+      js: "import { createRequire } from 'node:module'; const require = createRequire(import.meta.url);",
+    },
+    logLevel: 'warning',
+  });
+  await import(pathToFileURL(outfile).href);
+} finally {
+  rmSync(folder, { recursive: true });
+}
