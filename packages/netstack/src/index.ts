@@ -1,3 +1,4 @@
+export * from './driver.ts';
 export * from './errors.ts';
 export * from './face.ts';
 export * from './frame-sinks.ts';
@@ -5,6 +6,10 @@ export * from './ip/address.ts';
 export * from './link/memory-link.ts';
 export * from './link/simulation.ts';
 export * from './machine.ts';
+export * from './network/compliance.ts';
+export type * from './network/network.ts';
+export { stackDatagrams } from './network/stack-datagrams.ts';
+export { closeError, stackStreams } from './network/stack-streams.ts';
 export * from './stack.ts';
 export type * from './stack-face.ts';
 export { Tcp } from './tcp/tcp.ts';
