@@ -143,9 +143,11 @@ describe('ImageStore', () => {
 
   it('stores nothing whose digest or size is not the expected one', async () => {
     const good = await store.writeBlob(textOf('good'), { mediaType: 'x/y' });
-    await expect(store.writeBlob(textOf('evil'), { mediaType: 'x/y', expected: good })).rejects.toMatchObject({
-      code: 'oci.digest-mismatch',
-    });
+    await expect(store.writeBlob(textOf('evil'), { mediaType: 'x/y', expected: good })).rejects.toMatchObject(
+      {
+        code: 'oci.digest-mismatch',
+      },
+    );
     await expect(
       store.writeBlob(textOf('longer'), { mediaType: 'x/y', expected: good }),
     ).rejects.toMatchObject({ code: 'oci.size-mismatch' });
