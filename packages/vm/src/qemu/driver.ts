@@ -147,8 +147,12 @@ export class QemuDriver implements Driver {
         resolve(new Error(`QEMU ended with ${signal ?? `status ${status}`}`)),
       );
     });
+    const waiting = new AbortController();
     try {
-      const failure = await Promise.race([ended, this.#waitForMonitor(folder, options.signal)]);
+      const signal = AbortSignal.any(
+        options.signal === undefined ? [waiting.signal] : [waiting.signal, options.signal],
+      );
+      const failure = await Promise.race([ended, this.#waitForMonitor(folder, signal)]);
       if (failure !== undefined) throw await explainFailure(folder, failure);
       const process = child.pid === undefined ? undefined : await identifyProcess(child.pid);
       if (process === undefined) throw await explainFailure(folder, await ended);
@@ -161,29 +165,37 @@ export class QemuDriver implements Driver {
     } catch (error) {
       child.kill('SIGKILL');
       throw error;
+    } finally {
+      waiting.abort();
     }
     child.unref();
     return new QemuMachine(spec, folder, this.#given, child);
   }
 
-  async #waitForMonitor(folder: MachineFolder, signal: AbortSignal | undefined): Promise<undefined> {
+  async #waitForMonitor(folder: MachineFolder, signal: AbortSignal): Promise<undefined> {
     for (let waited = 0; ; waited += MONITOR_POLL_MS) {
-      if (signal?.aborted) throw vmError('vm.cancelled', 'the start was stopped', { cause: signal.reason });
+      if (signal.aborted) throw vmError('vm.cancelled', 'the start was stopped', { cause: signal.reason });
       if (waited > MONITOR_TIMEOUT_MS) {
         throw vmError('vm.timeout', `QEMU's monitor did not answer within ${MONITOR_TIMEOUT_MS / 1000} s`);
       }
-      const socket = await connectUnixSocket(folder.file('commandSocket')).catch(() => undefined);
-      if (socket !== undefined) {
-        const qmp = await QmpClient.connect(socket);
-        qmp.close();
-        return undefined;
-      }
+      if (await answers(folder)) return undefined;
       await new Promise((resolve) => setTimeout(resolve, MONITOR_POLL_MS));
     }
   }
 
   #now(): string {
     return new Date(this.#given.clock.wallMs()).toISOString();
+  }
+}
+
+/** A monitor that closes at once belongs to a QEMU that is about to end; its end tells more. */
+async function answers(folder: MachineFolder): Promise<boolean> {
+  try {
+    const qmp = await QmpClient.connect(await connectUnixSocket(folder.file('commandSocket')));
+    qmp.close();
+    return true;
+  } catch {
+    return false;
   }
 }
 
