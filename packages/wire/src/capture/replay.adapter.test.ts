@@ -2,6 +2,7 @@ import { execFileSync } from 'node:child_process';
 import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { seededRandom } from '@orlop/testkit';
 import { afterAll, describe, expect, it } from 'vitest';
 import { emitArp } from '../ethernet/arp.ts';
 import { ETHERTYPE_ARP, emitEthernet } from '../ethernet/ethernet.ts';
@@ -99,6 +100,25 @@ describe('formatFrame', () => {
       if (!shared.test(line) || line.includes('frag')) continue;
       expect(common(ours[index])).toBe(common(line).replace(/(length \d+): HTTP.*|RESP.*$/, '$1'));
     }
+  });
+});
+
+describe('formatFrame of mutated frames', () => {
+  it('is one printable line of bounded length, and tells what is malformed', () => {
+    const random = seededRandom(4711);
+    const frames = names
+      .flatMap((name) => packetsOf(readFileSync(join(folder, name))))
+      .map(({ data }) => data);
+    let malformed = 0;
+    for (let round = 0; round < 20_000; round++) {
+      const frame = frames[random.u32() % frames.length].slice();
+      for (let edits = random.u32() % 8; edits >= 0; edits--)
+        frame[random.u32() % frame.length] = random.u32();
+      const line = formatFrame(frame, 0, random.u32() % 4 === 0 ? random.u32() % frame.length : frame.length);
+      if (!/^[\x20-\x7e]{1,8000}$/.test(line)) throw new Error(`${round}: ${JSON.stringify(line)}`);
+      if (/truncated|bad-/.test(line)) malformed++;
+    }
+    expect(malformed).toBeGreaterThan(5000);
   });
 });
 

@@ -40,18 +40,15 @@ export function encodePlainName(name: string): number[] | undefined {
 /** The text of one label. */
 export function formatLabel(bytes: Uint8Array, offset: number, end: number): string {
   let text = '';
-  for (let at = offset; at < end; at++)
-    text += isPlain(bytes[at]) ? String.fromCharCode(bytes[at]) : escaped(bytes[at]);
+  for (let at = offset; at < end; at++) text += TEXT_OF_BYTE[bytes[at]];
   return text;
 }
 
-function isPlain(byte: number): boolean {
-  return byte > 0x20 && byte < 0x7f && byte !== 0x2e && byte !== 0x5c;
-}
-
-function escaped(byte: number): string {
-  return `\\${byte.toString().padStart(3, '0')}`;
-}
+/** A table, for making the one-letter strings anew takes most of the time of reading a message. */
+const TEXT_OF_BYTE: readonly string[] = Array.from({ length: 256 }, (_, byte) => {
+  const plain = byte > 0x20 && byte < 0x7f && byte !== 0x2e && byte !== 0x5c;
+  return plain ? String.fromCharCode(byte) : `\\${byte.toString().padStart(3, '0')}`;
+});
 
 /** The labels of a name as bytes; undefined if one is empty, too long or not ASCII. */
 export function parseLabels(name: string): number[][] | undefined {
