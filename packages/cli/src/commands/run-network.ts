@@ -1,13 +1,15 @@
 import { OrlopError } from '@orlop/core';
 import type { NetworkAttachment, PublishedPort } from '@orlop/vm';
+import type { CommandContext } from '../context.ts';
+import { vnet } from './run-vnet.ts';
 
 /** What a machine asks of the network that the user named with `--networking`. */
 export interface NetworkRequest {
+  readonly context: CommandContext;
   readonly machine: string;
   readonly publish: readonly PublishedPort[];
   /** What follows the kind and a comma in `--networking KIND,DETAIL`. */
   readonly detail: string | undefined;
-  readonly signal: AbortSignal;
 }
 
 /** A place in a network; undefined attachment for no card at all. */
@@ -64,7 +66,7 @@ const none: NetworkProvider = {
 };
 
 /** Every kind that `--networking` takes; the first is the default. */
-export const networkProviders: readonly NetworkProvider[] = [user, tap, bridge, none];
+export const networkProviders: readonly NetworkProvider[] = [vnet, user, tap, bridge, none];
 
 /** @throws OrlopError `run.bad-networking` */
 export async function attachNetwork(

@@ -38,9 +38,9 @@ export async function startRecorded(spec: MachineSpec, options: StartRecordedOpt
   const choice = await machines.chooseAccelerator(record.accel, { arch: spec.arch });
   context.logger.info('accelerator', { name: choice.accelerator, reason: choice.reason });
   const lease = await attachNetwork(record.networking, {
+    context,
     machine: spec.name,
     publish: record.publish,
-    signal: context.signal,
   });
   let left = false;
   try {

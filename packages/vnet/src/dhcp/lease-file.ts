@@ -12,19 +12,17 @@ interface StoredLease {
   readonly expiresAt: string;
 }
 
-/** Leases in a JSON file of the user's own (0600), replaced by renaming. Static leases are the configuration's. */
+/** Leases in a JSON file of the user's own (0600), replaced by renaming. */
 export function leaseFile(path: string): LeaseStore {
   return {
     load: () => readLeases(path),
     save: (leases) => {
-      const stored: StoredLease[] = leases
-        .filter((lease) => !lease.isStatic)
-        .map(({ mac, address, hostName, expiresAtMs }) => ({
-          mac: formatMac(mac),
-          address: address.toString(),
-          hostName,
-          expiresAt: new Date(expiresAtMs).toISOString(),
-        }));
+      const stored: StoredLease[] = leases.map(({ mac, address, hostName, expiresAtMs }) => ({
+        mac: formatMac(mac),
+        address: address.toString(),
+        hostName,
+        expiresAt: new Date(expiresAtMs).toISOString(),
+      }));
       mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
       writeFileSync(`${path}.next`, `${JSON.stringify({ leases: stored }, undefined, 2)}\n`, { mode: 0o600 });
       renameSync(`${path}.next`, path);

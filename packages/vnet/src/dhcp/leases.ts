@@ -204,7 +204,13 @@ export class LeaseTable {
   }
 
   #changed(): void {
-    this.#options.store?.save([...this.#byMac.values()]);
+    // A machine's fixed address comes back as an ordinary lease until the machine says who it is.
+    const expiresAtMs = this.#options.wallMs() + this.#options.leaseMs;
+    this.#options.store?.save(
+      [...this.#byMac.values()].map((lease) =>
+        lease.isStatic ? { ...lease, isStatic: false, expiresAtMs } : lease,
+      ),
+    );
     this.onChange?.();
   }
 }
