@@ -13,6 +13,38 @@ import type { Descriptor, Digest } from './types.ts';
 export interface FlattenOptions {
   readonly limits?: LayerLimits;
   readonly signal?: AbortSignal;
+  /** What {@link scanImage} found, so that headers are not read again. */
+  readonly scan?: ImageScan;
+}
+
+/** What an image's layers add up to, without the content. */
+export interface ImageScan {
+  readonly inodes: readonly LayerInode[];
+}
+
+/** Reads the headers of all layers: the first half of {@link flattenImage}, which can take the result. */
+export async function scanImage(
+  store: ImageStore,
+  image: OciImage,
+  options: Omit<FlattenOptions, 'scan'> = {},
+): Promise<ImageScan> {
+  const { signal } = options;
+  const limits = { ...DEFAULT_LAYER_LIMITS, ...options.limits };
+  const tree = new LayerTree();
+  const counts = { entries: 0, devices: 0 };
+  for (const layer of layersOf(image)) {
+    const content = openLayer(store, layer, { limits, signal });
+    await scanLayer(checkDiffId(content, layer), { ...layer, tree, limits, counts, signal });
+  }
+  return { inodes: tree.finish() };
+}
+
+/** The headers of the members that {@link flattenImage} yields, hard links left out, in no order of use. */
+export function* scannedHeaders(scan: ImageScan): Generator<EntryHeader> {
+  for (const inode of scan.inodes) {
+    const [first] = inode.names;
+    if (first !== undefined) yield headerOf(inode, pathOf(first));
+  }
 }
 
 /**
@@ -31,19 +63,9 @@ export async function* flattenImage(
 ): EntryStream {
   const { signal } = options;
   const limits = { ...DEFAULT_LAYER_LIMITS, ...options.limits };
-  const layers = image.manifest.layers.map((descriptor, index) => ({
-    descriptor,
-    index,
-    subject: `layer ${index + 1} of ${image.name} (${descriptor.digest.slice(0, 19)}…)`,
-    diffId: image.config.rootfs.diff_ids[index],
-  }));
-  const { tree, counts } = { tree: new LayerTree(), counts: { entries: 0, devices: 0 } };
-  for (const layer of layers) {
-    const content = openLayer(store, layer, { limits, signal });
-    await scanLayer(checkDiffId(content, layer), { ...layer, tree, limits, counts, signal });
-  }
+  const layers = layersOf(image);
+  const { inodes } = options.scan ?? (await scanImage(store, image, options));
   const wanted = layers.map(() => new Map<number, LayerInode>());
-  const inodes = tree.finish();
   for (const inode of inodes) wanted[inode.layer]?.set(inode.member, inode);
   const emission = new Emission();
   for (const layer of layers) {
@@ -72,6 +94,15 @@ interface OpenLayer {
   readonly index: number;
   readonly subject: string;
   readonly diffId: Digest | undefined;
+}
+
+function layersOf(image: OciImage): readonly OpenLayer[] {
+  return image.manifest.layers.map((descriptor, index) => ({
+    descriptor,
+    index,
+    subject: `layer ${index + 1} of ${image.name} (${descriptor.digest.slice(0, 19)}…)`,
+    diffId: image.config.rootfs.diff_ids[index],
+  }));
 }
 
 /** A layer's tar archive, with its blob's digest and its size checked on the way. */

@@ -1,7 +1,13 @@
 export { digestOf, isDigest, parseDigest } from './digest.ts';
 export { ociError } from './errors.ts';
 export { type ExportFormat, type ExportOptions, exportImage } from './export-image.ts';
-export { type FlattenOptions, flattenImage } from './flatten.ts';
+export {
+  type FlattenOptions,
+  flattenImage,
+  type ImageScan,
+  scanImage,
+  scannedHeaders,
+} from './flatten.ts';
 export { zstdByHost } from './host-zstd.ts';
 export { choosePlatform, type OciImage, openImage } from './image.ts';
 export { type ImportOptions, importArchive } from './import-archive.ts';

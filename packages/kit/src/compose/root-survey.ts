@@ -12,16 +12,24 @@ export interface RootSurvey {
 
 export async function surveyRoot(images: readonly ComposeImage[]): Promise<RootSurvey> {
   const links = new Map<string, string>();
-  const apkDatabases: Uint8Array[] = [];
+  const withApk: ComposeImage[] = [];
   for (const image of images) {
-    for await (const { header, body } of image.entries()) {
-      if (header.type === 'symlink') links.set(header.name, header.linkName ?? '');
-      else if (header.type !== 'directory') links.delete(header.name);
-      if (header.name !== APK_DATABASE || header.type !== 'file') continue;
-      const chunks: Uint8Array[] = [];
-      for await (const chunk of body) chunks.push(chunk.slice());
-      apkDatabases.push(Buffer.concat(chunks));
+    for (const { name, type, linkName } of await image.headers()) {
+      if (type === 'symlink') links.set(name, linkName ?? '');
+      else if (type !== 'directory') links.delete(name);
+      if (name === APK_DATABASE && type === 'file') withApk.push(image);
     }
   }
+  // One alone is taken as it is.
+  const apkDatabases = withApk.length < 2 ? [] : await Promise.all(withApk.map(readApkDatabase));
   return { links, apkDatabases };
+}
+
+async function readApkDatabase(image: ComposeImage): Promise<Uint8Array> {
+  const chunks: Uint8Array[] = [];
+  for await (const { header, body } of image.entries()) {
+    if (header.name !== APK_DATABASE) continue;
+    for await (const chunk of body) chunks.push(chunk.slice());
+  }
+  return Buffer.concat(chunks);
 }

@@ -1,4 +1,4 @@
-import type { EntryStream } from '@orlop/archive';
+import type { EntryHeader, EntryStream } from '@orlop/archive';
 import type { ImageDefaults } from '../spec/container-config.ts';
 
 /** An image as composing needs it: whoever resolves references makes it. */
@@ -9,6 +9,8 @@ export interface ComposeImage {
   readonly digest: string;
   readonly defaults: ImageDefaults;
   readonly labels: Readonly<Record<string, string>>;
+  /** The headers of its files, hard links left out. What was read for it serves the next {@link entries}. */
+  headers(): Promise<Iterable<EntryHeader>>;
   /** The files of all its layers as one. Can be asked for again. */
   entries(): EntryStream;
   /** The image as an OCI layout, of some platforms only (all when absent). */

@@ -1,11 +1,14 @@
 import {
   type Descriptor,
   flattenImage,
+  type ImageScan,
   type ImageStore,
   openImage,
   type Platform,
   readSboms,
   type SpdxDocument,
+  scanImage,
+  scannedHeaders,
 } from '@orlop/oci';
 import type { ComposeImage } from '../compose/rootfs-plan.ts';
 import { ociLayoutEntries } from './oci-layout.ts';
@@ -33,13 +36,23 @@ export async function storedImage(options: StoredImageOptions): Promise<Resolved
   const { store, reference, descriptor, platform, signal } = options;
   const image = { ...(await openImage(store, descriptor, platform)), name: reference };
   const { config, manifest } = image;
+  // Kept from a look at the headers until the files are read, since that needs the same first pass.
+  let scan: ImageScan | undefined;
   return {
     reference,
     digest: image.descriptor.digest,
     defaults: config.config ?? {},
     labels: config.config?.Labels ?? {},
     storedBytes: manifest.layers.reduce((sum, layer) => sum + layer.size, 0),
-    entries: () => flattenImage(store, image, { signal }),
+    async headers() {
+      scan ??= await scanImage(store, image, { signal });
+      return scannedHeaders(scan);
+    },
+    entries() {
+      const known = scan;
+      scan = undefined;
+      return flattenImage(store, image, { signal, ...(known && { scan: known }) });
+    },
     layout: (platforms) => ociLayoutEntries(store, { name: reference, descriptor, platforms }),
     sboms: () => readSboms(store, descriptor, platform),
   };
