@@ -1,0 +1,60 @@
+import { PassThrough } from 'node:stream';
+import { describe, expect, it } from 'vitest';
+import { attachConsole } from './attach.ts';
+
+/** A console whose guest is the test: `typed` is what reached it. */
+function createConsole() {
+  const console = new PassThrough();
+  const typed: string[] = [];
+  console.write = ((bytes: Uint8Array) => {
+    typed.push(Buffer.from(bytes).toString());
+    return true;
+  }) as typeof console.write;
+  return { console, typed };
+}
+
+/** A terminal, with the modes that it was put into. */
+function createTerminal(isTTY: boolean) {
+  const modes: boolean[] = [];
+  const input = Object.assign(new PassThrough(), {
+    isTTY,
+    setRawMode: (raw: boolean) => void modes.push(raw),
+  });
+  return { input, output: new PassThrough(), modes };
+}
+
+describe('attachConsole', () => {
+  it('puts a terminal into raw mode and back, and ends by the escape', async () => {
+    const { console, typed } = createConsole();
+    const terminal = createTerminal(true);
+    const said: string[] = [];
+    const end = attachConsole(console, terminal, { say: (line) => void said.push(line) });
+    terminal.input.write('ls\x03');
+    terminal.input.write('\x1d?\x1dd');
+    expect(await end).toBe('detach');
+    expect(typed).toEqual(['ls\x03']);
+    expect(terminal.modes).toEqual([true, false]);
+    expect(said).toHaveLength(1);
+    expect(console.destroyed).toBe(true);
+  });
+
+  it('passes everything where there is no terminal, and ends with the console', async () => {
+    const { console, typed } = createConsole();
+    const terminal = createTerminal(false);
+    const end = attachConsole(console, terminal, { say: () => {} });
+    terminal.input.end('\x1dd');
+    console.push('hello');
+    console.push(null);
+    expect(await end).toBe('closed');
+    expect(typed).toEqual(['\x1dd']);
+    expect(terminal.output.read()?.toString()).toBe('hello');
+    expect(terminal.modes).toEqual([]);
+  });
+
+  it('ends when it is aborted, before or after', async () => {
+    const terminal = createTerminal(true);
+    const signal = AbortSignal.abort();
+    expect(await attachConsole(createConsole().console, terminal, { signal, say: () => {} })).toBe('aborted');
+    expect(terminal.modes).toEqual([true, false]);
+  });
+});
