@@ -21,12 +21,14 @@ export async function attachConsole(
 ): Promise<AttachEnd> {
   const escapes = new ConsoleEscape();
   const raw = input.isTTY === true && input.setRawMode !== undefined;
+  let onAbort = () => {};
   let onInput: (typed: Uint8Array) => void = () => {};
   const end = new Promise<AttachEnd>((resolve) => {
     console.once('close', () => resolve('closed'));
     console.once('end', () => resolve('closed'));
     if (signal?.aborted) resolve('aborted');
-    signal?.addEventListener('abort', () => resolve('aborted'), { once: true });
+    onAbort = () => resolve('aborted');
+    signal?.addEventListener('abort', onAbort, { once: true });
     onInput = (typed) => {
       const { bytes, commands } = raw ? escapes.receive(typed) : { bytes: typed, commands: [] };
       if (bytes.length > 0) console.write(bytes);
@@ -43,6 +45,7 @@ export async function attachConsole(
   try {
     return await end;
   } finally {
+    signal?.removeEventListener('abort', onAbort);
     console.unpipe(output);
     input.off('data', listener);
     input.pause();
