@@ -1,8 +1,12 @@
 import type { Console } from '../console.ts';
-import { joinPath } from '../paths.ts';
+import { joinPath, paths } from '../paths.ts';
+import { playRole, roleOf } from '../service-roles.ts';
 import { exitStatusOf, type System, succeeded } from '../system/system.ts';
 
-/** Runs every regular file of a folder (links followed) in the order of names, each to its end. */
+/**
+ * Runs every regular file of a folder (links followed) in the order of names, each to its end. Links to our own
+ * `service` are played within this process: another QuickJS for each would cost an emulated machine a tenth of a second.
+ */
 export function runScripts(options: {
   readonly system: System;
   readonly console: Console;
@@ -15,6 +19,11 @@ export function runScripts(options: {
     const script = joinPath(folder, name);
     if (system.files.status(script)?.kind !== 'file') continue;
     if (!goOn()) return;
+    const role = system.files.readLink(script) === paths.serviceProgram ? roleOf(script) : undefined;
+    if (role !== undefined) {
+      playRole(system, role);
+      continue;
+    }
     const ending = system.processes.run([script], console.forChildren());
     if (!succeeded(ending)) console.say(`${script} ended with status ${exitStatusOf(ending)}`);
   }

@@ -53,7 +53,6 @@ export class ContainerdRuntime implements ServiceRuntime {
         return;
       }
       this.#phase = 'open';
-      this.#followEvents();
       this.#watchLiveness();
       ready();
     };
@@ -90,6 +89,8 @@ export class ContainerdRuntime implements ServiceRuntime {
       bundle.name,
     ];
     processes.start(command, { stdout: 'null', stderr: { appendTo: logs.error } }, (ending) => {
+      // Only now: before the first service runs, a second large program would only be in its way.
+      if (this.#eventsPid < 0) this.#followEvents();
       const pid = readPid(this.#system, pidFile);
       if (!succeeded(ending) || pid === undefined) {
         this.#finish(task, notStartedStatus);
