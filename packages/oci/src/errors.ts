@@ -26,6 +26,8 @@ export const ociError = defineErrors({
   /** A program of the host is missing. */
   'oci.tool-missing': 'unavailable',
   'oci.registry-unreachable': 'unavailable',
+  /** Its name means no address: trying again does not help. */
+  'oci.registry-unknown': 'unavailable',
   /** Its certificate is nobody's that is trusted. */
   'oci.registry-untrusted': 'denied',
   'oci.registry-denied': 'denied',

@@ -59,7 +59,7 @@ export class HttpTransport {
     this.#idleTimeoutMs = options.idleTimeoutMs ?? 60_000;
   }
 
-  /** @throws OrlopError oci.registry-unreachable, oci.registry-untrusted, or the signal's reason */
+  /** @throws OrlopError oci.registry-unreachable, oci.registry-unknown, oci.registry-untrusted, or the signal's reason */
   async send(request: HttpRequest): Promise<HttpResponse> {
     let { url } = request;
     let headers = { 'user-agent': USER_AGENT, ...request.headers };
@@ -139,6 +139,8 @@ function unreachable(url: URL, cause: unknown): Error {
       cause,
       hint: 'give the certificate of its authority with --cert-file',
     });
+  if (code === 'ENOTFOUND')
+    return ociError('oci.registry-unknown', `there is no host ${url.host}, or no name service`, { cause });
   return ociError(
     'oci.registry-unreachable',
     `${url.host} cannot be reached${code === '' ? '' : ` (${code})`}`,
