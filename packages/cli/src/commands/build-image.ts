@@ -5,8 +5,10 @@ import { formatProblem, OrlopError } from '@orlop/core';
 import type { BuildReport, InitrdCompression, OutputFormat, Substitution } from '@orlop/kit';
 import type { CommandContext } from '../context.ts';
 import { formatBytes } from '../progress.ts';
+import { openStore, type RegistryOptions, type StoreOptions, withRegistryClient } from './cache-options.ts';
 
-export interface ImageBuildOptions {
+export interface ImageBuildOptions extends StoreOptions, RegistryOptions {
+  readonly listFormats?: boolean;
   readonly name?: string;
   readonly dir?: string;
   readonly o?: string;
@@ -48,13 +50,20 @@ const ARCHITECTURES: ReadonlyMap<string, string> = new Map([
 
 export async function runBuild(files: readonly string[], { context, options }: Invocation): Promise<void> {
   const kit = await import('@orlop/kit');
-  const { ImageStore } = await import('@orlop/oci');
+  const { pullImage } = await import('@orlop/oci');
+  if (options.listFormats) {
+    for (const { name, outputs, summary } of kit.outputFormats) {
+      context.stdout.write(`${name.padEnd(18)} ${outputs('NAME').join(' ')}\n${' '.repeat(19)}${summary}\n`);
+    }
+    return;
+  }
+  if (files.length === 0) throw invalid('no image description is given', 'name a YAML file, a URL, or -');
   const { signal, stdout, stderr, cwd, paths, logger } = context;
   const progress = options.quiet ? () => {} : context.progress;
   const architecture = architectureOf(options.arch);
   const platform = { os: 'linux', architecture };
   const formats = selectFormats(options, kit.findFormat);
-  const store = await ImageStore.open(paths.cache);
+  const store = await openStore(context, options);
   const components = new kit.Components({
     store,
     platform,
@@ -91,34 +100,39 @@ export async function runBuild(files: readonly string[], { context, options }: I
         ? kit.streamSink(stdout, outputs)
         : kit.renamedSink(resolve(cwd, options.o), outputs);
   checkInputTar(options, { folder, name, formats, cwd });
-  const resolver = new kit.ImageResolver({
-    store,
-    platform,
-    pull: options.pull === undefined ? 'missing' : options.pull ? 'always' : 'never',
-    rules: await substitutions(options, { cwd, kit }),
-    component: (repository, tag) => components.image(repository, tag),
-    signal,
-  });
-  const report = await kit.buildImage({
-    ...common,
-    resolver,
-    formats,
-    name,
-    architecture,
-    outputs,
-    ...(sink === undefined ? {} : { sink }),
-    ...(options.initrdCompression === undefined ? {} : { initrdCompression: options.initrdCompression }),
-    sizeMiB: sizeMiB(options.size),
-    decompressKernel: options.decompressKernel ?? false,
-    ...(options.inputTar === undefined ? {} : { inputTar: resolve(cwd, options.inputTar) }),
-    sbom: options.sbom ? options.sbomOutput : false,
-    ...(options.sbomCurrentTime ? { sbomCreatedMs: Date.now() } : {}),
-    signal,
-    progress,
-    nowMs: () => performance.now(),
-    onStep: (what, reference) => {
-      if (!options.quiet && options.inputTar !== undefined) stderr.write(`${what}: ${reference}\n`);
-    },
+  const rules = await substitutions(options, { cwd, kit });
+  const report = await withRegistryClient(context, options, (client) => {
+    const resolver = new kit.ImageResolver({
+      store,
+      platform,
+      pull: options.pull === undefined ? 'missing' : options.pull ? 'always' : 'never',
+      rules,
+      component: (repository, tag) => components.image(repository, tag),
+      pullImage: (reference) =>
+        pullImage({ store, client, reference, platforms: [platform], progress, signal }),
+      signal,
+    });
+    return kit.buildImage({
+      ...common,
+      resolver,
+      formats,
+      name,
+      architecture,
+      outputs,
+      ...(sink === undefined ? {} : { sink }),
+      ...(options.initrdCompression === undefined ? {} : { initrdCompression: options.initrdCompression }),
+      sizeMiB: sizeMiB(options.size),
+      decompressKernel: options.decompressKernel ?? false,
+      ...(options.inputTar === undefined ? {} : { inputTar: resolve(cwd, options.inputTar) }),
+      sbom: options.sbom ? options.sbomOutput : false,
+      ...(options.sbomCurrentTime ? { sbomCreatedMs: Date.now() } : {}),
+      signal,
+      progress,
+      nowMs: () => performance.now(),
+      onStep: (what, reference) => {
+        if (!options.quiet && options.inputTar !== undefined) stderr.write(`${what}: ${reference}\n`);
+      },
+    });
   });
   if (options.quiet && !options.json) return;
   (toStdout ? stderr : stdout).write(options.json ? `${JSON.stringify(report)}\n` : describeReport(report));

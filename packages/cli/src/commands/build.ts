@@ -1,18 +1,20 @@
 import { type Command, Option } from 'commander';
 import type { CommandContext } from '../context.ts';
 import type { ImageBuildOptions } from './build-image.ts';
+import { addRegistryOptions, addStoreOptions, each } from './cache-options.ts';
 
 export function registerBuild(program: Command, context: CommandContext): void {
-  program
+  const command = program
     .command('build')
     .description(
       'compose a bootable image out of image descriptions (YAML files, URLs, or - for standard input)',
     )
-    .argument('<file...>', 'merged in their order')
+    .argument('[file...]', 'merged in their order')
     .option('--name <name>', "what the outputs' names begin with (default: that of the last file)")
     .option('--dir <folder>', 'where the outputs go (default: the working folder)')
     .option('--o <file>', 'the one output file, or - for standard output; the format is then tar by default')
     .option('-f, --format <list>', 'output formats, separated by commas (default: kernel+initrd)', list, [])
+    .option('--list-formats', 'print the output formats and their files, and stop')
     .option('--arch <arch>', "amd64, arm64 or riscv64 (default: this machine's)")
     .option('--pull', 'ask registries also for images that the store has')
     .option('--no-pull', 'never ask a registry')
@@ -32,7 +34,7 @@ export function registerBuild(program: Command, context: CommandContext): void {
     .option('--substitutions <file>', 'a YAML file of such rules (repeatable)', each, [])
     .option('--pkg <folder>', "folder of components (repeatable; default: the checkout's pkg/)", each, [])
     .addOption(
-      new Option('--initrd-compression <kind>', 'how the initial RAM disk is compressed').choices([
+      new Option('--initrd-compression <kind>', 'default: what boots fastest').choices([
         'gzip',
         'zstd',
         'none',
@@ -40,51 +42,13 @@ export function registerBuild(program: Command, context: CommandContext): void {
     )
     .option('--dry-run', 'print the merged description as YAML, and stop')
     .option('--json', 'print what was built as JSON')
-    .option('-q, --quiet', 'print only errors')
-    .addHelpText('after', formatsHelp)
-    .action(async (files: string[], options: ImageBuildOptions) => {
-      const { runBuild } = await import('./build-image.ts');
-      await runBuild(files, { context, options });
-    });
-}
-
-/** The table of formats, which is heavy to import, is named here; a test holds both against each other. */
-export const FORMAT_HELP: readonly (readonly [string, string])[] = [
-  ['kernel+initrd', 'NAME-kernel, NAME-initrd.img, NAME-cmdline'],
-  ['tar-kernel-initrd', 'NAME-initrd.tar'],
-  ['tar', 'NAME.tar'],
-  ['docker', 'NAME.docker'],
-  ['kernel+squashfs', 'NAME-kernel, NAME-initrd.img, NAME-cmdline, NAME-squashfs.img'],
-  ['kernel+ext4', 'NAME-kernel, NAME-initrd.img, NAME-cmdline, NAME-ext4.img'],
-  ['kernel+iso', 'NAME-kernel, NAME-initrd.img, NAME-cmdline, NAME.iso'],
-  ['iso-bios', 'NAME.iso'],
-  ['iso-efi', 'NAME-efi.iso'],
-  ['iso-efi-initrd', 'NAME-efi-initrd.iso'],
-  ['raw-bios', 'NAME-bios.img'],
-  ['raw-efi', 'NAME-efi.img'],
-  ['aws', 'NAME.raw'],
-  ['qcow2-bios', 'NAME.qcow2'],
-  ['qcow2-efi', 'NAME-efi.qcow2'],
-  ['vhd', 'NAME.vhd'],
-  ['dynamic-vhd', 'NAME.vhd'],
-  ['vhdx', 'NAME.vhdx'],
-  ['vdi', 'NAME.vdi'],
-  ['vmdk', 'NAME.vmdk'],
-  ['vmdk-sparse', 'NAME-sparse.vmdk'],
-  ['gcp', 'NAME.img.tar.gz'],
-  ['ova', 'NAME.ova'],
-  ['uki', 'NAME.efi'],
-];
-
-function formatsHelp(): string {
-  const rows = FORMAT_HELP.map(([name, outputs]) => `  ${name.padEnd(20)}${outputs}`);
-  return `\nFormats:\n${rows.join('\n')}\n`;
+    .option('-q, --quiet', 'print only errors');
+  addRegistryOptions(addStoreOptions(command)).action(async (files: string[], options: ImageBuildOptions) => {
+    const { runBuild } = await import('./build-image.ts');
+    await runBuild(files, { context, options });
+  });
 }
 
 function list(text: string, before: readonly string[]): readonly string[] {
   return [...before, ...text.split(',').filter((word) => word !== '')];
-}
-
-function each(text: string, before: readonly string[]): readonly string[] {
-  return [...before, text];
 }
