@@ -24,3 +24,11 @@ export class CallbackSink implements FrameSink {
     this.#emit(this.buffer.subarray(this.offset, this.offset + length));
   }
 }
+
+/** Copies one frame into a sink; false when there was no room. */
+export function copyFrame(sink: FrameSink, frame: Uint8Array, offset: number, length: number): boolean {
+  if (!sink.reserve(length)) return false;
+  sink.buffer.set(frame.subarray(offset, offset + length), sink.offset);
+  sink.commit(length);
+  return true;
+}

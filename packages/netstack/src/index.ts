@@ -3,6 +3,7 @@ export * from './errors.ts';
 export * from './face.ts';
 export * from './frame-sinks.ts';
 export * from './ip/address.ts';
+export * from './link/impaired-link.ts';
 export * from './link/memory-link.ts';
 export * from './link/simulation.ts';
 export * from './machine.ts';
