@@ -3,7 +3,7 @@ import { attachConsole, ESCAPE_HELP, type Machine, rotateConsoleLog, type Stoppe
 import type { CommandContext } from '../context.ts';
 
 /** What an interrupt, or the escape's `q`, gives the guest before it is ended. */
-const GRACE_MS = 10_000;
+const GRACE_MS = 30_000;
 const ROTATE_EVERY_MS = 10_000;
 
 /** How an attached console ended for the machine. */

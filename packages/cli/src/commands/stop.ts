@@ -2,8 +2,8 @@ import type { Command } from 'commander';
 import type { CommandContext } from '../context.ts';
 import { parseSeconds } from './run-options.ts';
 
-/** As long as Docker gives a container. */
-const GRACE_SECONDS = 10;
+/** A guest ends its services first, and under emulation on a busy host that takes a while. */
+const GRACE_SECONDS = 30;
 
 export function registerStop(program: Command, context: CommandContext): void {
   program

@@ -1,4 +1,5 @@
 import type { ChildProcess } from 'node:child_process';
+import { writeFileSync } from 'node:fs';
 import { access } from 'node:fs/promises';
 import { ConsoleSocket } from '../console/console-socket.ts';
 import { vmError } from '../errors.ts';
@@ -115,9 +116,11 @@ export class QemuMachine implements Machine {
     return this.#conclude('killed');
   }
 
-  /** Ends the process at once, from a place that cannot wait (an exit handler). The state is found out later. */
   killNow(): void {
-    this.#child?.kill('SIGKILL');
+    if (this.#child?.kill('SIGKILL') !== true) return;
+    const at = new Date(this.#given.clock.wallMs()).toISOString();
+    const state: StoppedState = { kind: 'stopped', at, reason: 'killed' };
+    writeFileSync(this.#folder.file('state'), JSON.stringify(state));
   }
 
   async #requireRunning(): Promise<RunningState> {
