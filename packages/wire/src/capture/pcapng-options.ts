@@ -1,3 +1,4 @@
+import { copyBytes } from '../copy-bytes.ts';
 import type { Malformed } from '../malformed.ts';
 import { readCaptureU16, writeLittleU16 } from './byte-order.ts';
 
@@ -44,7 +45,7 @@ export function parsePcapngOptions(
     const length = readCaptureU16(bytes, at + 2, of.littleEndian);
     if (code === 0) break;
     if (length > of.end - at - 4) return 'truncated';
-    options.push({ code, value: bytes.slice(at + 4, at + 4 + length) });
+    options.push({ code, value: copyBytes(bytes, at + 4, at + 4 + length) });
     at += 4 + ((length + 3) & ~3);
   }
   return options;

@@ -1,3 +1,4 @@
+import { copyBytes } from '../copy-bytes.ts';
 import type { Malformed } from '../malformed.ts';
 import { readCaptureU16, readCaptureU32, writeLittleU32 } from './byte-order.ts';
 import {
@@ -139,13 +140,17 @@ function parseBody(type: number, body: Body): PcapngBlock | Malformed {
       if (dataEnd > end) return 'truncated';
       const options = optionsFrom(offset + fixed + padded(u32(12)));
       if (typeof options === 'string') return options;
-      const data = bytes.slice(offset + fixed, dataEnd);
+      const data = copyBytes(bytes, offset + fixed, dataEnd);
       const timestamp = timestampOf(u32(4), u32(8));
       return { kind: 'packet', interfaceId: u32(0), timestamp, originalLength: u32(16), data, options };
     }
     case SIMPLE_PACKET: {
       const dataEnd = Math.min(end, offset + fixed + u32(0));
-      return { kind: 'simple-packet', originalLength: u32(0), data: bytes.slice(offset + fixed, dataEnd) };
+      return {
+        kind: 'simple-packet',
+        originalLength: u32(0),
+        data: copyBytes(bytes, offset + fixed, dataEnd),
+      };
     }
     case INTERFACE_STATISTICS: {
       const options = optionsFrom(offset + fixed);
@@ -153,7 +158,7 @@ function parseBody(type: number, body: Body): PcapngBlock | Malformed {
       return { kind: 'statistics', interfaceId: u32(0), timestamp: timestampOf(u32(4), u32(8)), options };
     }
     default:
-      return { kind: 'other', type, body: bytes.slice(offset, end) };
+      return { kind: 'other', type, body: copyBytes(bytes, offset, end) };
   }
 }
 

@@ -1,4 +1,5 @@
 import { type Ipv6Address, readIpv6Address, writeIpv6Address } from '../address/ipv6.ts';
+import { copyBytes } from '../copy-bytes.ts';
 import { decodePlainName, encodePlainName } from '../dns/plain-name.ts';
 import type { Malformed } from '../malformed.ts';
 import { readU16, readU24, readU32, writeU16, writeU24, writeU32 } from '../network-order.ts';
@@ -77,7 +78,7 @@ export function parseDhcpv6(bytes: Uint8Array, offset: number, end: number): Dhc
     if (end - at < 4) return 'truncated';
     const optionEnd = at + 4 + readU16(bytes, at + 2);
     if (optionEnd > end) return 'truncated';
-    options.push(parseOption(readU16(bytes, at), bytes.slice(at + 4, optionEnd)));
+    options.push(parseOption(readU16(bytes, at), copyBytes(bytes, at + 4, optionEnd)));
     at = optionEnd;
   }
   return {

@@ -1,4 +1,5 @@
 import { readIpv6Address } from '../address/ipv6.ts';
+import { copyBytes } from '../copy-bytes.ts';
 import type { Malformed } from '../malformed.ts';
 import { readU16, readU32 } from '../network-order.ts';
 import { formatLabel, MAX_LABEL_LEN, MAX_NAME_LEN } from './plain-name.ts';
@@ -18,6 +19,7 @@ import {
   type DnsFields,
   type DnsQuestion,
   type DnsRecord,
+  type DnsRecordHead,
   type DnsServiceParameter,
 } from './types.ts';
 
@@ -123,7 +125,7 @@ class DnsReader {
       else {
         const head = { name, class: readU16(this.#bytes, at + 2), ttl: readU32(this.#bytes, at + 4) };
         this.#at = at + 10;
-        records.push({ ...head, ...this.#data(type, dataEnd) });
+        records.push(this.#record(head, type, dataEnd));
       }
       this.#at = dataEnd;
     }
@@ -140,7 +142,7 @@ class DnsReader {
         this.#refuse('bad-option');
         return;
       }
-      options.push({ code: readU16(bytes, option), data: bytes.slice(option + 4, optionEnd) });
+      options.push({ code: readU16(bytes, option), data: copyBytes(bytes, option + 4, optionEnd) });
       option = optionEnd;
     }
     this.extendedResponseCode = bytes[at + 4];
@@ -153,41 +155,74 @@ class DnsReader {
   }
 
   /** The record's own part; data whose length is not right for the type stay uninterpreted. */
-  #data(type: number, end: number): DistributiveData {
+  #record(head: DnsRecordHead, type: number, end: number): DnsRecord {
     const start = this.#at;
-    const known = this.#knownData(type, end);
+    const known = this.#knownRecord(head, type, end);
     if (known !== undefined && this.#at === end) return known;
-    return { kind: 'other', type, data: this.#bytes.slice(start, end) };
+    return {
+      name: head.name,
+      class: head.class,
+      ttl: head.ttl,
+      kind: 'other',
+      type,
+      data: copyBytes(this.#bytes, start, end),
+    };
   }
 
-  #knownData(type: number, end: number): DistributiveData | undefined {
+  #knownRecord(head: DnsRecordHead, type: number, end: number): DnsRecord | undefined {
     const bytes = this.#bytes;
     const at = this.#at;
     const length = end - at;
     switch (type) {
       case DNS_TYPE_A:
         this.#at += 4;
-        return length === 4 ? { kind: 'A', address: readU32(bytes, at) } : undefined;
+        return length === 4
+          ? { name: head.name, class: head.class, ttl: head.ttl, kind: 'A', address: readU32(bytes, at) }
+          : undefined;
       case DNS_TYPE_AAAA:
         this.#at += 16;
-        return length === 16 ? { kind: 'AAAA', address: readIpv6Address(bytes, at) } : undefined;
+        return length === 16
+          ? {
+              name: head.name,
+              class: head.class,
+              ttl: head.ttl,
+              kind: 'AAAA',
+              address: readIpv6Address(bytes, at),
+            }
+          : undefined;
       case DNS_TYPE_CNAME:
       case DNS_TYPE_NS:
       case DNS_TYPE_PTR: {
         const kind = type === DNS_TYPE_CNAME ? 'CNAME' : type === DNS_TYPE_NS ? 'NS' : 'PTR';
-        return { kind, target: this.#name(end) };
+        return { name: head.name, class: head.class, ttl: head.ttl, kind, target: this.#name(end) };
       }
       case DNS_TYPE_TXT:
-        return { kind: 'TXT', strings: this.#strings(end) };
+        return {
+          name: head.name,
+          class: head.class,
+          ttl: head.ttl,
+          kind: 'TXT',
+          strings: this.#strings(end),
+        };
       case DNS_TYPE_MX:
         this.#at += 2;
         return length < 3
           ? undefined
-          : { kind: 'MX', preference: readU16(bytes, at), exchange: this.#name(end) };
+          : {
+              name: head.name,
+              class: head.class,
+              ttl: head.ttl,
+              kind: 'MX',
+              preference: readU16(bytes, at),
+              exchange: this.#name(end),
+            };
       case DNS_TYPE_SRV:
         this.#at += 6;
         if (length < 7) return undefined;
         return {
+          name: head.name,
+          class: head.class,
+          ttl: head.ttl,
           kind: 'SRV',
           priority: readU16(bytes, at),
           weight: readU16(bytes, at + 2),
@@ -195,11 +230,14 @@ class DnsReader {
           target: this.#name(end),
         };
       case DNS_TYPE_SOA:
-        return this.#soa(end);
+        return this.#soa(head, end);
       case DNS_TYPE_HTTPS:
         this.#at += 2;
         if (length < 3) return undefined;
         return {
+          name: head.name,
+          class: head.class,
+          ttl: head.ttl,
           kind: 'HTTPS',
           priority: readU16(bytes, at),
           target: this.#name(end),
@@ -210,7 +248,7 @@ class DnsReader {
     }
   }
 
-  #soa(end: number): DistributiveData | undefined {
+  #soa(head: DnsRecordHead, end: number): DnsRecord | undefined {
     const primary = this.#name(end);
     const mailbox = this.#name(end);
     const at = this.#at;
@@ -218,6 +256,9 @@ class DnsReader {
     this.#at = end;
     const word = (index: number): number => readU32(this.#bytes, at + 4 * index);
     return {
+      name: head.name,
+      class: head.class,
+      ttl: head.ttl,
       kind: 'SOA',
       primary,
       mailbox,
@@ -235,7 +276,7 @@ class DnsReader {
       const from = this.#at + 1;
       this.#at = from + this.#bytes[this.#at];
       if (this.#at > end) break;
-      strings.push(this.#bytes.slice(from, this.#at));
+      strings.push(copyBytes(this.#bytes, from, this.#at));
     }
     return strings;
   }
@@ -247,7 +288,7 @@ class DnsReader {
       const key = readU16(this.#bytes, this.#at);
       this.#at = from + readU16(this.#bytes, this.#at + 2);
       if (this.#at > end) break;
-      parameters.push({ key, value: this.#bytes.slice(from, this.#at) });
+      parameters.push({ key, value: copyBytes(this.#bytes, from, this.#at) });
     }
     return parameters;
   }
@@ -301,10 +342,3 @@ class DnsReader {
     this.malformed ??= why;
   }
 }
-
-/** A record without its head. */
-type DistributiveData = DnsRecord extends infer Record
-  ? Record extends DnsRecord
-    ? Omit<Record, 'name' | 'class' | 'ttl'>
-    : never
-  : never;

@@ -34,7 +34,8 @@ export interface DnsQuestion {
   readonly class: number;
 }
 
-interface DnsRecordHead {
+/** What every record has. */
+export interface DnsRecordHead {
   readonly name: string;
   readonly class: number;
   /** Seconds. */

@@ -1,4 +1,5 @@
 import { IPV6_LEN, type Ipv6Address, readIpv6Address, writeIpv6Address } from '../address/ipv6.ts';
+import { copyBytes } from '../copy-bytes.ts';
 import type { Malformed } from '../malformed.ts';
 import { readU16, writeU16 } from '../network-order.ts';
 
@@ -43,7 +44,7 @@ export function parseMldRecords(
       kind,
       group: readIpv6Address(bytes, at + 4),
       sources: readSources(bytes, at + RECORD_HEADER_LEN, sourcesEnd),
-      auxiliaryData: bytes.slice(sourcesEnd, recordEnd),
+      auxiliaryData: copyBytes(bytes, sourcesEnd, recordEnd),
     });
     at = recordEnd;
   }

@@ -1,5 +1,6 @@
 import { type Ipv6Address, readIpv6Address, writeIpv6Address } from '../address/ipv6.ts';
 import { type MacAddress, readMac, writeMac } from '../address/mac.ts';
+import { copyBytes } from '../copy-bytes.ts';
 import { decodePlainName, encodePlainName } from '../dns/plain-name.ts';
 import type { Malformed } from '../malformed.ts';
 import { readU32, writeU32 } from '../network-order.ts';
@@ -99,7 +100,7 @@ function parseNdpOption(bytes: Uint8Array, at: number, length: number): NdpOptio
       break;
     }
   }
-  return { kind: 'other', type: bytes[at], data: bytes.slice(at + 2, at + length) };
+  return { kind: 'other', type: bytes[at], data: copyBytes(bytes, at + 2, at + length) };
 }
 
 function parsePrefix(bytes: Uint8Array, at: number): NdpOption {

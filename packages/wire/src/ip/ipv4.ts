@@ -1,5 +1,6 @@
 import type { Ipv4Address } from '../address/ipv4.ts';
 import { checksumHolds, internetChecksum } from '../checksum.ts';
+import { copyBytes } from '../copy-bytes.ts';
 import type { Malformed } from '../malformed.ts';
 import { readU16, readU32, writeU16, writeU32 } from '../network-order.ts';
 
@@ -132,5 +133,5 @@ function readIpv4(bytes: Uint8Array, offset: number): Ipv4Fields {
     destination: Ipv4View.destination(bytes, offset),
   };
   if (headerLength === IPV4_HEADER_LEN) return fields;
-  return { ...fields, options: bytes.slice(offset + IPV4_HEADER_LEN, offset + headerLength) };
+  return { ...fields, options: copyBytes(bytes, offset + IPV4_HEADER_LEN, offset + headerLength) };
 }

@@ -1,3 +1,4 @@
+import { copyBytes } from '../copy-bytes.ts';
 import type { Malformed } from '../malformed.ts';
 import { readU16, readU32, writeU16, writeU32 } from '../network-order.ts';
 import {
@@ -129,7 +130,7 @@ export function parseIpv6Extensions(
             fragmentOffset: view.fragmentOffset,
             moreFragments: view.moreFragments,
           }
-        : { kind: opaqueKind(protocol), data: bytes.slice(at + 2, at + length) },
+        : { kind: opaqueKind(protocol), data: copyBytes(bytes, at + 2, at + length) },
     );
     protocol = bytes[at];
     at += length;

@@ -58,6 +58,17 @@ export function describeFormat<Fields>(name: string, format: Format<Fields>): vo
       );
     });
 
+    it('parse of a Buffer keeps nothing that changes when the buffer is used again', () => {
+      fc.assert(
+        fc.property(arbitrary, (fields) => {
+          const buffer = Buffer.from(emitted(fields));
+          const parsed = parse(buffer, 0, buffer.length);
+          buffer.fill(0x5a);
+          expect(parsed).toEqual(fields);
+        }),
+      );
+    });
+
     it('parse refuses what is shorter than the header', () => {
       fc.assert(
         fc.property(arbitrary, fc.nat(format.headerLength - 1), (fields, size) => {

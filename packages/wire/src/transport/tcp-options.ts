@@ -1,3 +1,4 @@
+import { copyBytes } from '../copy-bytes.ts';
 import type { Malformed } from '../malformed.ts';
 import { readU16, readU32, writeU16, writeU32 } from '../network-order.ts';
 
@@ -253,7 +254,8 @@ function otherOptions(bytes: Uint8Array, offset: number, end: number): { kind: n
     }
     const length = optionLength(bytes, at, end);
     if (length === 0) break;
-    if (!known.includes(bytes[at])) others.push({ kind: bytes[at], data: bytes.slice(at + 2, at + length) });
+    if (!known.includes(bytes[at]))
+      others.push({ kind: bytes[at], data: copyBytes(bytes, at + 2, at + length) });
     at += length;
   }
   return others;
