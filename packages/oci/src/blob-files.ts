@@ -86,7 +86,7 @@ export class BlobFiles {
     const label = resume === undefined ? 'new' : parseDigest(resume).hex;
     const path = join(this.#temporary, `${label}.${await ownIdentity()}.${this.#drafts++}`);
     if (resume !== undefined) await this.#claim(label, path);
-    const file = await open(path, 'a+', 0o600);
+    const file = await usable(open(path, 'a+', 0o600), path);
     return FileDraft.open(file, {
       path,
       files: this,
@@ -178,8 +178,10 @@ class FileDraft implements BlobDraft {
   async write(chunk: Uint8Array): Promise<void> {
     this.#digester.update(chunk);
     let written = 0;
-    while (written < chunk.length)
-      written += (await this.#file.write(chunk, written, chunk.length - written)).bytesWritten;
+    while (written < chunk.length) {
+      const writing = this.#file.write(chunk, written, chunk.length - written);
+      written += (await usable(writing, this.#path)).bytesWritten;
+    }
   }
 
   async restart(): Promise<void> {
@@ -201,9 +203,9 @@ class FileDraft implements BlobDraft {
         `the content for ${expected.digest} has the digest ${actual.digest}`,
       );
     }
-    await this.#file.sync();
+    await usable(this.#file.sync(), this.#path);
     await this.#file.close();
-    await rename(this.#path, this.#files.path(actual.digest));
+    await usable(rename(this.#path, this.#files.path(actual.digest)), this.#path);
     return actual;
   }
 
@@ -218,5 +220,15 @@ class FileDraft implements BlobDraft {
     const parts = this.#path.split('.');
     parts[parts.length - 2] = 'suspended';
     await rename(this.#path, parts.join('.')).catch(() => {});
+  }
+}
+
+/** A full or read-only disk is a failure in operation, not a bug. */
+async function usable<T>(work: Promise<T>, path: string): Promise<T> {
+  try {
+    return await work;
+  } catch (cause) {
+    const code = (cause as NodeJS.ErrnoException).code ?? 'unknown error';
+    throw ociError('oci.store-unusable', `${path} cannot be written (${code})`, { cause });
   }
 }

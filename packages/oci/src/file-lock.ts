@@ -63,7 +63,9 @@ export class FileLock {
   /** The content is in place before the name is, so nobody reads an empty lock. */
   async #create(identity: string): Promise<boolean> {
     const draft = `${this.#path}.${identity}.${this.#turn++}`;
-    const file = await open(draft, 'wx', 0o600);
+    const file = await open(draft, 'wx', 0o600).catch((cause) => {
+      throw ociError('oci.store-unusable', `${this.#path} cannot be made`, { cause });
+    });
     try {
       await file.writeFile(identity);
       await file.close();

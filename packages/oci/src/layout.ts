@@ -42,11 +42,14 @@ export async function readLayoutIndex(folder: string): Promise<readonly Descript
   return bytes === undefined ? [] : parseIndex(bytes, path).manifests;
 }
 
+/** @throws OrlopError oci.store-unusable, with the old list in place */
 export async function writeLayoutIndex(folder: string, manifests: readonly Descriptor[]): Promise<void> {
-  await writeWhole(
-    join(folder, INDEX_FILE),
-    encodeDocument({ schemaVersion: 2, mediaType: MEDIA.index, manifests }),
-  );
+  const path = join(folder, INDEX_FILE);
+  try {
+    await writeWhole(path, encodeDocument({ schemaVersion: 2, mediaType: MEDIA.index, manifests }));
+  } catch (cause) {
+    throw ociError('oci.store-unusable', `${path} cannot be written`, { cause });
+  }
 }
 
 /** Whether there is a layout; creates nothing. */

@@ -4,6 +4,7 @@ import { ociError } from './errors.ts';
 import { isIndexType } from './media-types.ts';
 import { formatReference, parseReference, type Reference, withDefaultTag } from './reference.ts';
 import type { RegistryClient } from './registry/client.ts';
+import { isPassingError, Retry, type RetryPolicy } from './registry/retry.ts';
 import { isAttestation } from './sbom.ts';
 import type { ImageStore } from './store.ts';
 import type { Descriptor } from './types.ts';
@@ -21,6 +22,8 @@ export interface PushRequest {
   readonly withArchitectureTags?: boolean;
   /** Uploads blobs in pieces of this size; some registries limit a request. @default in one request */
   readonly chunkBytes?: number;
+  /** How often a broken upload is begun anew. @default once */
+  readonly retry?: RetryPolicy;
   readonly progress?: ReportProgress;
   readonly signal?: AbortSignal;
 }
@@ -99,17 +102,37 @@ async function uploadBlobs(
     signal,
     work: async (blob, abort) => {
       if (!(await client.hasBlob(remote, blob.digest, abort)))
-        await client.putBlob(remote, blob, {
-          open: (offset) => from(store.readBlob(blob, { signal: abort }), offset),
-          mountFrom,
-          chunkBytes,
-          signal: abort,
-        });
+        await upload(
+          () =>
+            client.putBlob(remote, blob, {
+              open: (offset) => from(store.readBlob(blob, { signal: abort }), offset),
+              mountFrom,
+              chunkBytes,
+              signal: abort,
+            }),
+          { retry: request.retry, signal: abort },
+        );
       done += blob.size;
       progress?.({ task, done, total, unit: 'bytes' });
     },
   });
   progress?.({ task, done, total, unit: 'bytes', finished: true });
+}
+
+/** An upload that breaks off begins anew: registries forget what they have of it. */
+async function upload(
+  put: () => Promise<unknown>,
+  { retry: policy, signal }: { retry: RetryPolicy | undefined; signal: AbortSignal },
+): Promise<void> {
+  const retry = new Retry({ retries: 1, ...policy });
+  for (;;) {
+    try {
+      await put();
+      return;
+    } catch (error) {
+      if (!isPassingError(error) || !(await retry.again({ signal }))) throw error;
+    }
+  }
 }
 
 async function putManifest(

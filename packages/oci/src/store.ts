@@ -59,7 +59,9 @@ export class ImageStore {
   static async open(folder: string, options: ImageStoreOptions = {}): Promise<ImageStore> {
     await createLayout(folder);
     const store = new ImageStore(folder, options);
-    await store.#blobs.create();
+    await store.#blobs.create().catch((cause) => {
+      throw ociError('oci.store-unusable', `${folder} cannot hold images`, { cause });
+    });
     return store;
   }
 

@@ -50,7 +50,7 @@ export async function createRegistryClient(
 ): Promise<RegistryClient> {
   const { RegistryClient, dockerCredentials, parseMirror } = await import('@orlop/oci');
   const { env, cwd } = context;
-  const certificates: string[] = [];
+  const certificates = await systemAuthorities(env);
   for (const file of options.certFile) {
     const pem = await readFile(resolve(cwd, file), 'utf8').catch((cause) => {
       throw new OrlopError('cli.bad-option', 'invalid', `--cert-file ${file} cannot be read`, { cause });
@@ -66,6 +66,16 @@ export async function createRegistryClient(
     mirrors: [...options.mirror, ...ambient].map(parseMirror),
     credentials: dockerCredentials({ configFile: join(dockerFolder, 'config.json') }),
   });
+}
+
+/** Where Debian keeps what the machine trusts; Node brings its own list and does not look there. */
+const SYSTEM_AUTHORITIES = '/etc/ssl/certs/ca-certificates.crt';
+
+async function systemAuthorities(env: CommandContext['env']): Promise<string[]> {
+  const file = env['SSL_CERT_FILE'] ?? SYSTEM_AUTHORITIES;
+  const pem = await readFile(file, 'utf8').catch(() => ''); // a machine without the list is no failure
+  const certificates = pem.match(/-----BEGIN CERTIFICATE-----[^-]+-----END CERTIFICATE-----/g);
+  return certificates ?? [];
 }
 
 /** Runs `work` with a client, and closes it. */

@@ -1,9 +1,9 @@
 import { Digester, parseDigest } from '../digest.ts';
-import { MAX_DOCUMENT_BYTES, parseObject } from '../documents.ts';
+import { MAX_DOCUMENT_BYTES } from '../documents.ts';
 import { ociError } from '../errors.ts';
-import { MEDIA } from '../media-types.ts';
 import { formatReference, type Reference } from '../reference.ts';
 import type { Descriptor, Digest } from '../types.ts';
+import { expectStatus, locationOf, MANIFEST_TYPES, mediaTypeOf, rangeStart } from './answers.ts';
 import { Authorizer } from './authorizer.ts';
 import type { FindCredentials } from './credentials.ts';
 import { apiHost, findMirror, isLoopback, type Mirror } from './endpoints.ts';
@@ -36,9 +36,6 @@ interface Call extends Omit<HttpRequest, 'url'> {
   /** A further repository that is read, for a mount. */
   readonly from?: string | undefined;
 }
-
-const MANIFEST_TYPES = [MEDIA.index, MEDIA.dockerIndex, MEDIA.manifest, MEDIA.dockerManifest].join(', ');
-const MAX_ERROR_BYTES = 64 * 1024;
 
 /**
  * A client of the Distribution API (OCI distribution-spec 1.1). It answers authentication challenges, retries
@@ -322,38 +319,6 @@ export class RegistryClient {
   }
 }
 
-/** @throws OrlopError that says what the registry said */
-async function expectStatus(answer: HttpResponse, wanted: readonly number[], subject: string): Promise<void> {
-  if (wanted.includes(answer.status)) return;
-  const said = await errorText(answer);
-  const message = `${answer.url.host} refuses ${subject} with status ${answer.status}${said}`;
-  if (answer.status === 401 || answer.status === 403)
-    throw ociError('oci.registry-denied', message, { hint: 'log in with docker login' });
-  if (answer.status === 404) throw ociError('oci.image-not-found', message);
-  if (isPassingStatus(answer.status)) throw ociError('oci.registry-unreachable', message);
-  throw ociError('oci.registry-refused', message);
-}
-
-/** distribution-spec "Error Codes". */
-async function errorText(answer: HttpResponse): Promise<string> {
-  try {
-    const { errors } = parseObject(await readAll(answer, MAX_ERROR_BYTES), 'the answer');
-    if (!Array.isArray(errors)) return '';
-    const texts = errors.flatMap((error: { code?: unknown; message?: unknown }) =>
-      [error?.code, error?.message].filter((part) => typeof part === 'string').join(' '),
-    );
-    // Printable characters only: the text goes to a terminal.
-    return texts.length === 0
-      ? ''
-      : `: ${texts
-          .join('; ')
-          .replace(/[^\x20-\x7e]/g, '?')
-          .slice(0, 500)}`;
-  } catch {
-    return '';
-  }
-}
-
 function denied({ domain, repository }: Repository, why: string): Error {
   return ociError('oci.registry-denied', `${domain} does not let you at ${repository}: ${why}`, {
     hint: `log in with docker login ${domain}; some registries answer so for a repository that does not exist`,
@@ -374,33 +339,6 @@ function digestLike(bytes: Uint8Array, promised: string | undefined): Digest {
   const digester = new Digester(promised === undefined ? 'sha256' : parseDigest(promised).algorithm);
   digester.update(bytes);
   return digester.finish();
-}
-
-/** The header's type, or the document's own: some registries send `application/json`. */
-function mediaTypeOf(answer: HttpResponse, bytes: Uint8Array): string {
-  const header = answer.headers['content-type']?.split(';')[0]?.trim() ?? '';
-  if (MANIFEST_TYPES.includes(header) && header !== '') return header;
-  const own = parseObject(bytes, `the manifest of ${answer.url.host}`);
-  if (typeof own['mediaType'] === 'string') return own['mediaType'];
-  return Array.isArray(own['manifests']) ? MEDIA.index : MEDIA.manifest;
-}
-
-function rangeStart(answer: HttpResponse): number | undefined {
-  const match = /^bytes (\d+)-/.exec(answer.headers['content-range'] ?? '');
-  return match === null ? undefined : Number(match[1]);
-}
-
-function locationOf(answer: HttpResponse, subject: string): URL {
-  const { location } = answer.headers;
-  if (location === undefined)
-    throw ociError('oci.registry-answer', `${answer.url.host} says for ${subject} not where to go on`);
-  const next = new URL(location, answer.url);
-  if (answer.url.protocol === 'https:' && next.protocol !== 'https:')
-    throw ociError(
-      'oci.registry-answer',
-      `${answer.url.host} sends ${subject} to ${next.origin}, unencrypted`,
-    );
-  return next;
 }
 
 function bounded(

@@ -7,7 +7,7 @@ import {
 import { Agent as HttpsAgent, request as httpsRequest } from 'node:https';
 import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
-import { rootCertificates } from 'node:tls';
+import { createSecureContext, rootCertificates } from 'node:tls';
 import { ociError } from '../errors.ts';
 
 export interface HttpRequest {
@@ -54,7 +54,8 @@ export class HttpTransport {
     const own = options.certificates ?? [];
     this.#https = new HttpsAgent({
       keepAlive: true,
-      ...(own.length > 0 && { ca: [...rootCertificates, ...own] }),
+      // Made once: reading all the certificates takes longer than a connection.
+      ...(own.length > 0 && { secureContext: createSecureContext({ ca: [...rootCertificates, ...own] }) }),
     });
     this.#idleTimeoutMs = options.idleTimeoutMs ?? 60_000;
   }
