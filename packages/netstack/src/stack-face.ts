@@ -64,6 +64,8 @@ export interface TcpSettings {
   readonly timestamps?: boolean;
   /** How long an acknowledgement may wait for company; 0 = sent with the next poll. @default 40 */
   readonly delayedAckMs?: number;
+  /** Acknowledgements at once at the beginning of a connection, while the peer is in slow start. @default 8 */
+  readonly quickAcks?: number;
   /** @default 200 */
   readonly minRetransmissionTimeoutMs?: number;
   /** @default 60000 (2 MSL) */

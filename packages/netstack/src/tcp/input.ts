@@ -83,7 +83,11 @@ function arrivesSynchronized(context: TcpContext, block: ControlBlock, segment: 
     context.markReady(block);
   }
   if (segment.isRst) return onReset(context, block, segment);
-  if (segment.isSyn) return onUnexpectedSyn(context, block, segment);
+  if (segment.isSyn) {
+    // In the window, on an open connection: asked about (RFC 5961 §4).
+    context.challenge(block);
+    return 'taken';
+  }
   if (!segment.isAck) return 'taken';
   if (block.state === 'syn-received') {
     const ack = segment.acknowledgment;
@@ -127,8 +131,7 @@ function checkTimestamps(context: TcpContext, block: ControlBlock, segment: Segm
 function refuse(context: TcpContext, block: ControlBlock, segment: Segment): SegmentVerdict {
   if (segment.isRst) return 'taken';
   if (block.state === 'syn-received' && segment.isSyn) {
-    block.synDue = true;
-    context.markReady(block);
+    onRepeatedSyn(context, block, segment);
     return 'taken';
   }
   context.counters.outOfWindow++;
@@ -156,20 +159,20 @@ function onReset(context: TcpContext, block: ControlBlock, segment: Segment): Se
   return 'taken';
 }
 
-/** RFC 5961 §4. */
-function onUnexpectedSyn(context: TcpContext, block: ControlBlock, segment: Segment): SegmentVerdict {
-  if (block.state === 'syn-received' && segment.sequence === ((block.receiveNext - 1) | 0)) {
-    // Simultaneous open: the peer's SYN-ACK repeats its SYN.
-    if (segment.isAck && segment.acknowledgment === block.next) {
-      becomeEstablished(context, block, segment);
-      return 'taken';
-    }
-    block.synDue = true;
-    context.markReady(block);
-    return 'taken';
+/** A SYN again: ours was not heard, unless both sides opened at once and this one acknowledges it. */
+function onRepeatedSyn(context: TcpContext, block: ControlBlock, segment: Segment): void {
+  if (
+    segment.isAck &&
+    segment.acknowledgment === block.next &&
+    segment.sequence === ((block.receiveNext - 1) | 0)
+  ) {
+    block.sendWindow.start(segment.window, segment.sequence, segment.acknowledgment);
+    block.ackNow = true;
+    becomeEstablished(context, block, segment);
+    return;
   }
-  context.challenge(block);
-  return 'taken';
+  block.synDue = true;
+  context.markReady(block);
 }
 
 function noteHeard(context: TcpContext, block: ControlBlock): void {

@@ -108,7 +108,7 @@ function sendRetransmission(
   const { sequence } = retransmission.next(block.una, block.next, block.segmentSize, block.hasSack);
   const withFin = block.finSent && distance(sequence, block.finSequence) < length;
   const dataLength = withFin ? length - 1 : length;
-  const flags = TCP_ACK | TCP_PSH | (withFin ? TCP_FIN : 0);
+  const flags = TCP_ACK | (dataLength > 0 ? TCP_PSH : 0) | (withFin ? TCP_FIN : 0);
   if (!sendSegment(context, block, sink, { sequence, dataLength, flags })) return false;
   retransmission.onRetransmitted((sequence + length) | 0);
   block.retransmittedSegments++;
@@ -143,7 +143,7 @@ function sendFresh(context: TcpContext, block: ControlBlock, sink: FrameSink, le
   const sequence = block.next;
   const last = length === unsentBytes(block);
   const withFin = last && block.finQueued;
-  const flags = TCP_ACK | (last ? TCP_PSH : 0) | (withFin ? TCP_FIN : 0);
+  const flags = TCP_ACK | (last && length > 0 ? TCP_PSH : 0) | (withFin ? TCP_FIN : 0);
   if (!sendSegment(context, block, sink, { sequence, dataLength: length, flags })) return false;
   block.probeDue = false;
   block.next = (sequence + length + (withFin ? 1 : 0)) | 0;

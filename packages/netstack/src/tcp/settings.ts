@@ -14,6 +14,7 @@ export function resolveTcpSettings(settings: TcpSettings = {}): ResolvedTcpSetti
     selectiveAcknowledgment: true,
     timestamps: true,
     delayedAckMs: 40,
+    quickAcks: 8,
     minRetransmissionTimeoutMs: 200,
     timeWaitMs: 60_000,
     maxTimeWait: 8192,
@@ -37,8 +38,6 @@ export const CHALLENGES_PER_INTERVAL = 10;
 export const ATTEMPT_LIFETIME_MS = 120_000;
 /** Segments of one connection before others get their turn. */
 export const BURST_SEGMENTS = 64;
-/** Acknowledgements at once at the beginning of a connection, while the peer is in slow start. */
-export const QUICK_ACKS = 8;
 /** RFC 7323 §5.5: a timestamp this old says nothing. */
 export const TIMESTAMP_LIFETIME_MS = 24 * 24 * 3600 * 1000;
 /** RFC 9293 §3.7.1: without the option. */

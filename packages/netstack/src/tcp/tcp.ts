@@ -54,7 +54,6 @@ import {
   INITIAL_TIMEOUT_MS,
   MAX_DATA_RETRIES,
   MAX_TIMEOUT_MS,
-  QUICK_ACKS,
   type ResolvedTcpSettings,
   resolveTcpSettings,
 } from './settings.ts';
@@ -431,7 +430,7 @@ export class Tcp implements TcpService, TransportProtocol, AttemptOwner {
         state,
       },
       (own, reached) => this.#onNeighbour(own, reached),
-      QUICK_ACKS,
+      settings.quickAcks,
     );
     block.receiveWindow.scale = scaleFor(block.maxReceiveLimit);
     block.noDelay = options.noDelay ?? false;
