@@ -1,5 +1,12 @@
 import type { Logger, Random } from '@orlop/core';
-import { type createStack, IpAddress, IpPrefix, type Stack, type TcpAttempt } from '@orlop/netstack';
+import {
+  type createStack,
+  IpAddress,
+  IpPrefix,
+  type Stack,
+  type TcpAttempt,
+  type TcpSettings,
+} from '@orlop/netstack';
 import { type Ipv6Address, ipv6FromMac, type MacAddress, writeMac } from '@orlop/wire';
 import type { NetworkSettings } from './config.ts';
 import { Dhcpv4Server } from './dhcp/dhcpv4-server.ts';
@@ -47,6 +54,12 @@ export interface NetworkParts {
   /** May answer guests' outgoing connections itself: the transparent HTTP proxy. @default nobody */
   readonly intercept?: (attempt: TcpAttempt) => boolean;
 }
+
+/**
+ * The guest is a memory copy away: an acknowledgement in a frame of its own costs more than it brings, so it waits
+ * for the answer to travel with, but not so long that a guest with Nagle's algorithm on would notice.
+ */
+const GATEWAY_TCP: TcpSettings = { quickAcks: 0, delayedAckMs: 4, timeWaitMs: 10_000 };
 
 const LINK_LOCAL: Ipv6Address = { a: 0xfe80_0000, b: 0, c: 0, d: 0 };
 
@@ -96,6 +109,7 @@ export class VirtualNetwork {
       mtu: settings.mtu,
       promiscuous: true,
       trustedLink: true,
+      tcp: GATEWAY_TCP,
     });
     this.leases = new LeaseTable({
       subnet,

@@ -20,7 +20,7 @@ export interface DescriptorLinkOptions {
 }
 
 /** Frames per wake-up before the batch ends: enough to share an acknowledgement, few enough to stay in cache. */
-const READS_PER_TURN = 64;
+const MAX_READS_PER_TURN = 64;
 
 /**
  * A descriptor that gives one frame for each read and takes one for each write: TAP, SOCK_SEQPACKET (bess) and
@@ -44,6 +44,11 @@ export class DescriptorLink implements Link {
   readonly #beforeWrite: (() => boolean) | undefined;
   #waitingLength = 0;
   #starved = false;
+  /**
+   * Reads of the next wake-up: a lone frame (request, answer) should not cost a second call that finds nothing,
+   * a stream of them should come in large batches.
+   */
+  #readsPerTurn = 1;
   #handler: LinkHandler | undefined;
 
   /** Takes over the descriptor. */
@@ -111,7 +116,8 @@ export class DescriptorLink implements Link {
   #readFrames(): void {
     const { library } = this.#poller;
     let count = 0;
-    for (let i = 0; i < READS_PER_TURN && this.#handler !== undefined; i++) {
+    const budget = this.#readsPerTurn;
+    for (let i = 0; i < budget && this.#handler !== undefined; i++) {
       const length = library.read(this.#descriptor, this.#incoming, this.#incoming.length);
       if (length < 0 && wouldBlock(library.errno())) break;
       if (length <= 0) {
@@ -123,6 +129,7 @@ export class DescriptorLink implements Link {
       this.counters.bytesIn += length;
       if (length >= ETHERNET_HEADER_LEN) this.#handler.onFrame(this.#incoming, 0, length);
     }
+    this.#readsPerTurn = count === budget ? Math.min(budget * 4, MAX_READS_PER_TURN) : Math.max(count, 1);
     if (count > 0) this.#handler?.onBatchEnd();
   }
 
