@@ -28,6 +28,8 @@ const WHITEOUT_META = '.wh..wh.';
 const OPAQUE = '.wh..wh..opq';
 /** As many as Linux follows (path_resolution(7)). */
 const MAX_SYMLINKS = 40;
+/** Steps of one name, symbolic links included: bounds the work that a hostile layer can ask for. */
+const MAX_STEPS = 1024;
 
 /**
  * What a stack of layers adds up to, built from the members' headers, lowest layer first. Names are resolved as
@@ -140,8 +142,10 @@ export class LayerTree {
     const base = parts.pop() ?? '';
     let at = this.#root;
     let followed = 0;
+    let steps = 0;
     parts.reverse();
     for (let part = parts.pop(); part !== undefined; part = parts.pop()) {
+      if (++steps > MAX_STEPS) throw bad(name, 'is nested too deeply');
       if (part === '' || part === '.') continue;
       if (part === '..') {
         at = at.parent ?? at; // above the root is the root
@@ -150,6 +154,7 @@ export class LayerTree {
       let child = at.children.get(part);
       if (child === undefined) {
         if (missing === 'find') return { parent: undefined, base };
+        if (part.startsWith(WHITEOUT)) throw bad(name, 'is below a whiteout');
         child = node(at, part, implicitDirectory());
         at.children.set(part, child);
       }
