@@ -1,8 +1,10 @@
 import { resolve } from 'node:path';
 import { OrlopError } from '@orlop/core';
 import type { Architecture, ComponentDefinition } from '@orlop/debian';
+import type { ImageStore } from '@orlop/oci';
 import type { CommandContext } from '../context.ts';
 import { formatBytes } from '../progress.ts';
+import { type RegistryOptions, withRegistryClient } from './cache-options.ts';
 
 /** Options by which a definition's names can be changed. */
 export interface DefinitionOptions {
@@ -12,7 +14,7 @@ export interface DefinitionOptions {
   readonly buildYml: string;
 }
 
-export interface BuildOptions extends DefinitionOptions {
+export interface BuildOptions extends DefinitionOptions, RegistryOptions {
   readonly arch: readonly string[];
   readonly platforms?: string;
   readonly allArches?: boolean;
@@ -84,7 +86,27 @@ export async function buildPackages(
           : `${reference} linux/${architecture} ${formatBytes(sizeBytes)} ${built ? `built from ${packages.length} packages` : 'unchanged'}\n`,
       );
     }
+    if (options.push === true)
+      await push(await componentReference(definition, hash), { context, options, store });
   }
+}
+
+/** Sends an image with all the platforms that the store has of it. A registry that has it so is left alone. */
+async function push(
+  reference: string,
+  { context, options, store }: Invocation<BuildOptions> & { store: ImageStore },
+): Promise<void> {
+  const { pushImage } = await import('@orlop/oci');
+  const { signal, progress, stdout } = context;
+  const { digest } = await withRegistryClient(context, options, (client) =>
+    // The tag is of the content: another image under it has other platforms, not other content.
+    pushImage({ store, client, reference, override: true, progress, signal }),
+  );
+  stdout.write(
+    options.json === true
+      ? `${JSON.stringify({ pushed: reference, digest })}\n`
+      : `pushed ${reference} ${digest}\n`,
+  );
 }
 
 /** Prints `orlop/redis:HASH` for each folder. */

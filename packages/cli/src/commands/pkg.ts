@@ -1,5 +1,6 @@
 import type { Command } from 'commander';
 import type { CommandContext } from '../context.ts';
+import { addRegistryOptions } from './cache-options.ts';
 import type { BuildOptions, DefinitionOptions } from './pkg-build.ts';
 
 const FOLDER_HELP = 'a folder with a build.yml';
@@ -8,7 +9,7 @@ const FOLDER_HELP = 'a folder with a build.yml';
 export function registerPkg(program: Command, context: CommandContext): void {
   const pkg = program.command('pkg').description('build components out of Debian packages, and list them');
 
-  withDefinitionOptions(pkg.command('build'))
+  addRegistryOptions(withDefinitionOptions(pkg.command('build')))
     .description("build components' images into the store, those of unchanged content excepted")
     .argument('<folder...>', FOLDER_HELP)
     .option('--arch <arch>', "amd64, arm64 or riscv64 (repeatable; default: this machine's)", collect, [])
