@@ -51,8 +51,8 @@ describe('qemuArguments', () => {
       '-uuid 00000000-0000-4000-8000-000000000000',
       '-no-user-config',
       '-nodefaults',
-      '-machine q35,hpet=off,vmport=off',
-      '-accel tcg,thread=multi,tb-size=256',
+      '-machine q35,hpet=off,vmport=off,sata=off',
+      '-accel tcg,thread=single,tb-size=256',
       '-cpu max',
       '-smp 2',
       '-m 512M',
@@ -65,7 +65,7 @@ describe('qemuArguments', () => {
       '-serial chardev:console',
       '-kernel /i/redis-os-kernel',
       '-initrd /i/redis-os-initrd.img',
-      '-append console=ttyS0 a=b,c',
+      '-append console=ttyS0 a=b,c cryptomgr.notests',
       '-object rng-random,id=rng0,filename=/dev/urandom',
       '-device virtio-rng-pci,rng=rng0',
       '-device virtio-balloon-pci',
@@ -114,8 +114,9 @@ describe('qemuArguments', () => {
         cdroms: ['/data.iso'],
       }),
     ).toEqual([
+      '-machine q35,hpet=off,vmport=off',
       '-kernel /k',
-      '-append root=/dev/vda',
+      '-append root=/dev/vda cryptomgr.notests',
       '-blockdev driver=file,node-name=boot-file,read-only=on,discard=unmap,filename=/root,,1.img',
       '-blockdev driver=raw,node-name=boot,read-only=on,discard=unmap,file=boot-file',
       '-device virtio-blk-pci,drive=boot',
@@ -157,7 +158,7 @@ describe('qemuArguments', () => {
         ],
       }),
     ).toEqual([
-      '-machine q35,hpet=off,vmport=off,memory-backend=mem',
+      '-machine q35,hpet=off,vmport=off,sata=off,memory-backend=mem',
       '-object memory-backend-memfd,id=mem,size=512M,share=on',
       '-chardev socket,id=share0,path=share0.sock',
       '-device vhost-user-fs-pci,queue-size=1024,chardev=share0,tag=src',
@@ -185,8 +186,8 @@ describe('qemuArguments', () => {
   });
 
   it.each([
-    ['amd64', 'tcg', '-machine q35,hpet=off,vmport=off', '-cpu max'],
-    ['amd64', 'kvm', '-machine q35,hpet=off,vmport=off', '-cpu host'],
+    ['amd64', 'tcg', '-machine q35,hpet=off,vmport=off,sata=off', '-cpu max'],
+    ['amd64', 'kvm', '-machine q35,hpet=off,vmport=off,sata=off', '-cpu host'],
     ['arm64', 'tcg', '-machine virt,gic-version=max', '-cpu max'],
     ['riscv64', 'tcg', '-machine virt', '-cpu rv64'],
   ] as const)('has the board and processor of %s under %s', (arch, accelerator, machine, cpu) => {
