@@ -92,12 +92,13 @@ export async function buildComponent(request: BuildRequest): Promise<BuiltCompon
     signal,
   });
   progress({ task, done: 1, total: 1, unit: 'items', finished: true });
+  const packages = content.packages();
   const document = spdxDocument({
     reference,
     suite: definition.debian.suite,
     architecture,
     imageDigest: manifest.digest,
-    packages: content.packages,
+    packages,
   });
   await mkdir(stateFolder, { recursive: true, mode: 0o700 });
   const descriptor = await withFileLock(join(stateFolder, 'index.lock'), signal, async () => {
@@ -105,7 +106,7 @@ export async function buildComponent(request: BuildRequest): Promise<BuiltCompon
     for (const name of names) await store.tag(name, index);
     return index;
   });
-  return { descriptor, manifest, reference, built: true, packages: content.packages };
+  return { descriptor, manifest, reference, built: true, packages };
 }
 
 function checkArchitecture(definition: ComponentDefinition, platform: Platform): Architecture {

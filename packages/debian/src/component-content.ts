@@ -27,7 +27,8 @@ export interface ContentRequest {
 }
 
 export interface ComponentContent {
-  readonly packages: readonly DebianPackage[];
+  /** Those of which something is in the layer; complete once the layer has been read. */
+  packages(): readonly DebianPackage[];
   /** The one layer; may be read once. */
   readonly layer: EntryStream;
 }
@@ -48,6 +49,8 @@ export async function componentContent(request: ContentRequest): Promise<Compone
     }
   }
   const { kernel } = definition.debian;
+  // A kernel is whole: its packages' other files say nothing.
+  const contributors = new Set<string>(kernel === undefined ? [] : packages.map((entry) => entry.name));
   async function* layer(): EntryStream {
     if (kernel !== undefined) {
       yield* kernelEntries({
@@ -62,11 +65,12 @@ export async function componentContent(request: ContentRequest): Promise<Compone
     yield* composeLayer({
       section: definition.debian,
       architecture,
-      packages: kernel === undefined ? unpacked() : noPackages(),
+      packages: kernel === undefined ? unpacked : noPackages,
       sources: hostSources,
+      contributed: (name) => void contributors.add(name),
     });
   }
-  return { packages, layer: layer() };
+  return { packages: () => packages.filter((entry) => contributors.has(entry.name)), layer: layer() };
 }
 
 /** Once more with fresh indexes when the archive has moved on since they were fetched. */

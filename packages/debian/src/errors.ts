@@ -13,6 +13,7 @@ export const debianError = defineErrors({
   'debian.download-failed': 'unavailable',
   'debian.package-corrupt': 'integrity',
   'debian.layer-conflict': 'invalid',
+  'debian.library-missing': 'invalid',
   'debian.unmatched-pattern': 'invalid',
   'debian.source-missing': 'not-found',
   'debian.module-invalid': 'invalid',

@@ -9,7 +9,7 @@ import { type ComponentDefinition, repositoryOf } from './definition.ts';
  * Counts for every hash: raised when the builder makes something else of the same definition, so that images
  * that an older one made are not taken for its own.
  */
-const BUILDER_REVISION = 'orlop-debian 1';
+const BUILDER_REVISION = 'orlop-debian 2';
 
 /** Hex digits of a tag: as many as git's, which LinuxKit's tags are. */
 const TAG_DIGITS = 40;

@@ -33,6 +33,7 @@ export function parseDebianSection(reader: YamlReader, value: YamlValue, folder:
     only: [],
     drop: [],
     keep: [],
+    renames: new Map(),
     files: [],
     symlinks: [],
     directories: [],
@@ -69,6 +70,14 @@ export function parseDebianSection(reader: YamlReader, value: YamlValue, folder:
     },
     keep: (field) => {
       draft.keep = globs(field);
+    },
+    renames: (field) => {
+      draft.renames = new Map(
+        reader.entries(field).flatMap(([from, item]) => {
+          const to = readPath(reader, item);
+          return to === undefined ? [] : [[from.replace(/^\/+/, ''), to] as const];
+        }),
+      );
     },
     files: (field) => {
       draft.files = list((item) => readFile(reader, item, folder))(field);
@@ -207,6 +216,10 @@ function readFile(reader: YamlReader, item: YamlValue, folder: string): FileDefi
         const text = reader.string(field);
         if (text !== undefined) contents.push({ kind: 'source', path: resolve(folder, text) });
       },
+      concatenate: (field) => {
+        const pattern = readGlob(reader, field, reader.string(field));
+        if (pattern !== undefined) contents.push({ kind: 'concatenate', pattern });
+      },
       mode: (field) => {
         mode = readMode(reader, field);
       },
@@ -219,7 +232,7 @@ function readFile(reader: YamlReader, item: YamlValue, folder: string): FileDefi
   const [content] = contents;
   if (reader.problems.length > before) return undefined;
   if (content === undefined || contents.length > 1) {
-    return reader.note(item, `${item.path} must have either contents or source`);
+    return reader.note(item, `${item.path} must have one of contents, source and concatenate`);
   }
   if (path === undefined || mode === undefined || owner === undefined) return undefined;
   return { path, mode, owner, content, position: reader.position(item) };

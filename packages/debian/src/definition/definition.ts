@@ -36,6 +36,8 @@ export interface DebianSection {
   readonly drop: readonly string[];
   /** Exceptions from `drop`, and from what is dropped always. */
   readonly keep: readonly string[];
+  /** Files that packages ship, by path, and where they go instead: what Debian's diversions do. */
+  readonly renames: ReadonlyMap<string, string>;
   readonly files: readonly FileDefinition[];
   readonly symlinks: readonly SymlinkDefinition[];
   readonly directories: readonly DirectoryDefinition[];
@@ -93,7 +95,9 @@ interface Placed {
 export type FileContent =
   | { readonly kind: 'contents'; readonly text: string }
   /** A file of the host, absolute; relative ones start at the component's folder. */
-  | { readonly kind: 'source'; readonly path: string };
+  | { readonly kind: 'source'; readonly path: string }
+  /** Files of the packages, one after the other in the order of their paths. */
+  | { readonly kind: 'concatenate'; readonly pattern: string };
 
 export interface FileDefinition extends Placed {
   readonly content: FileContent;

@@ -1,4 +1,5 @@
 import { debianError } from '../errors.ts';
+import { parseElfSections } from '../layer/elf.ts';
 
 /** What a kernel module says of itself in its section `.modinfo`. */
 export interface ModuleInfo {
@@ -12,13 +13,8 @@ export interface ModuleInfo {
   readonly weakDependencies: readonly string[];
 }
 
-const ELF_MAGIC = 0x464c457f; // "\x7fELF", little-endian
-const ELFCLASS64 = 2;
-const ELFDATA2LSB = 1;
-
 /**
- * Reads an uncompressed 64-bit little-endian module, as Debian builds them for amd64, arm64 and riscv64.
- * System V ABI, "ELF-64 Object File Format".
+ * Reads an uncompressed module.
  *
  * @throws OrlopError `debian.module-invalid` for anything else.
  */
@@ -53,52 +49,15 @@ export function moduleName(name: string): string {
 }
 
 function modinfoStrings(bytes: Uint8Array, path: string): readonly string[] {
-  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-  try {
-    if (view.getUint32(0, true) !== ELF_MAGIC || bytes[4] !== ELFCLASS64 || bytes[5] !== ELFDATA2LSB) {
-      throw debianError('debian.module-invalid', `${path} is no 64-bit little-endian kernel module`);
-    }
-    const sections = sectionHeaders(view);
-    for (const section of sections) {
-      if (readName(bytes, sections, view, section.nameOffset) !== '.modinfo') continue;
-      const content = bytes.subarray(section.offset, section.offset + section.size);
-      return new TextDecoder()
-        .decode(content)
-        .split('\0')
-        .filter((text) => text !== '');
-    }
-  } catch (cause) {
-    if (!(cause instanceof RangeError)) throw cause;
-    throw debianError('debian.module-invalid', `the module ${path} is cut off`, { cause });
+  const section = parseElfSections(bytes)?.find(({ name }) => name === '.modinfo');
+  if (section === undefined) {
+    throw debianError(
+      'debian.module-invalid',
+      `${path} is no 64-bit little-endian kernel module with a .modinfo`,
+    );
   }
-  throw debianError('debian.module-invalid', `the module ${path} has no section .modinfo`);
-}
-
-interface Section {
-  readonly nameOffset: number;
-  readonly offset: number;
-  readonly size: number;
-}
-
-/** Elf64_Ehdr: e_shoff at 40, e_shentsize at 58, e_shnum at 60. Elf64_Shdr: sh_offset at 24, sh_size at 32. */
-function sectionHeaders(view: DataView): readonly Section[] {
-  const start = Number(view.getBigUint64(40, true));
-  const entrySize = view.getUint16(58, true);
-  return Array.from({ length: view.getUint16(60, true) }, (_, index) => {
-    const at = start + index * entrySize;
-    return {
-      nameOffset: view.getUint32(at, true),
-      offset: Number(view.getBigUint64(at + 24, true)),
-      size: Number(view.getBigUint64(at + 32, true)),
-    };
-  });
-}
-
-/** Elf64_Ehdr: e_shstrndx, the section of section names, at 62. */
-function readName(bytes: Uint8Array, sections: readonly Section[], view: DataView, offset: number): string {
-  const names = sections[view.getUint16(62, true)];
-  if (names === undefined) return '';
-  const start = names.offset + offset;
-  const end = bytes.indexOf(0, start);
-  return new TextDecoder().decode(bytes.subarray(start, end < 0 ? undefined : end));
+  return new TextDecoder()
+    .decode(section.content)
+    .split('\0')
+    .filter((text) => text !== '');
 }

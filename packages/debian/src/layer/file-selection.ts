@@ -29,25 +29,23 @@ export const ALWAYS_DROPPED: readonly string[] = [
   'etc/ufw',
 ];
 
-/** Of libc6, what every program but a static one needs; taken also when `only` does not name it. */
-const C_LIBRARY = compileGlobs([
-  'usr/lib/*/ld-linux-*',
-  'usr/lib/ld-linux-*',
-  'usr/lib64/ld-linux-*',
-  'usr/lib/*/libc.so.6',
-]);
-
 /** Which paths of packages an image takes. */
 export class FileSelection {
   readonly #only: readonly { readonly pattern: string; readonly test: (path: string) => boolean }[];
   readonly #dropped: (path: string) => boolean;
   readonly #kept: (path: string) => boolean;
   readonly #used = new Set<string>();
+  #libraries: ReadonlySet<string> = new Set();
 
   constructor(section: Pick<DebianSection, 'only' | 'drop' | 'keep'>) {
     this.#only = section.only.map((pattern) => ({ pattern, test: compileGlobs([pattern]) }));
     this.#dropped = compileGlobs([...ALWAYS_DROPPED, ...section.drop]);
     this.#kept = compileGlobs(section.keep);
+  }
+
+  /** Adds the libraries that what is taken needs, though `only` does not name them. */
+  addLibraries(libraries: ReadonlySet<string>): void {
+    this.#libraries = libraries;
   }
 
   takes(path: string): boolean {
@@ -59,7 +57,7 @@ export class FileSelection {
         this.#used.add(pattern);
         named = true;
       }
-      if (!named) return C_LIBRARY(path);
+      if (!named) return this.#libraries.has(path);
     }
     return this.#kept(path) || !this.#dropped(path);
   }
