@@ -199,6 +199,7 @@ function composeOptions(
   { progress, signal, onStep }: BuildOptions,
 ): ComposeOptions {
   const total = plan.init.length + plan.containers.length + (plan.kernel === undefined ? 0 : 1);
+  const sameInit = inputTar?.hasSameInit(plan.init) ?? false;
   let done = 0;
   return {
     onStep: (location, reference) => {
@@ -210,6 +211,7 @@ function composeOptions(
       ? {}
       : {
           reuse: (content) => {
+            if (content.location.startsWith('init[') && !sameInit) return undefined;
             const entries = inputTar.reuse(content);
             if (entries !== undefined) onStep?.(`Copy ${content.location}`, content.image.reference);
             return entries;

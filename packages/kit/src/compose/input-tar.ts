@@ -5,6 +5,7 @@ import { kitError } from '../errors.ts';
 import { Spool } from '../formats/spool.ts';
 import type { ReusableContent } from './compose-rootfs.ts';
 import { DIGEST_RECORD, LOCATION_RECORD } from './entries.ts';
+import type { ComposeImage } from './rootfs-plan.ts';
 
 /**
  * An image file of the format `tar` from an earlier build, as the source of what has not changed: the content of
@@ -41,6 +42,18 @@ export class InputTar {
   private constructor(spool: Spool, digests: ReadonlyMap<string, string>) {
     this.#spool = spool;
     this.#digests = digests;
+  }
+
+  /**
+   * Whether the images that share the root are the same. Where one put a link decides where others' files went, so
+   * they are used again all or none.
+   */
+  hasSameInit(init: readonly ComposeImage[]): boolean {
+    const old = [...this.#digests.keys()].filter((location) => location.startsWith('init[')).length;
+    return (
+      old === init.length &&
+      init.every((image, index) => this.#digests.get(`init[${index}]`) === image.digest)
+    );
   }
 
   /** The content of an image in the old file; undefined when it had another image there, or elsewhere. */

@@ -2,7 +2,7 @@ import { capabilityProblem } from '../spec/capability.ts';
 import { completeMount, parseBind, parseTmpfs } from '../spec/mount.ts';
 import type { Parsed } from '../spec/parsed.ts';
 import { parseRlimit } from '../spec/rlimit.ts';
-import { type Located, toPlain } from '../yaml/located.ts';
+import { entryOf, type Located } from '../yaml/located.ts';
 import {
   boolean,
   checked,
@@ -102,7 +102,8 @@ const containerDevice = refine(
         ? value
         : problem(node, at, `a rule for all devices has the type "a", "b" or "c", got "${value.type}"`);
     }
-    if (value.mode === undefined) return problem(node, at, '"mode" is missing');
+    const hasMode = node.kind === 'map' && entryOf(node, 'mode') !== undefined;
+    if (!hasMode) return problem(node, at, '"mode" is missing');
     return value.type === 'a' ? problem(node, at, 'the type "a" goes only with the path "all"') : value;
   },
 );
@@ -254,8 +255,3 @@ export const readImageConfig: Reader<ImageConfigYaml> = (node, at) => {
   if (node.kind === 'list') return problem(node, at, 'a list, where a mapping is expected');
   return imageConfig(node, at);
 };
-
-/** Plain text of a value, for comparisons. */
-export function plainText(node: Located): string {
-  return JSON.stringify(toPlain(node), (_, value) => (typeof value === 'bigint' ? `${value}n` : value));
-}

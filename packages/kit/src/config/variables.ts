@@ -32,7 +32,8 @@ export class Variables {
       const replacement = this.#given.get(name) ?? fallback ?? this.#declared.get(name);
       if (replacement !== undefined && replacement !== null) return replacement;
       problems.add(scalar.position, `the variable ${name} has no value: give it one by --set ${name}=…`);
-      return '';
+      // Passes as part of a reference, so that the failure is said once.
+      return 'unset';
     });
     if (text === value) return scalar;
     return { ...scalar, value: scalar.plain ? resolvePlainScalar(text) : text };

@@ -68,9 +68,9 @@ export function parseYaml(text: string, file: string): ParsedYaml {
     warnings.push({ message: 'only the first document of a file is read', position });
   }
   if (problems.length > 0) return { problems, warnings };
-  const reader = new NodeReader(document, positionAt, problems);
+  const reader = new NodeReader(positionAt, problems);
   const root = reader.read(document.contents as Node, 0);
-  return { root, problems, warnings };
+  return problems.length > 0 ? { problems, warnings } : { root, problems, warnings };
 }
 
 const TOO_DEEP = `nested deeper than ${MAX_DEPTH} levels`;
@@ -109,19 +109,15 @@ function firstLine(text: string): string {
 }
 
 class NodeReader {
-  readonly #document: Document.Parsed;
   readonly #positionAt: (offset: number) => SourcePosition;
   readonly #problems: Problem[];
   /** Anchored nodes being read, to find one that contains itself. */
   readonly #open = new Set<Node>();
+  readonly #anchors = new Map<string, Node>();
+  #inAlias = 0;
   #count = 0;
 
-  constructor(
-    document: Document.Parsed,
-    positionAt: (offset: number) => SourcePosition,
-    problems: Problem[],
-  ) {
-    this.#document = document;
+  constructor(positionAt: (offset: number) => SourcePosition, problems: Problem[]) {
     this.#positionAt = positionAt;
     this.#problems = problems;
   }
@@ -139,7 +135,7 @@ class NodeReader {
       return nothing;
     }
     if (isAlias(node)) {
-      const target = node.resolve(this.#document) as Node | undefined;
+      const target = this.#anchors.get(node.source);
       if (target === undefined) {
         this.#fail(position, `no anchor &${node.source} stands before this alias`);
         return nothing;
@@ -148,8 +144,13 @@ class NodeReader {
         this.#fail(position, `the alias *${node.source} stands inside what it names`);
         return nothing;
       }
-      return this.read(target, depth + 1);
+      this.#inAlias++;
+      const value = this.read(target, depth + 1);
+      this.#inAlias--;
+      return value;
     }
+    // An anchor counts from where it stands on; what an alias stands for was met before.
+    if (this.#inAlias === 0 && node.anchor !== undefined) this.#anchors.set(node.anchor, node);
     if (isScalar(node)) return { kind: 'scalar', value: scalarOf(node), plain: isPlain(node), position };
     this.#open.add(node);
     try {
