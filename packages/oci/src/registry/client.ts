@@ -75,7 +75,10 @@ export class RegistryClient {
       throw notFound(repository, version);
     }
     await expectStatus(answer, [200], `the manifest of ${nameOf(repository, version)}`);
-    const bytes = await readAll(answer, MAX_DOCUMENT_BYTES);
+    const bytes = await readAll(answer, MAX_DOCUMENT_BYTES).catch((error: unknown) => {
+      signal?.throwIfAborted();
+      throw error;
+    });
     const promised = version.includes(':') ? version : answer.headers['docker-content-digest'];
     const digest = digestLike(bytes, typeof promised === 'string' ? promised : undefined);
     if (promised !== undefined && promised !== digest)

@@ -39,6 +39,8 @@ export interface TransportOptions {
 
 const MAX_REDIRECTS = 5;
 const REDIRECTS = new Set([301, 302, 303, 307, 308]);
+/** Up to here reading an answer that nobody wants is cheaper than another connection. */
+const MAX_DROPPED_BYTES = 64 * 1024;
 const USER_AGENT = 'orlop';
 
 /**
@@ -74,7 +76,7 @@ export class HttpTransport {
           headers: answer.headers,
           url,
           body: answer,
-          drop: () => answer.destroy(),
+          drop: () => drop(answer, request.method),
         };
       }
       answer.resume();
@@ -108,8 +110,10 @@ export class HttpTransport {
       method: request.method,
       headers: request.headers ?? {},
       agent: secure ? this.#https : this.#http,
-      ...(signal !== undefined && { signal }),
     });
+    const abort = () => call.destroy(new Error('aborted', { cause: signal?.reason }));
+    signal?.addEventListener('abort', abort, { once: true });
+    call.once('close', () => signal?.removeEventListener('abort', abort));
     call.setTimeout(this.#idleTimeoutMs, () =>
       call.destroy(new Error(`no answer for ${this.#idleTimeoutMs} ms`)),
     );
@@ -131,6 +135,13 @@ export class HttpTransport {
       throw unreachable(url, cause);
     }
   }
+}
+
+/** What is short is read, so that the connection can be used again. */
+function drop(answer: IncomingMessage, method: string): void {
+  const length = Number(answer.headers['content-length'] ?? Number.POSITIVE_INFINITY);
+  if (method === 'HEAD' || answer.statusCode === 204 || length <= MAX_DROPPED_BYTES) answer.resume();
+  else answer.destroy();
 }
 
 function unreachable(url: URL, cause: unknown): Error {
