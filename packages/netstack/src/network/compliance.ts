@@ -90,9 +90,11 @@ export const networkCompliance: readonly ComplianceCase[] = [
   {
     title: 'resets a stream whose server fails',
     run: async (pair) => {
-      const { stream } = await connected(pair, async () => {
+      const { stream } = await connected(pair, async (served) => {
+        await served.read();
         throw new Error('the program failed');
       });
+      await stream.write(encode('x'));
       equal(await codeOf(readAll(stream)), 'netstack.reset');
     },
   },

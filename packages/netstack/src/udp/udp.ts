@@ -116,6 +116,7 @@ export class Udp implements UdpService, TransportProtocol {
     const headerLength = path.version.headerLength;
     const quote = new Uint8Array(headerLength + UDP_HEADER_LEN);
     path.version.writeHeader(path, quote, 0, UDP_HEADER_LEN);
+    swapAddresses(quote, headerLength, local.address.byteLength);
     const fields = { sourcePort: remote.port, destinationPort: local.port, payloadLength: 0 };
     emitUdp(fields, quote, headerLength);
     this.#dependencies.errors.unreachable(
@@ -228,4 +229,11 @@ function verify(packet: IpPacket, length: number): boolean {
   if (packet.version === 6 && UdpView.checksum(bytes, payload) === 0) return false;
   const pseudoSum = foldSum(packet.addressSum + PROTOCOL_UDP + length);
   return verifyUdp(bytes, payload, payload + length, pseudoSum);
+}
+
+/** Source and destination stand at the end of either version's header; the checksum is the same after the swap. */
+function swapAddresses(header: Uint8Array, headerLength: number, addressLength: number): void {
+  const source = header.slice(headerLength - 2 * addressLength, headerLength - addressLength);
+  header.copyWithin(headerLength - 2 * addressLength, headerLength - addressLength, headerLength);
+  header.set(source, headerLength - addressLength);
 }
