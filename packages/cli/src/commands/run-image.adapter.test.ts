@@ -65,6 +65,12 @@ describe('findImage', () => {
     expect(await findImage(base, nothing)).toEqual(expected);
   });
 
+  it('starts a unified kernel image through UEFI', async () => {
+    await make('.efi');
+    const boot = { kind: 'kernel', kernelPath: `${base}.efi`, cmdline: '' };
+    expect(await findImage(`${base}.efi`, nothing)).toEqual({ boot, uefi: true });
+  });
+
   it('names what is there when there is more than one', async () => {
     await make('.iso', '.qcow2');
     await expect(findImage(base, nothing)).rejects.toMatchObject({

@@ -38,10 +38,13 @@ const buildSuffixes = [
   '-efi.img',
   '.qcow2',
   '-efi.qcow2',
+  '.raw',
   '.vmdk',
+  '-sparse.vmdk',
   '.vhd',
   '.vhdx',
   '.vdi',
+  '.efi',
 ];
 
 /**
@@ -57,6 +60,10 @@ export async function findImage(path: string, hints: ImageHints): Promise<Runnab
   }
   if (hints.kernel || hints.squashfs || (!whole && (await isFile(`${path}-kernel`)))) {
     return { boot: await kernelBoot(path, hints), uefi: hints.uefi };
+  }
+  if (whole && path.endsWith('.efi')) {
+    // A unified kernel image: a program for UEFI that has its command line and initrd within.
+    return { boot: { kind: 'kernel', kernelPath: path, cmdline: '' }, uefi: true };
   }
   if (whole) {
     const format = diskFormats[extname(path)] ?? 'raw';

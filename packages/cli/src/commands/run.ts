@@ -189,7 +189,7 @@ async function readArchitecture(text: string | undefined): Promise<Architecture>
 /** `build/redis-os.iso` is `redis-os`; signs that no name may have become dashes. */
 function defaultName(path: string): string {
   const name = basename(path)
-    .replace(/\.(iso|img|raw|qcow2|vmdk|vhdx?|vdi)$/, '')
+    .replace(/\.(iso|img|raw|qcow2|vmdk|vhdx?|vdi|efi)$/, '')
     .replaceAll(/[^a-zA-Z0-9_.-]/g, '-')
     .replace(/^[^a-zA-Z0-9]+/, '')
     .slice(0, 63);
