@@ -110,7 +110,8 @@ export class Udp implements UdpService, TransportProtocol {
 
   reject(datagram: Omit<UdpDatagram, 'bytes'>, how: UnreachableKind): void {
     const { local, remote } = datagram;
-    const path = this.#path(remote.address, local.address);
+    // The way back is the one that there is surely a route for.
+    const path = this.#path(local.address, remote.address);
     if (path === undefined) return;
     // The quoted packet is rebuilt: its addresses and ports are what the receiver looks at (RFC 1122 §3.2.2.1).
     const headerLength = path.version.headerLength;
