@@ -220,6 +220,16 @@ describe('flattenImage', () => {
       layers: [members({ name: 'zeros', content: '\0'.repeat(8 << 20) })],
     });
     await expect(flattenDescriptor(bomb, { ratioFreeBytes: 1 << 20 })).rejects.toThrow(
+      /layer 1 of sha256:.*: at "zeros" the archive has a member of 8388608 bytes; at most \d+ are allowed/,
+    );
+    const many = await writeImage(store, {
+      platform,
+      config: {},
+      layers: [
+        members(...Array.from({ length: 64 }, (_, i) => ({ name: `z${i}`, content: '\0'.repeat(1 << 17) }))),
+      ],
+    });
+    await expect(flattenDescriptor(many, { ratioFreeBytes: 1 << 20 })).rejects.toThrow(
       /layer 1 of sha256:.* grows from \d+ bytes to over .*bomb/,
     );
   });

@@ -4,7 +4,7 @@ import { decompress } from './decompress.ts';
 import { Digester } from './digest.ts';
 import { ociError } from './errors.ts';
 import type { OciImage } from './image.ts';
-import { DEFAULT_LAYER_LIMITS, type LayerLimits, withinLimits } from './layer-limits.ts';
+import { DEFAULT_LAYER_LIMITS, type LayerLimits, mostContent, withinLimits } from './layer-limits.ts';
 import { isDirectory, type LayerInode, type LayerNode, LayerTree, pathOf } from './layer-tree.ts';
 import { layerCompression } from './media-types.ts';
 import type { ImageStore } from './store.ts';
@@ -82,6 +82,7 @@ export async function* flattenImage(
         if (inode !== undefined) yield* emission.emit(inode, body);
       }
     } catch (error) {
+      signal?.throwIfAborted();
       throw inLayer(error, layer.subject);
     }
   }
@@ -146,6 +147,7 @@ async function* checkDiffId(
 async function scanLayer(
   content: AsyncIterable<Uint8Array>,
   {
+    descriptor,
     index,
     subject,
     tree,
@@ -161,7 +163,9 @@ async function scanLayer(
 ): Promise<void> {
   let member = -1;
   try {
-    for await (const { header } of readTar(content)) {
+    // A member that claims too much is refused before it is read.
+    const maxEntryBytes = mostContent(limits, descriptor.size);
+    for await (const { header } of readTar(content, { maxEntryBytes })) {
       signal?.throwIfAborted();
       if (++counts.entries > limits.maxEntries)
         throw ociError('oci.layer-limit', `the image has over ${limits.maxEntries} members`);
@@ -171,6 +175,7 @@ async function scanLayer(
     }
     tree.endLayer();
   } catch (error) {
+    signal?.throwIfAborted();
     throw inLayer(error, subject);
   }
 }

@@ -25,6 +25,11 @@ export const DEFAULT_LAYER_LIMITS: Required<LayerLimits> = {
   ratioFreeBytes: 2 ** 30,
 };
 
+/** The most that a layer of that compressed size may hold. */
+export function mostContent(limits: Required<LayerLimits>, compressedBytes: number): number {
+  return Math.min(limits.maxLayerBytes, ratioBound(limits, compressedBytes));
+}
+
 /** Passes a layer's uncompressed content on, as long as it stays within the limits. */
 export async function* withinLimits(
   source: AsyncIterable<Uint8Array>,
@@ -34,7 +39,7 @@ export async function* withinLimits(
     subject,
   }: { limits: Required<LayerLimits>; compressedBytes: number; subject: string },
 ): AsyncGenerator<Uint8Array> {
-  const mostByRatio = Math.max(limits.ratioFreeBytes, compressedBytes * limits.maxRatio);
+  const mostByRatio = ratioBound(limits, compressedBytes);
   let total = 0;
   for await (const chunk of source) {
     total += chunk.length;
@@ -47,4 +52,8 @@ export async function* withinLimits(
       );
     yield chunk;
   }
+}
+
+function ratioBound({ ratioFreeBytes, maxRatio }: Required<LayerLimits>, compressedBytes: number): number {
+  return Math.max(ratioFreeBytes, compressedBytes * maxRatio);
 }
