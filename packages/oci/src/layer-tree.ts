@@ -73,8 +73,7 @@ export class LayerTree {
     for (let next = pending.pop(); next !== undefined; next = pending.pop()) {
       if (next.inode.names.length === 0) inodes.push(next.inode);
       next.inode.names.push(next);
-      const children = [...next.children.values()];
-      for (let i = children.length - 1; i >= 0; i--) pending.push(children[i] as LayerNode);
+      for (const child of [...next.children.values()].reverse()) pending.push(child);
     }
     return inodes;
   }

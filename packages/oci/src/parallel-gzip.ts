@@ -40,7 +40,8 @@ export async function* gzipParallel(
     compressed.catch(() => {}); // seen when it is awaited, or nobody reads on
     running.push(compressed);
     dictionary = block.subarray(Math.max(0, block.length - WINDOW_BYTES));
-    if (running.length > concurrency) yield await (running.shift() as Promise<Uint8Array>);
+    const oldest = running.length > concurrency ? running.shift() : undefined;
+    if (oldest !== undefined) yield await oldest;
   }
   for (const compressed of running) yield await compressed;
   const trailer = new Uint8Array(END_OF_DEFLATE.length + 8);

@@ -1,4 +1,4 @@
-import type { ReportProgress } from '@orlop/core';
+import { OrlopError, type ReportProgress } from '@orlop/core';
 import { forEachConcurrently } from './concurrent.ts';
 import { parseIndex, parseManifest } from './documents.ts';
 import { ociError } from './errors.ts';
@@ -39,7 +39,7 @@ export async function pullImage(request: PullRequest): Promise<Descriptor> {
     typeof request.reference === 'string' ? parseReference(request.reference) : request.reference,
   );
   const name = formatReference(reference);
-  const top = await client.getManifest(reference, reference.digest ?? reference.tag ?? 'latest', signal);
+  const top = await client.getManifest(reference, reference.digest ?? reference.tag ?? 'latest', { signal });
   await keep(store, top, signal);
   const chosen = isIndexType(top.descriptor.mediaType)
     ? choose(parseIndex(top.bytes, `the index of ${name}`).manifests, { platforms, name })
@@ -86,7 +86,7 @@ export async function resolveImage(
       if (pull === 'never' || (await hasLayers(store, image))) return image;
     } catch (error) {
       // The store may have the index, but not what it says for this platform.
-      const partial = (error as { code?: string }).code === 'oci.blob-not-found';
+      const partial = error instanceof OrlopError && error.code === 'oci.blob-not-found';
       if (!partial || pull === 'never') throw error;
     }
   }
@@ -146,7 +146,7 @@ async function fetchManifest(
   { reference, descriptor, signal }: { reference: Reference; descriptor: Descriptor; signal: AbortSignal },
 ): Promise<RemoteManifest> {
   if (await store.hasBlob(descriptor)) return { descriptor, bytes: await store.readDocument(descriptor) };
-  const manifest = await client.getManifest(reference, descriptor.digest, signal);
+  const manifest = await client.getManifest(reference, descriptor.digest, { signal });
   if (manifest.descriptor.size !== descriptor.size)
     throw ociError(
       'oci.size-mismatch',
@@ -240,7 +240,7 @@ async function download(
         );
     }
   } catch (error) {
-    if ((error as { code?: string }).code === 'oci.size-mismatch') await draft.discard();
+    if (error instanceof OrlopError && error.code === 'oci.size-mismatch') await draft.discard();
     else await draft.suspend();
     throw error;
   }

@@ -101,7 +101,7 @@ async function uploadBlobs(
     limit: PARALLEL_UPLOADS,
     signal,
     work: async (blob, abort) => {
-      if (!(await client.hasBlob(remote, blob.digest, abort)))
+      if (!(await client.hasBlob(remote, blob.digest, { signal: abort })))
         await upload(
           () =>
             client.putBlob(remote, blob, {

@@ -25,6 +25,10 @@ export interface RemoteManifest {
   readonly bytes: Uint8Array;
 }
 
+export interface RequestOptions {
+  readonly signal?: AbortSignal | undefined;
+}
+
 type Action = 'pull' | 'push';
 type Repository = Pick<Reference, 'domain' | 'repository'>;
 
@@ -61,7 +65,11 @@ export class RegistryClient {
   }
 
   /** @throws OrlopError oci.image-not-found, oci.digest-mismatch and those of any request */
-  async getManifest(repository: Repository, version: string, signal?: AbortSignal): Promise<RemoteManifest> {
+  async getManifest(
+    repository: Repository,
+    version: string,
+    { signal }: RequestOptions = {},
+  ): Promise<RemoteManifest> {
     const answer = await this.#call({
       method: 'GET',
       path: `manifests/${version}`,
@@ -93,7 +101,7 @@ export class RegistryClient {
   async headManifest(
     repository: Repository,
     version: string,
-    options: { readonly forPush?: boolean; readonly signal?: AbortSignal | undefined } = {},
+    options: RequestOptions & { readonly forPush?: boolean } = {},
   ): Promise<string | undefined> {
     const answer = await this.#call({
       method: 'HEAD',
@@ -108,7 +116,7 @@ export class RegistryClient {
     await expectStatus(answer, [200], `the manifest of ${nameOf(repository, version)}`);
     const digest = answer.headers['docker-content-digest'];
     if (typeof digest === 'string') return digest;
-    return (await this.getManifest(repository, version, options.signal)).descriptor.digest;
+    return (await this.getManifest(repository, version, options)).descriptor.digest;
   }
 
   /**
@@ -118,7 +126,7 @@ export class RegistryClient {
   async getBlob(
     repository: Repository,
     descriptor: Descriptor,
-    { offset = 0, signal }: { readonly offset?: number; readonly signal?: AbortSignal | undefined } = {},
+    { offset = 0, signal }: RequestOptions & { readonly offset?: number } = {},
   ): Promise<{ readonly offset: number; readonly body: AsyncIterable<Uint8Array>; drop(): void }> {
     const answer = await this.#call({
       method: 'GET',
@@ -148,7 +156,7 @@ export class RegistryClient {
     return { offset: partial ? offset : 0, body: answer.body, drop: answer.drop };
   }
 
-  async hasBlob(repository: Repository, digest: Digest, signal?: AbortSignal): Promise<boolean> {
+  async hasBlob(repository: Repository, digest: Digest, { signal }: RequestOptions = {}): Promise<boolean> {
     const answer = await this.#call({
       method: 'HEAD',
       path: `blobs/${digest}`,
