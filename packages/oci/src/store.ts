@@ -2,18 +2,13 @@ import { join } from 'node:path';
 import { type BlobDraft, BlobFiles } from './blob-files.ts';
 import { verified } from './digest.ts';
 import { MAX_DOCUMENT_BYTES, parseConfig, parseIndex, parseManifest } from './documents.ts';
+import { byName, fullName, named, nameOf, repositoryOf, unnamed } from './entry-names.ts';
 import { ociError } from './errors.ts';
 import { FileLock, type FileLockOptions } from './file-lock.ts';
 import { createLayout, readLayoutIndex, writeLayoutIndex } from './layout.ts';
 import { Leases } from './leases.ts';
-import { ANNOTATION, isIndexType, isManifestType } from './media-types.ts';
-import {
-  expandReference,
-  formatReference,
-  parseReference,
-  type Reference,
-  withDefaultTag,
-} from './reference.ts';
+import { isIndexType, isManifestType } from './media-types.ts';
+import { formatReference, parseReference, type Reference, withDefaultTag } from './reference.ts';
 import type { Descriptor, Digest, ImageConfig, ImageIndex, ImageManifest } from './types.ts';
 
 export interface ImageStoreOptions {
@@ -296,47 +291,4 @@ export class ImageStore {
   async #has(descriptor: Descriptor): Promise<boolean> {
     return (await this.#blobs.size(descriptor.digest)) === descriptor.size;
   }
-}
-
-function fullName(reference: string | Reference): string {
-  return typeof reference === 'string'
-    ? expandReference(reference)
-    : formatReference(withDefaultTag(reference));
-}
-
-function repositoryOf(name: string): string {
-  const { domain, repository } = parseReference(name);
-  return `${domain}/${repository}`;
-}
-
-/** The expanded name of an entry, also where another tool wrote a short one. */
-function nameOf(entry: Descriptor): string | undefined {
-  for (const key of [ANNOTATION.imageName, ANNOTATION.refName]) {
-    const written = entry.annotations?.[key];
-    if (written === undefined) continue;
-    try {
-      return expandReference(written);
-    } catch {
-      // A name that no reference has; the other annotation may.
-    }
-  }
-  return undefined;
-}
-
-function named(descriptor: Descriptor, name: string): Descriptor {
-  const annotations = { ...descriptor.annotations, [ANNOTATION.imageName]: name, [ANNOTATION.refName]: name };
-  return { ...descriptor, annotations };
-}
-
-function unnamed(entry: Descriptor): Descriptor {
-  const { annotations, ...rest } = entry;
-  const others = Object.entries(annotations ?? {}).filter(
-    ([key]) => key !== ANNOTATION.imageName && key !== ANNOTATION.refName,
-  );
-  return others.length === 0 ? rest : { ...rest, annotations: Object.fromEntries(others) };
-}
-
-function byName(a: Descriptor, b: Descriptor): number {
-  const [left, right] = [nameOf(a) ?? '', nameOf(b) ?? ''];
-  return left < right ? -1 : left > right ? 1 : 0;
 }
