@@ -65,7 +65,7 @@ describe('qemuArguments', () => {
       '-serial chardev:console',
       '-kernel /i/redis-os-kernel',
       '-initrd /i/redis-os-initrd.img',
-      '-append console=ttyS0 a=b,c cryptomgr.notests',
+      '-append console=ttyS0 a=b,c cryptomgr.notests no_timer_check',
       '-object rng-random,id=rng0,filename=/dev/urandom',
       '-device virtio-rng-pci,rng=rng0',
       '-device virtio-balloon-pci',
@@ -116,7 +116,7 @@ describe('qemuArguments', () => {
     ).toEqual([
       '-machine q35,hpet=off,vmport=off',
       '-kernel /k',
-      '-append root=/dev/vda cryptomgr.notests',
+      '-append root=/dev/vda cryptomgr.notests no_timer_check',
       '-blockdev driver=file,node-name=boot-file,read-only=on,discard=unmap,filename=/root,,1.img',
       '-blockdev driver=raw,node-name=boot,read-only=on,discard=unmap,file=boot-file',
       '-device virtio-blk-pci,drive=boot',
