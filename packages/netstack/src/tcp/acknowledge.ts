@@ -97,13 +97,13 @@ function measure(context: TcpContext, block: ControlBlock, segment: Segment): vo
 }
 
 /**
- * The Eifel detection (RFC 3522): the first acknowledgement after a time-out echoes a timestamp from before the
- * retransmission, so the original arrived and nothing was lost.
+ * The Eifel detection (RFC 3522): the first acknowledgement after a time-out or a fast retransmission echoes a
+ * timestamp from before it, so the original arrived late and nothing was lost.
  */
 function undoIfSpurious(block: ControlBlock, segment: Segment): void {
   if (!block.lossMayBeSpurious) return;
   block.lossMayBeSpurious = false;
-  if (block.retransmission.phase !== 'loss' || !block.hasTimestamps) return;
+  if (block.retransmission.phase === 'open' || !block.hasTimestamps) return;
   if (!isBefore(segment.options.timestampEcho | 0, block.lossTimestamp)) return;
   block.retransmission.cancel();
   block.congestion.undo();
@@ -124,6 +124,8 @@ function beginRecovery(context: TcpContext, block: ControlBlock): void {
   block.congestion.onLoss(distance(block.una, block.next), context.now);
   block.retransmission.beginRecovery(block.una, block.next);
   block.timedAt = -1;
+  block.lossMayBeSpurious = true;
+  block.lossTimestamp = timestampOf(block, context.now);
 }
 
 /** What a probe put beyond the closed window was not taken: it is sent again as fresh data. */

@@ -59,6 +59,7 @@ export class Scoreboard {
   }
 
   clear(): void {
+    if (this.isEmpty) return;
     this.#lefts.length = 0;
     this.#rights.length = 0;
     this.#sacked = 0;

@@ -128,8 +128,14 @@ export class SendQueue {
   }
 
   #reset(): void {
-    this.#chunks.length = 0;
-    this.#lengths.length = 0;
+    // Setting `length` costs more than taking one out; one is what a request or an answer is.
+    if (this.#chunks.length === 1) {
+      this.#chunks.pop();
+      this.#lengths.pop();
+    } else if (this.#chunks.length > 0) {
+      this.#chunks = [];
+      this.#lengths = [];
+    }
     this.#head = 0;
     this.#headStart = this.#base;
     this.#cursorIndex = 0;

@@ -46,7 +46,7 @@ import { segmentArrives } from './input.ts';
 import { Listener } from './listener.ts';
 import { transmit } from './output.ts';
 import { Reno } from './reno.ts';
-import { RttEstimator } from './rtt.ts';
+import { RttEstimator, type RttOptions } from './rtt.ts';
 import { Segment } from './segment.ts';
 import { isAfter } from './sequence.ts';
 import {
@@ -83,6 +83,7 @@ export class Tcp implements TcpService, TransportProtocol, AttemptOwner {
   readonly #errors: ErrorSender;
   readonly #random: Random;
   readonly #settings: ResolvedTcpSettings;
+  readonly #rttOptions: RttOptions;
   readonly #context: TcpContext;
   readonly #table: ConnectionTable<TableEntry>;
   readonly #timers = new TimerQueue<ControlBlock>();
@@ -99,6 +100,11 @@ export class Tcp implements TcpService, TransportProtocol, AttemptOwner {
     this.#errors = dependencies.errors;
     this.#random = dependencies.random;
     this.#settings = resolveTcpSettings(dependencies.settings);
+    this.#rttOptions = {
+      minTimeoutMs: this.#settings.minRetransmissionTimeoutMs,
+      maxTimeoutMs: MAX_TIMEOUT_MS,
+      initialTimeoutMs: INITIAL_TIMEOUT_MS,
+    };
     this.#hash = new KeyedHash(dependencies.random);
     this.#cookies = new SynCookies(new KeyedHash(dependencies.random));
     this.#table = new ConnectionTable(dependencies.random);
@@ -417,11 +423,7 @@ export class Tcp implements TcpService, TransportProtocol, AttemptOwner {
         local,
         remote,
         pool: this.#context.pool,
-        rtt: new RttEstimator({
-          minTimeoutMs: settings.minRetransmissionTimeoutMs,
-          maxTimeoutMs: MAX_TIMEOUT_MS,
-          initialTimeoutMs: INITIAL_TIMEOUT_MS,
-        }),
+        rtt: new RttEstimator(this.#rttOptions),
         congestion: settings.congestion === 'reno' ? new Reno(segmentGuess) : new Cubic(segmentGuess),
         initialSequence: initialSequence ?? this.#initialSequence(tuple),
         timestampOffset: this.#timestampOffset(tuple),
@@ -429,7 +431,7 @@ export class Tcp implements TcpService, TransportProtocol, AttemptOwner {
         receiveLimit: limit(options.receiveBuffer, settings.receiveBuffer),
         state,
       },
-      (own, reached) => this.#onNeighbour(own, reached),
+      this.#onNeighbour,
       settings.quickAcks,
     );
     block.receiveWindow.scale = scaleFor(block.maxReceiveLimit);
@@ -442,11 +444,11 @@ export class Tcp implements TcpService, TransportProtocol, AttemptOwner {
   }
 
   #socketOf(block: ControlBlock): TcpSocket {
-    block.socket ??= new Socket(this.#context, block, (own) => this.#resetOf(own));
+    block.socket ??= new Socket(this.#context, block, this.#resetOf);
     return block.socket;
   }
 
-  #onNeighbour(block: ControlBlock, reached: boolean): void {
+  readonly #onNeighbour = (block: ControlBlock, reached: boolean): void => {
     if (!reached) {
       block.retries++;
       if (block.state === 'syn-sent') this.#context.close(block, 'unreachable');
@@ -454,7 +456,7 @@ export class Tcp implements TcpService, TransportProtocol, AttemptOwner {
       this.#context.dispatch(block);
     }
     if (block.state !== 'closed') this.#context.markReady(block);
-  }
+  };
 
   /** RFC 1191, RFC 8201: smaller segments from now on, and what is in flight again. */
   #lowerMtu(block: ControlBlock, reported: number, now: number): void {
@@ -491,13 +493,13 @@ export class Tcp implements TcpService, TransportProtocol, AttemptOwner {
     return listeners.find((l) => (l.address === undefined ? packet.toUs : l.address.equals(local)));
   }
 
-  #resetOf(block: ControlBlock): void {
+  readonly #resetOf = (block: ControlBlock): void => {
     this.#sendBare(block.local, block.remote, {
       sequence: block.next,
       acknowledgment: block.receiveNext,
       flags: TCP_RST | TCP_ACK,
     });
-  }
+  };
 
   /** RFC 9293 §3.10.7.1. */
   #answerReset(packet: IpPacket, segment: Segment): void {
