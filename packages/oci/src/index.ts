@@ -33,6 +33,7 @@ export {
   type FindCredentials,
 } from './registry/credentials.ts';
 export { type Mirror, parseMirror } from './registry/endpoints.ts';
+export { environmentProxies, type FindProxy } from './registry/proxy.ts';
 export type { RetryPolicy } from './registry/retry.ts';
 export { attachSbom, isAttestation, readSboms, type SpdxDocument } from './sbom.ts';
 export {

@@ -48,7 +48,7 @@ export async function createRegistryClient(
   context: CommandContext,
   options: RegistryOptions,
 ): Promise<RegistryClient> {
-  const { RegistryClient, dockerCredentials, parseMirror } = await import('@orlop/oci');
+  const { RegistryClient, dockerCredentials, environmentProxies, parseMirror } = await import('@orlop/oci');
   const { env, cwd } = context;
   const certificates = await systemAuthorities(env);
   for (const file of options.certFile) {
@@ -63,6 +63,7 @@ export async function createRegistryClient(
   const dockerFolder = env['DOCKER_CONFIG'] ?? join(env['HOME'] ?? '/nonexistent', '.docker');
   return new RegistryClient({
     certificates,
+    proxy: environmentProxies(env),
     mirrors: [...options.mirror, ...ambient].map(parseMirror),
     credentials: dockerCredentials({ configFile: join(dockerFolder, 'config.json') }),
   });

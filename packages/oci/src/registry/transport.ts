@@ -1,4 +1,5 @@
 import {
+  type ClientRequest,
   Agent as HttpAgent,
   request as httpRequest,
   type IncomingHttpHeaders,
@@ -7,8 +8,10 @@ import {
 import { Agent as HttpsAgent, request as httpsRequest } from 'node:https';
 import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
-import { createSecureContext, rootCertificates } from 'node:tls';
+import { createSecureContext, rootCertificates, type SecureContext } from 'node:tls';
+import { OrlopError } from '@orlop/core';
 import { ociError } from '../errors.ts';
+import { connectThroughProxy, type FindProxy, proxyAuthorization } from './proxy.ts';
 
 export interface HttpRequest {
   readonly method: string;
@@ -33,6 +36,8 @@ export interface HttpResponse {
 export interface TransportOptions {
   /** Certificates (PEM) that are trusted besides those that Node brings. */
   readonly certificates?: readonly string[];
+  /** Which proxy to use. @default none */
+  readonly proxy?: FindProxy;
   /** How long a connection may be silent. @default 60_000 */
   readonly idleTimeoutMs?: number;
 }
@@ -50,15 +55,20 @@ const USER_AGENT = 'orlop';
 export class HttpTransport {
   readonly #http = new HttpAgent({ keepAlive: true });
   readonly #https: HttpsAgent;
+  readonly #secureContext: SecureContext | undefined;
+  readonly #proxy: FindProxy;
   readonly #idleTimeoutMs: number;
 
   constructor(options: TransportOptions = {}) {
     const own = options.certificates ?? [];
+    // Made once: reading all the certificates takes longer than a connection.
+    this.#secureContext =
+      own.length > 0 ? createSecureContext({ ca: [...rootCertificates, ...own] }) : undefined;
     this.#https = new HttpsAgent({
       keepAlive: true,
-      // Made once: reading all the certificates takes longer than a connection.
-      ...(own.length > 0 && { secureContext: createSecureContext({ ca: [...rootCertificates, ...own] }) }),
+      ...(this.#secureContext !== undefined && { secureContext: this.#secureContext }),
     });
+    this.#proxy = options.proxy ?? (() => undefined);
     this.#idleTimeoutMs = options.idleTimeoutMs ?? 60_000;
   }
 
@@ -102,15 +112,26 @@ export class HttpTransport {
     this.#https.destroy();
   }
 
+  async #begin({ url, method, headers = {}, signal }: HttpRequest): Promise<ClientRequest> {
+    const proxy = this.#proxy(url);
+    if (url.protocol === 'http:') {
+      if (proxy === undefined) return httpRequest(url, { method, headers, agent: this.#http });
+      const all = { ...headers, host: url.host, ...proxyAuthorization(proxy) };
+      return httpRequest(proxy, { method, path: url.href, headers: all, agent: this.#http });
+    }
+    if (proxy === undefined) return httpsRequest(url, { method, headers, agent: this.#https });
+    const secureContext = this.#secureContext;
+    const socket = await connectThroughProxy(proxy, { target: url, secureContext, signal }).catch((cause) => {
+      if (signal?.aborted) throw signal.reason;
+      throw cause instanceof OrlopError ? cause : unreachable(proxy, cause);
+    });
+    return httpsRequest(url, { method, headers, createConnection: () => socket });
+  }
+
   async #once(request: HttpRequest): Promise<IncomingMessage> {
     const { url, signal } = request;
     signal?.throwIfAborted();
-    const secure = url.protocol === 'https:';
-    const call = (secure ? httpsRequest : httpRequest)(url, {
-      method: request.method,
-      headers: request.headers ?? {},
-      agent: secure ? this.#https : this.#http,
-    });
+    const call = await this.#begin(request);
     const abort = () => call.destroy(new Error('aborted', { cause: signal?.reason }));
     signal?.addEventListener('abort', abort, { once: true });
     call.once('close', () => signal?.removeEventListener('abort', abort));
