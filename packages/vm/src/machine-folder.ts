@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import { mkdir, open, readFile, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { vmError } from './errors.ts';
@@ -87,7 +88,7 @@ export class MachineFolder {
 
 /** Writes a file (0600) whole or not at all. */
 export async function replaceFile(path: string, content: string | Uint8Array): Promise<void> {
-  const temporary = `${path}.${process.pid}.tmp`;
+  const temporary = `${path}.${randomUUID()}.tmp`;
   try {
     const handle = await open(temporary, 'w', 0o600);
     try {

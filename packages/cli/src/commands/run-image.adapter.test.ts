@@ -57,6 +57,7 @@ describe('findImage', () => {
     ['-bios.img', { kind: 'disk', format: 'raw' }, false],
     ['-efi.img', { kind: 'disk', format: 'raw' }, true],
     ['.qcow2', { kind: 'disk', format: 'qcow2' }, false],
+    ['.vhdx', { kind: 'disk', format: 'vhdx' }, true],
     ['.vhd', { kind: 'disk', format: 'vpc' }, false],
   ])('knows %s by its name, and the only one also without it', async (suffix, boot, uefi) => {
     await make(suffix);

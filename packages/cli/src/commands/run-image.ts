@@ -105,8 +105,9 @@ async function kernelBoot(path: string, hints: ImageHints): Promise<Boot> {
   };
 }
 
+/** By the names of `orlop build`; Hyper-V, which VHDX is for, starts its machines through UEFI. */
 function isEfiName(path: string): boolean {
-  return /-efi(-initrd)?\.[a-z0-9]+$/.test(path);
+  return /-efi(-initrd)?\.[a-z0-9]+$|\.vhdx$/.test(path);
 }
 
 function noImage(

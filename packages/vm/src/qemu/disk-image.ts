@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import { mkdir, rename, rm, stat } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { vmError } from '../errors.ts';
@@ -25,7 +26,7 @@ export async function ensureDisk(
     debianPackage: qemuImgProgram.debianPackage,
   });
   await mkdir(dirname(disk.path), { recursive: true, mode: 0o700 });
-  const temporary = `${disk.path}.${process.pid}.tmp`;
+  const temporary = `${disk.path}.${randomUUID()}.tmp`;
   try {
     const { status, stderr } = await runTool(
       program,

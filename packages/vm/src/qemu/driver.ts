@@ -140,13 +140,13 @@ export class QemuDriver implements Driver {
       detached: true,
       stdio: ['ignore', log.fd, log.fd],
     });
-    await log.close();
     const ended = new Promise<Error>((resolve) => {
       child.once('error', resolve);
       child.once('exit', (status, signal) =>
         resolve(new Error(`QEMU ended with ${signal ?? `status ${status}`}`)),
       );
     });
+    await log.close();
     const waiting = new AbortController();
     try {
       const signal = AbortSignal.any(

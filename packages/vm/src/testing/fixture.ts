@@ -3,10 +3,9 @@ import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Duplex } from 'node:stream';
 import { silentLogger } from '@orlop/core';
-import { type TemporaryFolder, temporaryFolder } from '@orlop/testkit';
+import { type TemporaryFolder, temporaryFolder, tinyGuestDisk } from '@orlop/testkit';
 import type { MachineSpec } from '../machine-spec.ts';
 import { QemuDriver } from '../qemu/driver.ts';
-import { tinyGuestDisk } from './tiny-guest.ts';
 
 export interface Fixture {
   readonly driver: QemuDriver;

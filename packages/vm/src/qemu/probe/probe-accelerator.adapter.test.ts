@@ -1,11 +1,11 @@
 import { execFileSync } from 'node:child_process';
 import { chmod, mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { type TemporaryFolder, temporaryFolder } from '@orlop/testkit';
+import { fileURLToPath } from 'node:url';
+import { type TemporaryFolder, temporaryFolder, tinyGuestDisk } from '@orlop/testkit';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { findProgram } from '../../find-program.ts';
 import { systemClock } from '../../testing/fixture.ts';
-import { tinyGuestDisk } from '../../testing/tiny-guest.ts';
 import { probeGuests } from './guests.ts';
 import { chooseAccelerator, type ProbeOptions, probeAccelerator } from './probe-accelerator.ts';
 
@@ -110,7 +110,10 @@ describe('assembled guests', async () => {
   });
 
   it.skipIf(assembler === undefined)('are those of tiny-guest.s', async () => {
-    const sector = await assemble(join(sources, '..', '..', 'testing', 'tiny-guest.s'), '32');
+    const sector = await assemble(
+      fileURLToPath(import.meta.resolve('@orlop/testkit')).replace('index.ts', 'tiny-guest.s'),
+      '32',
+    );
     expect(sector.equals(tinyGuestDisk().subarray(0, 512))).toBe(true);
   });
 });
