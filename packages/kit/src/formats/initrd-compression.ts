@@ -10,7 +10,7 @@ const FIRST_WITH_ZSTD = { major: 5, minor: 9 };
 
 /**
  * What was asked for; else Zstandard, which is compressed in a tenth and unpacked in two thirds of gzip's time
- * (docs/design/initrd.md), where the host has the program and the kernel is not known to be too old.
+ * (docs/design/0031-initrd.md), where the host has the program and the kernel is not known to be too old.
  */
 export async function chooseCompression(
   root: DirectoryNode,
