@@ -8,7 +8,7 @@ import {
 import { Agent as HttpsAgent, request as httpsRequest } from 'node:https';
 import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
-import { createSecureContext, rootCertificates, type SecureContext } from 'node:tls';
+import { createSecureContext, rootCertificates, type SecureContext, type TLSSocket } from 'node:tls';
 import { OrlopError } from '@orlop/core';
 import { ociError } from '../errors.ts';
 import { connectThroughProxy, type FindProxy, proxyAuthorization } from './proxy.ts';
@@ -112,26 +112,33 @@ export class HttpTransport {
     this.#https.destroy();
   }
 
-  async #begin({ url, method, headers = {}, signal }: HttpRequest): Promise<ClientRequest> {
-    const proxy = this.#proxy(url);
-    if (url.protocol === 'http:') {
-      if (proxy === undefined) return httpRequest(url, { method, headers, agent: this.#http });
-      const all = { ...headers, host: url.host, ...proxyAuthorization(proxy) };
-      return httpRequest(proxy, { method, path: url.href, headers: all, agent: this.#http });
-    }
-    if (proxy === undefined) return httpsRequest(url, { method, headers, agent: this.#https });
-    const secureContext = this.#secureContext;
-    const socket = await connectThroughProxy(proxy, { target: url, secureContext, signal }).catch((cause) => {
+  /** The encrypted connection through the proxy, where there is one for the address. */
+  async #tunnel({ url, signal }: HttpRequest): Promise<TLSSocket | undefined> {
+    const proxy = url.protocol === 'https:' ? this.#proxy(url) : undefined;
+    if (proxy === undefined) return undefined;
+    try {
+      return await connectThroughProxy(proxy, { target: url, secureContext: this.#secureContext, signal });
+    } catch (cause) {
       if (signal?.aborted) throw signal.reason;
       throw cause instanceof OrlopError ? cause : unreachable(proxy, cause);
-    });
-    return httpsRequest(url, { method, headers, createConnection: () => socket });
+    }
+  }
+
+  /** Not asynchronous: who calls must hear of an error at once. */
+  #begin({ url, method, headers = {} }: HttpRequest, tunnel: TLSSocket | undefined): ClientRequest {
+    if (tunnel !== undefined) return httpsRequest(url, { method, headers, createConnection: () => tunnel });
+    if (url.protocol === 'https:') return httpsRequest(url, { method, headers, agent: this.#https });
+    const proxy = this.#proxy(url);
+    if (proxy === undefined) return httpRequest(url, { method, headers, agent: this.#http });
+    const all = { ...headers, host: url.host, ...proxyAuthorization(proxy) };
+    return httpRequest(proxy, { method, path: url.href, headers: all, agent: this.#http });
   }
 
   async #once(request: HttpRequest): Promise<IncomingMessage> {
     const { url, signal } = request;
     signal?.throwIfAborted();
-    const call = await this.#begin(request);
+    const tunnel = await this.#tunnel(request);
+    const call = this.#begin(request, tunnel);
     const abort = () => call.destroy(new Error('aborted', { cause: signal?.reason }));
     signal?.addEventListener('abort', abort, { once: true });
     call.once('close', () => signal?.removeEventListener('abort', abort));
