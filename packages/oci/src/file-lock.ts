@@ -14,7 +14,8 @@ export interface FileLockOptions {
 
 /**
  * Mutual exclusion by a file that its holder creates and removes. Callers of one process queue up in order;
- * the lock of a process that is gone is broken.
+ * the lock of a process that is gone is broken. All must see the same process numbers: a store is not to be
+ * shared between a container and its host.
  *
  * Invariant: the file, while it exists, names the process that holds the lock.
  */
