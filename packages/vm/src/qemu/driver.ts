@@ -256,6 +256,11 @@ async function explainFailure(folder: MachineFolder, failure: Error): Promise<Or
       hint: 'publish another one, or end the program that has it (`ss -ltnp` names it)',
     });
   }
+  if (/Display '\w+' is not available/.test(words)) {
+    return vmError('vm.tool-missing', 'this QEMU cannot show a window', {
+      hint: 'on Debian: apt-get install qemu-system-gui',
+    });
+  }
   return vmError('vm.start-failed', `QEMU did not start: ${words === '' ? failure.message : words}`);
 }
 
