@@ -1,6 +1,20 @@
-import { emitTcp, foldSum, NO_TCP_OPTIONS, sealTcp, type TcpOptions, tcpHeaderLength } from '@orlop/wire';
-import type { PacketBody } from '../ip/ip-layer.ts';
+import {
+  emitTcp,
+  foldSum,
+  NO_TCP_OPTIONS,
+  PROTOCOL_TCP,
+  sealTcp,
+  TCP_ACK,
+  TCP_RST,
+  type TcpOptions,
+  tcpHeaderLength,
+} from '@orlop/wire';
+import type { Endpoint, TcpCounters } from '../face.ts';
+import type { IpLayer, PacketBody } from '../ip/ip-layer.ts';
+import type { IpPacket } from '../ip/packet.ts';
 import type { IpPath } from '../ip/path.ts';
+import type { ControlBlock } from './control-block.ts';
+import type { Segment } from './segment.ts';
 
 /** A segment without connection and data: RST, or SYN-ACK with a cookie. */
 export interface BareSegment {
@@ -12,12 +26,50 @@ export interface BareSegment {
   readonly options?: TcpOptions;
 }
 
-export function emitBareSegment(
-  path: IpPath,
-  localPort: number,
-  remotePort: number,
-  segment: BareSegment,
-): PacketBody {
+/** Sends segments that belong to no connection (any more). */
+export class BareSegmentSender {
+  readonly #ip: IpLayer;
+  readonly #counters: TcpCounters;
+
+  constructor(ip: IpLayer, counters: TcpCounters) {
+    this.#ip = ip;
+    this.#counters = counters;
+  }
+
+  send(local: Endpoint, remote: Endpoint, segment: BareSegment): void {
+    const path = this.#ip.path(remote.address, PROTOCOL_TCP, local.address);
+    if (path === undefined) return;
+    this.#counters.segmentsOut++;
+    if ((segment.flags & TCP_RST) !== 0) this.#counters.resetsOut++;
+    this.#ip.send(path, bodyOf(path, local.port, remote.port, segment));
+  }
+
+  /** Ends a connection of ours for the peer. */
+  readonly reset = (block: ControlBlock): void => {
+    this.send(block.local, block.remote, {
+      sequence: block.next,
+      acknowledgment: block.receiveNext,
+      flags: TCP_RST | TCP_ACK,
+    });
+  };
+
+  /** To a segment for no connection (RFC 9293 §3.10.7.1). */
+  answerReset(packet: IpPacket, segment: Segment): void {
+    if (segment.isRst) return;
+    const local = { address: packet.destinationAddress(), port: segment.destinationPort };
+    const remote = { address: packet.sourceAddress(), port: segment.sourcePort };
+    const reset = segment.isAck
+      ? { sequence: segment.acknowledgment, acknowledgment: 0, flags: TCP_RST }
+      : {
+          sequence: 0,
+          acknowledgment: (segment.sequence + segment.sequenceLength) | 0,
+          flags: TCP_RST | TCP_ACK,
+        };
+    this.send(local, remote, reset);
+  }
+}
+
+function bodyOf(path: IpPath, localPort: number, remotePort: number, segment: BareSegment): PacketBody {
   const options = segment.options ?? NO_TCP_OPTIONS;
   const length = tcpHeaderLength({ options });
   return {

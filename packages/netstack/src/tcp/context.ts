@@ -13,7 +13,6 @@ import {
 } from './control-block.ts';
 import { CHALLENGE_INTERVAL_MS, CHALLENGES_PER_INTERVAL, type ResolvedTcpSettings } from './settings.ts';
 
-/** What all connections of a stack share; input, output, timers and sockets get it. */
 export interface TcpContextInit {
   readonly ip: IpLayer;
   readonly settings: ResolvedTcpSettings;
@@ -25,6 +24,10 @@ export interface TcpContextInit {
   readonly wake: () => void;
 }
 
+/** Sends what one connection may send; false when the link is full. */
+export type Transmit = (context: TcpContext, block: ControlBlock, sink: FrameSink) => boolean;
+
+/** What all connections of a stack share; input, output, timers and sockets get it. */
 export class TcpContext {
   readonly ip: IpLayer;
   readonly settings: ResolvedTcpSettings;
@@ -69,14 +72,14 @@ export class TcpContext {
    * Lets each ready connection send. `transmit` returns false when the link is full and true when it is done;
    * a connection that has more to send marks itself ready again.
    */
-  drainReady(sink: FrameSink, transmit: (block: ControlBlock, sink: FrameSink) => boolean): boolean {
+  drainReady(sink: FrameSink, transmit: Transmit): boolean {
     while (this.#ready.length > 0) {
       const round = this.#ready;
       this.#ready = [];
       for (let index = 0; index < round.length; index++) {
         const block = round[index];
         block.ready = false;
-        if (transmit(block, sink)) continue;
+        if (transmit(this, block, sink)) continue;
         block.ready = true;
         this.#ready = [...round.slice(index), ...this.#ready];
         return false;
