@@ -4,7 +4,7 @@ import { paths } from '../paths.ts';
 import { readRelease } from '../release.ts';
 import type { System } from '../system/system.ts';
 import { recordBootStep } from './boot-record.ts';
-import { DeviceDiscovery, loadModules } from './devices.ts';
+import { DeviceDiscovery } from './devices.ts';
 import { prepareResolvConf, raiseLoopback, setClock, setHostname } from './host.ts';
 import { mountKernelFileSystems, mountProc, mountRootFileSystems } from './root-file-systems.ts';
 import { runScripts } from './scripts.ts';
@@ -21,13 +21,12 @@ export function boot(system: System): 'machine' | 'container' {
     const startedMs = system.time.uptimeMs();
     mountRootFileSystems(system);
     const devices = new DeviceDiscovery(system, console);
-    devices.begin();
+    // Overlays carry every writable container; evdev carries the power button.
+    devices.begin(['overlay', 'evdev']);
     greet(system, console);
     mountKernelFileSystems(system, parseKernelOptions(system.files.read(paths.commandLine) ?? '').cgroups);
     raiseLoopback(system);
     devices.finish();
-    // Overlays carry every writable container; evdev carries the power button.
-    loadModules(system, ['overlay', 'evdev']);
     setClock(system);
     setHostname(system);
     prepareResolvConf(system);

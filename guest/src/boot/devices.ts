@@ -23,12 +23,12 @@ export class DeviceDiscovery {
     this.#console = console;
   }
 
-  /** Starts the first round, which takes most of the time, and leaves it running. */
-  begin(): void {
+  /** Starts the first round, which takes most of the time, and leaves it running. Names are for what no device asks for. */
+  begin(alsoByName: readonly string[] = []): void {
     const release = this.#system.files.read('/proc/sys/kernel/osrelease')?.trim() ?? '';
     // A kernel without modules, or an image whose kernel has none for it: devices work by the kernel alone.
     if (this.#system.files.status(`/lib/modules/${release}/modules.dep`) === undefined) return;
-    this.#launched = this.#launch();
+    this.#launched = this.#launch(alsoByName);
   }
 
   /** Waits, and loads until no device asks for a module that was not tried yet. */
@@ -42,8 +42,8 @@ export class DeviceDiscovery {
     this.#launched = undefined;
   }
 
-  #launch(): LaunchedProcess | undefined {
-    const aliases = this.#newAliases();
+  #launch(alsoByName: readonly string[] = []): LaunchedProcess | undefined {
+    const aliases = [...this.#newAliases(), ...alsoByName];
     if (aliases.length === 0) return undefined;
     return this.#system.processes.launch([paths.modprobe, '-abq', ...aliases], { stderr: 'null' });
   }

@@ -115,11 +115,26 @@ function giveInterface(system: System, link: NetworkInterface, pid: number): Pro
     return made ? undefined : `cannot make ${described} of type ${link.add}`;
   }
   // A veth's other end stays outside, so the pair is made here in any case and one end moves in.
-  const peer = link.add === 'veth' ? ['peer', 'name', link.peer] : [];
-  if (link.add !== '' && !run('ip', 'link', 'add', link.name, 'type', link.add, ...peer)) {
+  if (link.add !== '' && !run('ip', 'link', 'add', link.name, 'type', link.add)) {
     return `cannot make ${described} of type ${link.add}`;
+  }
+  if (link.add === 'veth') {
+    // busybox's ip knows no peers, so the kernel has named it; a pair's ends know each other's index.
+    const peer = findPeer(system, link.name);
+    if (peer === undefined || !run('ip', 'link', 'set', peer, 'name', link.peer)) {
+      return `cannot name the peer of ${described}`;
+    }
   }
   return run('ip', 'link', 'set', link.name, 'netns', String(pid))
     ? undefined
     : `cannot move ${described} in`;
+}
+
+function findPeer(system: System, name: string): string | undefined {
+  const index = system.files.read(`/sys/class/net/${name}/iflink`)?.trim();
+  return system.files
+    .list('/sys/class/net')
+    .find(
+      (other) => other !== name && system.files.read(`/sys/class/net/${other}/ifindex`)?.trim() === index,
+    );
 }
