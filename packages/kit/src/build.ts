@@ -1,24 +1,24 @@
 import { createReadStream, type Stats, statSync } from 'node:fs';
-import type { ArchiveEntry, EntryStream } from '@orlop/archive';
+import { type ArchiveEntry, bytesBody } from '@orlop/archive';
 import type { Problem, ReportProgress } from '@orlop/core';
-import { type ComposeOptions, composeRootfs } from './compose/compose-rootfs.ts';
+import type { SpdxDocument } from '@orlop/oci';
 import { fileEntry } from './compose/entries.ts';
-import { InputTar } from './compose/input-tar.ts';
-import { DOCKERFILE, SBOM_FILE, volumeFolder } from './compose/layout-paths.ts';
+import { SBOM_FILE } from './compose/layout-paths.ts';
 import { planRootfs } from './compose/plan-rootfs.ts';
-import type { FileContent, RootfsPlan } from './compose/rootfs-plan.ts';
+import type { FileContent } from './compose/rootfs-plan.ts';
 import type { HostSources } from './config/host-sources.ts';
 import type { ImageYaml } from './config/image-yaml.ts';
 import { type LoadedYaml, loadImageYaml } from './config/load.ts';
 import { printJson, printYaml, withReferences } from './config/print.ts';
 import { kitError } from './errors.ts';
-import { BootPartsMaker } from './formats/boot-parts.ts';
-import type { FormatInput, InitrdCompression, OutputFormat } from './formats/format.ts';
-import { chooseCompression } from './formats/initrd-compression.ts';
+import type { InitrdCompression, OutputFormat } from './formats/format.ts';
 import type { FinishedOutput, OutputSet, OutputSink } from './formats/output-set.ts';
-import { Spool } from './formats/spool.ts';
 import type { ImageResolver } from './resolve/resolver.ts';
+import { toCycloneDx } from './sbom/cyclonedx.ts';
+import { gatherSboms } from './sbom/image-sboms.ts';
 import { mergeSpdx } from './sbom/merge-spdx.ts';
+import { StepClock } from './step-clock.ts';
+import { writeFormats } from './write-formats.ts';
 import type { Placed } from './yaml/shape.ts';
 
 export interface BuildOptions {
@@ -43,6 +43,8 @@ export interface BuildOptions {
   readonly inputTar?: string;
   /** Name of the SBOM in the root; false for none. @default 'sbom.spdx.json' */
   readonly sbom?: string | false;
+  /** A file beside the outputs for the same list as CycloneDX. @default none */
+  readonly cycloneDx?: string;
   /** Milliseconds since 1970 that the SBOM says. @default a fixed time, for reproducibility */
   readonly sbomCreatedMs?: number;
   readonly signal: AbortSignal;
@@ -80,8 +82,20 @@ export async function buildImage(options: BuildOptions): Promise<BuildReport> {
       metadata: (kind) => metadata(kind, loaded, resolver),
       decompressKernel: options.decompressKernel ?? false,
     });
-    const sbom = await sbomEntry(plan, references, options);
-    await writeFormats(plan, { sbom, options, clock });
+    const document = mergeSpdx(
+      await gatherSboms(
+        plan,
+        references.map((reference) => resolver.get(reference)),
+      ),
+      {
+        name: options.name,
+        ...(options.sbomCreatedMs === undefined ? {} : { createdMs: options.sbomCreatedMs }),
+      },
+    );
+    await writeFormats(plan, { sbom: sbomEntries(document, options.sbom), options, clock });
+    if (options.cycloneDx !== undefined) {
+      await outputs.write(options.cycloneDx, bytesBody(jsonBytes(toCycloneDx(document))));
+    }
     const finished = await outputs.commit();
     return {
       outputs: finished,
@@ -140,131 +154,6 @@ function uniqueImages(references: readonly Placed<string>[], resolver: ImageReso
   );
 }
 
-async function writeFormats(
-  plan: RootfsPlan,
-  { sbom, options, clock }: { sbom: readonly ArchiveEntry[]; options: BuildOptions; clock: StepClock },
-): Promise<void> {
-  const { formats, outputs, signal } = options;
-  const inputTar =
-    options.inputTar === undefined
-      ? undefined
-      : await InputTar.open(options.inputTar, await outputs.workFolder());
-  let spool: Spool | undefined;
-  const bootParts = new BootPartsMaker();
-  const bootComponent = async function* (name: string): EntryStream {
-    yield* (await options.resolver.component(name)).entries();
-  };
-  try {
-    const compose = () => composeRootfs(plan, composeOptions(plan, inputTar, options));
-    const spooling = formats.length > 1 || formats.some((format) => format.usesTree);
-    const keep = async () => {
-      spool ??= await Spool.write(withTail(compose(), sbom), await outputs.workFolder());
-      return spool;
-    };
-    if (spooling) await clock.time('compose', keep);
-    const compression = formats.some((format) => format.needsKernel)
-      ? await chooseCompression((await keep()).tree(), options.initrdCompression)
-      : 'gzip';
-    for (const format of formats) {
-      const tail = format.dockerfile ? [dockerfileEntry()] : [];
-      const input: FormatInput = {
-        stream: () =>
-          spool === undefined ? withTail(compose(), [...tail, ...sbom]) : withTail(spool.stream(), tail),
-        tree: async () => (await keep()).tree(),
-      };
-      await clock.time(format.name, () =>
-        format.write({
-          input,
-          name: options.name,
-          outputs: options.sink ?? outputs,
-          architecture: options.architecture,
-          initrdCompression: compression,
-          ...(options.sizeMiB === undefined ? {} : { sizeMiB: options.sizeMiB }),
-          bootParts,
-          bootComponent,
-          signal,
-        }),
-      );
-    }
-  } finally {
-    await bootParts.close();
-    await spool?.remove();
-    await inputTar?.close();
-  }
-}
-
-function composeOptions(
-  plan: RootfsPlan,
-  inputTar: InputTar | undefined,
-  { progress, signal, onStep }: BuildOptions,
-): ComposeOptions {
-  const total = plan.init.length + plan.containers.length + (plan.kernel === undefined ? 0 : 1);
-  const sameInit = inputTar?.hasSameInit(plan.init) ?? false;
-  let done = 0;
-  return {
-    onStep: (location, reference) => {
-      signal.throwIfAborted();
-      onStep?.(`Extract ${location}`, reference);
-      progress({ task: 'compose', done: Math.min(++done, total), total, unit: 'items' });
-    },
-    ...(inputTar === undefined
-      ? {}
-      : {
-          reuse: (content) => {
-            if (content.location.startsWith('init[') && !sameInit) return undefined;
-            const entries = inputTar.reuse(content);
-            if (entries !== undefined) onStep?.(`Copy ${content.location}`, content.image.reference);
-            return entries;
-          },
-        }),
-  };
-}
-
-async function* withTail(entries: EntryStream, tail: readonly ArchiveEntry[]): EntryStream {
-  yield* entries;
-  yield* tail;
-}
-
-function dockerfileEntry(): ArchiveEntry {
-  const text = 'FROM scratch\nCOPY . ./\nENTRYPOINT ["/bin/rc.init"]\n';
-  return fileEntry(DOCKERFILE, text, { origin: { source: 'linuxkit.files', location: 'dockerfile' } });
-}
-
-async function sbomEntry(
-  plan: RootfsPlan,
-  references: readonly Placed<string>[],
-  { sbom = SBOM_FILE, sbomCreatedMs, resolver, name }: BuildOptions,
-): Promise<readonly ArchiveEntry[]> {
-  if (sbom === false) return [];
-  const prefixes = new Map<string, string[]>();
-  const add = (digest: string, prefix: string) => {
-    prefixes.set(digest, [...(prefixes.get(digest) ?? []), prefix]);
-  };
-  if (plan.kernel !== undefined) add(plan.kernel.image.digest, '');
-  for (const image of plan.init) add(image.digest, '');
-  for (const volume of plan.volumes) {
-    if (volume.image !== undefined) add(volume.image.digest, `${volumeFolder(volume.name)}/lower`);
-  }
-  for (const { image, extractTo } of plan.containers) {
-    if (extractTo !== undefined) add(image.digest, extractTo);
-  }
-  const images = new Map(references.map((placed) => [resolver.get(placed).digest, resolver.get(placed)]));
-  const documents = [];
-  for (const image of images.values()) {
-    documents.push({
-      reference: image.reference,
-      digest: image.digest,
-      prefixes: prefixes.get(image.digest) ?? [],
-      documents: await image.sboms(),
-    });
-  }
-  const merged = mergeSpdx(documents, {
-    name,
-    ...(sbomCreatedMs === undefined ? {} : { createdMs: sbomCreatedMs }),
-  });
-  return [fileEntry(sbom.replace(/^\/+/, ''), `${JSON.stringify(merged, null, 2)}\n`, {})];
-}
-
 function metadata(kind: string, loaded: LoadedYaml, resolver: ImageResolver): string {
   const plain = withReferences(loaded.plain, (reference) => resolver.fullReference(reference));
   return kind === 'json' ? printJson(plain) : printYaml(plain);
@@ -286,19 +175,10 @@ function readSource(source: string, sources: HostSources): FileContent | undefin
   };
 }
 
-/** How long each part of the work took. */
-class StepClock {
-  readonly steps: BuildStep[] = [];
-  readonly #nowMs: () => number;
+function sbomEntries(document: SpdxDocument, path: string | false = SBOM_FILE): readonly ArchiveEntry[] {
+  return path === false ? [] : [fileEntry(path.replace(/^\/+/, ''), jsonBytes(document), {})];
+}
 
-  constructor(nowMs: () => number) {
-    this.#nowMs = nowMs;
-  }
-
-  async time<T>(name: string, work: () => Promise<T>): Promise<T> {
-    const started = this.#nowMs();
-    const result = await work();
-    this.steps.push({ name, ms: this.#nowMs() - started });
-    return result;
-  }
+function jsonBytes(value: unknown): Uint8Array {
+  return new TextEncoder().encode(`${JSON.stringify(value, null, 2)}\n`);
 }

@@ -20,6 +20,7 @@ export interface ImageBuildOptions extends StoreOptions, RegistryOptions {
   readonly inputTar?: string;
   readonly sbom: boolean;
   readonly sbomOutput: string;
+  readonly cyclonedx?: string;
   readonly sbomCurrentTime?: boolean;
   readonly set: readonly string[];
   readonly substitute: readonly string[];
@@ -125,6 +126,7 @@ export async function runBuild(files: readonly string[], { context, options }: I
       decompressKernel: options.decompressKernel ?? false,
       ...(options.inputTar === undefined ? {} : { inputTar: resolve(cwd, options.inputTar) }),
       sbom: options.sbom ? options.sbomOutput : false,
+      ...(options.cyclonedx === undefined ? {} : { cycloneDx: options.cyclonedx }),
       ...(options.sbomCurrentTime ? { sbomCreatedMs: Date.now() } : {}),
       signal,
       progress,

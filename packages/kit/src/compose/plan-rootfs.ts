@@ -169,7 +169,10 @@ function filePlan(
   { options, ids }: { options: PlanOptions; ids: ReadonlyMap<string, number> },
 ): readonly FilePlan[] {
   const content = fileContent(value, options);
-  if (content === undefined) return [];
+  if (content === undefined) {
+    if (value.optional) return [];
+    throw kitError('kit.file-changed', `source ${value.source} went away after it was checked`);
+  }
   const path = value.path
     .split('/')
     .filter((part) => part !== '' && part !== '.')

@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { toCycloneDx } from './cyclonedx.ts';
 import { mergeSpdx } from './merge-spdx.ts';
 
 const document = (name: string) => ({
@@ -62,5 +63,23 @@ describe('mergeSpdx', () => {
         .documentNamespace;
     expect(namespace('a')).toBe(namespace('a'));
     expect(namespace('a')).not.toBe(namespace('b'));
+  });
+});
+
+describe('toCycloneDx', () => {
+  it('lists the packages with what contains them', () => {
+    const list = toCycloneDx(mergeSpdx([image('a', '1', [''])], { name: 'n' }));
+    expect(list).toMatchObject({
+      bomFormat: 'CycloneDX',
+      specVersion: '1.6',
+      components: [
+        { type: 'container', 'bom-ref': 'SPDXRef-Image-0', name: 'docker.io/orlop/a', version: '1' },
+        { type: 'library', name: 'a' },
+      ],
+      dependencies: [
+        { ref: 'image', dependsOn: ['SPDXRef-Image-0'] },
+        { ref: 'SPDXRef-Image-0', dependsOn: ['SPDXRef-0-0-Package-a'] },
+      ],
+    });
   });
 });
