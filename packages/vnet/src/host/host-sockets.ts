@@ -54,6 +54,8 @@ export interface HostStream {
   reset(): void;
   readonly remote: HostEndpoint;
   readonly local: HostEndpoint;
+  /** Whether the connection stands. */
+  readonly isOpen: boolean;
 }
 
 export interface HostListener {
@@ -87,6 +89,11 @@ export interface HostEchoEvents {
   onReply(sequence: number, payload: Uint8Array, address: IpAddress): void;
 }
 
+export interface ConnectOptions {
+  /** @default false */
+  readonly mayOpenAtOnce?: boolean;
+}
+
 export interface ListenOptions {
   /** @default 128 */
   readonly backlog?: number;
@@ -96,8 +103,11 @@ export interface ListenOptions {
 
 export interface HostSockets {
   readonly kind: 'native' | 'node' | 'memory';
-  /** Starts a connection; its outcome comes by `onOpen` or `onFailed`, never before this call has returned. */
-  connect(endpoint: HostEndpoint, events: HostStreamEvents): HostStream;
+  /**
+   * Starts a connection; its outcome comes by `onOpen` or `onFailed`, never before this call has returned. With
+   * `mayOpenAtOnce`, an answer that `isOpen` already (a connection within the host) is not told again by `onOpen`.
+   */
+  connect(endpoint: HostEndpoint, events: HostStreamEvents, options?: ConnectOptions): HostStream;
   /** @throws OrlopError `vnet.bind-failed` */
   listen(
     endpoint: HostEndpoint,

@@ -129,6 +129,10 @@ class NodeStream implements HostStream {
     socket.on('close', () => this.#fail('reset'));
   }
 
+  get isOpen(): boolean {
+    return !this.#closed && !this.#socket.connecting;
+  }
+
   get local(): HostEndpoint {
     const address = IpAddress.parse(this.#socket.localAddress ?? '');
     return address === undefined

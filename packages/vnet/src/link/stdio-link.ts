@@ -31,6 +31,7 @@ export function openStdioLink(streams: StdioStreams, mtu: number): Link {
 class PipeStream implements HostStream {
   readonly remote = PEER;
   readonly local = PEER;
+  readonly isOpen = true;
   readonly #streams: StdioStreams;
   #chunks: Buffer[] = [];
   #queued = 0;

@@ -1,5 +1,11 @@
 import type { Endpoint, TcpAttempt, TcpInfo, TcpRejection } from '@orlop/netstack';
-import type { HostEndpoint, HostFailure, HostSockets, HostStream } from '../host/host-sockets.ts';
+import type {
+  HostEndpoint,
+  HostFailure,
+  HostSockets,
+  HostStream,
+  HostStreamEvents,
+} from '../host/host-sockets.ts';
 import type { Scheduler } from '../scheduler.ts';
 import type { AddressMap } from './address-map.ts';
 import type { ReadSlab } from './read-slab.ts';
@@ -144,7 +150,7 @@ export class TcpNat {
   }
 
   #connect(attempt: TcpAttempt, target: HostEndpoint): void {
-    const stream = this.#options.sockets.connect(target, {
+    const events: HostStreamEvents = {
       onOpen: () => this.#opened(connection),
       onReadable: () => connection.relay?.hostEvents.onReadable(),
       onWritable: () => connection.relay?.hostEvents.onWritable(),
@@ -152,19 +158,25 @@ export class TcpNat {
         if (connection.relay === undefined) this.#connectFailed(connection, failure);
         else connection.relay.hostEvents.onFailed(failure);
       },
-    });
+    };
+    const stream = this.#options.sockets.connect(target, events, { mayOpenAtOnce: true });
     const connection: Connection = {
       id: this.#nextId++,
       attempt,
       startedAtMs: this.#options.scheduler.now(),
       stream,
       relay: undefined,
-      cancelTimeout: this.#options.scheduler.after(this.#options.connectTimeoutMs ?? 60_000, () => {
-        stream.close();
-        this.#connectFailed(connection, 'timed-out');
-      }),
+      cancelTimeout: NOTHING,
     };
     this.#connections.set(connection.id, connection);
+    if (stream.isOpen) {
+      this.#opened(connection);
+      return;
+    }
+    connection.cancelTimeout = this.#options.scheduler.after(this.#options.connectTimeoutMs ?? 60_000, () => {
+      stream.close();
+      this.#connectFailed(connection, 'timed-out');
+    });
     attempt.onCancel = () => {
       stream.close();
       this.#forget(connection);
@@ -212,6 +224,7 @@ export class TcpNat {
 
 /** Nothing happens to an accepted socket before the guest's next segment: its relay is there by then. */
 const STARTING = {};
+const NOTHING = () => {};
 
 /** What the guest is told, so that it sees what a program on the host would. */
 export function rejectionOf(failure: HostFailure): TcpRejection {

@@ -3,6 +3,7 @@ import type { IpAddress } from '@orlop/netstack';
 import { vnetError } from '../errors.ts';
 import { formatHostEndpoint } from '../host/endpoint-text.ts';
 import type {
+  ConnectOptions,
   HostDatagramEvents,
   HostDatagramSocket,
   HostEchoEvents,
@@ -37,7 +38,11 @@ export function createNativeSockets(poller: Poller): HostSockets {
   const { library } = poller;
   const addressBytes = new Uint8Array(SOCKET_ADDRESS_MAX_LEN);
 
-  const connect = (endpoint: HostEndpoint, events: HostStreamEvents): HostStream => {
+  const connect = (
+    endpoint: HostEndpoint,
+    events: HostStreamEvents,
+    options: ConnectOptions = {},
+  ): HostStream => {
     const length = emitEndpoint(addressBytes, endpoint);
     const descriptor = library.socket(familyOf(endpoint), linux.SOCK_STREAM | SOCKET_FLAGS, 0);
     if (descriptor < 0) return failedStream(endpoint, events, library.errno());
@@ -47,7 +52,11 @@ export function createNativeSockets(poller: Poller): HostSockets {
       library.close(descriptor);
       return failedStream(endpoint, events, errno);
     }
-    return new NativeStream(poller, descriptor, endpoint, events);
+    // Within the host the handshake is over when the call returns.
+    return new NativeStream(poller, descriptor, endpoint, {
+      state: errno === 0 ? 'open' : 'connecting',
+      events,
+    });
   };
 
   const openDatagram = (family: 4 | 6, events: HostDatagramEvents): HostDatagramSocket => {
@@ -117,7 +126,8 @@ function listen(
       peerLength[0] = SOCKET_ADDRESS_MAX_LEN;
       const accepted = library.accept4(descriptor, address, peerLength, SOCKET_FLAGS);
       if (accepted < 0) return;
-      const stream = new NativeStream(poller, accepted, readSocketAddress(address, peerLength[0] ?? 0));
+      const remote = readSocketAddress(address, peerLength[0] ?? 0);
+      const stream = new NativeStream(poller, accepted, remote, { state: 'open' });
       stream.listen(onConnection(stream));
     }
   });
@@ -176,6 +186,7 @@ function failedStream(endpoint: HostEndpoint, events: HostStreamEvents, errno: n
   return {
     remote: endpoint,
     local: endpoint,
+    isOpen: false,
     read: () => -1,
     write: () => 0,
     wantRead: () => {},

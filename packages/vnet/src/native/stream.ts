@@ -20,6 +20,9 @@ import { readSocketAddress, SOCKET_ADDRESS_MAX_LEN } from './socket-address.ts';
 
 type State = 'connecting' | 'open' | 'closed';
 
+/** The integer 1 as `setsockopt` takes it. */
+const ONE = Uint8Array.of(1, 0, 0, 0);
+
 /** A stream socket by its descriptor: reads and writes are plain system calls, readiness comes from libuv. */
 export class NativeStream implements HostStream {
   readonly remote: HostEndpoint;
@@ -32,19 +35,29 @@ export class NativeStream implements HostStream {
   #wantWrite = false;
 
   /** Takes over a non-blocking descriptor; `events` may follow by `listen` for an accepted one. */
-  constructor(poller: Poller, descriptor: number, remote: HostEndpoint, events?: HostStreamEvents) {
+  constructor(
+    poller: Poller,
+    descriptor: number,
+    remote: HostEndpoint,
+    { state, events }: { readonly state: 'connecting' | 'open'; readonly events?: HostStreamEvents },
+  ) {
     this.#poller = poller;
     this.#descriptor = descriptor;
     this.remote = remote;
     this.#events = events;
-    this.#state = events === undefined ? 'open' : 'connecting';
+    this.#state = state;
     this.#watch = poller.watch(descriptor, (ready, status) => this.#onReady(ready, status));
     if (this.#state === 'connecting') this.#watch.want(UV_WRITABLE);
-    if (remote.kind === 'ip') setOption(poller, descriptor, IPPROTO_TCP, TCP_NODELAY, 1);
+    if (remote.kind === 'ip')
+      poller.library.setsockopt(descriptor, IPPROTO_TCP, TCP_NODELAY, ONE, ONE.length);
   }
 
   listen(events: HostStreamEvents): void {
     this.#events = events;
+  }
+
+  get isOpen(): boolean {
+    return this.#state === 'open';
   }
 
   get local(): HostEndpoint {
@@ -67,7 +80,7 @@ export class NativeStream implements HostStream {
     }
     const count = this.#poller.library.write(this.#descriptor, from, from.length);
     if (count < 0) this.#failUnlessBlocked();
-    if (count < from.length && this.#isOpen()) {
+    if (count < from.length && this.isOpen) {
       this.#wantWrite = true;
       this.#arm();
     }
@@ -104,10 +117,6 @@ export class NativeStream implements HostStream {
     this.#watch.want((this.#wantRead ? UV_READABLE : 0) | (this.#wantWrite ? UV_WRITABLE : 0));
   }
 
-  #isOpen(): boolean {
-    return this.#state === 'open';
-  }
-
   #onReady(ready: number, status: number): void {
     if (this.#state === 'connecting') {
       this.#finishConnecting();
@@ -122,7 +131,7 @@ export class NativeStream implements HostStream {
       this.#arm();
       this.#events?.onWritable();
     }
-    if ((ready & UV_READABLE) !== 0 && this.#wantRead && this.#isOpen()) this.#events?.onReadable();
+    if ((ready & UV_READABLE) !== 0 && this.#wantRead && this.isOpen) this.#events?.onReadable();
   }
 
   #finishConnecting(): void {

@@ -195,6 +195,10 @@ export class MemoryStream implements HostStream {
     this.#other = other;
   }
 
+  get isOpen(): boolean {
+    return this.#open && !this.closed;
+  }
+
   attach(events: HostStreamEvents): void {
     this.#events = events;
   }

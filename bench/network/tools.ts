@@ -1,0 +1,52 @@
+import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
+import { openSync, readFileSync } from 'node:fs';
+import { setTimeout as sleep } from 'node:timers/promises';
+
+/** Runs a program to its end and gives what it said. */
+export function run(command: string, ...rest: readonly string[]): string {
+  return execFileSync(command, rest, {
+    encoding: 'utf8',
+    stdio: ['ignore', 'pipe', 'pipe'],
+    timeout: 60_000,
+  });
+}
+
+/** A process that is ended with the benchmark, its output in a file. */
+export function start(logPath: string, command: string, ...rest: readonly string[]): ChildProcess {
+  const log = openSync(logPath, 'a');
+  return spawn(command, rest, { stdio: ['ignore', log, log] });
+}
+
+export async function stop(child: ChildProcess | undefined): Promise<void> {
+  if (child === undefined || child.exitCode !== null || child.signalCode !== null) return;
+  const gone = new Promise((resolve) => child.once('exit', resolve));
+  child.kill('SIGTERM');
+  const timer = globalThis.setTimeout(() => child.kill('SIGKILL'), 2000);
+  await gone;
+  clearTimeout(timer);
+}
+
+/** Tries until it succeeds, for five seconds. */
+export async function until(what: string, attempt: () => unknown): Promise<void> {
+  let last: unknown;
+  for (let i = 0; i < 100; i++) {
+    try {
+      attempt();
+      return;
+    } catch (error) {
+      last = error;
+      await sleep(50);
+    }
+  }
+  throw new Error(`${what}: ${last instanceof Error ? last.message.slice(0, 300) : String(last)}`);
+}
+
+/** Resident memory and processor time of a process. */
+export function usage(pid: number): { readonly mebibytes: number; readonly cpuSeconds: number } {
+  const status = readFileSync(`/proc/${pid}/status`, 'utf8');
+  const stat = readFileSync(`/proc/${pid}/stat`, 'utf8').split(') ')[1]?.split(' ') ?? [];
+  return {
+    mebibytes: Number(/VmRSS:\s+(\d+)/.exec(status)?.[1] ?? 0) / 1024,
+    cpuSeconds: (Number(stat[11]) + Number(stat[12])) / 100,
+  };
+}
