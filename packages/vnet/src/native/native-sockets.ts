@@ -53,10 +53,8 @@ export function createNativeSockets(poller: Poller): HostSockets {
       return failedStream(endpoint, events, errno);
     }
     // Within the host the handshake is over when the call returns.
-    return new NativeStream(poller, descriptor, endpoint, {
-      state: errno === 0 ? 'open' : 'connecting',
-      events,
-    });
+    const state = errno === 0 && options.mayOpenAtOnce === true ? 'open' : 'connecting';
+    return new NativeStream(poller, descriptor, endpoint, { state, events });
   };
 
   const openDatagram = (family: 4 | 6, events: HostDatagramEvents): HostDatagramSocket => {
