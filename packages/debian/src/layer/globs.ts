@@ -14,7 +14,8 @@ export function compileGlob(pattern: string): RegExp {
       .replace(/[.+^${}()|[\]\\]/g, '\\$&')
       .replaceAll('*', '[^/]*')
       .replaceAll('?', '[^/]');
-    source += `${text}/`;
+    // A part of a path has at least one character.
+    source += `(?=[^/])${text}/`;
   }
   // Either the slash after the last part, or the end of the path in its place.
   const open = source.endsWith('/') ? `${source.slice(0, -1)}(?:/|$)` : source;
