@@ -43,7 +43,9 @@ export function parseForwards(text: string): readonly ForwardSpec[] {
     const listen: HostEndpoint = { kind: 'unix', path: unix[1] ?? '' };
     return [{ kind: 'to-guest', protocol, listen, guest: target.guest, port: target.low }];
   }
-  const match = /^(?:(\[[^\]]*\]|[^:[\]]*):)?(\d+(?:-\d+)?):(?:([^:]+):)?(\d+(?:-\d+)?)$/.exec(body);
+  const match = /^(?:(\[[^\]]*\]|[^:[\]]*):)?(\d+(?:-\d+)?):(?:(\[[^\]]+\]|[^:]+):)?(\d+(?:-\d+)?)$/.exec(
+    body,
+  );
   if (match === null) return invalid('cannot be read');
   // `a:1:2` is ADDRESS:HOST:GUEST when a is an address, and there is no other reading.
   const address = parseBind(match[1]) ?? invalid(`binds "${match[1]}", which is no address`);

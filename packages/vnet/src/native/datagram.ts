@@ -12,7 +12,7 @@ import { emitIpSocketAddress, readSocketAddress, SOCKET_ADDRESS_MAX_LEN } from '
 import { localAddress } from './stream.ts';
 
 /** Datagrams per wake-up: bounded work, so that one flow does not starve the loop. */
-const READS_PER_TURN = 64;
+const MAX_READS_PER_TURN = 64;
 const DATAGRAM_MAX_LEN = 65_535;
 
 /** Scratch memory shared by the sockets of one process: used only within a call. */
@@ -39,6 +39,8 @@ export class NativeDatagram implements HostDatagramSocket {
   readonly #events: HostDatagramEvents;
   readonly #scratch: DatagramScratch;
   readonly #watch: Watch;
+  /** One for an exchange of single datagrams, more for a stream of them. */
+  #readsPerTurn = 1;
   #closed = false;
 
   constructor(poller: Poller, descriptor: number, events: HostDatagramEvents, scratch: DatagramScratch) {
@@ -86,7 +88,9 @@ export class NativeDatagram implements HostDatagramSocket {
 
   #onReady(): void {
     const { payload, address, length } = this.#scratch;
-    for (let i = 0; i < READS_PER_TURN && !this.#closed; i++) {
+    const budget = this.#readsPerTurn;
+    this.#readsPerTurn = Math.min(budget * 4, MAX_READS_PER_TURN);
+    for (let i = 0; i < budget && !this.#closed; i++) {
       length[0] = SOCKET_ADDRESS_MAX_LEN;
       const count = this.#poller.library.recvfrom(
         this.#descriptor,
@@ -97,6 +101,7 @@ export class NativeDatagram implements HostDatagramSocket {
         length,
       );
       if (count < 0) {
+        this.#readsPerTurn = Math.max(i, 1);
         if (wouldBlock(this.#poller.library.errno()) && i > 0) return;
         if (!this.#readErrors()) return;
         continue;
@@ -109,7 +114,7 @@ export class NativeDatagram implements HostDatagramSocket {
   /** Whether there was any. */
   #readErrors(): boolean {
     let any = false;
-    for (let i = 0; i < READS_PER_TURN && !this.#closed; i++) {
+    for (let i = 0; i < MAX_READS_PER_TURN && !this.#closed; i++) {
       const error = this.#scratch.errorQueue.read(this.#descriptor);
       if (error === undefined) return any;
       any = true;

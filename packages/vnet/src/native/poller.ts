@@ -1,4 +1,5 @@
 import { assert } from '@orlop/core';
+import { AdaptiveSpin } from './adaptive-spin.ts';
 import { EAGAIN, EINTR } from './constants.ts';
 import { bindNativeLibrary, type NativeLibrary } from './library.ts';
 
@@ -26,6 +27,7 @@ export class Poller {
   readonly #slabs: Uint8Array[] = [];
   readonly #free: number[] = [];
   readonly #watches = new Map<number, NativeWatch>();
+  readonly #spin = new AdaptiveSpin({ now: () => performance.now(), soon: setImmediate });
 
   /** @throws OrlopError `vnet.native-unavailable` on other systems than Linux. */
   constructor(platform: string) {
@@ -51,6 +53,7 @@ export class Poller {
   #dispatch(handle: number, status: number, events: number): void {
     try {
       this.#watches.get(handle)?.onReady(events, status);
+      this.#spin.onEvent();
     } catch (error) {
       // An exception must not unwind through libuv's C frames.
       process.nextTick(() => {

@@ -1,0 +1,121 @@
+import { IpAddress, type Stack } from '@orlop/netstack';
+import {
+  type Dhcpv4Fields,
+  type Dhcpv4MessageType,
+  dhcpv4Length,
+  emitDhcpv4,
+  parseDhcpv4,
+} from '@orlop/wire';
+import { describe, expect, it } from 'vitest';
+import { type TestNetwork, testNetwork } from '../testing/test-network.ts';
+
+const MAC = 0x5254_0000_0002;
+const BROADCAST = IpAddress.v4(0xffffffff);
+const ZERO = IpAddress.v4(0);
+
+function client(net: TestNetwork): { stack: Stack; answers: Dhcpv4Fields[] } {
+  const { stack } = net.plug(2);
+  const answers: Dhcpv4Fields[] = [];
+  stack.udp.bind(
+    { port: 68 },
+    {
+      onDatagram: ({ bytes }) => {
+        const answer = parseDhcpv4(bytes, 0, bytes.length);
+        if (typeof answer !== 'string') answers.push(answer);
+      },
+    },
+  );
+  return { stack, answers };
+}
+
+function send(stack: Stack, messageType: Dhcpv4MessageType, more: Partial<Dhcpv4Fields> = {}): void {
+  const fields: Dhcpv4Fields = {
+    operation: 'request',
+    messageType,
+    hops: 0,
+    transactionId: 77,
+    seconds: 0,
+    broadcast: true,
+    clientIp: 0,
+    yourIp: 0,
+    serverIp: 0,
+    relayIp: 0,
+    clientMac: MAC,
+    serverName: '',
+    bootFile: '',
+    options: {},
+    ...more,
+  };
+  const bytes = new Uint8Array(dhcpv4Length(fields));
+  emitDhcpv4(fields, bytes, 0);
+  stack.udp.send({ local: { address: ZERO, port: 68 }, remote: { address: BROADCAST, port: 67 }, bytes });
+}
+
+describe('Dhcpv4Server', () => {
+  it('offers and acknowledges an address with router, DNS, NTP, MTU, domain and name', () => {
+    const net = testNetwork({ mtu: 4000, search: ['example.com'] });
+    const { stack, answers } = client(net);
+    send(stack, 'discover', { options: { hostName: 'Web.local', parameterRequestList: [1, 3, 6, 119] } });
+    net.scheduler.advance(10);
+    expect(answers[0]).toMatchObject({ messageType: 'offer', transactionId: 77, yourIp: 0xc0a87f02 });
+    send(stack, 'request', {
+      options: {
+        requestedIp: 0xc0a87f02,
+        serverIdentifier: 0xc0a87f01,
+        hostName: 'Web.local',
+        parameterRequestList: [119],
+      },
+    });
+    net.scheduler.advance(10);
+    expect(answers[1]?.messageType).toBe('acknowledge');
+    expect(answers[1]?.options).toMatchObject({
+      subnetMask: 0xffffff00,
+      routers: [0xc0a87f01],
+      dnsServers: [0xc0a87f01],
+      ntpServers: [0xc0a87f01],
+      mtu: 4000,
+      domainName: 'orlop.internal',
+      searchDomains: ['orlop.internal', 'example.com'],
+      hostName: 'web',
+      leaseTime: 86_400,
+      serverIdentifier: 0xc0a87f01,
+    });
+    expect(net.network.leases.findByName('web')?.address.toString()).toBe('192.168.127.2');
+  });
+
+  it('refuses an address of another network, so that a moved guest asks anew', () => {
+    const net = testNetwork();
+    const { stack, answers } = client(net);
+    send(stack, 'request', { options: { requestedIp: 0x0a00020f } });
+    net.scheduler.advance(10);
+    expect(answers.map((answer) => answer.messageType)).toEqual(['refuse']);
+  });
+
+  it('is silent towards a client that chose another server', () => {
+    const net = testNetwork();
+    const { stack, answers } = client(net);
+    send(stack, 'request', { options: { requestedIp: 0xc0a87f02, serverIdentifier: 0xc0a87f63 } });
+    net.scheduler.advance(10);
+    expect(answers).toEqual([]);
+  });
+
+  it('tells a client with an address of its own the rest, and gives it no lease', () => {
+    const net = testNetwork();
+    const { stack, answers } = client(net);
+    send(stack, 'inform', { clientIp: 0xc0a87f02 });
+    net.scheduler.advance(10);
+    expect(answers[0]).toMatchObject({ messageType: 'acknowledge', yourIp: 0 });
+    expect(answers[0]?.options.leaseTime).toBeUndefined();
+    expect([...net.network.leases.list()]).toEqual([]);
+  });
+
+  it('counts what is no request of a client', () => {
+    const net = testNetwork();
+    const { stack } = client(net);
+    const remote = { address: BROADCAST, port: 67 };
+    stack.udp.send({ local: { address: ZERO, port: 68 }, remote, bytes: new Uint8Array(10) });
+    send(stack, 'offer');
+    net.scheduler.advance(10);
+    expect(net.network.dhcp.counters.malformed).toBe(2);
+  });
+});

@@ -1,0 +1,104 @@
+import { IpAddress, IpPrefix } from '@orlop/netstack';
+import { describe, expect, it } from 'vitest';
+import { type Lease, type LeaseStore, LeaseTable, type LeaseTableOptions } from './leases.ts';
+
+const address = (last: number) => IpAddress.v4(0xc0a87f00 + last);
+const DAY_MS = 86_400_000;
+
+function table(options: Partial<LeaseTableOptions> = {}): { leases: LeaseTable; advance(ms: number): void } {
+  let now = 1_000_000;
+  const leases = new LeaseTable({
+    subnet: new IpPrefix(address(0), 24),
+    first: address(2),
+    last: address(4),
+    reserved: [address(1), address(254)],
+    leaseMs: DAY_MS,
+    wallMs: () => now,
+    staticLeases: [],
+    ...options,
+  });
+  return {
+    leases,
+    advance: (ms) => {
+      now += ms;
+    },
+  };
+}
+
+describe('LeaseTable', () => {
+  it('offers the lowest free address, and the same one again', () => {
+    const { leases } = table();
+    expect(leases.offer(1, undefined)?.toString()).toBe('192.168.127.2');
+    leases.confirm(1, address(2), 'one');
+    expect(leases.offer(2, undefined)?.toString()).toBe('192.168.127.3');
+    expect(leases.offer(1, undefined)?.toString()).toBe('192.168.127.2');
+  });
+
+  it('gives a client what it asks for when that is free and of the range', () => {
+    const { leases } = table();
+    expect(leases.offer(1, address(4))?.toString()).toBe('192.168.127.4');
+    expect(leases.offer(1, address(200))?.toString()).toBe('192.168.127.2');
+    expect(leases.offer(1, address(1))?.toString()).toBe('192.168.127.2');
+  });
+
+  it('confirms nobody on the address of another', () => {
+    const { leases } = table();
+    leases.confirm(1, address(2), '');
+    expect(leases.confirm(2, address(2), '')).toBeUndefined();
+    expect(leases.confirm(2, address(254), '')).toBeUndefined();
+  });
+
+  it('takes the address that expired first when none is untouched, and none before', () => {
+    const { leases, advance } = table();
+    for (const [mac, last] of [
+      [1, 2],
+      [2, 3],
+      [3, 4],
+    ] as const) {
+      leases.confirm(mac, address(last), '');
+      advance(1000);
+    }
+    expect(leases.offer(9, undefined)).toBeUndefined();
+    advance(DAY_MS);
+    leases.confirm(1, address(2), '');
+    expect(leases.offer(9, undefined)?.toString()).toBe('192.168.127.3');
+  });
+
+  it('does not offer an address that a client found in use, for ten minutes', () => {
+    const { leases, advance } = table();
+    leases.confirm(1, address(2), '');
+    leases.decline(1, address(2));
+    expect(leases.offer(1, undefined)?.toString()).toBe('192.168.127.3');
+    advance(600_001);
+    expect(leases.offer(1, undefined)?.toString()).toBe('192.168.127.2');
+  });
+
+  it('keeps static leases out of reach of others, and refuses two of one address', () => {
+    const { leases } = table({ staticLeases: [{ mac: 7, address: address(2), hostName: 'web' }] });
+    expect(leases.offer(1, undefined)?.toString()).toBe('192.168.127.3');
+    expect(leases.confirm(7, address(3), '')).toBeUndefined();
+    expect(leases.findByName('WEB')?.address.toString()).toBe('192.168.127.2');
+    expect(() => leases.addStatic({ mac: 8, address: address(2) })).toThrow(
+      'the address 192.168.127.2 for 00:00:00:00:00:08 belongs to 00:00:00:00:00:07',
+    );
+    expect(() => leases.addStatic({ mac: 8, address: address(1) })).toThrow("is the gateway's own");
+  });
+
+  it('comes back from its store with every lease', () => {
+    let stored: readonly Lease[] = [];
+    const store: LeaseStore = {
+      load: () => stored,
+      save: (next) => {
+        stored = next;
+      },
+    };
+    const first = table({ store }).leases;
+    first.confirm(1, address(3), 'one');
+    first.addStatic({ mac: 2, address: address(200), hostName: 'fixed' });
+    const second = table({ store, last: address(250) }).leases;
+    expect([...second.list()].map((lease) => `${lease.address} ${lease.hostName}`)).toEqual([
+      '192.168.127.3 one',
+      '192.168.127.200 fixed',
+    ]);
+  });
+});
