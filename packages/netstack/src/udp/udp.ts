@@ -58,6 +58,8 @@ export class Udp implements UdpService, TransportProtocol {
   readonly #dependencies: UdpDependencies;
   readonly #bindings = new Map<number, Binding[]>();
   readonly #paths = new Map<string, IpPath>();
+  /** Of the last datagram: most often the next one's too. */
+  #lastPath: { readonly from: IpAddress; readonly to: IpAddress; readonly path: IpPath } | undefined;
   #any: UdpHandler | undefined;
 
   constructor(dependencies: UdpDependencies) {
@@ -196,6 +198,14 @@ export class Udp implements UdpService, TransportProtocol {
   }
 
   #path(from: IpAddress, to: IpAddress): IpPath | undefined {
+    const last = this.#lastPath;
+    if (last !== undefined && last.from.equals(from) && last.to.equals(to)) return last.path;
+    const path = this.#findPath(from, to);
+    this.#lastPath = path === undefined ? undefined : { from, to, path };
+    return path;
+  }
+
+  #findPath(from: IpAddress, to: IpAddress): IpPath | undefined {
     const key = `${from}>${to}`;
     const known = this.#paths.get(key);
     if (known !== undefined) return known;
