@@ -31,6 +31,9 @@ export interface ResolverOptions {
   readonly signal: AbortSignal;
 }
 
+const SUBSTITUTION_HINT =
+  "Orlop has components in place of LinuxKit's: build with --substitutions examples/substitutions.yml";
+
 /**
  * Finds images: after substitution, what a component defines as it is now; then what the store has; then what
  * the registry has.
@@ -74,11 +77,16 @@ export class ImageResolver {
     }
     for (const { value, position, path } of references) {
       const message = failed.get(value);
-      if (message !== undefined) problems.push({ position, message: `${path}: ${message}` });
+      if (message === undefined) continue;
+      const name = this.fullReference(value);
+      const about = message.includes(name) ? message : `${name}: ${message}`;
+      problems.push({ position, message: `${path}: ${about}` });
     }
     const [first] = causes;
     if (first === undefined) return;
-    const hint = first.hint === undefined ? {} : { hint: first.hint };
+    const linuxkit = [...failed.keys()].some((reference) => /(?:^|\/)linuxkit\//.test(reference));
+    const advice = linuxkit ? SUBSTITUTION_HINT : first.hint;
+    const hint = advice === undefined ? {} : { hint: advice };
     const whole = failed.size === 1 ? 'an image cannot be had' : `${failed.size} images cannot be had`;
     problems.push(...causes.flatMap((error) => error.problems));
     throw kitError('kit.image-not-found', whole, { problems, cause: first.cause, ...hint });
