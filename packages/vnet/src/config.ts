@@ -2,6 +2,7 @@ import type { Problem } from '@orlop/core';
 import { IpAddress, IpPrefix } from '@orlop/netstack';
 import { type MacAddress, parseMac } from '@orlop/wire';
 import type { StaticLease } from './dhcp/leases.ts';
+import { Zone, type ZoneConfig } from './dns/zone.ts';
 import { vnetError } from './errors.ts';
 import type { ForwardSpec } from './forward/forward.ts';
 import { parseForwards } from './forward/forward-text.ts';
@@ -26,6 +27,10 @@ export interface NetworkConfig {
   readonly search?: readonly string[];
   /** `ADDRESS` or `ADDRESS#PORT`; @default those of the host's resolv.conf */
   readonly dns?: readonly string[];
+  /** Forward questions to the host's servers as they are, or ask the host itself (getaddrinfo). @default 'forward' */
+  readonly resolver?: 'forward' | 'host';
+  /** Zones with records of every usual type. */
+  readonly zones?: readonly ZoneConfig[];
   /** Further names: each an address, or several. */
   readonly names?: Readonly<Record<string, string | readonly string[]>>;
   /** @default 86400 */
@@ -52,6 +57,8 @@ export interface NetworkSettings {
   readonly domain: string;
   readonly search: readonly string[];
   readonly dns: readonly { readonly address: IpAddress; readonly port: number }[] | undefined;
+  readonly resolver: 'forward' | 'host';
+  readonly zones: readonly ZoneConfig[];
   readonly names: ReadonlyMap<string, readonly IpAddress[]>;
   readonly leaseSeconds: number;
   readonly leases: readonly StaticLease[];
@@ -77,6 +84,8 @@ const KEYS: Readonly<Record<keyof NetworkConfig, true>> = {
   domain: true,
   search: true,
   dns: true,
+  resolver: true,
+  zones: true,
   names: true,
   leaseSeconds: true,
   leases: true,
@@ -144,6 +153,8 @@ class ConfigReader {
       domain: config.domain ?? 'orlop.internal',
       search: config.search ?? [],
       dns: config.dns?.map((text) => this.#server(text)),
+      resolver: config.resolver ?? 'forward',
+      zones: this.#zones(config),
       names: this.#names(config),
       leaseSeconds: config.leaseSeconds ?? 86_400,
       leases: (config.leases ?? []).map(({ mac, address, name: hostName }) => ({
@@ -201,6 +212,10 @@ class ConfigReader {
       );
     }
     return read;
+  }
+
+  #zones({ zones = [] }: NetworkConfig): readonly ZoneConfig[] {
+    return zones.filter((zone) => this.#try(() => new Zone(zone), undefined) !== undefined);
   }
 
   #server(text: string): { readonly address: IpAddress; readonly port: number } {

@@ -20,4 +20,11 @@ export const vnetError = defineErrors({
   'vnet.request-unknown': 'not-found',
   'vnet.request-invalid': 'invalid',
   'vnet.not-running': 'unavailable',
+  'vnet.zone-invalid': 'invalid',
+  'vnet.zone-unknown': 'not-found',
+  'vnet.flow-unknown': 'not-found',
+  'vnet.lease-unknown': 'not-found',
+  'vnet.proxy-invalid': 'invalid',
+  'vnet.proxy-failed': 'unavailable',
+  'vnet.state-invalid': 'invalid',
 });

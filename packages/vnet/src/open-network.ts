@@ -3,7 +3,9 @@ import type { Logger, Random } from '@orlop/core';
 import { createStack } from '@orlop/netstack';
 import { type NetworkConfig, readNetworkConfig } from './config.ts';
 import { leaseFile } from './dhcp/lease-file.ts';
+import { CachingResolver } from './dns/caching-resolver.ts';
 import { ForwardingResolver } from './dns/forwarding-resolver.ts';
+import { HostResolver } from './dns/host-resolver.ts';
 import { ResolvConfFile } from './dns/resolv-conf.ts';
 import { vnetError } from './errors.ts';
 import type { HostListener, HostSockets } from './host/host-sockets.ts';
@@ -56,17 +58,23 @@ export async function openNetwork(options: OpenNetworkOptions): Promise<OpenNetw
   const poller = openPoller(options);
   const sockets = poller === undefined ? createNodeSockets() : createNativeSockets(poller);
   const hostServers = new ResolvConfFile(options.resolvConfPath ?? '/etc/resolv.conf');
+  const forwarding = new ForwardingResolver({
+    sockets,
+    scheduler: nodeScheduler,
+    servers: () => settings.dns ?? hostServers.servers(),
+  });
+  const dnsCache = new CachingResolver({
+    next: forwarding,
+    now: () => nodeScheduler.now(),
+  });
+  hostServers.onChange = () => dnsCache.clear();
   const network = new VirtualNetwork(settings, {
     sockets,
     scheduler: nodeScheduler,
     random: systemRandom,
     logger: options.logger,
     createStack,
-    upstream: new ForwardingResolver({
-      sockets,
-      scheduler: nodeScheduler,
-      servers: () => settings.dns ?? hostServers.servers(),
-    }),
+    upstream: settings.resolver === 'host' ? new HostResolver(dnsCache) : dnsCache,
     ...(options.leasePath !== undefined && { leaseStore: leaseFile(options.leasePath) }),
   });
   const listeners: HostListener[] = [];

@@ -13,9 +13,12 @@ import { Dhcpv4Server } from './dhcp/dhcpv4-server.ts';
 import { Dhcpv6Server } from './dhcp/dhcpv6-server.ts';
 import { type LeaseStore, LeaseTable } from './dhcp/leases.ts';
 import { DnsServer } from './dns/dns-server.ts';
+import { LearnedNames } from './dns/learned-names.ts';
 import { LocalResolver } from './dns/local-names.ts';
 import { networkNames } from './dns/network-names.ts';
 import type { DnsResolver } from './dns/resolver.ts';
+import { ZoneResolver } from './dns/zone-resolver.ts';
+import { ZoneTable } from './dns/zone-table.ts';
 import type { GuestTarget } from './forward/forward.ts';
 import { ForwardTable } from './forward/forward-table.ts';
 import { startTcpForward } from './forward/tcp-forward.ts';
@@ -48,7 +51,7 @@ export interface NetworkParts {
   readonly upstream: DnsResolver;
   /** @default leases are forgotten with the process */
   readonly leaseStore?: LeaseStore;
-  /** Names under which guests learned an address, for rules of the policy. @default none are known */
+  /** Names under which guests learned an address, for rules of the policy. @default what the DNS answered */
   readonly namesOf?: NamesOf;
   readonly echoFallback?: EchoFallback;
   /** May answer guests' outgoing connections itself: the transparent HTTP proxy. @default nobody */
@@ -79,6 +82,9 @@ export class VirtualNetwork {
   readonly udpNat: UdpNat;
   readonly echo: EchoProxy;
   readonly dns: DnsServer;
+  readonly zones: ZoneTable;
+  readonly learnedNames: LearnedNames;
+  readonly addresses: AddressMap;
   readonly dhcp: Dhcpv4Server;
   readonly filter: SourceFilter;
   readonly advertiser: RouterAdvertiser | undefined;
@@ -121,7 +127,15 @@ export class VirtualNetwork {
       staticLeases: settings.leases,
       ...(parts.leaseStore !== undefined && { store: parts.leaseStore }),
     });
-    this.policy = new OutboundPolicy(settings.policy, parts.namesOf);
+    const names = networkNames({ leases: this.leases, domain, gateways, hosts, extra: settings.names });
+    this.zones = new ZoneTable(settings.zones);
+    this.learnedNames = new LearnedNames(
+      new ZoneResolver(this.zones, new LocalResolver(names, parts.upstream)),
+    );
+    this.policy = new OutboundPolicy(
+      settings.policy,
+      parts.namesOf ?? ((address) => this.learnedNames.namesOf(address)),
+    );
     const addresses = new AddressMap(
       {
         subnet,
@@ -132,6 +146,7 @@ export class VirtualNetwork {
       },
       this.policy,
     );
+    this.addresses = addresses;
 
     this.filter = new SourceFilter(subnet, ipv6?.prefix);
     const dnsServers6 = compact([ipv6?.gateway]).map(toWire);
@@ -200,8 +215,7 @@ export class VirtualNetwork {
         leaseSeconds: settings.leaseSeconds,
       },
     });
-    const names = networkNames({ leases: this.leases, domain, gateways, hosts, extra: settings.names });
-    this.dns = new DnsServer({ stack: this.stack, resolver: new LocalResolver(names, parts.upstream) });
+    this.dns = new DnsServer({ stack: this.stack, resolver: this.learnedNames });
     const ntp = new NtpServer({ udp: this.stack.udp, wallMs: () => scheduler.wallMs() });
     this.#closers.push(() => ntp.close());
     this.gateway.plugInto(this.segment);

@@ -1,90 +1,109 @@
 import type { HostSockets } from '../host/host-sockets.ts';
-import { WOULD_BLOCK } from '../host/host-sockets.ts';
 import type { Scheduler } from '../scheduler.ts';
+import { questionKey, walkDnsMessage } from './raw-message.ts';
 import type { UpstreamServer } from './resolv-conf.ts';
 import type { DnsQuery, DnsResolver } from './resolver.ts';
+import { askTcp } from './tcp-exchange.ts';
 
 export interface ForwardingResolverOptions {
   readonly sockets: HostSockets;
   readonly scheduler: Scheduler;
   /** Asked for each query: the host's servers may change. */
   readonly servers: () => readonly UpstreamServer[];
-  /** For each server, before the next is asked. @default 2000 */
+  /** For each question to a server, before the next is asked. @default 2000 */
   readonly timeoutMs?: number;
+  /** How often the list of servers is gone through. @default 2 */
+  readonly attempts?: number;
 }
+
+export interface ForwardingCounters {
+  asked: number;
+  answered: number;
+  timedOut: number;
+  /** Servers that failed or refused, so that the next was asked. */
+  passedOver: number;
+}
+
+const SERVER_FAILURE = 2;
+const REFUSED = 5;
 
 /** Passes queries as they are to the host's servers, by the transport that the guest used. */
 export class ForwardingResolver implements DnsResolver {
+  readonly counters: ForwardingCounters = { asked: 0, answered: 0, timedOut: 0, passedOver: 0 };
   readonly #options: ForwardingResolverOptions;
+  /** The server that answered last is asked first. */
+  #preferred: string | undefined;
 
   constructor(options: ForwardingResolverOptions) {
     this.#options = options;
   }
 
   async resolve(query: DnsQuery, options: { readonly signal: AbortSignal }): Promise<Uint8Array | undefined> {
-    for (const server of this.#options.servers()) {
-      if (options.signal.aborted) return undefined;
-      const answer = await (query.transport === 'udp'
-        ? this.#askUdp(query, server)
-        : this.#askTcp(query, server));
-      if (answer !== undefined) return answer;
+    let failure: Uint8Array | undefined;
+    for (let attempt = 0; attempt < (this.#options.attempts ?? 2); attempt++) {
+      for (const server of this.#serversInOrder()) {
+        if (options.signal.aborted) return undefined;
+        this.counters.asked++;
+        const answer = await this.#ask(query, server);
+        if (answer === undefined) {
+          this.counters.timedOut++;
+          continue;
+        }
+        const code = (answer[3] ?? 0) & 0x0f;
+        if (code !== SERVER_FAILURE && code !== REFUSED) {
+          this.counters.answered++;
+          this.#preferred = keyOf(server);
+          return answer;
+        }
+        this.counters.passedOver++;
+        failure ??= answer;
+      }
+      // Who says that it cannot will not soon say otherwise.
+      if (failure !== undefined) return failure;
     }
     return undefined;
   }
 
-  #askUdp(query: DnsQuery, server: UpstreamServer): Promise<Uint8Array | undefined> {
+  #serversInOrder(): readonly UpstreamServer[] {
+    const servers = this.#options.servers();
+    const first = servers.find((server) => keyOf(server) === this.#preferred);
+    return first === undefined ? servers : [first, ...servers.filter((server) => server !== first)];
+  }
+
+  #ask(query: DnsQuery, server: UpstreamServer): Promise<Uint8Array | undefined> {
+    const { sockets, scheduler, timeoutMs = 2000 } = this.#options;
+    if (query.transport === 'tcp') return askTcp(query.message, server, { sockets, scheduler, timeoutMs });
     return new Promise((resolve) => {
       const finish = (answer: Uint8Array | undefined) => {
         cancel();
         socket.close();
         resolve(answer);
       };
-      const cancel = this.#options.scheduler.after(this.#options.timeoutMs ?? 2000, () => finish(undefined));
+      const cancel = scheduler.after(timeoutMs, () => finish(undefined));
       // A socket for each query: its port is a secret that an off-path forger has to guess (RFC 5452).
-      const socket = this.#options.sockets.openDatagram(server.address.version, {
+      const socket = sockets.openDatagram(server.address.version, {
         onDatagram: (payload, address, port) => {
           if (port !== server.port || !address.equals(server.address)) return;
-          if (payload[0] !== query.message[0] || payload[1] !== query.message[1]) return;
-          finish(payload.slice());
+          if (answers(payload, query.message)) finish(Uint8Array.from(payload));
         },
         onFailed: () => finish(undefined),
       });
       if (socket.send(query.message, server.address, server.port) !== undefined) finish(undefined);
     });
   }
+}
 
-  #askTcp(query: DnsQuery, server: UpstreamServer): Promise<Uint8Array | undefined> {
-    return new Promise((resolve) => {
-      const received: number[] = [];
-      const finish = (answer: Uint8Array | undefined) => {
-        cancel();
-        stream.close();
-        resolve(answer);
-      };
-      const cancel = this.#options.scheduler.after(this.#options.timeoutMs ?? 2000, () => finish(undefined));
-      const chunk = new Uint8Array(16_384);
-      const stream = this.#options.sockets.connect(
-        { kind: 'ip', ...server },
-        {
-          onOpen: () => {
-            const { message } = query;
-            stream.write(Uint8Array.from([message.length >>> 8, message.length & 0xff, ...message]));
-            stream.wantRead(true);
-          },
-          onReadable: () => {
-            const count = stream.read(chunk);
-            if (count === WOULD_BLOCK) return;
-            if (count === 0) return finish(undefined);
-            received.push(...chunk.subarray(0, count));
-            const length = ((received[0] ?? 0) << 8) | (received[1] ?? 0);
-            if (received.length >= 2 + length && received.length > 2) {
-              finish(Uint8Array.from(received.slice(2, 2 + length)));
-            }
-          },
-          onWritable: () => {},
-          onFailed: () => finish(undefined),
-        },
-      );
-    });
-  }
+/** The same identifier and the same question (RFC 5452 §9.1). */
+function answers(answer: Uint8Array, query: Uint8Array): boolean {
+  if (answer[0] !== query[0] || answer[1] !== query[1] || ((answer[2] ?? 0) & 0x80) === 0) return false;
+  const asked = walkDnsMessage(query);
+  const told = walkDnsMessage(answer);
+  if (asked === undefined || told === undefined) return asked === undefined;
+  // Servers that fail may leave the question out.
+  if (told.questionEnd === 12) return ((answer[3] ?? 0) & 0x0f) !== 0;
+  return questionKey(answer, told.questionEnd) === questionKey(query, asked.questionEnd);
+}
+
+function keyOf({ address, port }: UpstreamServer): string {
+  return `${address} ${port}`;
 }

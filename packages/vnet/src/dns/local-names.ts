@@ -1,19 +1,17 @@
-import type { IpAddress } from '@orlop/netstack';
+import { IpAddress } from '@orlop/netstack';
 import {
   DNS_CLASS_IN,
-  DNS_NAME_ERROR,
-  DNS_NO_ERROR,
   DNS_TYPE_A,
   DNS_TYPE_AAAA,
   DNS_TYPE_ANY,
   DNS_TYPE_PTR,
-  type DnsFields,
   type DnsQuestion,
   type DnsRecord,
-  encodeDns,
   parseDns,
 } from '@orlop/wire';
+import { encodeReply } from './reply.ts';
 import type { DnsQuery, DnsResolver } from './resolver.ts';
+import { addressRecord } from './zone-record.ts';
 
 export interface LocalNames {
   /** Addresses of a name in lower case without a final dot; undefined when the name is not ours. */
@@ -45,7 +43,8 @@ export class LocalResolver implements DnsResolver {
     }
     const answers = this.#answer(question);
     if (answers === undefined) return this.#next.resolve(query, options);
-    return encodeDns(replyTo(fields, answers));
+    if (answers === 'no-such-name') return encodeReply(query, fields, { answers: [], noSuchName: true });
+    return encodeReply(query, fields, { answers });
   }
 
   #answer(question: DnsQuestion): readonly DnsRecord[] | 'no-such-name' | undefined {
@@ -65,29 +64,14 @@ function recordsOf(question: DnsQuestion, address: IpAddress): DnsRecord[] {
   const type = address.version === 4 ? DNS_TYPE_A : DNS_TYPE_AAAA;
   if (question.type !== type && question.type !== DNS_TYPE_ANY) return [];
   const head = { name: question.name, class: DNS_CLASS_IN, ttl: TTL_SECONDS };
-  if (address.version === 4) return [{ ...head, kind: 'A', address: address.w3 >>> 0 }];
-  const { w0, w1, w2, w3 } = address;
-  return [{ ...head, kind: 'AAAA', address: { a: w0 >>> 0, b: w1 >>> 0, c: w2 >>> 0, d: w3 >>> 0 } }];
+  return [addressRecord(head, address)];
 }
 
-function replyTo(query: DnsFields, answers: readonly DnsRecord[] | 'no-such-name'): DnsFields {
-  const { edns: _, ...rest } = query;
-  return {
-    ...rest,
-    response: true,
-    authoritative: true,
-    truncated: false,
-    recursionAvailable: true,
-    authenticData: false,
-    responseCode: answers === 'no-such-name' ? DNS_NAME_ERROR : DNS_NO_ERROR,
-    answers: answers === 'no-such-name' ? [] : answers,
-    authorities: [],
-    additionals: [],
-  };
-}
-
-/** `4.3.2.1.in-addr.arpa` is 1.2.3.4. */
-function addressOfReverseName(name: string): string | undefined {
-  const match = /^(\d+)\.(\d+)\.(\d+)\.(\d+)\.in-addr\.arpa$/.exec(name);
-  return match === null ? undefined : `${match[4]}.${match[3]}.${match[2]}.${match[1]}`;
+/** `4.3.2.1.in-addr.arpa` is 1.2.3.4 (RFC 1035 §3.5); the 32 digits of `ip6.arpa` likewise (RFC 3596 §2.5). */
+export function addressOfReverseName(name: string): string | undefined {
+  const four = /^(\d+)\.(\d+)\.(\d+)\.(\d+)\.in-addr\.arpa$/.exec(name);
+  if (four !== null) return `${four[4]}.${four[3]}.${four[2]}.${four[1]}`;
+  const six = /^((?:[0-9a-f]\.){32})ip6\.arpa$/.exec(name)?.[1];
+  const groups = six?.split('.').reverse().join('').match(/.{4}/g);
+  return groups === null || groups === undefined ? undefined : IpAddress.parse(groups.join(':'))?.toString();
 }

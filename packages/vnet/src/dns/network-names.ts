@@ -24,6 +24,7 @@ const GATEWAY_NAMES = [
   'gateway.containers.internal',
   'gateway.internal',
   'vpnkit.gateway',
+  'http.docker.internal', // the HTTP proxy, on port 3128
 ];
 
 /** The names of the network itself: host, gateway, guests by their leases, and what the configuration adds. */

@@ -19,26 +19,47 @@ export function parseResolvConf(text: string): readonly UpstreamServer[] {
   return servers;
 }
 
+/** resolv.conf(5): without a file, or without a server in it, the local host is asked. */
+const LOCAL_SERVER: UpstreamServer = { address: IpAddress.v4(0x7f000001), port: DNS_PORT };
+
 /** The host's servers, read again when the file changed since the last question. */
 export class ResolvConfFile {
+  /** Called when the servers are others than before. */
+  onChange: (() => void) | undefined = undefined;
   readonly #path: string;
-  #changedAtMs = -1;
-  #servers: readonly UpstreamServer[] = [];
+  #stamp = '';
+  #servers: readonly UpstreamServer[] = [LOCAL_SERVER];
 
   constructor(path: string) {
     this.#path = path;
   }
 
   servers(): readonly UpstreamServer[] {
-    try {
-      const { mtimeMs } = statSync(this.#path);
-      if (mtimeMs !== this.#changedAtMs) {
-        this.#servers = parseResolvConf(readFileSync(this.#path, 'utf8'));
-        this.#changedAtMs = mtimeMs;
-      }
-    } catch {
-      this.#servers = []; // no file means no servers (resolv.conf(5): then the local host is asked)
-    }
+    const stamp = stampOf(this.#path);
+    if (stamp === this.#stamp) return this.#servers;
+    const isFirst = this.#stamp === '';
+    this.#stamp = stamp;
+    this.#servers = readServers(this.#path);
+    if (!isFirst) this.onChange?.();
     return this.#servers;
+  }
+}
+
+/** Differs for every version of the file; NetworkManager and others replace it by renaming. */
+function stampOf(path: string): string {
+  try {
+    const { mtimeMs, ino, size } = statSync(path);
+    return `${mtimeMs} ${ino} ${size}`;
+  } catch {
+    return 'absent';
+  }
+}
+
+function readServers(path: string): readonly UpstreamServer[] {
+  try {
+    const servers = parseResolvConf(readFileSync(path, 'utf8'));
+    return servers.length > 0 ? servers : [LOCAL_SERVER];
+  } catch {
+    return [LOCAL_SERVER];
   }
 }

@@ -1,0 +1,56 @@
+import { lookup } from 'node:dns/promises';
+import { IpAddress } from '@orlop/netstack';
+import { DNS_CLASS_IN, DNS_TYPE_A, DNS_TYPE_AAAA, type DnsRecord, parseDns } from '@orlop/wire';
+import { encodeReply } from './reply.ts';
+import type { DnsQuery, DnsResolver } from './resolver.ts';
+import { addressRecord } from './zone-record.ts';
+
+/** getaddrinfo(3) tells no TTL: short enough that a VPN that comes up is seen soon. */
+const TTL_SECONDS = 10;
+
+export type Lookup = (name: string) => Promise<readonly { readonly address: string }[]>;
+
+/**
+ * Asks the host itself, as its programs do (getaddrinfo): /etc/hosts, mDNS, VPNs and split DNS apply. Questions
+ * other than for addresses go to the host's servers.
+ */
+export class HostResolver implements DnsResolver {
+  readonly #next: DnsResolver;
+  readonly #lookup: Lookup;
+
+  constructor(next: DnsResolver, ask: Lookup = (name) => lookup(name, { all: true })) {
+    this.#next = next;
+    this.#lookup = ask;
+  }
+
+  async resolve(query: DnsQuery, options: { readonly signal: AbortSignal }): Promise<Uint8Array | undefined> {
+    const fields = parseDns(query.message, 0, query.message.length);
+    const question = typeof fields === 'string' ? undefined : fields.questions[0];
+    if (
+      typeof fields === 'string' ||
+      question === undefined ||
+      question.class !== DNS_CLASS_IN ||
+      (question.type !== DNS_TYPE_A && question.type !== DNS_TYPE_AAAA)
+    ) {
+      return this.#next.resolve(query, options);
+    }
+    const found = await this.#ask(question.name);
+    if (found === undefined) return undefined;
+    const head = { name: question.name, class: DNS_CLASS_IN, ttl: TTL_SECONDS };
+    const version = question.type === DNS_TYPE_A ? 4 : 6;
+    const answers: DnsRecord[] = found
+      .filter((address) => address.version === version)
+      .map((address) => addressRecord(head, address));
+    return encodeReply(query, fields, { answers, noSuchName: found.length === 0 });
+  }
+
+  /** Undefined when the host cannot say now. */
+  async #ask(name: string): Promise<readonly IpAddress[] | undefined> {
+    try {
+      const found = await this.#lookup(name);
+      return found.map(({ address }) => IpAddress.parse(address)).filter((one) => one !== undefined);
+    } catch (error) {
+      return error instanceof Error && 'code' in error && error.code === 'ENOTFOUND' ? [] : undefined;
+    }
+  }
+}

@@ -1,0 +1,95 @@
+/** Walks DNS messages that are kept as they came, byte for byte (RFC 1035 §4.1). */
+
+const HEADER_LEN = 12;
+const TYPE_OPT = 41;
+const TYPE_SOA = 6;
+
+export interface RawRecord {
+  readonly type: number;
+  readonly section: 'answer' | 'authority' | 'additional';
+  /** Where its four bytes of TTL are. */
+  readonly ttlOffset: number;
+  readonly ttl: number;
+  readonly dataOffset: number;
+  readonly dataLength: number;
+}
+
+export interface RawMessage {
+  /** The end of the first question; its bytes from 12 on are what was asked. */
+  readonly questionEnd: number;
+  /** Without OPT, whose TTL is none. */
+  readonly records: readonly RawRecord[];
+}
+
+/** Undefined when the message is not whole. */
+export function walkDnsMessage(bytes: Uint8Array): RawMessage | undefined {
+  if (bytes.length < HEADER_LEN) return undefined;
+  const counts = [4, 6, 8, 10].map((at) => u16(bytes, at));
+  const [questions = 0, answers = 0, authorities = 0] = counts;
+  let at = HEADER_LEN;
+  let questionEnd = at;
+  for (let i = 0; i < questions; i++) {
+    const end = skipName(bytes, at);
+    if (end === undefined || end + 4 > bytes.length) return undefined;
+    at = end + 4;
+    if (i === 0) questionEnd = at;
+  }
+  const total = counts.slice(1).reduce((sum, count) => sum + count, 0);
+  const records: RawRecord[] = [];
+  for (let i = 0; i < total; i++) {
+    const end = skipName(bytes, at);
+    if (end === undefined || end + 10 > bytes.length) return undefined;
+    const dataLength = u16(bytes, end + 8);
+    const dataOffset = end + 10;
+    if (dataOffset + dataLength > bytes.length) return undefined;
+    const type = u16(bytes, end);
+    const section = i < answers ? 'answer' : i < answers + authorities ? 'authority' : 'additional';
+    const ttl = ((u16(bytes, end + 4) << 16) | u16(bytes, end + 6)) >>> 0;
+    if (type !== TYPE_OPT) records.push({ type, section, ttlOffset: end + 4, ttl, dataOffset, dataLength });
+    at = dataOffset + dataLength;
+  }
+  return { questionEnd, records };
+}
+
+/**
+ * How many seconds an answer may be kept: the least TTL of its answers, or what its SOA says of a name or type
+ * that is not there (RFC 2308 §5). 0 = not at all.
+ */
+export function ttlOfMessage(bytes: Uint8Array, message: RawMessage): number {
+  const answers = message.records.filter((record) => record.section === 'answer');
+  if (answers.length > 0) return Math.min(...answers.map(({ ttl }) => (ttl >= 0x8000_0000 ? 0 : ttl)));
+  const soa = message.records.find((record) => record.section === 'authority' && record.type === TYPE_SOA);
+  if (soa === undefined) return 0;
+  const minimumAt = soa.dataOffset + soa.dataLength - 4;
+  const minimum = ((u16(bytes, minimumAt) << 16) | u16(bytes, minimumAt + 2)) >>> 0;
+  return Math.min(soa.ttl, minimum);
+}
+
+export function writeTtl(bytes: Uint8Array, offset: number, ttl: number): void {
+  for (let i = 0; i < 4; i++) bytes[offset + i] = (ttl >>> (24 - 8 * i)) & 0xff;
+}
+
+/** The question's bytes with the letters of its name in lower case: what two equal questions have in common. */
+export function questionKey(bytes: Uint8Array, questionEnd: number): string {
+  let key = '';
+  for (let at = HEADER_LEN; at < questionEnd; at++) {
+    const byte = bytes[at] ?? 0;
+    // Type and class are never letters in a question that anybody asks: at most two names share a key by case.
+    key += String.fromCharCode(byte >= 0x41 && byte <= 0x5a && at < questionEnd - 4 ? byte + 0x20 : byte);
+  }
+  return key;
+}
+
+function skipName(bytes: Uint8Array, from: number): number | undefined {
+  for (let at = from; at < bytes.length; ) {
+    const length = bytes[at] ?? 0;
+    if (length === 0) return at + 1;
+    if (length >= 0xc0) return at + 2;
+    at += 1 + length;
+  }
+  return undefined;
+}
+
+function u16(bytes: Uint8Array, at: number): number {
+  return ((bytes[at] ?? 0) << 8) | (bytes[at + 1] ?? 0);
+}
