@@ -101,7 +101,7 @@ export function decompressKernel(packed: Uint8Array, reference: string): Uint8Ar
   }
   if (payload[0] !== 0x1f || payload[1] !== 0x8b) throw fail('it is not compressed by gzip');
   try {
-    // The last four bytes of the payload are its length, which gunzip takes for trailing garbage.
+    // Unlike other compressions, gzip ends in the length by itself, so Linux appends none.
     return gunzipSync(payload, { maxOutputLength: MAX_KERNEL_BYTES });
   } catch (cause) {
     throw fail('its content is damaged', cause);
