@@ -78,6 +78,11 @@ export class ConnectionFactory {
     return this.#hash.hash([...tuple, 1]);
   }
 
+  /** Where ephemeral ports to one destination begin; not negative. */
+  portOffset(from: IpAddress, remote: Endpoint): number {
+    return this.#hash.hash([...wordsOf(from), ...wordsOf(remote.address), remote.port]) >>> 0;
+  }
+
   /** RFC 6528: a clock of 4 µs and a keyed hash of the 4-tuple. */
   #initialSequence(tuple: readonly number[]): number {
     return (Math.floor(this.#context.now * 250) + this.#hash.hash(tuple)) | 0;

@@ -55,10 +55,12 @@ function arrivesInTimeWait(context: TcpContext, block: ControlBlock, segment: Se
   if (segment.isRst) return 'taken';
   if (segment.isSyn && !segment.isAck) {
     const { options } = segment;
-    const newer =
+    const laterBy =
       block.hasTimestamps && options.hasTimestamps
-        ? isAfter(options.timestampValue | 0, block.timestampRecent)
-        : isAfter(segment.sequence, block.receiveNext);
+        ? distance(block.timestampRecent, options.timestampValue | 0)
+        : 0;
+    // Within one tick of the peer's clock, its sequence numbers tell (RFC 6191 §2).
+    const newer = laterBy > 0 || (laterBy === 0 && isAfter(segment.sequence, block.receiveNext));
     if (newer) {
       context.close(block, 'finished');
       return 'new-connection';

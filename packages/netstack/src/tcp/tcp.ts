@@ -55,7 +55,6 @@ const MIN_QUOTE = 8;
 export class Tcp implements TcpService, TransportProtocol {
   readonly counters: TcpCounters = newCounters();
   readonly #ip: IpLayer;
-  readonly #random: Random;
   readonly #context: TcpContext;
   readonly #table: ConnectionTable<TableEntry>;
   readonly #timers = new TimerQueue<ControlBlock>();
@@ -63,12 +62,12 @@ export class Tcp implements TcpService, TransportProtocol {
   readonly #bare: BareSegmentSender;
   readonly #factory: ConnectionFactory;
   readonly #passive: PassiveOpen;
+  #portsUsed = 0;
 
   constructor(dependencies: TcpDependencies) {
     const { ip, random, errors } = dependencies;
     const settings = resolveTcpSettings(dependencies.settings);
     this.#ip = ip;
-    this.#random = random;
     this.#table = new ConnectionTable(random);
     this.#context = new TcpContext({
       ip,
@@ -108,10 +107,8 @@ export class Tcp implements TcpService, TransportProtocol {
 
   listen(options: TcpListenOptions, onConnection: (socket: TcpSocket) => TcpHandler): TcpListener {
     if (options.port !== 0) return this.#passive.listen(options, onConnection);
-    return this.#passive.listen(
-      { ...options, port: this.#freePort((port) => this.#passive.hasListener(port)) },
-      onConnection,
-    );
+    const port = this.#freePort(0, (candidate) => this.#passive.hasListener(candidate));
+    return this.#passive.listen({ ...options, port }, onConnection);
   }
 
   listenAny(onAttempt: ((attempt: TcpAttempt) => void) | undefined): void {
@@ -212,20 +209,25 @@ export class Tcp implements TcpService, TransportProtocol {
   }
 
   #freePortTo(path: IpPath, remote: Endpoint): number {
+    const offset = this.#factory.portOffset(path.source, remote);
     return this.#freePort(
+      offset,
       (port) =>
         this.#passive.hasListener(port) ||
         this.#table.findPair({ address: path.source, port }, remote) !== undefined,
     );
   }
 
-  /** RFC 6056 §3.3.1: a random start, then one after the other. */
-  #freePort(isTaken: (port: number) => boolean): number {
+  /**
+   * RFC 6056 §3.3.3: a secret offset for each destination, then one port after the other, so that none comes again
+   * before the others were used: its last connection may still be in TIME-WAIT at the peer.
+   */
+  #freePort(offset: number, isTaken: (port: number) => boolean): number {
     const { first, last } = EPHEMERAL_PORTS;
     const count = last - first + 1;
-    const start = this.#random.u32() % count;
     for (let step = 0; step < count; step++) {
-      const port = first + ((start + step) % count);
+      this.#portsUsed++;
+      const port = first + ((offset + this.#portsUsed) % count);
       if (!isTaken(port)) return port;
     }
     throw netstackError('netstack.no-free-port', `all TCP ports ${first}-${last} are in use`);

@@ -199,7 +199,7 @@ export class Udp implements UdpService, TransportProtocol {
 
   #path(from: IpAddress, to: IpAddress): IpPath | undefined {
     const last = this.#lastPath;
-    if (last !== undefined && last.from.equals(from) && last.to.equals(to)) return last.path;
+    if (last?.from.equals(from) && last.to.equals(to)) return last.path;
     const path = this.#findPath(from, to);
     this.#lastPath = path === undefined ? undefined : { from, to, path };
     return path;
