@@ -1,0 +1,178 @@
+import { describe, expect, it } from 'vitest';
+import type { UdpError } from '../face.ts';
+import { CallbackSink } from '../frame-sinks.ts';
+import { createStack } from '../stack.ts';
+import { runTransfer } from '../testing/transfer.ts';
+import { parseAddress, parsePrefix, twoHosts } from '../testing/two-hosts.ts';
+import { IpAddress, IpPrefix } from './address.ts';
+import { Reassembly } from './reassembly.ts';
+import { RouteTable } from './routes.ts';
+
+describe('IpAddress and IpPrefix', () => {
+  it.each(['10.0.0.1', 'fe80::1', '::', '2001:db8::ff00:42:8329'])('reads and writes %s', (text) => {
+    const address = parseAddress(text);
+    expect(address.toString()).toBe(text);
+    expect(IpAddress.read(address.version, address.toBytes()).equals(address)).toBe(true);
+  });
+
+  it('an IPv4 address is not its mapped IPv6 address', () => {
+    expect(parseAddress('10.0.0.1').equals(parseAddress('::ffff:10.0.0.1'))).toBe(false);
+  });
+
+  it('a prefix contains what has its first bits', () => {
+    const inside = (prefix: string, address: string) =>
+      IpPrefix.parse(prefix)?.contains(parseAddress(address));
+    expect(inside('192.168.127.0/24', '192.168.127.255')).toBe(true);
+    expect(inside('192.168.127.0/24', '192.168.128.0')).toBe(false);
+    expect(inside('fd00::/7', 'fc12::1')).toBe(true);
+    expect(inside('2001:db8:0:4::/62', '2001:db8:0:8::')).toBe(false);
+    expect(inside('0.0.0.0/0', '::1')).toBe(false);
+  });
+});
+
+describe('RouteTable', () => {
+  it('takes the longest prefix, on the link or by a router', () => {
+    const via = parseAddress('10.0.0.254');
+    const routes = new RouteTable([
+      { prefix: parsePrefix('0.0.0.0/0'), via },
+      { prefix: parsePrefix('10.0.0.0/24') },
+    ]);
+    expect(routes.nextHop(parseAddress('8.8.8.8'))).toBe(via);
+    expect(routes.nextHop(parseAddress('10.0.0.7'))?.toString()).toBe('10.0.0.7');
+    expect(routes.nextHop(parseAddress('fd00::1'))).toBeUndefined();
+  });
+});
+
+describe('Reassembly', () => {
+  const piece = (offset: number, length: number, more: boolean) => ({
+    key: 'k',
+    offset,
+    more,
+    bytes: new Uint8Array(length).fill(offset & 0xff),
+  });
+
+  it('completes in any order, ignores repetitions', () => {
+    const reassembly = new Reassembly();
+    expect(reassembly.add(piece(16, 4, false), 0)).toBeUndefined();
+    expect(reassembly.add(piece(16, 4, false), 0)).toBeUndefined();
+    expect(reassembly.add(piece(0, 8, true), 0)).toBeUndefined();
+    const whole = reassembly.add(piece(8, 8, true), 0);
+    expect([...(whole ?? [])]).toEqual([...Array(8).fill(0), ...Array(8).fill(8), ...Array(4).fill(16)]);
+    expect(reassembly.heldBytes).toBe(0);
+  });
+
+  it('refuses what cannot be: odd middles, beyond 64 KiB, beyond the end', () => {
+    const reassembly = new Reassembly();
+    reassembly.add(piece(0, 7, true), 0);
+    reassembly.add(piece(65_528, 16, false), 0);
+    expect(reassembly.counters.malformed).toBe(2);
+    reassembly.add(piece(0, 8, false), 0);
+    reassembly.add({ ...piece(8, 8, false), key: 'l' }, 0);
+    reassembly.add({ ...piece(16, 8, true), key: 'l' }, 0);
+    expect(reassembly.counters.overlaps).toBe(1);
+  });
+});
+
+describe('datagrams', () => {
+  it.each([4, 6] as const)(
+    'of any size up to 65,000 bytes arrive over IPv%i, in fragments where needed',
+    (version) => {
+      const { a, b, simulation } = twoHosts({ seed: 3, version, conditions: { reorder: 0.5 } });
+      const sizes: number[] = [];
+      b.stack.udp.bind({ port: 9 }, { onDatagram: (d) => sizes.push(d.bytes.length) });
+      const socket = a.stack.udp.bind({}, { onDatagram: () => {} });
+      const sent = [0, 1, 1400, 1453, 3000, 20_000, 65_000];
+      for (const [index, size] of sent.entries()) {
+        simulation.at(index * 10, () => socket.send(new Uint8Array(size), { address: b.address, port: 9 }));
+      }
+      simulation.run(() => sizes.length === sent.length, 2000);
+      expect(sizes.sort((x, y) => x - y)).toEqual(sent);
+    },
+  );
+
+  it.each([4, 6] as const)('to a closed port come back as an error to the socket (IPv%i)', (version) => {
+    const { a, b, simulation } = twoHosts({ seed: 3, version });
+    const errors: UdpError[] = [];
+    const socket = a.stack.udp.bind({}, { onDatagram: () => {}, onError: (error) => errors.push(error) });
+    socket.send(new Uint8Array(10), { address: b.address, port: 9 });
+    simulation.run(() => errors.length > 0, 1000);
+    expect(errors).toMatchObject([
+      { kind: 'port-unreachable', remote: { port: 9 }, local: { port: socket.port } },
+    ]);
+    expect(errors[0]?.from.toString()).toBe(b.address.toString());
+  });
+});
+
+describe('echo', () => {
+  it.each([4, 6] as const)(
+    'is answered for our own address, handed out for foreign ones (IPv%i)',
+    (version) => {
+      const { a, b, simulation } = twoHosts({ seed: 3, version, stack: { promiscuous: true } });
+      const replies: string[] = [];
+      const asked: string[] = [];
+      a.stack.icmp.onEchoReply = (reply) =>
+        replies.push(`${reply.remote} ${reply.sequence} ${reply.data.length}`);
+      b.stack.icmp.onEchoRequest = (request) => asked.push(request.local.toString());
+      const request = { local: a.address, identifier: 5, data: new Uint8Array(3000) };
+      a.stack.icmp.sendEchoRequest({ ...request, remote: b.address, sequence: 1 });
+      simulation.run(() => replies.length > 0, 1000);
+      expect(replies).toEqual([`${b.address} 1 3000`]);
+      expect(asked).toEqual([]);
+      // To a foreign address through b, as to a gateway.
+      const foreign = version === 4 ? '192.0.2.1' : '2001:db8::1';
+      const gatewayed = createStack({
+        mac: 0x020000000001,
+        addresses: [parsePrefix(version === 4 ? '10.0.0.1/24' : 'fd00::1/64')],
+        routes: [{ prefix: parsePrefix(version === 4 ? '0.0.0.0/0' : '::/0'), via: b.address }],
+        random: { u32: () => 1, fill: () => {} },
+      });
+      const there = new CallbackSink((frame) => b.stack.receive(frame, simulation.now));
+      const back = new CallbackSink((frame) => gatewayed.receive(frame, simulation.now));
+      gatewayed.icmp.sendEchoRequest({ ...request, remote: parseAddress(foreign), sequence: 2 });
+      for (let turn = 0; turn < 4; turn++) {
+        gatewayed.poll(simulation.now, there);
+        b.stack.poll(simulation.now, back);
+      }
+      expect(asked).toEqual([foreign]);
+    },
+  );
+});
+
+describe('path MTU', () => {
+  it('a router that says "too big" makes segments smaller, and the transfer goes on', () => {
+    const hosts = twoHosts({ seed: 4, conditions: { mtu: 1000, delayMs: 1 } });
+    const { a, b, there, simulation } = hosts;
+    // The router on the way: for each frame that the link loses for its size, an ICMP error from b's address.
+    const { sink } = there;
+    const commit = sink.commit.bind(sink);
+    sink.commit = (length) => {
+      if (length > 1014) {
+        const quote = sink.buffer.slice(sink.offset + 14, sink.offset + 14 + 28);
+        simulation.at(simulation.now + 1, () => a.stack.receive(tooBig(quote, 1000), simulation.now));
+      }
+      commit(length);
+    };
+    const result = runTransfer({ hosts, upBytes: 100_000, downBytes: 0 });
+    expect(result).toMatchObject({ finished: true, problems: [] });
+    expect(result.elapsedMs).toBeLessThan(1000);
+    expect(a.stack.host.ip.pathMtus.get(b.address, simulation.now)).toBe(1000);
+  });
+});
+
+/** Destination unreachable, fragmentation needed, from 10.0.0.2 to 10.0.0.1. */
+function tooBig(quote: Uint8Array, mtu: number): Uint8Array {
+  const frame = new Uint8Array(14 + 20 + 8 + quote.length);
+  frame.set([2, 0, 0, 0, 0, 1, 2, 0, 0, 0, 0, 2, 8, 0]);
+  frame.set([0x45, 0, 0, frame.length - 14, 0, 0, 0, 0, 64, 1, 0, 0, 10, 0, 0, 2, 10, 0, 0, 1], 14);
+  frame.set([3, 4, 0, 0, 0, 0, mtu >>> 8, mtu & 0xff], 34);
+  frame.set(quote, 42);
+  const seal = (from: number, to: number, at: number): void => {
+    let sum = 0;
+    for (let index = from; index < to; index += 2) sum += (frame[index] << 8) | (frame[index + 1] ?? 0);
+    while (sum > 0xffff) sum = (sum & 0xffff) + (sum >>> 16);
+    frame.set([(~sum >>> 8) & 0xff, ~sum & 0xff], at);
+  };
+  seal(14, 34, 24);
+  seal(34, frame.length, 36);
+  return frame;
+}

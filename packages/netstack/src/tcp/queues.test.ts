@@ -1,0 +1,120 @@
+import { seededRandom } from '@orlop/testkit';
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { Assembler } from './assembler.ts';
+import { BufferPool } from './buffer-pool.ts';
+import { ReceiveQueue } from './receive-queue.ts';
+import { SendQueue } from './send-queue.ts';
+
+const newPool = (): BufferPool => new BufferPool({ keepBytes: 1 << 16, budgetBytes: 1 << 20 });
+
+/** A text in which every position is told from its neighbours. */
+const TEXT = new Uint8Array(200_000);
+seededRandom(5).fill(TEXT);
+
+describe('Assembler', () => {
+  it('agrees with a set of positions, whatever ranges are added in whatever order', () => {
+    const range = fc.tuple(fc.nat(60), fc.integer({ min: 1, max: 12 }));
+    fc.assert(
+      fc.property(fc.array(range, { maxLength: 30 }), (ranges) => {
+        const assembler = new Assembler(100);
+        const model = new Set<number>();
+        for (const [start, length] of ranges) {
+          assembler.add(start, start + length);
+          for (let at = start; at < start + length; at++) model.add(at);
+        }
+        let runs = 0;
+        for (const at of model) if (!model.has(at - 1)) runs++;
+        let reached = 0;
+        while (model.has(reached)) reached++;
+        expect(assembler.rangeCount).toBe(runs);
+        expect(assembler.takeContiguous(0)).toBe(reached);
+      }),
+    );
+  });
+
+  it('refuses the range that would be one too many, but takes one that joins', () => {
+    const assembler = new Assembler(2);
+    expect([assembler.add(10, 20), assembler.add(30, 40), assembler.add(50, 60)]).toEqual([
+      true,
+      true,
+      false,
+    ]);
+    expect(assembler.add(20, 30)).toBe(true);
+    expect(assembler.recentRange(0)).toEqual({ start: 10, end: 40 });
+  });
+});
+
+describe('ReceiveQueue', () => {
+  it('gives the stream back in order, however it was cut, repeated and shuffled', () => {
+    const piece = fc.tuple(fc.nat(30_000), fc.integer({ min: 1, max: 9000 }), fc.nat(3000));
+    fc.assert(
+      fc.property(fc.array(piece, { maxLength: 40 }), (pieces) => {
+        const queue = new ReceiveQueue(newPool());
+        for (const [ahead, length, consume] of pieces) {
+          // As input does: nothing before the next byte, the rest anywhere behind it.
+          queue.insert(
+            ahead % 7 === 0 ? 0 : ahead,
+            TEXT,
+            queue.received + (ahead % 7 === 0 ? 0 : ahead),
+            length,
+          );
+          const view = queue.peek(0);
+          expect(view).toEqual(TEXT.subarray(queue.consumed, queue.consumed + view.length));
+          queue.consume(consume);
+        }
+        expect(queue.readable).toBe(queue.received - queue.consumed);
+      }),
+      { numRuns: 50 },
+    );
+  });
+
+  it('leaves a view as it is until its bytes are consumed, even while the queue grows', () => {
+    const queue = new ReceiveQueue(newPool());
+    queue.insert(0, TEXT, 0, 4000);
+    const view = queue.peek(0);
+    queue.insert(0, TEXT, 4000, 60_000);
+    expect(view).toEqual(TEXT.subarray(0, 4000));
+    expect(queue.peek(4000)).toEqual(TEXT.subarray(4000, 64_000));
+  });
+
+  it('gives its memory back as soon as it is empty', () => {
+    const pool = newPool();
+    const queue = new ReceiveQueue(pool);
+    queue.insert(0, TEXT, 0, 100_000);
+    expect(pool.usedBytes).toBe(131_072);
+    queue.consume(100_000);
+    expect(pool.usedBytes).toBe(0);
+  });
+});
+
+describe('SendQueue', () => {
+  it('copies any part of what was written and is not acknowledged', () => {
+    const step = fc.record({ write: fc.nat(5000), from: fc.nat(), length: fc.nat(), acknowledge: fc.nat() });
+    fc.assert(
+      fc.property(fc.array(step, { maxLength: 60 }), (steps) => {
+        const pool = newPool();
+        const queue = new SendQueue(pool);
+        let written = 0;
+        let acknowledged = 0;
+        const into = new Uint8Array(200_000);
+        for (const { write, from, length, acknowledge } of steps) {
+          const count = Math.min(write, TEXT.length - written);
+          queue.append(TEXT.slice(written, written + count));
+          written += count;
+          const offset = queue.length === 0 ? 0 : from % queue.length;
+          const size = queue.length === offset ? 0 : length % (queue.length - offset);
+          queue.copy(offset, size, into, 7);
+          const start = acknowledged + offset;
+          expect(into.subarray(7, 7 + size)).toEqual(TEXT.subarray(start, start + size));
+          const done = queue.length === 0 ? 0 : acknowledge % (queue.length + 1);
+          queue.discard(done);
+          acknowledged += done;
+          expect(queue.length).toBe(written - acknowledged);
+          expect(pool.usedBytes).toBe(queue.length);
+        }
+      }),
+      { numRuns: 50 },
+    );
+  });
+});
