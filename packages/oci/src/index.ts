@@ -44,4 +44,5 @@ export {
   type WriteBlobOptions,
 } from './store.ts';
 export * from './types.ts';
+export { unzstd } from './unzstd.ts';
 export { type NewImage, writeImage, writeIndex } from './write-image.ts';

@@ -19,27 +19,47 @@ function bzImage(payload: Uint8Array, { protocol = 0x20f, version = '6.12.1 (x)'
 
 const KERNEL = new TextEncoder().encode('the kernel itself '.repeat(100));
 
+/** KERNEL by RFC 8878: a frame with a window of 1 kB, and one raw block. */
+const ZSTD_KERNEL = Buffer.concat([
+  new Uint8Array([0x28, 0xb5, 0x2f, 0xfd, 0x00, 0x08]),
+  new Uint8Array([
+    ((KERNEL.length << 3) | 1) & 0xff,
+    (KERNEL.length >> 5) & 0xff,
+    (KERNEL.length >> 13) & 0xff,
+  ]),
+  KERNEL,
+]);
+
 async function* once(bytes: Uint8Array): AsyncGenerator<Uint8Array> {
   yield bytes;
 }
 
 describe('decompressKernel', () => {
-  it('opens a gzip file, and the payload of a bzImage', () => {
-    expect(Buffer.from(decompressKernel(gzipSync(KERNEL), 'k')).equals(KERNEL)).toBe(true);
-    expect(Buffer.from(decompressKernel(bzImage(gzipSync(KERNEL)), 'k')).equals(KERNEL)).toBe(true);
+  it.each([
+    ['a gzip file', gzipSync(KERNEL)],
+    ['a zstd file', ZSTD_KERNEL],
+    ['a bzImage with gzip', bzImage(gzipSync(KERNEL))],
+    [
+      'a bzImage with zstd, and the length behind it',
+      bzImage(Buffer.concat([ZSTD_KERNEL, new Uint8Array(4).fill(9)])),
+    ],
+  ])('opens %s', async (_, packed) => {
+    expect(Buffer.from(await decompressKernel(packed, 'k')).equals(KERNEL)).toBe(true);
   });
 
   it.each([
-    ['another compression', bzImage(KERNEL), 'it is not compressed by gzip'],
+    ['another compression', bzImage(KERNEL), 'it is compressed by neither gzip nor zstd'],
     [
       'an old boot protocol',
       bzImage(gzipSync(KERNEL), { protocol: 0x207 }),
       'its boot protocol is before 2.08',
     ],
     ['damaged content', gzipSync(KERNEL).subarray(0, 30), 'its content is damaged'],
-    ['nothing', new Uint8Array(0), 'it is not compressed by gzip'],
-  ])('refuses %s', (_, bytes, why) => {
-    expect(() => decompressKernel(bytes, 'k:1')).toThrowError(`cannot decompress the kernel of k:1: ${why}`);
+    ['nothing', new Uint8Array(0), 'it is compressed by neither gzip nor zstd'],
+  ])('refuses %s', async (_, bytes, why) => {
+    await expect(decompressKernel(bytes, 'k:1')).rejects.toThrowError(
+      `cannot decompress the kernel of k:1: ${why}`,
+    );
   });
 });
 
