@@ -159,10 +159,12 @@ async function joinPlatforms(store: ImageStore, added: NewPlatform): Promise<Des
     platform,
     document,
   });
-  const attestations = (await store.readIndex(attached)).manifests
+  // All of them as the store reads them: the order of their fields must not tell which was built last.
+  const { manifests } = await store.readIndex(attached);
+  const attestations = manifests
     .filter(isAttestation)
     .sort((a, b) => subjects.indexOf(subjectOf(a)) - subjects.indexOf(subjectOf(b)));
-  return await writeIndex(store, [...images, ...attestations]);
+  return await writeIndex(store, [...manifests.filter((one) => !isAttestation(one)), ...attestations]);
 }
 
 function subjectOf(attestation: Descriptor): string {
