@@ -154,9 +154,9 @@ export class EthernetPort {
   }
 
   /** Hands a frame that was written into the sink to the link. */
-  commit(sink: FrameSink, length: number): void {
+  commit(sink: FrameSink, length: number, segmentSize?: number): void {
     this.counters.framesOut++;
     this.counters.bytesOut += length;
-    sink.commit(length);
+    sink.commit(length, segmentSize);
   }
 }

@@ -23,8 +23,14 @@ export interface FrameSink {
    * stack keeps what it has and goes on at the next `poll`.
    */
   reserve(maxLength: number): boolean;
-  /** The frame at `offset` is complete and has `length` bytes (never more than reserved). */
-  commit(length: number): void;
+  /**
+   * The frame at `offset` is complete and has `length` bytes (never more than reserved). With `segmentSize` it is a
+   * TCP segment of more than one segment's payload, its checksum left at the pseudo header's sum, for the link to
+   * cut; only where `segmentation` is true.
+   */
+  commit(length: number, segmentSize?: number): void;
+  /** The link cuts large TCP segments itself (segmentation offload); asked before `reserve`. @default false */
+  readonly segmentation?: boolean;
 }
 
 /** Frames in, frames out, and when to call again (all times: monotonic milliseconds). */

@@ -362,6 +362,22 @@ describe('Stack against a hostile peer', () => {
     expect(socket?.readable).toBe(0);
   });
 
+  it('bytes one at a time do not push a scaled window on past a reader that stalls', () => {
+    const peer = new HostilePeer({ tcp: { receiveBuffer: { initial: 8192, max: 4 << 20 } } });
+    let socket: TcpSocket | undefined;
+    peer.stack.tcp.listen({ port: 80 }, (opened) => {
+      socket = opened;
+      return silent;
+    });
+    const next = peer.open({ mss: 1000, windowScale: 0 });
+    for (let n = 0; n < 12_000; n++) {
+      peer.saySegment({ sequence: 1 + n, acknowledgment: next, data: new Uint8Array(1) });
+      peer.poll();
+    }
+    expect(socket?.readable).toBeLessThan(8192 + 128);
+    expect(socket?.readable).toBeGreaterThan(8000);
+  });
+
   it('readers that stall hold what was offered and no more, and the stack stays within its budget', () => {
     const budget = 1 << 20;
     const peer = new HostilePeer({ tcp: { memoryBudget: budget } });

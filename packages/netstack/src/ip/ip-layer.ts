@@ -154,9 +154,9 @@ export class IpLayer {
     return offset + ETHERNET_HEADER_LEN + ipLength;
   }
 
-  finish(sink: FrameSink, path: IpPath, length: number): void {
+  finish(sink: FrameSink, path: IpPath, length: number, segmentSize?: number): void {
     this.counters.packetsOut++;
-    this.#ethernet.commit(sink, ETHERNET_HEADER_LEN + path.version.headerLength + length);
+    this.#ethernet.commit(sink, ETHERNET_HEADER_LEN + path.version.headerLength + length, segmentSize);
   }
 
   /** Queues a packet for the next poll, in fragments if it is too large. False when the queue is full. */

@@ -19,6 +19,14 @@ export class RouteTable {
     this.#routes.sort((a, b) => b.prefix.length - a.prefix.length);
   }
 
+  /** Takes out the routes to exactly this prefix; harmless when there is none. */
+  remove(prefix: IpPrefix): void {
+    for (let at = this.#routes.length - 1; at >= 0; at--) {
+      const own = this.#routes[at]?.prefix;
+      if (own?.length === prefix.length && own.address.equals(prefix.address)) this.#routes.splice(at, 1);
+    }
+  }
+
   /** Undefined when no route leads there. */
   nextHop(destination: IpAddress): IpAddress | undefined {
     for (const route of this.#routes) {

@@ -23,7 +23,7 @@ export function readPeerSyn(segment: Segment): PeerSyn {
 /** Takes over what both sides agreed on (RFC 9293 §3.7.1, RFC 7323, RFC 2018). */
 export function adoptPeerSyn(context: TcpContext, block: ControlBlock, peer: PeerSyn): void {
   block.receiveNext = (peer.sequence + 1) | 0;
-  block.receiveWindow.edge = block.receiveNext;
+  block.receiveWindow.start(block.receiveNext);
   block.lastAckSent = block.receiveNext;
   const fallback = block.path.version.number === 4 ? DEFAULT_MSS_4 : DEFAULT_MSS_6;
   block.peerMss = Math.max(MIN_MSS, peer.mss === 0 ? fallback : peer.mss);

@@ -73,7 +73,7 @@ function arrivesInTimeWait(context: TcpContext, block: ControlBlock, segment: Se
 
 function arrivesSynchronized(context: TcpContext, block: ControlBlock, segment: Segment): SegmentVerdict {
   if (!checkTimestamps(context, block, segment)) return 'taken';
-  const windowBytes = Math.max(0, distance(block.receiveNext, block.receiveWindow.edge));
+  const windowBytes = Math.max(0, distance(block.receiveNext, block.receiveWindow.limit));
   const { sequence } = segment;
   let dataLength = segment.dataLength;
   if (!isAcceptable(sequence, segment.sequenceLength, block.receiveNext, windowBytes)) {

@@ -20,6 +20,8 @@ import { optionsLength, sackCount, timestampOf, writeOptions } from './options.t
 import { distance } from './sequence.ts';
 import { BURST_SEGMENTS } from './settings.ts';
 
+/** What one frame carries for a link that cuts it: an IP packet with its headers stays below 65,536 bytes. */
+const MAX_BATCH_BYTES = 65_000;
 /** Free space that a window may offer while the stack is short of memory. */
 const WINDOW_UNDER_PRESSURE = 16 * 1024;
 
@@ -76,7 +78,7 @@ function transmitData(context: TcpContext, block: ControlBlock, sink: FrameSink)
       if (!sendRetransmission(context, block, sink, length)) return false;
       continue;
     }
-    const fresh = freshLength(context, block);
+    const fresh = batchLength(block, freshLength(context, block), sink);
     if (fresh < 0) {
       armTimers(context, block);
       return sendPureAck(context, block, sink);
@@ -137,6 +139,18 @@ function freshLength(context: TcpContext, block: ControlBlock): number {
   if (length === segmentSize || block.probeDue) return length;
   if (length === unsent) return block.noDelay || flight === 0 || finDue ? length : -1;
   return length >= block.sendWindow.largest / 2 ? length : -1;
+}
+
+/** As many full segments as may go now, where the link cuts them; else the one that was asked about. */
+function batchLength(block: ControlBlock, length: number, sink: FrameSink): number {
+  const { segmentSize } = block;
+  if (length !== segmentSize || sink.segmentation !== true || block.retransmission.phase !== 'open')
+    return length;
+  const flight = distance(block.una, block.next);
+  const usable = Math.min(unsentBytes(block), block.sendWindow.bytes - flight);
+  const pipe = block.retransmission.pipe(block.una, block.next, segmentSize, block.hasSack);
+  const may = Math.min(usable, block.congestion.windowBytes - pipe, MAX_BATCH_BYTES);
+  return Math.max(length, may - (may % segmentSize));
 }
 
 function sendFresh(context: TcpContext, block: ControlBlock, sink: FrameSink, length: number): boolean {
@@ -220,10 +234,11 @@ function sendSegment(context: TcpContext, block: ControlBlock, sink: FrameSink, 
     block.sendQueue.copy(distance(block.una, plan.sequence), plan.dataLength, into, at + headerLength);
   }
   const pseudoSum = foldSum(path.pseudoSum + length);
-  if (context.checksumOffload) writeU16(into, at + 16, pseudoSum);
+  const isBatch = plan.dataLength > block.segmentSize;
+  if (context.checksumOffload || isBatch) writeU16(into, at + 16, pseudoSum);
   else sealTcp(into, at, at + length, pseudoSum);
-  ip.finish(sink, path, length);
-  context.counters.segmentsOut++;
+  ip.finish(sink, path, length, isBatch ? block.segmentSize : undefined);
+  context.counters.segmentsOut += isBatch ? Math.ceil(plan.dataLength / block.segmentSize) : 1;
   if (plan.dataLength > 0) block.lastSentAt = now;
   // A full segment has no room for SACK blocks: what they say goes in an acknowledgement of its own.
   const keepsAck = block.ackNow && sackBlocks === 0 && block.hasSack && block.receiveQueue.hasHoles;
@@ -292,7 +307,7 @@ function onSynSent(context: TcpContext, block: ControlBlock, window: number): vo
   block.synDue = false;
   block.next = (block.initialSequence + 1) | 0;
   if (block.state === 'syn-received') {
-    block.receiveWindow.edge = (block.receiveNext + window) | 0;
+    block.receiveWindow.start((block.receiveNext + window) | 0);
     onAcknowledgementSent(block);
   }
   block.timedAt = block.retries === 0 ? now : -1;

@@ -239,7 +239,7 @@ export class PassiveOpen implements AttemptOwner {
     const block = factory.create({ path, local, remote, state: 'syn-received', options, initialSequence });
     adoptPeerSyn(context, block, peer);
     context.counters.synCookiesAccepted++;
-    block.receiveWindow.edge = (block.receiveNext + this.#firstWindow) | 0;
+    block.receiveWindow.start((block.receiveNext + this.#firstWindow) | 0);
     listener.enter(block);
     segmentArrives(context, block, segment);
     context.dispatch(block);

@@ -12,6 +12,11 @@ const newPool = (): BufferPool => new BufferPool({ keepBytes: 1 << 16, budgetByt
 const TEXT = new Uint8Array(200_000);
 seededRandom(5).fill(TEXT);
 
+/** Quicker than `toEqual` on arrays of this size. */
+function isText(bytes: Uint8Array, from: number): boolean {
+  return bytes.every((byte, index) => byte === TEXT[from + index]);
+}
+
 describe('Assembler', () => {
   it('agrees with a set of positions, whatever ranges are added in whatever order', () => {
     const range = fc.tuple(fc.nat(60), fc.integer({ min: 1, max: 12 }));
@@ -60,7 +65,7 @@ describe('ReceiveQueue', () => {
             length,
           );
           const view = queue.peek(0);
-          expect(view).toEqual(TEXT.subarray(queue.consumed, queue.consumed + view.length));
+          expect(isText(view, queue.consumed)).toBe(true);
           queue.consume(consume);
         }
         expect(queue.readable).toBe(queue.received - queue.consumed);
@@ -74,8 +79,9 @@ describe('ReceiveQueue', () => {
     queue.insert(0, TEXT, 0, 4000);
     const view = queue.peek(0);
     queue.insert(0, TEXT, 4000, 60_000);
-    expect(view).toEqual(TEXT.subarray(0, 4000));
-    expect(queue.peek(4000)).toEqual(TEXT.subarray(4000, 64_000));
+    expect([view.length, isText(view, 0)]).toEqual([4000, true]);
+    const rest = queue.peek(4000);
+    expect([rest.length, isText(rest, 4000)]).toEqual([60_000, true]);
   });
 
   it('gives its memory back as soon as it is empty', () => {
@@ -106,7 +112,7 @@ describe('SendQueue', () => {
           const size = queue.length === offset ? 0 : length % (queue.length - offset);
           queue.copy(offset, size, into, 7);
           const start = acknowledged + offset;
-          expect(into.subarray(7, 7 + size)).toEqual(TEXT.subarray(start, start + size));
+          expect(isText(into.subarray(7, 7 + size), start)).toBe(true);
           const done = queue.length === 0 ? 0 : acknowledge % (queue.length + 1);
           queue.discard(done);
           acknowledged += done;

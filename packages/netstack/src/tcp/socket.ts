@@ -156,7 +156,7 @@ export class Socket implements TcpSocket {
       congestionWindowBytes: Math.floor(block.congestion.windowBytes),
       slowStartThresholdBytes: Math.floor(block.congestion.thresholdBytes),
       peerWindowBytes: block.sendWindow.bytes,
-      receiveWindowBytes: Math.max(0, (block.receiveWindow.edge - block.receiveNext) | 0),
+      receiveWindowBytes: Math.max(0, (block.receiveWindow.limit - block.receiveNext) | 0),
       segmentSizeBytes: block.segmentSize,
       bytesIn: block.bytesIn,
       bytesOut: block.bytesOut,

@@ -396,6 +396,25 @@ const TABLES: readonly Table[] = [
     ],
   },
   {
+    title: 'an old duplicate is recognized by its timestamp and not taken (RFC 7323 §5, PAWS)',
+    timestamps: true,
+    stack: PLAIN,
+    rows: [
+      [0, 'app', 'listen'],
+      [0, 'in', 'S 0 <mss 1000 ts>'],
+      [0, 'out', 'S. 0 ack 1 <mss 1460 ts>'],
+      [5, 'in', '. 1 ack 1 <ts>'],
+      [5, 'tell', 'open'],
+      [1000, 'in', 'P. 1:11 ack 1 <ts>'],
+      [1000, 'out', '. 1 ack 11 <ts>'],
+      // In the window by its number, but from before.
+      [1010, 'in', 'P. 11:21 ack 1 <ts old>'],
+      [1010, 'out', '. 1 ack 11 <ts>'],
+      [1020, 'in', 'P. 11:21 ack 1 <ts>'],
+      [1020, 'out', '. 1 ack 21 <ts>'],
+    ],
+  },
+  {
     title: 'half-close: the peer may send long after our FIN',
     stack: PLAIN,
     rows: [

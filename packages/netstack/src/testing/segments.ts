@@ -44,7 +44,7 @@ const FLAGS: readonly (readonly [string, number])[] = [
 ];
 
 /**
- * A frame from text: `FLAGS SEQ[:END] [ack N] [win N] [<mss N ws N sack ts | sack A:B,C:D>]`, where FLAGS are of
+ * A frame from text: `FLAGS SEQ[:END] [ack N] [win N] [<mss N ws N sack ts [old] | sack A:B,C:D>]`, where FLAGS are of
  * `S F R P .` as tcpdump prints them, and END - SEQ bytes of data (each its position's low byte) follow.
  */
 export function buildSegment(text: string, ends: SegmentEnds): Uint8Array {
@@ -120,13 +120,20 @@ function readOptions(text: string, ends: SegmentEnds): TcpOptions {
     ...(mss === undefined ? {} : { mss: Number(mss) }),
     ...(scale === undefined ? {} : { windowScale: Number(scale) }),
     ...(/\bsack\b(?! \d)/.test(text) ? { sackPermitted: true } : {}),
-    ...(/\bts\b/.test(text) && ends.timestamps !== undefined ? { timestamps: ends.timestamps } : {}),
+    ...(/\bts\b/.test(text) && ends.timestamps !== undefined
+      ? { timestamps: aged(ends.timestamps, text) }
+      : {}),
     ...(blocks === undefined
       ? {}
       : {
           sack: blocks.split(',').map((b) => ({ left: edge(b.split(':')[0]), right: edge(b.split(':')[1]) })),
         }),
   };
+}
+
+/** `ts old` is an old duplicate's: half a second before what it would be. */
+function aged(timestamps: { readonly value: number; readonly echo: number }, text: string) {
+  return text.includes('ts old') ? { ...timestamps, value: timestamps.value - 500 } : timestamps;
 }
 
 function printOptions(options: TcpOptions, acknowledgmentBase: number): string {
