@@ -40,6 +40,7 @@ export const paths = {
   bootStopped: '/run/orlop/boot-stopped',
   serviceStatus: '/run/orlop/services.json',
   supervisorProcess: '/run/orlop/supervisor.pid',
+  powerPressed: '/run/orlop/power-pressed',
   shuttingDown: '/run/orlop/shutting-down',
   requests: '/run/orlop/requests',
   replies: '/run/orlop/replies',

@@ -39,7 +39,22 @@ export class Workshop {
   async buildImage(name: string, yaml: string): Promise<string> {
     const file = join(this.folder, `${name}.yml`);
     await writeFile(file, yaml);
-    await this.orlop(['build', '--quiet', '--no-sbom', '--no-pull', '--dir', this.folder, file]);
+    return this.buildFiles(name, [file]);
+  }
+
+  /** As {@link buildImage}, from files and with options as `orlop build` takes them. */
+  async buildFiles(name: string, words: readonly string[]): Promise<string> {
+    await this.orlop([
+      'build',
+      '--quiet',
+      '--no-sbom',
+      '--no-pull',
+      '--dir',
+      this.folder,
+      '--name',
+      name,
+      ...words,
+    ]);
     return join(this.folder, name);
   }
 

@@ -2,6 +2,7 @@ import { Console } from '../console.ts';
 import { parseKernelOptions } from '../kernel-command-line.ts';
 import { paths } from '../paths.ts';
 import { readRelease } from '../release.ts';
+import { rememberPowerButton } from '../services/power-button.ts';
 import type { System } from '../system/system.ts';
 import { recordBootStep } from './boot-record.ts';
 import { DeviceDiscovery } from './devices.ts';
@@ -16,6 +17,7 @@ import { runScripts } from './scripts.ts';
 export function boot(system: System): 'machine' | 'container' {
   const where = system.files.status('/proc/self') === undefined ? 'machine' : 'container';
   const console = new Console(system);
+  let endWatch = (): void => {};
   if (where === 'machine') {
     mountProc(system);
     const startedMs = system.time.uptimeMs();
@@ -27,6 +29,7 @@ export function boot(system: System): 'machine' | 'container' {
     mountKernelFileSystems(system, parseKernelOptions(system.files.read(paths.commandLine) ?? '').cgroups);
     raiseLoopback(system);
     devices.finish();
+    endWatch = rememberPowerButton(system);
     setClock(system);
     setHostname(system);
     prepareResolvConf(system);
@@ -41,6 +44,7 @@ export function boot(system: System): 'machine' | 'container' {
     folder: paths.bootScripts,
     goOn: () => system.files.status(paths.bootStopped) === undefined,
   });
+  endWatch();
   return where;
 }
 

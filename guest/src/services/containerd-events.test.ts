@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { parseTaskExit } from './containerd-events.ts';
+import { parseDeletedStatus, parseTaskExit } from './containerd-events.ts';
 
 const time = '2026-11-24 23:05:11.016318586 +0000 UTC';
 
@@ -28,3 +28,10 @@ test.each(['', 'nonsense', `${time} x /tasks/start {"container_id":"a"}`, `${tim
     expect(parseTaskExit(line)).toBeUndefined();
   },
 );
+
+test('parseDeletedStatus finds the status in the warning, and takes silence as 0', () => {
+  const warning =
+    'time="2026-11-25T00:28:00Z" level=warning msg="task doomed exit with non-zero exit code 7"\n';
+  expect(parseDeletedStatus(warning)).toBe(7);
+  expect(parseDeletedStatus('')).toBe(0);
+});

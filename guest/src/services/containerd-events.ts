@@ -22,6 +22,12 @@ export function parseTaskExit(line: string): TaskExit | undefined {
   return { namespace: match[1], container, exitStatus: typeof status === 'number' ? status : 0 };
 }
 
+/** `ctr task delete` tells the status of the task in a warning, and only if it was not zero. */
+export function parseDeletedStatus(output: string): number {
+  const status = /exit with non-zero exit code (\d+)/.exec(output)?.[1];
+  return status === undefined ? 0 : Number(status);
+}
+
 function parse(text: string): unknown {
   try {
     return JSON.parse(text);

@@ -2,7 +2,7 @@ import type { Bundle } from '../container/bundle.ts';
 import { writeRunnableBundle } from '../container/prepare.ts';
 import { joinPath, paths } from '../paths.ts';
 import { exitStatusOf, type System, succeeded } from '../system/system.ts';
-import { parseTaskExit } from './containerd-events.ts';
+import { parseDeletedStatus, parseTaskExit } from './containerd-events.ts';
 import { parseContainerdOptions } from './containerd-options.ts';
 import { serviceLogs } from './log-files.ts';
 import type { HealthCheck } from './options.ts';
@@ -12,7 +12,7 @@ import { notStartedStatus, type ServiceListener, type ServiceRuntime } from './r
 
 const socketPollMs = 50;
 /** Events may be missed while `ctr events` itself starts or restarts; so often the processes themselves are looked at. */
-const livenessPollMs = 5000;
+const livenessPollMs = 2000;
 /** A containerd that ends is started again after a pause, so that a broken one does not take the machine's time. */
 const restartPauseMs = 1000;
 
@@ -178,12 +178,14 @@ export class ContainerdRuntime implements ServiceRuntime {
   #watchLiveness(): void {
     for (const task of [...this.#tasks.values()]) {
       if (task.pid <= 0 || this.#system.processes.signal(task.pid, 0)) continue;
-      // Its end was not told: ask for the status, which `task delete` exits with.
-      const ending = this.#system.processes.run([...ctr(task.bundle), 'task', 'delete', task.bundle.name], {
-        stdout: 'null',
-        stderr: 'null',
-      });
-      this.#finish(task, exitStatusOf(ending));
+      // Its end was not told: ask for the status.
+      const { output } = this.#system.processes.capture(
+        [...ctr(task.bundle), 'task', 'delete', task.bundle.name],
+        {
+          stderr: 'with-stdout',
+        },
+      );
+      this.#finish(task, parseDeletedStatus(output));
     }
     if (this.#phase !== 'closing') this.#system.time.after(livenessPollMs, () => this.#watchLiveness());
   }

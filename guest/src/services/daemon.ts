@@ -56,10 +56,12 @@ export class ServiceDaemon {
     processes.onSignal('TERM', () => this.#feed({ kind: 'stop-all' }));
     processes.onSignal('INT', () => {});
     this.#openRequests();
-    watchPowerButton(this.#system, () => {
+    const pressed = (): void => {
       this.#console.say('the power button was pressed');
       this.#powerOff();
-    });
+    };
+    watchPowerButton(this.#system, pressed);
+    if (files.status(paths.powerPressed) !== undefined) pressed();
     this.#publish();
     this.#rotateLogs();
     if (this.#services.size === 0) {

@@ -1,6 +1,7 @@
 import { expect, test } from 'vitest';
+import { paths } from '../paths.ts';
 import { MemorySystem } from '../system/memory-system.ts';
-import { hasKey, holdsPress, watchPowerButton } from './power-button.ts';
+import { hasKey, holdsPress, rememberPowerButton, watchPowerButton } from './power-button.ts';
 
 /** What a QEMU q35 machine shows of its power button, and of its keyboard without one. */
 const buttonKeys = '10000000000000 0\n';
@@ -40,4 +41,15 @@ test('watchPowerButton listens to devices that have the key only', () => {
   system.files.deliver('/dev/input/event0', inputEvent(1, 116, 1));
   system.files.deliver('/dev/input/event1', inputEvent(1, 116, 1));
   expect(presses).toBe(1);
+});
+
+test('rememberPowerButton leaves a mark of a press that comes during the boot or right at its end', () => {
+  const system = new MemorySystem();
+  system.files.put('/sys/class/input/event1/device/capabilities/key', buttonKeys);
+  system.files.makeFolder(paths.state);
+  const endWatch = rememberPowerButton(system);
+  endWatch();
+  expect(system.files.status(paths.powerPressed)).toBeUndefined();
+  system.files.deliver('/dev/input/event1', inputEvent(1, 116, 1));
+  expect(system.files.status(paths.powerPressed)?.kind).toBe('file');
 });
