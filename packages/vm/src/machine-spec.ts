@@ -57,7 +57,14 @@ export type NetworkAttachment =
   /** The driver's own user-mode network: a way out, and published ports. */
   | { readonly kind: 'user'; readonly publish: readonly PublishedPort[]; readonly mac?: string }
   /** Ethernet frames over a stream socket on which somebody listens already (a virtual network). */
-  | { readonly kind: 'stream'; readonly socketPath: string; readonly mac?: string; readonly mtu?: number }
+  | {
+      readonly kind: 'stream';
+      readonly socketPath: string;
+      readonly mac?: string;
+      readonly mtu?: number;
+      /** The machine listens instead, so that whoever has the other end may go and come back. @default false */
+      readonly listen?: boolean;
+    }
   | { readonly kind: 'tap'; readonly device: string; readonly mac?: string }
   | { readonly kind: 'bridge'; readonly bridge: string; readonly mac?: string };
 

@@ -1,24 +1,27 @@
 export * from './config.ts';
-export { type LeaseRow, NetworkClient } from './control/control-client.ts';
-export {
-  type ControlRequest,
-  type ControlRoute,
-  ControlServer,
-  type NetworkStatus,
-} from './control/control-server.ts';
+export { NetworkClient } from './control/control-client.ts';
+export { ControlServer, type ControlServerOptions, type NetworkStatus } from './control/control-server.ts';
+export type { ForwardHealth } from './control/forward-probe.ts';
 export { type MachineRegistration, Machines, type RegisteredMachine } from './control/machines.ts';
+export type { ForwardRow, LeaseRow } from './control/network-routes.ts';
 export { type Lease, type LeaseStore, LeaseTable, type StaticLease } from './dhcp/leases.ts';
 export type { DnsQuery, DnsResolver } from './dns/resolver.ts';
+export type { ZoneConfig } from './dns/zone.ts';
+export { ZONE_RECORD_TYPES, type ZoneRecordConfig, type ZoneRecordType } from './dns/zone-record.ts';
+export type { FlowRow } from './flows/flow-table.ts';
 export type { ForwardSpec, ForwardStatus, GuestTarget } from './forward/forward.ts';
-export { formatForward, forwardId, parseForwards, parseGuest } from './forward/forward-text.ts';
+export { formatForward, forwardId, forwardText, parseForwards, parseGuest } from './forward/forward-text.ts';
+export { GuestRoutes } from './gateway/guest-routes.ts';
 export { formatHostEndpoint } from './host/endpoint-text.ts';
 export { hostDatagrams, hostStreams } from './host/host-network.ts';
 export type * from './host/host-sockets.ts';
 export type { JoinOptions } from './join/cable.ts';
+export { byteDuplex, dialGuest } from './join/dial-guest.ts';
 export { type JoinedDatagrams, joinDatagrams } from './join/join-datagrams.ts';
 export { type JoinedNetwork, joinNetwork } from './join/join-network.ts';
 export type { Link, LinkCounters, LinkHandler, LinkKind } from './link/link.ts';
 export { type LinkSpec, parseLinkSpec } from './link/link-spec.ts';
+export { connectQemu } from './link/qemu-cable.ts';
 export type { PolicyConfig, PolicyRule } from './nat/policy.ts';
 export type { TcpFlow } from './nat/tcp-nat.ts';
 export type { UdpFlow } from './nat/udp-nat.ts';

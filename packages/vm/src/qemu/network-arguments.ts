@@ -16,7 +16,7 @@ export function networkArguments(network: NetworkAttachment, index: number, mac:
     case 'stream':
       return [
         '-netdev',
-        `stream,id=${id},server=off,addr.type=unix,addr.path=${quote(network.socketPath)}`,
+        `stream,id=${id},server=${network.listen === true ? 'on' : 'off'},addr.type=unix,addr.path=${quote(network.socketPath)}`,
         '-device',
         network.mtu === undefined ? card : `${card},host_mtu=${network.mtu}`,
       ];

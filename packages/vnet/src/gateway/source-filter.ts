@@ -1,4 +1,4 @@
-import { type IpPrefix, readWord } from '@orlop/netstack';
+import { IpAddress, type IpPrefix, readWord } from '@orlop/netstack';
 import type { Port } from '../switch/port.ts';
 
 const ETHERTYPE_IPV4 = 0x0800;
@@ -9,6 +9,8 @@ const LINK_LOCAL_10 = 0xfe80 >>> 6;
 export class SourceFilter {
   /** Frames that came from an address that is not the segment's. */
   spoofed = 0;
+  /** Networks behind a guest, which speaks for them: those of its containers. */
+  readonly routed: IpPrefix[] = [];
   readonly #network4: number;
   readonly #mask4: number;
   readonly #prefix6: IpPrefix | undefined;
@@ -31,6 +33,7 @@ export class SourceFilter {
     const source = readWord(frame, at + 12);
     // 0.0.0.0 is a client of DHCP.
     if ((source & this.#mask4) === this.#network4 || source === 0) return true;
+    if (this.#isRouted(4, frame, at + 12)) return true;
     this.spoofed++;
     return false;
   }
@@ -44,7 +47,14 @@ export class SourceFilter {
     // Prefixes of the segment are /64 (SLAAC).
     if (own !== undefined && word0 === own.w0 && word1 === own.w1) return true;
     if ((word0 | word1 | readWord(frame, at + 16) | readWord(frame, at + 20)) === 0) return true;
+    if (this.#isRouted(6, frame, at + 8)) return true;
     this.spoofed++;
     return false;
+  }
+
+  #isRouted(version: 4 | 6, frame: Uint8Array, at: number): boolean {
+    if (this.routed.length === 0) return false;
+    const source = IpAddress.read(version, frame, at);
+    return this.routed.some((prefix) => prefix.contains(source));
   }
 }
