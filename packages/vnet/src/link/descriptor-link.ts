@@ -8,6 +8,7 @@ import {
   type LinkHandler,
   type LinkKind,
 } from './link.ts';
+import { emitVirtioNetHeader, VIRTIO_NET_HEADER_LEN } from './virtio-net-header.ts';
 
 export interface DescriptorLinkOptions {
   readonly kind: LinkKind;
@@ -15,6 +16,11 @@ export interface DescriptorLinkOptions {
   readonly mtu: number;
   /** Runs after the descriptor is closed: to remove a socket's path. @default nothing */
   readonly onRelease?: () => void;
+  /**
+   * Frames have the kernel's `virtio_net_hdr` before them (TAP with IFF_VNET_HDR), which lets it cut large
+   * segments. @default false
+   */
+  readonly virtioHeader?: boolean;
   /** Asked before each write; false loses the frame (nobody is there yet). @default always true */
   readonly beforeWrite?: () => boolean;
 }
@@ -34,9 +40,11 @@ export class DescriptorLink implements Link {
   readonly mtu: number;
   readonly checksumOffload = false;
   readonly counters: LinkCounters = { framesIn: 0, bytesIn: 0, framesOut: 0, bytesOut: 0 };
-  readonly buffer = new Uint8Array(FRAME_MAX_LEN);
-  readonly offset = 0;
-  readonly #incoming = new Uint8Array(FRAME_MAX_LEN);
+  readonly buffer = new Uint8Array(FRAME_MAX_LEN + VIRTIO_NET_HEADER_LEN);
+  /** Where frames begin: behind the header, if there is one. */
+  readonly offset: number;
+  readonly segmentation: boolean;
+  readonly #incoming = new Uint8Array(FRAME_MAX_LEN + VIRTIO_NET_HEADER_LEN);
   readonly #poller: Poller;
   readonly #descriptor: number;
   readonly #watch: Watch;
@@ -56,6 +64,8 @@ export class DescriptorLink implements Link {
     this.kind = options.kind;
     this.peer = options.peer;
     this.mtu = options.mtu;
+    this.segmentation = options.virtioHeader ?? false;
+    this.offset = this.segmentation ? VIRTIO_NET_HEADER_LEN : 0;
     this.#poller = poller;
     this.#descriptor = descriptor;
     this.#onRelease = options.onRelease ?? (() => {});
@@ -69,16 +79,18 @@ export class DescriptorLink implements Link {
   }
 
   reserve(maxLength: number): boolean {
-    if (this.#waitingLength === 0) return maxLength <= this.buffer.length;
+    if (this.#waitingLength === 0) return maxLength <= FRAME_MAX_LEN;
     this.#starved = true;
     return false;
   }
 
-  commit(length: number): void {
+  commit(length: number, segmentSize?: number): void {
     this.counters.framesOut++;
     this.counters.bytesOut += length;
-    if (this.#handler === undefined || this.#write(length)) return;
-    this.#waitingLength = length;
+    if (this.segmentation) emitVirtioNetHeader(this.buffer, this.offset, segmentSize);
+    const whole = this.offset + length;
+    if (this.#handler === undefined || this.#write(whole)) return;
+    this.#waitingLength = whole;
     this.#watch.want(UV_READABLE | UV_WRITABLE);
   }
 
@@ -126,8 +138,9 @@ export class DescriptorLink implements Link {
       }
       count++;
       this.counters.framesIn++;
-      this.counters.bytesIn += length;
-      if (length >= ETHERNET_HEADER_LEN) this.#handler.onFrame(this.#incoming, 0, length);
+      this.counters.bytesIn += length - this.offset;
+      const frameLength = length - this.offset;
+      if (frameLength >= ETHERNET_HEADER_LEN) this.#handler.onFrame(this.#incoming, this.offset, frameLength);
     }
     this.#readsPerTurn = count === budget ? Math.min(budget * 4, MAX_READS_PER_TURN) : Math.max(count, 1);
     if (count > 0) this.#handler?.onBatchEnd();

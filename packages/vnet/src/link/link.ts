@@ -52,10 +52,16 @@ export const ETHERNET_HEADER_LEN = 14;
 export const FRAME_MAX_LEN = 65_535 + 18;
 
 /** Copies one frame into a sink. False when there was no room. */
-export function copyFrame(sink: FrameSink, frame: Uint8Array, offset: number, length: number): boolean {
+export function copyFrame(
+  sink: FrameSink,
+  frame: Uint8Array,
+  offset: number,
+  length: number,
+  segmentSize?: number,
+): boolean {
   if (!sink.reserve(length)) return false;
   copyBytes(frame, offset, length, sink.buffer, sink.offset);
-  sink.commit(length);
+  sink.commit(length, segmentSize);
   return true;
 }
 

@@ -1,6 +1,14 @@
 import { closeSync, openSync } from 'node:fs';
 import { vnetError } from '../errors.ts';
-import { IFF_NO_PI, IFF_TAP, O_CLOEXEC, O_NONBLOCK, O_RDWR, TUNSETIFF } from '../native/constants.ts';
+import {
+  IFF_NO_PI,
+  IFF_TAP,
+  IFF_VNET_HDR,
+  O_CLOEXEC,
+  O_NONBLOCK,
+  O_RDWR,
+  TUNSETIFF,
+} from '../native/constants.ts';
 import type { Poller } from '../native/poller.ts';
 import { DescriptorLink } from './descriptor-link.ts';
 import type { Link } from './link.ts';
@@ -30,7 +38,7 @@ export function openTap(poller: Poller, options: TapOptions): Link {
   const open = () => openHere(poller, name, options);
   const descriptor = options.namespace === undefined ? open() : inNamespace(poller, options.namespace, open);
   const peer = options.namespace === undefined ? options.name : `${options.name} in ${options.namespace}`;
-  return new DescriptorLink(poller, descriptor, { kind: 'tap', peer, mtu: options.mtu });
+  return new DescriptorLink(poller, descriptor, { kind: 'tap', peer, mtu: options.mtu, virtioHeader: true });
 }
 
 function openHere(poller: Poller, name: Uint8Array, options: TapOptions): number {
@@ -38,7 +46,8 @@ function openHere(poller: Poller, name: Uint8Array, options: TapOptions): number
   if (descriptor < 0) throw failed(options, 'open /dev/net/tun', poller.library.errno());
   const request = new Uint8Array(INTERFACE_REQUEST_LEN);
   request.set(name);
-  const flags = IFF_TAP | IFF_NO_PI;
+  // The header is for what we send: what comes in is whole frames, as no offload is switched on for it.
+  const flags = IFF_TAP | IFF_NO_PI | IFF_VNET_HDR;
   request[16] = flags & 0xff;
   request[17] = flags >>> 8;
   if (poller.library.ioctl(descriptor, TUNSETIFF, request) < 0) {

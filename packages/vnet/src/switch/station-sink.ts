@@ -5,7 +5,7 @@ import type { Port } from './port.ts';
 /** A link that took nothing for this long no longer holds up the station: its frames are dropped. */
 const STALLED_AFTER_MS = 50;
 
-type Route = (frame: Uint8Array, length: number) => void;
+type Route = (frame: Uint8Array, length: number, segmentSize: number | undefined) => void;
 type Lookup = (frame: Uint8Array, offset: number) => Port | undefined;
 type Sent = (port: Port, frame: Uint8Array, offset: number, length: number) => void;
 
@@ -22,6 +22,8 @@ export class StationSink implements FrameSink {
   readonly #lookup: Lookup;
   readonly #sent: Sent;
   readonly #now: () => number;
+  /** True while every link cuts large segments itself, wherever they go. */
+  segmentation = false;
   #guess: Port | undefined;
   #inPlace = false;
 
@@ -52,17 +54,17 @@ export class StationSink implements FrameSink {
     return now - port.blockedSinceMs >= STALLED_AFTER_MS && maxLength <= this.#scratch.length;
   }
 
-  commit(length: number): void {
+  commit(length: number, segmentSize?: number): void {
     const { buffer, offset } = this;
     const target = this.#lookup(buffer, offset);
     if (this.#inPlace && target === this.#guess && target !== undefined) {
-      target.link.commit(length);
+      target.link.commit(length, segmentSize);
       this.#sent(target, buffer, offset, length);
       return;
     }
     if (target !== undefined) this.#guess = target;
     // Left uncommitted in the wrong batch, the frame is overwritten by the next.
-    this.#route(offset === 0 ? buffer : buffer.subarray(offset, offset + length), length);
+    this.#route(offset === 0 ? buffer : buffer.subarray(offset, offset + length), length, segmentSize);
   }
 
   forget(port: Port): void {

@@ -62,7 +62,7 @@ export class Switch {
     this.#macs = new MacTable(options.maxMacsPerPort ?? 64);
     this.#nextAgeMs = options.now() + AGE_INTERVAL_MS;
     this.#sink = new StationSink(
-      (frame, length) => this.#route(frame, 0, length, undefined),
+      (frame, length, segmentSize) => this.#route(frame, 0, length, undefined, segmentSize),
       (frame, offset) => this.#macs.lookup(frame, offset),
       (port, frame, offset, length) => this.#sent(port, frame, offset, length),
       options.now,
@@ -83,6 +83,7 @@ export class Switch {
     const floods = this.#options.floodsPerSecond ?? 5000;
     const port = new Port(this.#nextId++, name, link, new TokenBucket(floods, floods, this.#now()));
     this.#ports.set(port.id, port);
+    this.#chooseSegmentation();
     link.open(this.#handlerOf(port, events));
     return port;
   }
@@ -131,6 +132,12 @@ export class Switch {
     };
   }
 
+  /** A frame may go anywhere, so the slowest link decides. */
+  #chooseSegmentation(): void {
+    this.#sink.segmentation =
+      this.#ports.size > 0 && [...this.#ports.values()].every((port) => port.link.segmentation === true);
+  }
+
   #turn(): void {
     this.#station.poll();
     this.flush();
@@ -142,6 +149,7 @@ export class Switch {
 
   #unplug(port: Port): void {
     this.#ports.delete(port.id);
+    this.#chooseSegmentation();
     this.#macs.forgetPort(port);
     this.#sink.forget(port);
   }
@@ -162,27 +170,34 @@ export class Switch {
   }
 
   /** `from` is undefined for the station. */
-  #route(frame: Uint8Array, offset: number, length: number, from: Port | undefined): void {
+  #route(
+    frame: Uint8Array,
+    offset: number,
+    length: number,
+    from: Port | undefined,
+    segmentSize?: number | undefined,
+  ): void {
     const isGroup = ((frame[offset] ?? 0) & 1) === 1;
     const target = isGroup ? undefined : this.#macs.lookup(frame, offset);
     if (target !== undefined) {
-      if (target !== from) this.#send(target, frame, offset, length);
+      if (target !== from) this.#send(target, frame, offset, length, segmentSize);
       return;
     }
     if (from !== undefined && !from.floodAllowance.take(this.#now())) {
       from.drops['broadcast-limit']++;
       return;
     }
-    for (const port of this.#ports.values()) if (port !== from) this.#send(port, frame, offset, length);
+    for (const port of this.#ports.values())
+      if (port !== from) this.#send(port, frame, offset, length, segmentSize);
     if (from !== undefined && isGroup) this.#station.receive(frame, offset, length, from);
   }
 
-  #send(port: Port, frame: Uint8Array, offset: number, length: number): void {
-    if (length > port.link.mtu + FRAME_OVERHEAD) {
+  #send(port: Port, frame: Uint8Array, offset: number, length: number, segmentSize?: number): void {
+    if (segmentSize === undefined && length > port.link.mtu + FRAME_OVERHEAD) {
       port.drops['too-big']++;
       return;
     }
-    if (!copyFrame(port.link, frame, offset, length)) {
+    if (!copyFrame(port.link, frame, offset, length, segmentSize)) {
       port.drops['queue-full']++;
       return;
     }

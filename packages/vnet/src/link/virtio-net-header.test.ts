@@ -1,0 +1,29 @@
+import { describe, expect, it } from 'vitest';
+import { emitVirtioNetHeader, VIRTIO_NET_HEADER_LEN } from './virtio-net-header.ts';
+
+function frame(etherType: number, ipFirst: number, tcpOffset: number): Uint8Array {
+  const bytes = new Uint8Array(200).fill(0xee);
+  const at = VIRTIO_NET_HEADER_LEN;
+  bytes[at + 12] = etherType >>> 8;
+  bytes[at + 13] = etherType & 0xff;
+  bytes[at + 14] = ipFirst;
+  bytes[at + tcpOffset + 12] = 0x80; // 32 bytes of TCP header
+  return bytes;
+}
+
+describe('emitVirtioNetHeader', () => {
+  it.each([
+    ['IPv4', 0x0800, 0x45, 34, [1, 1, 66, 0, 0xa8, 5, 34, 0, 16, 0]],
+    ['IPv6', 0x86dd, 0x60, 54, [1, 4, 86, 0, 0xa8, 5, 54, 0, 16, 0]],
+  ] as const)('says how to cut a segment of %s', (_name, etherType, ipFirst, tcp, expected) => {
+    const bytes = frame(etherType, ipFirst, tcp);
+    emitVirtioNetHeader(bytes, VIRTIO_NET_HEADER_LEN, 1448);
+    expect([...bytes.subarray(0, VIRTIO_NET_HEADER_LEN)]).toEqual(expected);
+  });
+
+  it('is all zeros for a whole frame', () => {
+    const bytes = frame(0x0800, 0x45, 34);
+    emitVirtioNetHeader(bytes, VIRTIO_NET_HEADER_LEN, undefined);
+    expect([...bytes.subarray(0, VIRTIO_NET_HEADER_LEN)]).toEqual(Array(VIRTIO_NET_HEADER_LEN).fill(0));
+  });
+});

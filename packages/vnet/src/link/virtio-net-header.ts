@@ -1,0 +1,33 @@
+import { ETHERNET_HEADER_LEN } from './link.ts';
+
+/** `struct virtio_net_hdr` (virtio 1.2, section 5.1.6): flags, type, header length, segment size, checksum's place. */
+export const VIRTIO_NET_HEADER_LEN = 10;
+
+const NEEDS_CHECKSUM = 1;
+const SEGMENTS_IPV4 = 1;
+const SEGMENTS_IPV6 = 4;
+const TCP_CHECKSUM_OFFSET = 16;
+const ETHERTYPE_IPV6_HIGH = 0x86;
+
+/**
+ * Writes the header of the frame at `frame`, right before it. Without `segmentSize` the frame is whole and the
+ * header all zeros; with it, it is a TCP segment to be cut, its checksum field holding the pseudo header's sum.
+ * Fields are in the host's byte order: little endian here.
+ */
+export function emitVirtioNetHeader(into: Uint8Array, frame: number, segmentSize: number | undefined): void {
+  const at = frame - VIRTIO_NET_HEADER_LEN;
+  for (let index = 0; index < VIRTIO_NET_HEADER_LEN; index++) into[at + index] = 0;
+  if (segmentSize === undefined) return;
+  const ip = frame + ETHERNET_HEADER_LEN;
+  const isVersion6 = into[frame + 12] === ETHERTYPE_IPV6_HIGH;
+  const ipLength = isVersion6 ? 40 : ((into[ip] ?? 0) & 15) * 4;
+  const tcp = ETHERNET_HEADER_LEN + ipLength;
+  const headers = tcp + ((into[frame + tcp + 12] ?? 0) >>> 4) * 4;
+  into[at] = NEEDS_CHECKSUM;
+  into[at + 1] = isVersion6 ? SEGMENTS_IPV6 : SEGMENTS_IPV4;
+  into[at + 2] = headers;
+  into[at + 4] = segmentSize;
+  into[at + 5] = segmentSize >>> 8;
+  into[at + 6] = tcp;
+  into[at + 8] = TCP_CHECKSUM_OFFSET;
+}
