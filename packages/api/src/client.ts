@@ -1,0 +1,116 @@
+import { apiError, decodeError } from './errors.ts';
+import { fillPath, type Operation, routes } from './routes.ts';
+import { readServerSentEvents } from './server-sent-events.ts';
+import type { DaemonStatus, EngineEvent, EngineStatus, PortStatus } from './states.ts';
+
+/** Carries one request to the daemon: over a unix socket here, `fetch` in a browser. */
+export type Transport = (request: TransportRequest) => Promise<TransportAnswer>;
+
+export interface TransportRequest {
+  readonly method: string;
+  /** With its query. */
+  readonly path: string;
+  readonly body?: string;
+  readonly signal?: AbortSignal;
+}
+
+export interface TransportAnswer {
+  readonly status: number;
+  readonly body: AsyncIterable<Uint8Array>;
+}
+
+interface CallOptions {
+  readonly signal?: AbortSignal;
+}
+
+/** The daemon's interface as functions. Failures are those of the daemon, with its codes. */
+export class DaemonClient {
+  readonly #transport: Transport;
+
+  constructor(transport: Transport) {
+    this.#transport = transport;
+  }
+
+  status(options: CallOptions = {}): Promise<DaemonStatus> {
+    return this.#call('status', options);
+  }
+
+  engine(name: string, options: CallOptions = {}): Promise<EngineStatus> {
+    return this.#call('engine', { ...options, params: { name } });
+  }
+
+  /** Answers when Docker answers. */
+  start(
+    name: string,
+    options: CallOptions & { readonly settings?: Record<string, unknown> } = {},
+  ): Promise<EngineStatus> {
+    const { settings = {}, ...rest } = options;
+    return this.#call('start', { ...rest, params: { name }, body: { settings } });
+  }
+
+  stop(name: string, options: CallOptions & { readonly graceMs?: number } = {}): Promise<EngineStatus> {
+    const { graceMs, ...rest } = options;
+    return this.#call('stop', { ...rest, params: { name }, body: graceMs === undefined ? {} : { graceMs } });
+  }
+
+  reset(name: string, options: CallOptions & { readonly keepData: boolean }): Promise<EngineStatus> {
+    const { keepData, ...rest } = options;
+    return this.#call('reset', { ...rest, params: { name }, body: { keepData } });
+  }
+
+  sleep(name: string, options: CallOptions = {}): Promise<EngineStatus> {
+    return this.#call('sleep', { ...options, params: { name } });
+  }
+
+  wake(name: string, options: CallOptions = {}): Promise<EngineStatus> {
+    return this.#call('wake', { ...options, params: { name } });
+  }
+
+  ports(name: string, options: CallOptions = {}): Promise<readonly PortStatus[]> {
+    return this.#call('ports', { ...options, params: { name } });
+  }
+
+  async shutdown(options: CallOptions = {}): Promise<void> {
+    await this.#call('shutdown', options);
+  }
+
+  /** Every event from now on, until aborted; the first one comes when the daemon listens to itself. */
+  async *events(options: CallOptions & { readonly engine?: string } = {}): AsyncGenerator<EngineEvent> {
+    const query = options.engine === undefined ? '' : `?engine=${encodeURIComponent(options.engine)}`;
+    const { status, body } = await this.#transport({
+      method: routes.events.method,
+      path: `${routes.events.path}${query}`,
+      ...(options.signal !== undefined && { signal: options.signal }),
+    });
+    if (status !== 200) throw decodeError(await readJson(body));
+    for await (const text of readServerSentEvents(body)) yield JSON.parse(text) as EngineEvent;
+  }
+
+  async #call<T>(
+    operation: Operation,
+    options: CallOptions & { readonly params?: Record<string, string>; readonly body?: unknown },
+  ): Promise<T> {
+    const route = routes[operation];
+    const { status, body } = await this.#transport({
+      method: route.method,
+      path: fillPath(route.path, options.params ?? {}),
+      ...(options.body !== undefined && { body: JSON.stringify(options.body) }),
+      ...(options.signal !== undefined && { signal: options.signal }),
+    });
+    const answer = await readJson(body);
+    if (status !== 200) throw decodeError(answer);
+    return answer as T;
+  }
+}
+
+async function readJson(body: AsyncIterable<Uint8Array>): Promise<unknown> {
+  const decoder = new TextDecoder();
+  let text = '';
+  for await (const chunk of body) text += decoder.decode(chunk, { stream: true });
+  text += decoder.decode();
+  try {
+    return JSON.parse(text);
+  } catch (cause) {
+    throw apiError('api.bad-answer', `the daemon's answer is not JSON: ${text.slice(0, 80)}`, { cause });
+  }
+}

@@ -1,0 +1,139 @@
+import { type JsonSchema, type Route, routes } from './routes.ts';
+import { STAGES } from './states.ts';
+
+const TEXT = { type: 'string' };
+const NUMBER = { type: 'number' };
+const COUNT = { type: 'integer', minimum: 0 };
+
+const STAGE: JsonSchema = {
+  type: 'object',
+  required: ['name', 'state', 'waitsFor', 'durationMs', 'limitMs'],
+  properties: {
+    name: { enum: STAGES },
+    state: { enum: ['active', 'done', 'failed'] },
+    waitsFor: TEXT,
+    durationMs: NUMBER,
+    limitMs: NUMBER,
+    note: TEXT,
+  },
+};
+
+const ERROR: JsonSchema = {
+  type: 'object',
+  required: ['code', 'kind', 'message'],
+  properties: {
+    code: { type: 'string', description: 'stable, such as engine.unknown' },
+    kind: TEXT,
+    message: TEXT,
+    hint: { type: 'string', description: 'what to do about it' },
+    problems: { type: 'array', items: { type: 'object' } },
+  },
+};
+
+const schemas: Readonly<Record<string, JsonSchema>> = {
+  Error: { type: 'object', required: ['error'], properties: { error: ERROR } },
+  Stage: STAGE,
+  EngineState: {
+    type: 'object',
+    required: ['kind'],
+    properties: {
+      kind: { enum: ['stopped', 'starting', 'running', 'asleep', 'stopping', 'failed'] },
+      since: { type: 'string', format: 'date-time' },
+      at: { type: 'string', format: 'date-time' },
+      reason: { enum: ['never-started', 'asked', 'powered-off', 'died', 'cancelled'] },
+      detail: TEXT,
+      stages: { type: 'array', items: { $ref: '#/components/schemas/Stage' } },
+      error: ERROR,
+    },
+  },
+  PortStatus: {
+    type: 'object',
+    required: ['protocol', 'hostAddress', 'hostPort', 'container', 'containerPort', 'state'],
+    properties: {
+      protocol: { enum: ['tcp', 'udp'] },
+      hostAddress: TEXT,
+      hostPort: COUNT,
+      container: TEXT,
+      containerPort: COUNT,
+      state: { enum: ['open', 'failed'] },
+      problem: TEXT,
+      connections: COUNT,
+      active: COUNT,
+      bytesIn: COUNT,
+      bytesOut: COUNT,
+    },
+  },
+  EngineStatus: {
+    type: 'object',
+    required: ['name', 'state', 'dockerHost', 'cpus', 'memoryMiB', 'diskBytes', 'ports', 'pendingRestart'],
+    properties: {
+      name: TEXT,
+      state: { $ref: '#/components/schemas/EngineState' },
+      dockerHost: TEXT,
+      cpus: COUNT,
+      memoryMiB: COUNT,
+      diskBytes: COUNT,
+      diskUsedBytes: COUNT,
+      accelerator: TEXT,
+      machine: TEXT,
+      pid: COUNT,
+      dockerVersion: TEXT,
+      connections: COUNT,
+      ports: { type: 'array', items: { $ref: '#/components/schemas/PortStatus' } },
+      pendingRestart: { type: 'array', items: TEXT },
+    },
+  },
+  DaemonStatus: {
+    type: 'object',
+    required: ['version', 'pid', 'startedAt', 'engines'],
+    properties: {
+      version: TEXT,
+      pid: COUNT,
+      startedAt: { type: 'string', format: 'date-time' },
+      engines: { type: 'array', items: { $ref: '#/components/schemas/EngineStatus' } },
+    },
+  },
+};
+
+/** The OpenAPI 3.1 document of the daemon's interface. */
+export function describeApi(): Readonly<Record<string, unknown>> {
+  const paths: Record<string, Record<string, unknown>> = {};
+  for (const route of Object.values(routes)) {
+    paths[route.path] = { ...paths[route.path], [route.method.toLowerCase()]: describeRoute(route) };
+  }
+  return { openapi: '3.1.0', info: { title: 'Orlop daemon', version: '1' }, paths, components: { schemas } };
+}
+
+function describeRoute(route: Route): Readonly<Record<string, unknown>> {
+  const inPath = [...route.path.matchAll(/\{(\w+)\}/g)].map((match) => ({
+    name: match[1],
+    in: 'path',
+    required: true,
+    schema: TEXT,
+  }));
+  const inQuery = Object.entries(route.query ?? {}).map(([name, description]) => ({
+    name,
+    in: 'query',
+    required: false,
+    description,
+    schema: TEXT,
+  }));
+  return {
+    operationId: route.operation,
+    summary: route.summary,
+    parameters: [...inPath, ...inQuery],
+    ...(route.body !== undefined && {
+      requestBody: { required: false, content: { 'application/json': { schema: route.body } } },
+    }),
+    responses: {
+      '200': {
+        description: 'done',
+        content: { [route.answerType ?? 'application/json']: { schema: route.answer } },
+      },
+      default: {
+        description: 'why not',
+        content: { 'application/json': { schema: { $ref: '#/components/schemas/Error' } } },
+      },
+    },
+  };
+}

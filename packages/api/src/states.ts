@@ -1,0 +1,111 @@
+/** What an engine does now; one union, each state with its reason. */
+export type EngineState =
+  | { readonly kind: 'stopped'; readonly at?: string; readonly reason: StopReason; readonly detail?: string }
+  | { readonly kind: 'starting'; readonly since: string; readonly stages: readonly StageRecord[] }
+  | { readonly kind: 'running'; readonly since: string; readonly stages: readonly StageRecord[] }
+  /** The idle saver has stopped the processors; the next request wakes them. */
+  | { readonly kind: 'asleep'; readonly since: string; readonly stages: readonly StageRecord[] }
+  | { readonly kind: 'stopping'; readonly since: string }
+  | {
+      readonly kind: 'failed';
+      readonly at: string;
+      readonly error: ApiErrorBody;
+      readonly stages: readonly StageRecord[];
+    };
+
+export type StopReason =
+  | 'never-started'
+  | 'asked' // by a command
+  | 'powered-off' // the guest ended of itself
+  | 'died' // its process went away
+  | 'cancelled'; // the start was given up
+
+/** The steps of a start, in their order. */
+export const STAGES = ['image', 'disk', 'network', 'machine', 'kernel', 'docker'] as const;
+export type StageName = (typeof STAGES)[number];
+
+export interface StageRecord {
+  readonly name: StageName;
+  readonly state: 'active' | 'done' | 'failed';
+  /** What a start that hangs here waits for. */
+  readonly waitsFor: string;
+  readonly durationMs: number;
+  /** How long it may take. */
+  readonly limitMs: number;
+  /** What was found, such as that the image is up to date. */
+  readonly note?: string;
+}
+
+export interface EngineStatus {
+  readonly name: string;
+  readonly state: EngineState;
+  /** `unix://…`, for DOCKER_HOST. */
+  readonly dockerHost: string;
+  readonly cpus: number;
+  readonly memoryMiB: number;
+  readonly diskBytes: number;
+  /** What the host gives of it. */
+  readonly diskUsedBytes: number;
+  readonly accelerator?: string;
+  readonly machine?: string;
+  readonly pid?: number;
+  readonly dockerVersion?: string;
+  readonly connections: number;
+  readonly ports: readonly PortStatus[];
+  /** Settings that were changed and have no effect before a restart. */
+  readonly pendingRestart: readonly string[];
+}
+
+/** One published port of a container on the host. */
+export interface PortStatus {
+  readonly protocol: 'tcp' | 'udp';
+  readonly hostAddress: string;
+  readonly hostPort: number;
+  readonly container: string;
+  readonly containerPort: number;
+  readonly state: 'open' | 'failed';
+  /** Why it is not open, and who has it. */
+  readonly problem?: string;
+  readonly connections: number;
+  readonly active: number;
+  readonly bytesIn: number;
+  readonly bytesOut: number;
+}
+
+export interface DaemonStatus {
+  readonly version: string;
+  readonly pid: number;
+  readonly startedAt: string;
+  readonly engines: readonly EngineStatus[];
+}
+
+/** How every failure is told. */
+export interface ApiErrorBody {
+  readonly code: string;
+  readonly kind: string;
+  readonly message: string;
+  readonly hint?: string;
+  readonly problems?: readonly { readonly message: string }[];
+}
+
+/** What `GET /v1/events` sends, one JSON text each. */
+export type EngineEvent =
+  | { readonly kind: 'state'; readonly engine: string; readonly at: string; readonly state: EngineState }
+  | { readonly kind: 'stage'; readonly engine: string; readonly at: string; readonly stage: StageRecord }
+  | {
+      readonly kind: 'progress';
+      readonly engine: string;
+      readonly task: string;
+      readonly done: number;
+      readonly total?: number;
+      readonly unit: 'bytes' | 'items';
+      readonly finished?: boolean;
+    }
+  | {
+      readonly kind: 'port';
+      readonly engine: string;
+      readonly at: string;
+      readonly change: 'open' | 'closed' | 'failed';
+      readonly port: PortStatus;
+    }
+  | { readonly kind: 'log'; readonly level: string; readonly line: string };
