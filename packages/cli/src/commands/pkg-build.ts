@@ -4,7 +4,7 @@ import type { Architecture, ComponentDefinition } from '@orlop/debian';
 import type { ImageStore } from '@orlop/oci';
 import type { CommandContext } from '../context.ts';
 import { formatBytes } from '../progress.ts';
-import { type RegistryOptions, withRegistryClient } from './cache-options.ts';
+import { openStore, type RegistryOptions, withRegistryClient } from './cache-options.ts';
 
 /** Options by which a definition's names can be changed. */
 export interface DefinitionOptions {
@@ -46,7 +46,6 @@ export async function buildPackages(
   { context, options }: Invocation<BuildOptions>,
 ): Promise<void> {
   const { buildComponent, componentReference, readDebianArchive } = await import('@orlop/debian');
-  const { ImageStore } = await import('@orlop/oci');
   const definitions = await loadAll(folders, { context, options });
   const { signal, progress, paths, stdout } = context;
   const hash = options.hash === undefined ? {} : { hash: options.hash };
@@ -59,7 +58,7 @@ export async function buildPackages(
     }
     return;
   }
-  const store = await ImageStore.open(paths.cache);
+  const store = await openStore(context, {});
   const archive = await readDebianArchive({ signal });
   for (const definition of definitions) {
     for (const architecture of architecturesOf(definition, options)) {
@@ -131,8 +130,7 @@ export async function showIndexes(
   { context, options }: Invocation<DefinitionOptions>,
 ): Promise<void> {
   const { componentReference } = await import('@orlop/debian');
-  const { ImageStore } = await import('@orlop/oci');
-  const store = await ImageStore.open(context.paths.cache);
+  const store = await openStore(context, {});
   for (const definition of await loadAll(folders, { context, options })) {
     const reference = await componentReference(
       definition,
@@ -152,7 +150,8 @@ export function notBuilt(reference: string, definition: ComponentDefinition): Or
   });
 }
 
-async function loadAll(
+/** Reads the definitions, with the names that the options give them. */
+export async function loadAll(
   folders: readonly string[],
   { context, options }: Invocation<DefinitionOptions>,
 ): Promise<readonly ComponentDefinition[]> {

@@ -2,6 +2,7 @@ import { access, readdir } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { OrlopError } from '@orlop/core';
 import type { CommandContext } from '../context.ts';
+import { openStore } from './cache-options.ts';
 
 /** A component in `orlop pkg ls --json`. */
 interface PackageRow {
@@ -18,8 +19,8 @@ export async function listPackages(
   { context, json }: { readonly context: CommandContext; readonly json: boolean },
 ): Promise<void> {
   const { componentReference, loadComponent } = await import('@orlop/debian');
-  const { ImageStore, isAttestation, isIndexType } = await import('@orlop/oci');
-  const store = await ImageStore.open(context.paths.cache);
+  const { isAttestation, isIndexType } = await import('@orlop/oci');
+  const store = await openStore(context, {});
   const rows: PackageRow[] = [];
   for (const path of await componentFolders(resolve(context.cwd, folder))) {
     const definition = await loadComponent(path);

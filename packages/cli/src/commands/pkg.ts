@@ -1,7 +1,8 @@
 import type { Command } from 'commander';
 import type { CommandContext } from '../context.ts';
-import { addRegistryOptions } from './cache-options.ts';
+import { addRegistryOptions, addStoreOptions, each } from './cache-options.ts';
 import type { BuildOptions, DefinitionOptions } from './pkg-build.ts';
+import type { PushPackagesOptions, RemoteTagOptions } from './pkg-push.ts';
 
 const FOLDER_HELP = 'a folder with a build.yml';
 
@@ -12,7 +13,7 @@ export function registerPkg(program: Command, context: CommandContext): void {
   addRegistryOptions(withDefinitionOptions(pkg.command('build')))
     .description("build components' images into the store, those of unchanged content excepted")
     .argument('<folder...>', FOLDER_HELP)
-    .option('--arch <arch>', "amd64, arm64 or riscv64 (repeatable; default: this machine's)", collect, [])
+    .option('--arch <arch>', "amd64, arm64 or riscv64 (repeatable; default: this machine's)", each, [])
     .option('--platforms <list>', 'the same as a list: linux/amd64,linux/arm64')
     .option('--all-arches', 'every architecture that the component is for')
     .option('--force', 'build what the store has already')
@@ -43,6 +44,25 @@ export function registerPkg(program: Command, context: CommandContext): void {
       await showIndexes(folders, { context, options });
     });
 
+  addRegistryOptions(addStoreOptions(withDefinitionOptions(pkg.command('push'))))
+    .description("push components' images, built before, to the registry")
+    .argument('<folder...>', FOLDER_HELP)
+    .option('--override', 'also where the tag has another image')
+    .option('--with-arch-tags', 'push each platform as TAG-ARCH too')
+    .action(async (folders: string[], options: PushPackagesOptions) => {
+      const { pushPackages } = await import('./pkg-push.ts');
+      await pushPackages(folders, { context, options });
+    });
+
+  addRegistryOptions(addStoreOptions(pkg.command('remote-tag')))
+    .description('give an image in a registry another name')
+    .argument('<from>', 'the name that it has')
+    .argument('<to>', 'the name that it gets as well')
+    .action(async (from: string, to: string, options: RemoteTagOptions) => {
+      const { tagRemotely } = await import('./pkg-push.ts');
+      await tagRemotely({ from, to }, { context, options });
+    });
+
   pkg
     .command('ls')
     .description('list the components under a folder, and which of them the store has')
@@ -60,8 +80,4 @@ function withDefinitionOptions(command: Command): Command {
     .option('--tag <template>', "tag, in place of the definition's; {{.Hash}} stands for the content hash")
     .option('--hash <hash>', 'in place of the content hash')
     .option('--build-yml <name>', 'name of the definition in the folder', 'build.yml');
-}
-
-function collect(value: string, before: readonly string[]): readonly string[] {
-  return [...before, value];
 }
