@@ -56,7 +56,7 @@ export interface DebianSection {
 }
 
 /**
- * How Debian's merged `/usr` appears (docs/design/component-layout.md): `merged` has the links `bin`, `sbin`,
+ * How Debian's merged `/usr` appears (docs/design/0025-components-from-debian.md): `merged` has the links `bin`, `sbin`,
  * `lib` and `lib64` into it, as Debian does; `split` has none of them, so that images unpack over each other.
  */
 export type Layout = 'merged' | 'split';
