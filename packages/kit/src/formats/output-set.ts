@@ -71,6 +71,8 @@ export class OutputSet implements OutputSink {
   async workFolder(): Promise<string> {
     if (this.#work === undefined) {
       this.#work = join(this.#folder, `.orlop-build.${this.#mark}`);
+      // The mode is of the last folder only where the others are there.
+      await mkdir(this.#folder, { recursive: true });
       await mkdir(this.#work, { recursive: true, mode: 0o700 });
     }
     return this.#work;
