@@ -1,6 +1,7 @@
 import { randomFillSync, randomInt } from 'node:crypto';
 import type { Logger, Random } from '@orlop/core';
 import { createStack } from '@orlop/netstack';
+import { Captures } from './capture/captures.ts';
 import { type NetworkConfig, readNetworkConfig } from './config.ts';
 import { leaseFile } from './dhcp/lease-file.ts';
 import { CachingResolver } from './dns/caching-resolver.ts';
@@ -8,6 +9,7 @@ import { ForwardingResolver } from './dns/forwarding-resolver.ts';
 import { HostResolver } from './dns/host-resolver.ts';
 import { ResolvConfFile } from './dns/resolv-conf.ts';
 import { vnetError } from './errors.ts';
+import { FlowTable } from './flows/flow-table.ts';
 import type { HostListener, HostSockets } from './host/host-sockets.ts';
 import { createNodeSockets } from './host/node-sockets.ts';
 import type { Link } from './link/link.ts';
@@ -40,6 +42,10 @@ export interface OpenNetworkOptions {
 export interface OpenNetwork {
   readonly network: VirtualNetwork;
   readonly sockets: HostSockets;
+  readonly captures: Captures;
+  readonly flows: FlowTable;
+  readonly dnsCache: CachingResolver;
+  readonly dnsForwarding: ForwardingResolver;
   /** Opens a place for guests to plug in, or a cable. @throws OrlopError */
   listen(spec: LinkSpec): Promise<void>;
   close(): void;
@@ -77,15 +83,29 @@ export async function openNetwork(options: OpenNetworkOptions): Promise<OpenNetw
     upstream: settings.resolver === 'host' ? new HostResolver(dnsCache) : dnsCache,
     ...(options.leasePath !== undefined && { leaseStore: leaseFile(options.leasePath) }),
   });
+  const captures = new Captures(network.segment, {
+    gatewayMac: settings.gatewayMac,
+    wallMs: () => nodeScheduler.wallMs(),
+  });
+  const flows = new FlowTable({
+    network,
+    now: () => nodeScheduler.now(),
+    nameOf: ({ address }) => network.learnedNames.namesOf(address)[0],
+  });
   const listeners: HostListener[] = [];
   const opened: OpenNetwork = {
     network,
     sockets,
+    captures,
+    flows,
+    dnsCache,
+    dnsForwarding: forwarding,
     listen: async (spec) => {
       const listener = await openLink(spec, { network, sockets, poller, options });
       if (listener !== undefined) listeners.push(listener);
     },
     close: () => {
+      captures.close();
       for (const listener of listeners) listener.close();
       network.close();
     },

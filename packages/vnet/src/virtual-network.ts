@@ -171,7 +171,7 @@ export class VirtualNetwork {
     const queue = new RelayQueue();
     const slab = new ReadSlab();
     this.gateway.batchWork.push(queue);
-    const resolveGuest = (target: GuestTarget) => this.#resolveGuest(target);
+    const resolveGuest = (target: GuestTarget) => this.resolveGuest(target);
     const sourceFor = (guest: IpAddress) => gateways.find((one) => one.version === guest.version);
     const shared = { sockets, resolveGuest, sourceFor };
     this.forwards = new ForwardTable({
@@ -254,7 +254,8 @@ export class VirtualNetwork {
     for (const port of [...this.segment.ports()]) this.segment.detach(port);
   }
 
-  #resolveGuest(target: GuestTarget): IpAddress | string {
+  /** The guest's address now, or why there is none. */
+  resolveGuest(target: GuestTarget): IpAddress | string {
     switch (target.kind) {
       case 'address':
         return target.address;

@@ -77,7 +77,7 @@ async function runNetwork(context: CommandContext, name: string, options: NetUpO
   const stopped = new AbortController();
   const machines = new Machines(opened.network);
   const control = new ControlServer({
-    network: opened.network,
+    opened,
     machines,
     path: paths.control,
     logger: context.logger,

@@ -17,10 +17,33 @@ const MAX_RANGE = 1024;
  *     [::1]:8000-8009:8000-8009
  *     unix:/run/x.sock:web:80  a unix socket of the host → the guest
  *     host:5000=unix:/run/y    port 5000 of the gateway → a unix socket of the host
+ *     8080:80,proxy=2          tells the guest who its client is, by the PROXY protocol of that version
  *
  * @throws OrlopError `vnet.forward-invalid`
  */
 export function parseForwards(text: string): readonly ForwardSpec[] {
+  const option = /^(.+),proxy=([12])$/.exec(text);
+  if (option === null) return parsePlain(text);
+  const proxyProtocol = option[2] === '1' ? 1 : 2;
+  return parsePlain(option[1] ?? '').map((spec) => {
+    if (spec.kind === 'to-guest' && spec.protocol === 'tcp') return { ...spec, proxyProtocol };
+    throw vnetError('vnet.forward-invalid', `the forward "${text}" cannot tell who its client is`, {
+      hint: 'the PROXY protocol is for tcp, and on the way to a guest',
+    });
+  });
+}
+
+/** What {@link parseForwards} reads again as this one forward. */
+export function forwardText(spec: ForwardSpec): string {
+  if (spec.kind === 'to-host') return `host:${spec.port}=${formatHostEndpoint(spec.target)}`;
+  const { listen, guest, port, protocol, proxyProtocol } = spec;
+  const target = guest.kind === 'only' ? `${port}` : `${formatGuest(guest)}:${port}`;
+  const option = proxyProtocol === undefined ? '' : `,proxy=${proxyProtocol}`;
+  if (listen.kind === 'unix') return `unix:${listen.path}:${target}${option}`;
+  return `${formatHostEndpoint(listen)}:${target}/${protocol}${option}`;
+}
+
+function parsePlain(text: string): readonly ForwardSpec[] {
   const invalid = (why: string): never => {
     throw vnetError('vnet.forward-invalid', `the forward "${text}" ${why}`, {
       hint: 'write [ADDRESS:]HOSTPORT:[GUEST:]GUESTPORT[/udp], or unix:PATH:[GUEST:]GUESTPORT',

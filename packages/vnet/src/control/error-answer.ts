@@ -1,0 +1,35 @@
+import { type ErrorKind, type Logger, OrlopError } from '@orlop/core';
+import type { ApiAnswer } from './api-route.ts';
+
+export const HTTP_STATUS: Readonly<Record<ErrorKind, number>> = {
+  invalid: 400,
+  'not-found': 404,
+  conflict: 409,
+  integrity: 422,
+  denied: 403,
+  unavailable: 503,
+  timeout: 504,
+  cancelled: 499,
+  failed: 500,
+};
+
+/** Failures as the network's own API tells them: code, kind, message and hint. */
+export function jsonErrors(logger: Logger): (error: unknown) => ApiAnswer {
+  return (error) => {
+    if (error instanceof OrlopError) {
+      const { code, kind, message, hint } = error;
+      const told = { code, kind, message, ...(hint !== undefined && { hint }) };
+      return { kind: 'json', status: HTTP_STATUS[kind], value: { error: told } };
+    }
+    logger.error('a request of the control socket failed', { error: String(error) });
+    const told = { code: 'vnet.bug', kind: 'failed', message: String(error) };
+    return { kind: 'json', status: 500, value: { error: told } };
+  };
+}
+
+/** Failures as a line of text: what gvproxy's and VPNKit's clients print. */
+export function textErrors(error: unknown): ApiAnswer {
+  if (!(error instanceof OrlopError)) return { kind: 'text', status: 500, text: `${String(error)}\n` };
+  const status = error.kind === 'invalid' ? 400 : error.code === 'vnet.request-unknown' ? 404 : 500;
+  return { kind: 'text', status, text: `${error.message}\n` };
+}

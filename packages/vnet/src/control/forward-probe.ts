@@ -1,0 +1,56 @@
+import { OrlopError } from '@orlop/core';
+import type { ForwardStatus } from '../forward/forward.ts';
+import type { Scheduler } from '../scheduler.ts';
+import type { VirtualNetwork } from '../virtual-network.ts';
+
+export interface ForwardHealth {
+  readonly id: string;
+  readonly state: 'reachable' | 'unreachable' | 'unknown';
+  readonly guest?: string;
+  readonly reason?: string;
+  readonly latencyMs?: number;
+}
+
+const TIMEOUT_MS = 2000;
+
+/** Asks the guest's port whether somebody answers; UDP has no way to tell. */
+export function probeForward(
+  { id, spec }: ForwardStatus,
+  { network, scheduler }: { readonly network: VirtualNetwork; readonly scheduler: Scheduler },
+): Promise<ForwardHealth> {
+  if (spec.kind === 'to-host')
+    return Promise.resolve({ id, state: 'unknown', reason: 'it leads to the host' });
+  const address = network.resolveGuest(spec.guest);
+  if (typeof address === 'string') return Promise.resolve({ id, state: 'unreachable', reason: address });
+  const guest = `${address.version === 4 ? address : `[${address}]`}:${spec.port}`;
+  if (spec.protocol === 'udp') {
+    return Promise.resolve({ id, state: 'unknown', guest, reason: 'udp does not tell' });
+  }
+  const startedAt = scheduler.now();
+  return new Promise((resolve) => {
+    const finish = (health: Omit<ForwardHealth, 'id' | 'guest'>) => {
+      cancel();
+      resolve({ id, guest, ...health });
+    };
+    let cancel = () => {};
+    try {
+      const socket = network.stack.tcp.connect(
+        { remote: { address, port: spec.port } },
+        {
+          onOpen: (opened) => {
+            finish({ state: 'reachable', latencyMs: scheduler.now() - startedAt });
+            opened.abort();
+          },
+          onClose: (_socket, reason) => finish({ state: 'unreachable', reason }),
+        },
+      );
+      cancel = scheduler.after(TIMEOUT_MS, () => {
+        finish({ state: 'unreachable', reason: 'timeout' });
+        socket.abort();
+      });
+    } catch (error) {
+      if (!(error instanceof OrlopError)) throw error;
+      finish({ state: 'unreachable', reason: error.message });
+    }
+  });
+}
