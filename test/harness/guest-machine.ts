@@ -17,6 +17,8 @@ export class GuestMachine {
   readonly #stop: () => Promise<void>;
   readonly #startedMs = Date.now();
   #text = '';
+  #rest = '';
+  readonly #lineListeners = new Set<(line: string) => void>();
   #waiters: Waiter[] = [];
 
   constructor(child: ChildProcessWithoutNullStreams, stop: () => Promise<void>) {
@@ -67,6 +69,16 @@ export class GuestMachine {
     });
   }
 
+  /** Calls back for every line from now on that matches, until the returned function is called. */
+  onLine(pattern: RegExp, listener: (match: RegExpExecArray) => void): () => void {
+    const listen = (line: string): void => {
+      const match = pattern.exec(line);
+      if (match !== null) listener(match);
+    };
+    this.#lineListeners.add(listen);
+    return () => this.#lineListeners.delete(listen);
+  }
+
   /** As a user does: `orlop stop`, which presses the power button. */
   async powerDown(): Promise<void> {
     await this.#stop();
@@ -90,6 +102,9 @@ export class GuestMachine {
 
   #take(piece: string): void {
     this.#text += piece;
+    const lines = (this.#rest + piece).split('\n');
+    this.#rest = lines.pop() ?? '';
+    for (const line of lines) for (const listen of this.#lineListeners) listen(line);
     if (/Kernel panic|Oops:/.test(this.#text)) this.#failAll('the kernel has failed');
     for (const waiter of [...this.#waiters]) {
       const match = waiter.pattern.exec(this.#text);

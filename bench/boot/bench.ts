@@ -1,0 +1,91 @@
+/**
+ * Times of one boot of the seed's redis-os, from the start of QEMU to Redis's first PONG, read off the machine's
+ * console and a socket. `node bench/boot/run.mjs [YAML…]`; the image is built before the clock starts.
+ */
+import { type AddressInfo, connect, createServer } from 'node:net';
+import { cpus, loadavg } from 'node:os';
+import { fileURLToPath } from 'node:url';
+import { Workshop } from '../../test/harness/orlop.ts';
+
+const pollMs = 50;
+const components = ['kernel', 'init', 'runc', 'containerd', 'dhcpcd', 'getty', 'redis'];
+const file = (path: string): string => fileURLToPath(new URL(`../../${path}`, import.meta.url));
+
+/** Lines of the console that mark a step, in the order in which they come. */
+const steps: readonly (readonly [name: string, pattern: RegExp])[] = [
+  ['kernel speaks', /\] Linux version/],
+  ['first program (/init)', /Run \/init as init process/],
+  ['rc.init runs', /orlop: Welcome to Orlop/],
+  ['machine is set up', /orlop: machine is set up/],
+];
+
+const words = process.argv.slice(2);
+const sources = words.length > 0 ? words : [file('examples/linuxkit/redis-os.yml')];
+const workshop = await Workshop.open();
+try {
+  await workshop.buildComponents(components);
+  const image = await workshop.buildFiles('redis-os', [
+    '--substitutions',
+    file('examples/substitutions.yml'),
+    ...sources,
+  ]);
+  const port = await freePort();
+  const machine = workshop.boot(image, { publish: [`${port}:6379`] });
+  const seen: { readonly name: string; readonly atMs: number }[] = [];
+  const mark = (name: string): void => void seen.push({ name, atMs: machine.elapsedMs });
+  const marks = steps.map(([name, pattern]) => machine.waitFor(pattern).then(() => mark(name)));
+  const onboot = machine.onLine(
+    /orlop: (onboot \S+ (?:done|FAILED)|service \S+ started|starting \d+ services)/,
+    ([, text]) => mark(text ?? ''),
+  );
+  await Promise.all([...marks, firstPong(port).then(() => mark('Redis answers PONG'))]);
+  onboot();
+  await machine.powerDown();
+  await machine.exited;
+  report(seen.toSorted((a, b) => a.atMs - b.atMs));
+} finally {
+  await workshop.close();
+}
+
+function report(rows: readonly { readonly name: string; readonly atMs: number }[]): void {
+  let before = 0;
+  console.log(
+    `at (s)   step (s)  of a boot under TCG; ${cpus().length} cores, load ${loadavg()[0]?.toFixed(1)}`,
+  );
+  for (const { name, atMs } of rows) {
+    console.log(
+      `${(atMs / 1000).toFixed(2).padStart(6)}   ${((atMs - before) / 1000).toFixed(2).padStart(8)}  ${name}`,
+    );
+    before = atMs;
+  }
+}
+
+async function firstPong(port: number): Promise<void> {
+  for (;;) {
+    if (await answersPing(port)) return;
+    await new Promise((next) => setTimeout(next, pollMs));
+  }
+}
+
+/** QEMU takes the connection before the guest listens, so only an answer counts. */
+function answersPing(port: number): Promise<boolean> {
+  return new Promise((settled) => {
+    const socket = connect(port, '127.0.0.1', () => socket.write('PING\r\n'));
+    const end = (answer: boolean): void => {
+      socket.destroy();
+      settled(answer);
+    };
+    socket.setTimeout(1000, () => end(false));
+    socket.on('data', (bytes) => end(bytes.toString().startsWith('+PONG')));
+    socket.on('error', () => end(false));
+    socket.on('close', () => settled(false));
+  });
+}
+
+async function freePort(): Promise<number> {
+  const server = createServer();
+  await new Promise<void>((listening) => server.listen(0, '127.0.0.1', listening));
+  const { port } = server.address() as AddressInfo;
+  await new Promise((closed) => server.close(closed));
+  return port;
+}
