@@ -1,0 +1,126 @@
+import { chmod, mkdir, rm } from 'node:fs/promises';
+import { connect, createServer, type Server, type Socket } from 'node:net';
+import { dirname } from 'node:path';
+import type { Duplex } from 'node:stream';
+import type { Logger } from '@orlop/core';
+import { engineError } from '../errors.ts';
+
+export interface DockerSocketOptions {
+  /** A connection to dockerd; may wait until the engine is awake. */
+  readonly open: (signal: AbortSignal) => Promise<Duplex>;
+  readonly logger: Logger;
+  /** Told how many connections there are, after each change. */
+  readonly onCount?: (count: number) => void;
+}
+
+/**
+ * Docker's socket on the host (0600): each connection is joined, byte for byte, to one to dockerd. Nothing is parsed, so
+ * whatever client and dockerd agree on passes: hijacked streams, HTTP/2 of builds, half-closed connections.
+ */
+export class DockerSocket {
+  readonly #options: DockerSocketOptions;
+  readonly #server: Server;
+  readonly #clients = new Set<Socket>();
+  #path: string | undefined;
+
+  constructor(options: DockerSocketOptions) {
+    this.#options = options;
+    this.#server = createServer({ allowHalfOpen: true, pauseOnConnect: true }, (client) =>
+      this.#serve(client),
+    );
+  }
+
+  get connections(): number {
+    return this.#clients.size;
+  }
+
+  /** @throws OrlopError `engine.socket-busy` */
+  async listen(path: string): Promise<void> {
+    if (await isAnswered(path)) {
+      throw engineError('engine.socket-busy', `somebody else listens on ${path}`, {
+        hint: 'end the other daemon, or choose another ORLOP_HOME',
+      });
+    }
+    await mkdir(dirname(path), { recursive: true, mode: 0o700 });
+    await rm(path, { force: true });
+    await new Promise<void>((resolve, reject) => {
+      this.#server.once('error', reject);
+      this.#server.listen(path, resolve);
+    });
+    await chmod(path, 0o600);
+    this.#path = path;
+  }
+
+  async close(): Promise<void> {
+    this.#server.close();
+    for (const client of this.#clients) client.destroy();
+    if (this.#path !== undefined) await rm(this.#path, { force: true });
+  }
+
+  /** Drops the connections, and goes on listening: the engine they were to is gone. */
+  drop(): void {
+    for (const client of this.#clients) client.destroy();
+  }
+
+  #serve(client: Socket): void {
+    const { open, logger, onCount } = this.#options;
+    const gone = new AbortController();
+    this.#clients.add(client);
+    onCount?.(this.#clients.size);
+    client.once('close', () => {
+      this.#clients.delete(client);
+      gone.abort();
+      onCount?.(this.#clients.size);
+    });
+    // What is wrong with a connection ends it; the client sees that.
+    client.on('error', () => client.destroy());
+    open(gone.signal).then(
+      (server) => join(client, server),
+      (error: Error) => {
+        if (!gone.signal.aborted) logger.info('a client could not reach dockerd', { reason: error.message });
+        refuse(client, error.message);
+      },
+    );
+  }
+}
+
+/** Carries bytes and ends in both directions; a failure of one side ends the other. */
+function join(client: Socket, server: Duplex): void {
+  if (client.destroyed) {
+    server.destroy();
+    return;
+  }
+  client.once('close', () => server.destroy());
+  server.once('close', () => {
+    // What it sent last is still on its way out.
+    if (!client.writableFinished) client.end(() => client.destroy());
+    else if (!client.readableEnded) client.destroy();
+  });
+  server.on('error', () => client.destroy());
+  client.pipe(server);
+  server.pipe(client);
+}
+
+/** Says in HTTP what is wrong, so that the Docker client shows it. */
+function refuse(client: Socket, message: string): void {
+  if (client.destroyed) return;
+  const body = JSON.stringify({ message: `orlop: ${message}` });
+  client.once('error', () => client.destroy());
+  client.resume();
+  client.end(
+    `HTTP/1.1 503 Service Unavailable\r\nContent-Type: application/json\r\nConnection: close\r\n` +
+      `Content-Length: ${Buffer.byteLength(body)}\r\n\r\n${body}`,
+    () => client.destroySoon(),
+  );
+}
+
+function isAnswered(path: string): Promise<boolean> {
+  return new Promise((resolve) => {
+    const probe = connect({ path });
+    probe.once('connect', () => {
+      probe.destroy();
+      resolve(true);
+    });
+    probe.once('error', () => resolve(false));
+  });
+}

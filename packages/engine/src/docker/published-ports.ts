@@ -1,0 +1,93 @@
+/** Parts of Docker's answers (API 1.45) that are looked at here. */
+export interface ContainerSummary {
+  readonly Id: string;
+  readonly Names?: readonly string[];
+  readonly Ports?: readonly {
+    readonly IP?: string;
+    readonly PrivatePort: number;
+    readonly PublicPort?: number;
+    readonly Type: string;
+  }[];
+  readonly HostConfig?: { readonly NetworkMode?: string };
+  readonly NetworkSettings?: {
+    readonly Networks?: Readonly<
+      Record<string, { readonly IPAddress?: string; readonly GlobalIPv6Address?: string } | null>
+    >;
+  };
+}
+
+export interface NetworkSummary {
+  readonly Driver?: string;
+  readonly Scope?: string;
+  readonly IPAM?: { readonly Config?: readonly { readonly Subnet?: string }[] | null };
+}
+
+/** A port that a container publishes: where the host listens, and where in the guest its connections go. */
+export interface PublishedPort {
+  readonly protocol: 'tcp' | 'udp';
+  readonly hostAddress: string;
+  readonly hostPort: number;
+  readonly container: string;
+  readonly containerPort: number;
+  readonly target: { readonly address: string; readonly port: number };
+}
+
+/** What tells published ports apart: two of the same side of the host cannot be open at once. */
+export function portKey(port: Pick<PublishedPort, 'protocol' | 'hostAddress' | 'hostPort'>): string {
+  const address = port.hostAddress.includes(':') ? `[${port.hostAddress}]` : port.hostAddress;
+  return `${port.protocol} ${address}:${port.hostPort}`;
+}
+
+/**
+ * The ports of running containers. Connections go to the container's own address: what is published on the loopback or on
+ * an address that only the host has is not reachable through the guest's, and Docker's filter lets published ports
+ * through by the container's address.
+ */
+export function publishedPorts(
+  containers: readonly ContainerSummary[],
+  guestAddress: string,
+): PublishedPort[] {
+  const found = new Map<string, PublishedPort>();
+  for (const container of containers) {
+    const address = containerAddress(container);
+    for (const port of container.Ports ?? []) {
+      if (port.PublicPort === undefined || (port.Type !== 'tcp' && port.Type !== 'udp')) continue;
+      const hostAddress = port.IP === undefined || port.IP === '' ? '0.0.0.0' : port.IP;
+      const published: PublishedPort = {
+        protocol: port.Type,
+        hostAddress,
+        hostPort: port.PublicPort,
+        container: nameOf(container),
+        containerPort: port.PrivatePort,
+        target:
+          address === undefined
+            ? { address: guestAddress, port: port.PublicPort }
+            : { address, port: port.PrivatePort },
+      };
+      const key = portKey(published);
+      if (!found.has(key)) found.set(key, published);
+    }
+  }
+  return [...found.values()];
+}
+
+/** The networks behind the guest, to which the gateway needs a route. */
+export function containerSubnets(networks: readonly NetworkSummary[]): string[] {
+  return networks
+    .filter((network) => network.Driver === 'bridge')
+    .flatMap((network) => network.IPAM?.Config ?? [])
+    .flatMap(({ Subnet }) => (Subnet === undefined ? [] : [Subnet]));
+}
+
+/** Docker publishes through one of a container's networks: the first of their names that has an address. */
+function containerAddress({ NetworkSettings }: ContainerSummary): string | undefined {
+  const networks = Object.entries(NetworkSettings?.Networks ?? {}).sort(([a], [b]) => (a < b ? -1 : 1));
+  for (const [, network] of networks) {
+    if (network?.IPAddress !== undefined && network.IPAddress !== '') return network.IPAddress;
+  }
+  return undefined;
+}
+
+function nameOf({ Names, Id }: ContainerSummary): string {
+  return Names?.[0]?.replace(/^\//, '') ?? Id.slice(0, 12);
+}
