@@ -1,6 +1,7 @@
 /**
  * Throughput in virtual time over links with loss, delay and reordering, for each congestion control, with and
- * without SACK: 5 MB one way, Mbit/s. Deterministic: a change of these figures is a change of behaviour.
+ * without SACK: 5 MB one way, Mbit/s, median of five seeds. Deterministic: a change of these figures is a change
+ * of behaviour.
  * Run: node bench/netstack/run.mjs loss
  */
 import type { LinkConditions, TcpSettings } from '@orlop/netstack';
@@ -31,10 +32,15 @@ console.log(
 );
 for (const [linkName, conditions] of Object.entries(LINKS)) {
   const cells = Object.values(STACKS).map((tcp) => {
-    const hosts = twoHosts({ seed: 1, conditions, stack: { tcp } });
-    const result = runTransfer({ hosts, upBytes: BYTES, downBytes: 0 });
-    const text = result.finished ? ((BYTES * 8) / result.elapsedMs / 1000).toFixed(1) : 'stuck';
-    return text.padStart(14);
+    const speeds = [1, 2, 3, 4, 5].map((seed) => {
+      const hosts = twoHosts({ seed, conditions, stack: { tcp } });
+      const result = runTransfer({ hosts, upBytes: BYTES, downBytes: 0 });
+      return result.finished ? (BYTES * 8) / result.elapsedMs / 1000 : 0;
+    });
+    return speeds
+      .sort((a, b) => a - b)[2]
+      .toFixed(1)
+      .padStart(14);
   });
   console.log(`${linkName.padEnd(32)}${cells.join('')}`);
 }

@@ -105,7 +105,7 @@ function undoIfSpurious(block: ControlBlock, segment: Segment): void {
   block.lossMayBeSpurious = false;
   if (block.retransmission.phase === 'open' || !block.hasTimestamps) return;
   if (!isBefore(segment.options.timestampEcho | 0, block.lossTimestamp)) return;
-  block.retransmission.cancel();
+  block.retransmission.cancel(block.una);
   block.congestion.undo();
 }
 

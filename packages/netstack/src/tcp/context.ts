@@ -1,4 +1,4 @@
-import type { FrameSink, TcpCloseReason, TcpCounters } from '../face.ts';
+import type { FrameSink, TcpCloseReason, TcpCounters, TcpSocket } from '../face.ts';
 import type { IpLayer } from '../ip/ip-layer.ts';
 import type { TimerQueue } from '../timer-queue.ts';
 import type { BufferPool } from './buffer-pool.ts';
@@ -153,20 +153,26 @@ export class TcpContext {
     const { socket } = block;
     if (socket === undefined) return;
     block.telling = true;
-    while (block.events !== 0) {
-      const event = block.events & -block.events;
-      block.events ^= event;
-      const { handler } = block;
-      if (event === EVENT_OPEN) handler.onOpen?.(socket);
-      else if (event === EVENT_READABLE) handler.onReadable?.(socket);
-      else if (event === EVENT_WRITABLE) handler.onWritable?.(socket);
-      else if (event === EVENT_END) handler.onEnd?.(socket);
-      else if (event === EVENT_CLOSE && !this.#closeMustWait(block)) {
-        block.closeTold = true;
-        handler.onClose?.(socket, block.closeReason ?? 'finished');
-      }
+    try {
+      while (block.events !== 0) this.#tellNext(block, socket);
+    } finally {
+      // A program's exception is its own; the connection goes on.
+      block.telling = false;
     }
-    block.telling = false;
+  }
+
+  #tellNext(block: ControlBlock, socket: TcpSocket): void {
+    const event = block.events & -block.events;
+    block.events ^= event;
+    const { handler } = block;
+    if (event === EVENT_OPEN) handler.onOpen?.(socket);
+    else if (event === EVENT_READABLE) handler.onReadable?.(socket);
+    else if (event === EVENT_WRITABLE) handler.onWritable?.(socket);
+    else if (event === EVENT_END) handler.onEnd?.(socket);
+    else if (event === EVENT_CLOSE && !this.#closeMustWait(block)) {
+      block.closeTold = true;
+      handler.onClose?.(socket, block.closeReason ?? 'finished');
+    }
   }
 
   #leaveBacklog(block: ControlBlock): void {

@@ -192,6 +192,7 @@ export class ControlBlock implements TableEntry, TimerEntry, NeighbourWaiter {
     this.congestion = init.congestion;
     this.quickAcks = quickAcks;
     this.#onReady = onNeighbour;
+    this.retransmission.point = init.initialSequence;
   }
 
   onNeighbour(reached: boolean): void {

@@ -70,6 +70,8 @@ export class Retransmission {
   onDuplicate(una: number, segmentBytes: number, hasSack: boolean): boolean {
     this.duplicateAcks++;
     if (!hasSack && this.phase !== 'loss') this.#departed += segmentBytes;
+    // Without SACK, what the last recovery sent needlessly makes duplicates too (RFC 6582 §3.2 step 1).
+    if (!hasSack && !isBefore(this.point, una)) return false;
     return this.phase === 'open' && this.indicatesLoss(una, segmentBytes, hasSack);
   }
 
@@ -97,8 +99,9 @@ export class Retransmission {
   }
 
   /** The loss was none: what is in flight may still arrive. */
-  cancel(): void {
+  cancel(una: number): void {
     this.phase = 'open';
+    this.point = (una - 1) | 0;
     this.forced = false;
     this.duplicateAcks = 0;
     this.#departed = 0;
