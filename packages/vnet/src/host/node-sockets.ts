@@ -126,7 +126,10 @@ class NodeStream implements HostStream {
       this.#events?.onWritable();
     });
     socket.on('error', (error: NodeJS.ErrnoException) => this.#fail(failureOf(error)));
-    socket.on('close', () => this.#fail('reset'));
+    // After both ends Node closes by itself; what was received still waits to be read.
+    socket.on('close', () => {
+      if (!this.#ended) this.#fail('reset');
+    });
   }
 
   get isOpen(): boolean {

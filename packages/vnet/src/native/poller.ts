@@ -11,7 +11,7 @@ export interface Watch {
   close(): void;
 }
 
-/** `status` is 0 or libuv's negative error; after an error the descriptor should be read to learn its own. */
+/** `status` is 0 or negative: then the descriptor holds an error, which a read or SO_ERROR tells and takes away. */
 export type OnReady = (events: number, status: number) => void;
 
 /** Handles per slab of memory: 64 of 160 bytes are about two pages. */
@@ -52,7 +52,9 @@ export class Poller {
 
   #dispatch(handle: number, status: number, events: number): void {
     try {
-      this.#watches.get(handle)?.onReady(events, status);
+      const watch = this.#watches.get(handle);
+      if (status < 0) watch?.onError(status);
+      else watch?.onReady(events, status);
       this.#spin.onEvent();
     } catch (error) {
       // An exception must not unwind through libuv's C frames.
@@ -85,6 +87,14 @@ class NativeWatch implements Watch {
     this.onReady = onReady;
     this.#library = library;
     this.#watches = watches;
+  }
+
+  /** libuv has stopped the handle: it goes on unless its owner closes it, who takes the error away by reading. */
+  onError(status: number): void {
+    const wanted = this.#wanted;
+    this.#wanted = 0;
+    this.onReady(0, status);
+    if (this.#wanted === 0) this.want(wanted);
   }
 
   want(events: number): void {

@@ -5,6 +5,7 @@ import {
   WOULD_BLOCK,
 } from '../host/host-sockets.ts';
 import {
+  ECONNRESET,
   IPPROTO_TCP,
   SHUT_WR,
   SO_ERROR,
@@ -123,7 +124,7 @@ export class NativeStream implements HostStream {
       return;
     }
     if (status < 0) {
-      this.#fail(-status);
+      this.#fail(socketError(this.#poller, this.#descriptor) || ECONNRESET);
       return;
     }
     if ((ready & UV_WRITABLE) !== 0 && this.#wantWrite) {
