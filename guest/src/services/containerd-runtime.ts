@@ -1,7 +1,7 @@
 import type { Bundle } from '../container/bundle.ts';
 import { writeRunnableBundle } from '../container/prepare.ts';
 import { joinPath, paths } from '../paths.ts';
-import { succeeded, type System } from '../system/system.ts';
+import { type System, succeeded } from '../system/system.ts';
 import { parseDeletedStatus, parseTaskExit } from './containerd-events.ts';
 import { parseContainerdOptions } from './containerd-options.ts';
 import { serviceLogs } from './log-files.ts';

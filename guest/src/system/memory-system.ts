@@ -94,7 +94,8 @@ export class MemoryFiles implements Files {
         path,
         Uint8Array.from(text, (character) => character.charCodeAt(0)),
       );
-    else node.text = text;
+    // What a device was given stays to be seen.
+    else node.text = node.kind === 'character-device' ? node.text + text : text;
     return true;
   }
 
@@ -208,6 +209,7 @@ function describe(node: Node | undefined): FileStatus | undefined {
 interface LiveProcess {
   readonly command: readonly string[];
   readonly ended: (ending: Ending) => void;
+  readonly line?: (line: string) => void;
 }
 
 export class MemoryProcesses implements Processes {
@@ -230,6 +232,11 @@ export class MemoryProcesses implements Processes {
   pidOf(text: string): number {
     const found = [...this.#live].filter(([, live]) => live.command.join(' ').includes(text)).at(-1);
     return found?.[0] ?? -1;
+  }
+
+  /** Lets a followed process print a line. */
+  say(text: string, line: string): void {
+    this.#live.get(this.pidOf(text))?.line?.(line);
   }
 
   run(command: readonly string[], options: RunOptions = {}): Ending {
@@ -262,7 +269,7 @@ export class MemoryProcesses implements Processes {
   ): StartedProcess {
     const { output } = this.#perform(command, {});
     const pid = this.#nextPid++;
-    this.#live.set(pid, { command, ended: options.ended });
+    this.#live.set(pid, { command, ended: options.ended, line: options.line });
     for (const line of (output ?? '').split('\n').slice(0, -1))
       this.#system.time.after(0, () => options.line(line));
     return { pid };
