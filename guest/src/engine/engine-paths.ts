@@ -1,0 +1,22 @@
+/** Where the engine's set-up reads and writes; the service `docker` finds the same files there. */
+export const enginePaths = {
+  /** QEMU's `-fw_cfg name=opt/orlop/engine,file=…` (qemu_fw_cfg's documentation in the kernel, ABI/testing/sysfs-firmware-qemu_fw_cfg). */
+  fromHost: '/sys/firmware/qemu_fw_cfg/by_name/opt/orlop/engine/raw',
+  folder: '/run/engine',
+  ca: '/run/engine/ca.pem',
+  certificate: '/run/engine/cert.pem',
+  key: '/run/engine/key.pem',
+  daemon: '/run/engine/daemon.json',
+  environment: '/run/engine/environment',
+  certificates: '/run/engine/certificates',
+  registryCertificates: '/run/engine/certs.d',
+  shares: '/run/engine/shares',
+  firewall: '/run/engine/firewall',
+  ntp: '/run/engine/ntp-server',
+  data: '/var/lib',
+  /** How large the disk was when its file system was last made to fill it. */
+  dataSectors: '/var/lib/.orlop-disk-sectors',
+} as const;
+
+/** The file system's label: how the data disk is known again. */
+export const dataLabel = 'orlop-data';
