@@ -20,6 +20,10 @@ export interface MachineSpec {
   readonly networks: readonly NetworkAttachment[];
   readonly channels: readonly Channel[];
   readonly shares: readonly Share[];
+  /** Files that the guest's first programs find, secrets among them. @default [] */
+  readonly firmwareConfig?: readonly FirmwareConfig[];
+  /** Files that the guest's firmware interface shows (QEMU's fw_cfg), by names such as `opt/orlop/engine`. @default none */
+  readonly firmwareFiles?: readonly { readonly name: string; readonly path: string }[];
   /** @default 'none' */
   readonly display?: 'none' | 'window';
   readonly passthrough?: Passthrough;
@@ -91,11 +95,23 @@ export interface Share {
   readonly readOnly?: boolean;
 }
 
+/**
+ * A file that the machine's firmware device hands to the guest, read when the machine starts. Linux shows it as
+ * `/sys/firmware/qemu_fw_cfg/by_name/NAME/raw`, for root alone; containers do not see it unless they are privileged.
+ */
+export interface FirmwareConfig {
+  /** At most 55 characters, under `opt/` and the name of an organisation (QEMU's docs/specs/fw_cfg.rst). */
+  readonly name: string;
+  readonly path: string;
+}
+
 /** What is handed to the driver in its own words, for `--usb` and `--device`. */
 export interface Passthrough {
   readonly usb: boolean;
   readonly devices: readonly string[];
 }
+
+const FIRMWARE_NAME = /^opt\/[\w.-]+(?:\/[\w.-]+)+$/;
 
 const NAME = /^[a-zA-Z0-9][a-zA-Z0-9_.-]{0,62}$/;
 
@@ -116,6 +132,11 @@ export function checkSpec(spec: MachineSpec): void {
     // The virtio-fs device has room for 36 bytes (virtio 1.2 §5.11.4).
     if (Buffer.byteLength(tag) > 36 || tag === '') problems.push(`share tag "${tag}": from 1 to 36 bytes`);
     if (tags.indexOf(tag) !== tags.lastIndexOf(tag)) problems.push(`share tag "${tag}" is used twice`);
+  }
+  for (const { name } of spec.firmwareConfig ?? []) {
+    if (!FIRMWARE_NAME.test(name) || name.length > 55) {
+      problems.push(`firmware configuration "${name}": such as opt/org.example/name, at most 55 characters`);
+    }
   }
   if (problems.length === 0) return;
   throw vmError('vm.bad-spec', `machine "${spec.name}" cannot be`, {

@@ -1,6 +1,6 @@
 import { isIP } from 'node:net';
 import { extname, resolve } from 'node:path';
-import type { AcceleratorName, Disk, DiskFormat, PublishedPort, Share } from '@orlop/vm';
+import type { AcceleratorName, Disk, DiskFormat, FirmwareConfig, PublishedPort, Share } from '@orlop/vm';
 import { InvalidArgumentError } from 'commander';
 
 const MIB = 1024 * 1024;
@@ -142,6 +142,13 @@ export function parseShare(kind: Share['kind']): (text: string, before?: readonl
     const tag = match[1] ?? `${kind === '9p' ? '9p' : 'virtiofs'}${before.length}`;
     return [...before, { kind, tag, hostPath: match[2] ?? '' }];
   };
+}
+
+/** `NAME=FILE`, repeatable. */
+export function parseFirmwareConfig(text: string, before: readonly FirmwareConfig[] = []): FirmwareConfig[] {
+  const match = /^([^=]+)=(.+)$/.exec(text);
+  if (match === null) throw new InvalidArgumentError('NAME=FILE, such as opt/org.example/settings=a.json');
+  return [...before, { name: match[1] ?? '', path: match[2] ?? '' }];
 }
 
 /** For options that may be given several times. */

@@ -1,7 +1,14 @@
 import { readFile } from 'node:fs/promises';
 import { basename, join, resolve } from 'node:path';
 import { OrlopError } from '@orlop/core';
-import type { AcceleratorName, Architecture, MachineSpec, PublishedPort, Share } from '@orlop/vm';
+import type {
+  AcceleratorName,
+  Architecture,
+  FirmwareConfig,
+  MachineSpec,
+  PublishedPort,
+  Share,
+} from '@orlop/vm';
 import { type Command, Option } from 'commander';
 import type { CommandContext } from '../context.ts';
 import { findImage } from './run-image.ts';
@@ -12,6 +19,7 @@ import {
   parseAccelerators,
   parseCount,
   parseDisk,
+  parseFirmwareConfig,
   parseMemory,
   parsePublish,
   parseShare,
@@ -28,6 +36,7 @@ interface RunOptions {
   readonly state?: string;
   readonly data?: string;
   readonly dataFile?: string;
+  readonly firmwareConfig?: readonly FirmwareConfig[];
   readonly accel: readonly AcceleratorName[] | 'auto';
   readonly arch?: string;
   readonly detached?: boolean;
@@ -76,6 +85,11 @@ export function registerRun(program: Command, context: CommandContext): void {
       ),
     )
     .option('--data-file <file>', 'metadata for the guest, from a file')
+    .option(
+      '--firmware-config <file>',
+      'NAME=FILE for the guest in /sys/firmware/qemu_fw_cfg, NAME such as opt/orlop/engine; repeatable',
+      parseFirmwareConfig,
+    )
     .addOption(
       new Option('--accel <name>', 'auto, kvm, hvf or tcg, or several by preference as kvm:tcg')
         .argParser(parseAccelerators)
@@ -162,6 +176,14 @@ async function runImage(
       ...share,
       hostPath: resolve(context.cwd, share.hostPath),
     })),
+    ...(options.firmwareConfig === undefined
+      ? {}
+      : {
+          firmwareConfig: options.firmwareConfig.map(({ name, path }) => ({
+            name,
+            path: resolve(context.cwd, path),
+          })),
+        }),
     ...(options.gui === true ? { display: 'window' as const } : {}),
     ...(options.usb === true || options.device !== undefined
       ? { passthrough: { usb: options.usb === true, devices: options.device ?? [] } }

@@ -196,6 +196,11 @@ describe('qemuArguments', () => {
     expect(found).toContain(cpu);
   });
 
+  it('hands files to the guest by the firmware device', () => {
+    const firmwareConfig = [{ name: 'opt/orlop/engine', path: '/a/engine,1.json' }];
+    expect(added({ firmwareConfig })).toEqual(['-fw_cfg name=opt/orlop/engine,file=/a/engine,,1.json']);
+  });
+
   it('starts with the processor stopped when asked', () => {
     expect(added({}, { paused: true })).toEqual(['-S']);
   });

@@ -47,7 +47,15 @@ export function qemuArguments(spec: MachineSpec, around: QemuSurroundings): stri
     ...spec.cdroms.flatMap((path, index) => cdromArguments(path, { id: `cd${index}`, board })),
     ...spec.networks.flatMap((network, index) => networkArguments(network, index, around.macs[index] ?? '')),
     ...channelArguments(spec.channels),
+    ...(spec.firmwareFiles ?? []).flatMap(({ name, path }) => [
+      '-fw_cfg',
+      `name=${quote(name)},file=${quote(path)}`,
+    ]),
     ...shareArguments(spec.shares, around.virtiofsSockets),
+    ...(spec.firmwareConfig ?? []).flatMap(({ name, path }) => [
+      '-fw_cfg',
+      `name=${name},file=${quote(path)}`,
+    ]),
     ...['-object', 'rng-random,id=rng0,filename=/dev/urandom'],
     ...['-device', 'virtio-rng-pci,rng=rng0', '-device', 'virtio-balloon-pci'],
     ...displayArguments(spec, board),
