@@ -107,6 +107,12 @@ describe('a machine whose services run by runc', () => {
     expect(machine.console).toMatch(/there is no service "nobody" in this image.*\nnobody-status 1/);
   });
 
+  test('has a QuickJsSystem that keeps every promise of System', () => {
+    expect(machine.console).not.toContain('compliance BROKEN');
+    expect(machine.console).toMatch(/^compliance (\d+) of \1$/m);
+    expect(machine.console).toContain('compliance of callbacks kept');
+  });
+
   test('shows what a service has written', () => {
     expect(machine.console).toContain('==> /var/log/doomed.out.log <==');
   });
