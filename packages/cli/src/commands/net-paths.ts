@@ -9,6 +9,8 @@ export interface NetworkPaths {
   readonly qemu: string;
   readonly control: string;
   readonly leases: string;
+  /** Forwards, zones and machines that were added while it ran. */
+  readonly state: string;
   readonly log: string;
 }
 
@@ -27,6 +29,7 @@ export function networkPaths(context: CommandContext, name: string): NetworkPath
     qemu: join(folder, 'qemu.sock'),
     control: join(folder, 'control.sock'),
     leases: join(folder, 'leases.json'),
+    state: join(folder, 'state.json'),
     log: join(folder, 'log'),
   };
 }

@@ -76,6 +76,8 @@ function argumentsOf({ name, options }: DetachedNetwork): string[] {
     ['--mtu', options.mtu],
     ['--data-plane', options.dataPlane],
     ['--idle-exit', options.idleExit],
+    ['--services', options.services],
+    ['--vpnkit-control', options.vpnkitControl],
     ...(options.listen ?? []).map((place): [string, string] => ['--listen', place]),
     ...(options.forward ?? []).map((forward): [string, string] => ['--forward', forward]),
   ];

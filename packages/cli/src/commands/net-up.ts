@@ -1,4 +1,5 @@
 import { mkdir, readFile, rm } from 'node:fs/promises';
+import { resolve } from 'node:path';
 import { OrlopError } from '@orlop/core';
 import type { NetworkConfig, OpenNetwork } from '@orlop/vnet';
 import type { Command } from 'commander';
@@ -14,6 +15,8 @@ export interface NetUpOptions {
   readonly dataPlane?: 'auto' | 'native' | 'node';
   readonly detach?: boolean;
   readonly idleExit?: string;
+  readonly services?: string;
+  readonly vpnkitControl?: string;
 }
 
 const collect = (value: string, list: readonly string[] = []) => [...list, value];
@@ -29,6 +32,8 @@ export function registerNetUp(net: Command, context: CommandContext): void {
     .option('--subnet <cidr>', 'of the guests, in place of 192.168.127.0/24')
     .option('--mtu <bytes>', 'largest IP packet, in place of 65520')
     .option('--data-plane <kind>', 'auto, native (system calls, Linux) or node', 'auto')
+    .option('--services <path>', "answer gvproxy's HTTP API on this unix socket too")
+    .option('--vpnkit-control <path>', "answer VPNKit's HTTP port control on this unix socket too")
     .option('-d, --detach', 'go on in the background')
     .option('--idle-exit <seconds>', 'end when no machine was plugged in for that long')
     .addHelpText('after', HELP)
@@ -57,9 +62,8 @@ A forward is [ADDRESS:]HOSTPORT:[GUEST:]GUESTPORT[/udp], unix:PATH:[GUEST:]GUEST
 or host:PORT=unix:PATH for the other direction.`;
 
 async function runNetwork(context: CommandContext, name: string, options: NetUpOptions): Promise<void> {
-  const { ControlServer, formatForward, Machines, NetworkClient, openNetwork, parseLinkSpec } = await import(
-    '@orlop/vnet'
-  );
+  const vnet = await import('@orlop/vnet');
+  const { ControlServer, formatForward, Machines, NetworkClient, openNetwork, parseLinkSpec } = vnet;
   const paths = networkPaths(context, name);
   await mkdir(paths.folder, { recursive: true, mode: 0o700 });
   await refuseSecond(new NetworkClient(paths.control), name);
@@ -85,8 +89,24 @@ async function runNetwork(context: CommandContext, name: string, options: NetUpO
     pid: process.pid,
     stop: () => stopped.abort(),
   });
+  const { logger } = context;
+  const keeper = new vnet.StateKeeper({
+    network: opened.network,
+    machines,
+    store: vnet.stateFile(paths.state),
+    scheduler: vnet.nodeScheduler,
+    logger,
+  });
+  const compatible = [
+    { path: options.services, server: vnet.gvproxyServer({ network: opened.network, logger }) },
+    { path: options.vpnkitControl, server: vnet.vpnkitServer({ network: opened.network, logger }) },
+  ];
   try {
+    await keeper.restore();
     for (const spec of specs) await opened.listen(spec);
+    for (const { path, server } of compatible) {
+      if (path !== undefined) await server.listen(resolve(context.cwd, path.replace(/^unix:\/\//, '')));
+    }
     await control.listen();
     // On standard output are frames when that is a link.
     const out = places.includes('stdio') ? context.stderr : context.stdout;
@@ -95,7 +115,9 @@ async function runNetwork(context: CommandContext, name: string, options: NetUpO
     const idleMs = options.idleExit === undefined ? undefined : Number(options.idleExit) * 1000;
     await untilStopped(context, { opened, stopped: stopped.signal, idleMs });
   } finally {
+    keeper.close();
     control.close();
+    for (const { server } of compatible) server.close();
     opened.close();
   }
 }

@@ -3,8 +3,9 @@ import { formatMac, type MacAddress, parseMac } from '@orlop/wire';
 import { cleanHostName } from '../dhcp/host-name.ts';
 import { vnetError } from '../errors.ts';
 import type { ForwardSpec } from '../forward/forward.ts';
-import { forwardId } from '../forward/forward-text.ts';
+import { forwardId, forwardText } from '../forward/forward-text.ts';
 import type { VirtualNetwork } from '../virtual-network.ts';
+import type { SavedMachine } from './state-file.ts';
 
 /** A machine that is about to plug in: its name, and what of it is published. */
 export interface MachineRegistration {
@@ -23,11 +24,16 @@ export interface RegisteredMachine {
 interface Entry {
   readonly mac: MacAddress;
   readonly address: IpAddress;
+  /** Ids of those that are in force. */
   readonly forwards: readonly string[];
+  /** As registered, for the next process. */
+  readonly texts: readonly string[];
 }
 
 /** Machines that have a fixed address on the network, and forwards that go when their cable is pulled. */
 export class Machines {
+  /** Called after every change, for whoever keeps them on disk. */
+  onChange: (() => void) | undefined = undefined;
   readonly #network: VirtualNetwork;
   readonly #entries = new Map<string, Entry>();
 
@@ -69,7 +75,9 @@ export class Machines {
       for (const id of started) forwards.remove(id);
       throw error;
     }
-    this.#entries.set(name, { mac, address, forwards: started });
+    const texts = registration.forwards.map(forwardText);
+    this.#entries.set(name, { mac, address, forwards: started, texts });
+    this.onChange?.();
     return { name, mac: formatMac(mac), address: address.toString() };
   }
 
@@ -80,6 +88,20 @@ export class Machines {
     this.#entries.delete(name);
     for (const id of entry.forwards)
       if (this.#network.forwards.find(id) !== undefined) this.#network.forwards.remove(id);
+    this.onChange?.();
+  }
+
+  /** Forwards that are machines' own. */
+  forwardIds(): ReadonlySet<string> {
+    return new Set([...this.#entries.values()].flatMap(({ forwards }) => forwards));
+  }
+
+  saved(): readonly SavedMachine[] {
+    return [...this.#entries].map(([name, { mac, texts }]) => ({
+      name,
+      mac: formatMac(mac),
+      forwards: texts,
+    }));
   }
 
   get size(): number {

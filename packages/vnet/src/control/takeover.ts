@@ -32,18 +32,19 @@ export function sortConnection(
     const head = end < 0 ? undefined : parseRequestLine(received.toString('latin1', 0, end));
     const take = head === undefined ? undefined : takeover(head);
     if (take === undefined) {
+      connection.off('error', onError);
       connection.unshift(received);
       pass(connection);
+      connection.resume();
       return;
     }
-    connection.on('error', () => connection.destroy());
     take(connection, received.subarray(end + 4));
   };
   connection.on('data', onData);
   connection.once('end', () => connection.off('data', onData));
-  connection.on('error', ignore);
+  connection.on('error', onError);
 
-  function ignore(): void {
+  function onError(): void {
     connection.destroy();
   }
 }

@@ -1,0 +1,27 @@
+import type { Logger } from '@orlop/core';
+import { ApiServer } from '../control/api-server.ts';
+import { textErrors } from '../control/error-answer.ts';
+import type { VirtualNetwork } from '../virtual-network.ts';
+import { gvproxyRoutes } from './gvproxy-routes.ts';
+import { gvproxyTakeover } from './gvproxy-takeover.ts';
+import { vpnkitRoutes } from './vpnkit-routes.ts';
+
+export interface CompatOptions {
+  readonly network: VirtualNetwork;
+  readonly logger: Logger;
+}
+
+/** Answers as gvproxy does on its `--services` socket; the caller calls `listen` and `close`. */
+export function gvproxyServer({ network, logger }: CompatOptions): ApiServer {
+  return new ApiServer({
+    routes: gvproxyRoutes(network),
+    takeover: gvproxyTakeover(network),
+    logger,
+    answerError: textErrors,
+  });
+}
+
+/** Answers as VPNKit's HTTP port control does. */
+export function vpnkitServer({ network, logger }: CompatOptions): ApiServer {
+  return new ApiServer({ routes: vpnkitRoutes(network), logger, answerError: textErrors });
+}
