@@ -9,6 +9,7 @@ export * from './machine-folder.ts';
 export * from './machine-spec.ts';
 export * from './metadata-iso.ts';
 export * from './process-identity.ts';
+export { type LockResult, takeProcessLock } from './process-lock.ts';
 export { QemuDriver, removeMachineFolder } from './qemu/driver.ts';
 export { findFirmware } from './qemu/firmware.ts';
 export * from './qemu/probe/probe-accelerator.ts';

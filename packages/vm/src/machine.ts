@@ -33,8 +33,10 @@ export interface Machine {
   readonly console: MachineConsole;
   /** The state now: a process that went away unnoticed is found here, and written down. */
   state(): Promise<MachineState>;
-  /** Lets a machine run that was started paused. */
+  /** Lets a machine run that was started paused, or paused since. */
   resume(): Promise<void>;
+  /** Stops the processors; memory and devices stay as they are. */
+  pause(): Promise<void>;
   /** Resolves with the stopped state. @throws OrlopError `vm.cancelled` */
   waitForExit(options?: { signal?: AbortSignal }): Promise<StoppedState>;
   /** Asks the guest to end, as its power button does; resolves when asked. */

@@ -59,6 +59,10 @@ export class QemuMachine implements Machine {
     await this.execute('cont');
   }
 
+  async pause(): Promise<void> {
+    await this.execute('stop');
+  }
+
   async powerDown(): Promise<void> {
     await this.execute('system_powerdown');
   }
