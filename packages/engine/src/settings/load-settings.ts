@@ -1,0 +1,109 @@
+import { readFile } from 'node:fs/promises';
+import { availableParallelism, totalmem } from 'node:os';
+import type { Problem } from '@orlop/core';
+import { replaceFile } from '@orlop/vm';
+import { engineError } from '../errors.ts';
+import { type InstancePaths, makeInstanceFolder } from '../instance/instance-paths.ts';
+import { LayeredSettings } from './layered-settings.ts';
+import { isSettingName, type SettingName, type SettingValue, settingOf } from './schema.ts';
+import { checkValue } from './setting-value.ts';
+import { editSettings, readSettings, type SettingsText, type SettingValues } from './settings-file.ts';
+
+const NOTHING: SettingsText = { values: new Map(), locked: [], problems: [] };
+
+/**
+ * The settings of an instance out of all layers.
+ * @throws OrlopError `engine.bad-setting` with every problem of every file and its place
+ */
+export async function loadSettings(
+  paths: InstancePaths,
+  flags: Readonly<Record<string, unknown>> = {},
+): Promise<LayeredSettings> {
+  const [policy, user, instance] = await Promise.all(
+    [paths.policySettings, paths.userSettings, paths.instanceSettings].map(readFileIfAny),
+  );
+  const given = checkFlags(flags);
+  const files = [policy ?? NOTHING, user ?? NOTHING, instance ?? NOTHING];
+  const problems = [...files.flatMap((file) => file.problems), ...given.problems];
+  if (problems.length > 0) {
+    throw engineError('engine.bad-setting', 'the settings cannot be used as they are', {
+      problems,
+      hint: '`orlop config ls` names every setting',
+    });
+  }
+  const locked = policy?.locked ?? [];
+  const refused = [...given.values.keys()].find((name) => locked.includes(name));
+  if (refused !== undefined) throw lockedError(refused, paths.policySettings);
+  return new LayeredSettings({
+    host: { cpus: availableParallelism(), memoryBytes: totalmem() },
+    locked,
+    layers: {
+      policy: policy?.values ?? new Map(),
+      user: user?.values ?? new Map(),
+      instance: instance?.values ?? new Map(),
+      flag: given.values,
+    },
+  });
+}
+
+/**
+ * Changes one setting of an instance, or of all of this user's; undefined takes it out.
+ * @throws OrlopError `engine.bad-setting`, `engine.setting-locked`
+ */
+export async function changeSetting(
+  paths: InstancePaths,
+  {
+    name,
+    value,
+    scope,
+  }: { readonly name: SettingName; readonly value: unknown; readonly scope: 'user' | 'instance' },
+): Promise<void> {
+  const policy = await readFileIfAny(paths.policySettings);
+  if (policy?.locked.includes(name) === true) throw lockedError(name, paths.policySettings);
+  if (value !== undefined) {
+    const checked = checkValue(settingOf(name), value);
+    if ('problem' in checked) throw engineError('engine.bad-setting', `${name} is ${checked.problem}`);
+  }
+  const path = scope === 'user' ? paths.userSettings : paths.instanceSettings;
+  const text = (await readTextIfAny(path)) ?? '';
+  await makeInstanceFolder(paths);
+  await replaceFile(path, editSettings(text, name, value));
+}
+
+function checkFlags(flags: Readonly<Record<string, unknown>>): {
+  readonly values: SettingValues;
+  readonly problems: readonly Problem[];
+} {
+  const values = new Map<SettingName, SettingValue>();
+  const problems: Problem[] = [];
+  for (const [name, value] of Object.entries(flags)) {
+    if (!isSettingName(name)) {
+      problems.push({ message: `there is no setting "${name}"` });
+      continue;
+    }
+    const checked = checkValue(settingOf(name), value);
+    if ('value' in checked) values.set(name, checked.value);
+    else problems.push({ message: `${name}: ${checked.problem}` });
+  }
+  return { values, problems };
+}
+
+async function readFileIfAny(path: string): Promise<SettingsText | undefined> {
+  const text = await readTextIfAny(path);
+  return text === undefined ? undefined : readSettings(text, path);
+}
+
+async function readTextIfAny(path: string): Promise<string | undefined> {
+  try {
+    return await readFile(path, 'utf8');
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
+    throw engineError('engine.bad-setting', `the settings ${path} cannot be read`, { cause: error });
+  }
+}
+
+function lockedError(name: SettingName, policy: string): Error {
+  return engineError('engine.setting-locked', `the setting ${name} is locked by the policy of this machine`, {
+    hint: `see ${policy}`,
+  });
+}
