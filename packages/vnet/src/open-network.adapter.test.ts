@@ -158,6 +158,11 @@ describe.skipIf(why !== undefined)(
       expect(stdout.trim().split('\n').sort()).toEqual(['from the guest', 'ping!']);
     });
 
+    it('passes an echo request on to the loopback of the host', async () => {
+      const said = await inGuest('ping', '-n', '-c', '1', '-W', '5', '192.168.127.254');
+      expect(said).toContain('1 received');
+    });
+
     it('ends a connection with a reset when its other side does', async () => {
       const resetting = createServer((socket) => {
         socket.once('data', () => socket.resetAndDestroy());

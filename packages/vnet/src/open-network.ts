@@ -12,6 +12,7 @@ import { vnetError } from './errors.ts';
 import { FlowTable } from './flows/flow-table.ts';
 import type { HostListener, HostSockets } from './host/host-sockets.ts';
 import { createNodeSockets } from './host/node-sockets.ts';
+import { pingProgram } from './host/ping-program.ts';
 import type { Link } from './link/link.ts';
 import type { LinkSpec } from './link/link-spec.ts';
 import { listenBess, listenVfkit, openQemuDgram } from './link/packet-listener.ts';
@@ -80,6 +81,7 @@ export async function openNetwork(options: OpenNetworkOptions): Promise<OpenNetw
     random: systemRandom,
     logger: options.logger,
     createStack,
+    echoFallback: pingProgram(),
     upstream: settings.resolver === 'host' ? new HostResolver(dnsCache) : dnsCache,
     ...(options.leasePath !== undefined && { leaseStore: leaseFile(options.leasePath) }),
   });
