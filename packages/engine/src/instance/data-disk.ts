@@ -1,0 +1,42 @@
+import { open, stat } from 'node:fs/promises';
+import { engineError } from '../errors.ts';
+
+export interface DataDisk {
+  readonly path: string;
+  readonly sizeBytes: number;
+  readonly change: 'kept' | 'made' | 'grown';
+}
+
+/**
+ * Makes the data disk (sparse, 0600), or makes it larger; the machine then makes its file system larger.
+ * @throws OrlopError `engine.disk-shrink`
+ */
+export async function ensureDataDisk(path: string, sizeBytes: number): Promise<DataDisk> {
+  const found = await stat(path).catch(() => undefined);
+  if (found !== undefined && found.size > sizeBytes) {
+    throw engineError(
+      'engine.disk-shrink',
+      `the data disk has ${found.size} bytes, more than the setting disk`,
+      {
+        hint: 'a disk does not shrink; it takes from the host only what is used: set disk to its size or more',
+      },
+    );
+  }
+  if (found?.size === sizeBytes) return { path, sizeBytes, change: 'kept' };
+  const handle = await open(path, found === undefined ? 'wx' : 'r+', 0o600);
+  try {
+    await handle.truncate(sizeBytes);
+    await handle.sync();
+  } finally {
+    await handle.close();
+  }
+  return { path, sizeBytes, change: found === undefined ? 'made' : 'grown' };
+}
+
+export async function diskUsage(
+  path: string,
+): Promise<{ readonly sizeBytes: number; readonly usedBytes: number }> {
+  const found = await stat(path).catch(() => undefined);
+  // st_blocks counts 512 bytes each, whatever the file system's own blocks are (stat(2)).
+  return { sizeBytes: found?.size ?? 0, usedBytes: (found?.blocks ?? 0) * 512 };
+}

@@ -1,0 +1,128 @@
+import { readFile, stat } from 'node:fs/promises';
+import type { Share } from '@orlop/vm';
+import { engineError } from '../errors.ts';
+import type { LayeredSettings } from '../settings/layered-settings.ts';
+import type { InstanceCredentials } from '../tls/instance-authority.ts';
+
+/** dockerd's port in the machine, which only the gateway may reach. */
+export const DOCKER_PORT = 2376;
+/** The name of the file in the machine's firmware interface. */
+export const GUEST_CONFIGURATION_NAME = 'opt/orlop/engine';
+const HOST_AUTHORITIES = '/etc/ssl/certs/ca-certificates.crt';
+
+/** What the machine is told at its start; the other side is guest/src/engine/configuration.ts. */
+export interface GuestConfiguration {
+  readonly version: 1;
+  readonly hostname: string;
+  readonly tls: { readonly ca: string; readonly certificate: string; readonly key: string };
+  readonly port: number;
+  readonly daemon: Readonly<Record<string, unknown>>;
+  readonly environment: Readonly<Record<string, string>>;
+  readonly certificates: readonly string[];
+  readonly shares: readonly { readonly tag: string; readonly path: string; readonly readOnly: boolean }[];
+}
+
+export interface GuestConfigurationInput {
+  readonly name: string;
+  readonly settings: LayeredSettings;
+  readonly credentials: InstanceCredentials;
+  /** Under which the machine reaches the host's loopback. */
+  readonly hostAddress: string | undefined;
+}
+
+export async function guestConfiguration(input: GuestConfigurationInput): Promise<GuestConfiguration> {
+  const { name, settings, credentials } = input;
+  const { authority, server } = credentials;
+  return {
+    version: 1,
+    hostname: name === 'default' ? 'orlop' : `orlop-${name}`,
+    tls: { ca: authority, certificate: server.certificate, key: server.key },
+    port: DOCKER_PORT,
+    daemon: daemonSettings(settings),
+    environment: proxyEnvironment(settings, input.hostAddress),
+    certificates: await readAuthorities(settings.texts('certificates')),
+    shares: parseShares(settings.texts('shares')).map(({ tag, path, readOnly }) => ({ tag, path, readOnly })),
+  };
+}
+
+function daemonSettings(settings: LayeredSettings): Readonly<Record<string, unknown>> {
+  const mirrors = settings.texts('docker.mirrors');
+  const insecure = settings.texts('docker.insecureRegistries');
+  return {
+    // Docker listens where `-p` says; here the host does, and has addresses that the machine has not.
+    'userland-proxy': false,
+    ...settings.object('docker.daemon'),
+    ...(mirrors.length > 0 && { 'registry-mirrors': mirrors }),
+    ...(insecure.length > 0 && { 'insecure-registries': insecure }),
+  };
+}
+
+/** What the host calls its loopback is another machine's to the guest. */
+function proxyEnvironment(
+  settings: LayeredSettings,
+  hostAddress: string | undefined,
+): Readonly<Record<string, string>> {
+  const reachable = (url: string) =>
+    hostAddress === undefined
+      ? url
+      : url.replace(/\/\/([^@/]*@)?(?:localhost|127\.0\.0\.1|\[::1\])(?=[:/]|$)/, `//$1${hostAddress}`);
+  const values: [string, string][] = [
+    ['HTTP_PROXY', reachable(settings.text('proxy.http'))],
+    ['HTTPS_PROXY', reachable(settings.text('proxy.https'))],
+    ['NO_PROXY', settings.texts('proxy.no').join(',')],
+  ];
+  return Object.fromEntries(
+    values
+      .filter(([, value]) => value !== '')
+      .flatMap(([name, value]) => [
+        [name, value],
+        [name.toLowerCase(), value],
+      ]),
+  );
+}
+
+async function readAuthorities(files: readonly string[]): Promise<string[]> {
+  const found: string[] = [];
+  for (const file of files) {
+    const path = file === 'host' ? HOST_AUTHORITIES : file;
+    const pem = await readFile(path, 'utf8').catch((cause) => {
+      throw engineError('engine.bad-setting', `certificates: ${path} cannot be read`, { cause });
+    });
+    const blocks = pem.match(/-----BEGIN CERTIFICATE-----[^-]+-----END CERTIFICATE-----/g);
+    if (blocks === null)
+      throw engineError('engine.bad-setting', `certificates: ${path} has none in PEM form`);
+    found.push(`${blocks.join('\n')}\n`);
+  }
+  return found;
+}
+
+export interface HostShare {
+  readonly tag: string;
+  readonly path: string;
+  readonly readOnly: boolean;
+}
+
+export function parseShares(texts: readonly string[]): HostShare[] {
+  return texts.map((text, index) => {
+    const readOnly = text.endsWith(':ro');
+    const path = text.replace(/:r[ow]$/, '').replace(/(.)\/+$/, '$1');
+    if (!path.startsWith('/')) {
+      throw engineError('engine.bad-setting', `shares: "${text}" is no absolute path`);
+    }
+    return { tag: `share${index}`, path, readOnly };
+  });
+}
+
+/** @throws OrlopError `engine.bad-setting` for a folder that is not there */
+export async function machineShares(settings: LayeredSettings): Promise<Share[]> {
+  const shares = parseShares(settings.texts('shares'));
+  for (const { path } of shares) {
+    const found = await stat(path).catch(() => undefined);
+    if (found?.isDirectory() !== true) {
+      throw engineError('engine.bad-setting', `shares: there is no folder ${path}`, {
+        hint: 'orlop config set shares PATH,PATH:ro',
+      });
+    }
+  }
+  return shares.map(({ tag, path }) => ({ kind: 'virtiofs', tag, hostPath: path }));
+}

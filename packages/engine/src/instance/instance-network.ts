@@ -1,0 +1,86 @@
+import { createHash } from 'node:crypto';
+import type { Duplex } from 'node:stream';
+import type { Logger } from '@orlop/core';
+import {
+  connectQemu,
+  dialGuest,
+  GuestRoutes,
+  type OpenNetwork,
+  openNetwork,
+  readNetworkConfig,
+} from '@orlop/vnet';
+import type { LayeredSettings } from '../settings/layered-settings.ts';
+import type { InstancePaths } from './instance-paths.ts';
+
+const MTU = 65_520;
+
+/** The network of one engine: a segment with the machine alone on it, in the daemon's own process. */
+export class InstanceNetwork {
+  readonly opened: OpenNetwork;
+  readonly routes: GuestRoutes;
+  readonly guestAddress: string;
+  readonly hostAddress: string | undefined;
+  readonly mac: string;
+  readonly mtu = MTU;
+
+  private constructor(opened: OpenNetwork, guestAddress: string, mac: string) {
+    this.opened = opened;
+    this.routes = new GuestRoutes(opened.network);
+    this.guestAddress = guestAddress;
+    this.hostAddress = opened.network.settings.host?.toString();
+    this.mac = mac;
+  }
+
+  /** @throws OrlopError `vnet.config-invalid` */
+  static async open(
+    paths: InstancePaths,
+    { settings, logger }: { readonly settings: LayeredSettings; readonly logger: Logger },
+  ): Promise<InstanceNetwork> {
+    const mac = macOf(paths.name);
+    const dns = settings.texts('network.dns');
+    const base = {
+      name: paths.name,
+      subnet: settings.text('network.subnet'),
+      mtu: MTU,
+      ...(!settings.flag('network.ipv6') && { ipv6: false as const }),
+      ...(!settings.flag('network.host') && { host: false as const }),
+      ...(dns.length > 0 && { dns }),
+    };
+    const address = readNetworkConfig(base).firstLease.toString();
+    const opened = await openNetwork({
+      config: { ...base, leases: [{ mac, address, name: 'engine' }] },
+      logger,
+      platform: process.platform,
+      leasePath: paths.leases,
+    });
+    return new InstanceNetwork(opened, address, mac);
+  }
+
+  /** Plugs the machine in; calls back when it is unplugged. @throws OrlopError `vnet.link-failed` */
+  async plug(path: string): Promise<void> {
+    const link = await connectQemu(path, { sockets: this.opened.sockets, mtu: MTU });
+    this.opened.network.attach(link, 'engine');
+  }
+
+  /** Whether a frame of the machine has been seen. */
+  get heard(): boolean {
+    const bytes = Uint8Array.from(this.mac.split(':').map((digits) => Number.parseInt(digits, 16)));
+    return this.opened.network.segment.portOf(bytes) !== undefined;
+  }
+
+  dial(port: number, signal?: AbortSignal): Promise<Duplex> {
+    const remote = { address: this.guestAddress, port };
+    return dialGuest(this.opened.network, remote, signal === undefined ? {} : { signal });
+  }
+
+  close(): void {
+    this.opened.close();
+  }
+}
+
+/** The same engine has the same address at every start. Prefix 52:54:00 as QEMU's own. */
+function macOf(name: string): string {
+  const digest = createHash('sha256').update(`engine/${name}`).digest();
+  const own = [...digest.subarray(0, 3)].map((byte) => byte.toString(16).padStart(2, '0'));
+  return ['52', '54', '00', ...own].join(':');
+}
