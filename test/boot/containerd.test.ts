@@ -1,6 +1,7 @@
-import { type AddressInfo, connect, createServer } from 'node:net';
+import { connect } from 'node:net';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { freePort } from '../harness/free-port.ts';
 import type { GuestMachine } from '../harness/guest-machine.ts';
 import { Workshop } from '../harness/orlop.ts';
 
@@ -107,14 +108,6 @@ services:
     }
   });
 });
-
-async function freePort(): Promise<number> {
-  const server = createServer();
-  await new Promise<void>((listening) => server.listen(0, '127.0.0.1', listening));
-  const { port } = server.address() as AddressInfo;
-  await new Promise((closed) => server.close(closed));
-  return port;
-}
 
 /** Sends one inline command, and takes the answer without its last line end. */
 async function askRedis(port: number, command: string): Promise<string> {

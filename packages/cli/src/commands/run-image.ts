@@ -17,7 +17,7 @@ export interface RunnableImage {
 }
 
 /** Roots that are attached as a disk beside a kernel, in the order in which they are looked for. */
-const rootSuffixes = ['-squashfs.img', '-erofs.img', '-ext4.img'] as const;
+const rootSuffixes = ['-squashfs.img', '-erofs.img', '-ext4.img', '.iso'] as const;
 
 /** Formats of disks by the ends of their names. A guest can write its disk, so its content says nothing sure. */
 const diskFormats: Readonly<Record<string, DiskFormat>> = {

@@ -1,0 +1,106 @@
+import { execFile } from 'node:child_process';
+import { basename, dirname } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { freePort } from '../harness/free-port.ts';
+import type { GuestMachine } from '../harness/guest-machine.ts';
+import { Workshop } from '../harness/orlop.ts';
+
+const run = promisify(execFile);
+
+/** What `orlop run` is given for each format (the end of a name), and how it is unpacked where it is packed. */
+const formats: readonly { format: string; runs: string; unpack?: (base: string) => Promise<unknown> }[] = [
+  { format: 'kernel+initrd', runs: '' },
+  { format: 'kernel+squashfs', runs: '' },
+  { format: 'kernel+ext4', runs: '' },
+  { format: 'kernel+iso', runs: '' },
+  { format: 'iso-bios', runs: '.iso' },
+  { format: 'iso-efi', runs: '-efi.iso' },
+  { format: 'iso-efi-initrd', runs: '-efi-initrd.iso' },
+  { format: 'raw-bios', runs: '-bios.img' },
+  { format: 'raw-efi', runs: '-efi.img' },
+  { format: 'aws', runs: '.raw' },
+  { format: 'qcow2-bios', runs: '.qcow2' },
+  { format: 'qcow2-efi', runs: '-efi.qcow2' },
+  { format: 'vhd', runs: '.vhd' },
+  { format: 'dynamic-vhd', runs: '.vhd' },
+  { format: 'vhdx', runs: '.vhdx' },
+  { format: 'vdi', runs: '.vdi' },
+  { format: 'vmdk', runs: '.vmdk' },
+  { format: 'vmdk-sparse', runs: '-sparse.vmdk' },
+  {
+    format: 'gcp',
+    runs: '-disk.raw',
+    unpack: (base) =>
+      run('tar', [
+        '-C',
+        dirname(base),
+        '-xzf',
+        `${base}.img.tar.gz`,
+        '--transform',
+        `s/^disk/${basename(base)}-disk/`,
+      ]),
+  },
+  {
+    format: 'ova',
+    runs: '-disk1.vmdk',
+    unpack: (base) => run('tar', ['-C', dirname(base), '-xf', `${base}.ova`]),
+  },
+  { format: 'uki', runs: '.efi' },
+];
+
+describe('every output format boots until its service answers', () => {
+  let workshop: Workshop;
+
+  beforeAll(async () => {
+    workshop = await Workshop.open();
+    await workshop.buildComponents([
+      'kernel',
+      'init',
+      'runc',
+      'dhcpcd',
+      'busybox',
+      'boot-bios',
+      'boot-efi',
+      'boot-initrd',
+    ]);
+  });
+  afterAll(() => workshop?.close());
+
+  test.each(formats)('$format', async ({ format, runs, unpack }) => {
+    const yaml = fileURLToPath(new URL('web.yml', import.meta.url));
+    // A name each: `orlop run` takes what lies beside a kernel for its root.
+    const base = await workshop.buildFiles(format.replace('+', '-'), [
+      '--size',
+      '256M',
+      '--format',
+      format,
+      yaml,
+    ]);
+    await unpack?.(base);
+    const port = await freePort();
+    const machine = workshop.boot(`${base}${runs}`, { publish: [`${port}:80`] });
+    try {
+      await machine.waitFor(/service web started/, 90_000);
+      expect(await fetchText(`http://127.0.0.1:${port}/`, machine)).toBe('this machine answers\n');
+    } finally {
+      await machine.endNow();
+    }
+  });
+});
+
+/** The port's user may still be on its way up: it is asked again as long as the machine runs. */
+async function fetchText(url: string, machine: GuestMachine): Promise<string> {
+  let ended = false;
+  void machine.exited.then(() => {
+    ended = true;
+  });
+  for (;;) {
+    try {
+      return await (await fetch(url, { signal: AbortSignal.timeout(5_000) })).text();
+    } catch (error) {
+      if (ended || machine.elapsedMs > 180_000) throw error;
+    }
+  }
+}
