@@ -1,1 +1,29 @@
-export {};
+export { connectDaemon, unixTransport } from './daemon/daemon-client.ts';
+export { type DaemonOptions, runDaemon } from './daemon/run-daemon.ts';
+export {
+  contextName,
+  type DockerConfig,
+  removeContext,
+  selectContext,
+  selectedContext,
+  writeContext,
+} from './docker/docker-context.ts';
+export { engineError } from './errors.ts';
+export type { EngineSurroundings, ImageSource } from './instance/engine-surroundings.ts';
+export {
+  type DaemonPaths,
+  daemonPaths,
+  type EngineHome,
+  type InstancePaths,
+  instancePaths,
+} from './instance/instance-paths.ts';
+export { changedSettings, type EffectiveSetting, LayeredSettings } from './settings/layered-settings.ts';
+export { changeSetting, loadSettings } from './settings/load-settings.ts';
+export {
+  isSettingName,
+  type SettingName,
+  settingNames,
+  settingOf,
+  settingsTable,
+} from './settings/schema.ts';
+export { formatValue, parseValue } from './settings/setting-value.ts';

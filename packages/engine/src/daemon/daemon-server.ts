@@ -1,0 +1,183 @@
+import { chmod, rm } from 'node:fs/promises';
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import {
+  apiError,
+  type DaemonStatus,
+  describeApi,
+  encodeError,
+  formatServerSentEvent,
+  matchRoute,
+  type Operation,
+} from '@orlop/api';
+import type { Engines } from './engines.ts';
+import type { EventHub } from './event-hub.ts';
+
+export interface DaemonServerOptions {
+  readonly engines: Engines;
+  readonly events: EventHub;
+  readonly identity: { readonly version: string; readonly pid: number; readonly startedAt: string };
+  readonly shutdown: () => void;
+}
+
+interface Call {
+  readonly params: Readonly<Record<string, string>>;
+  readonly body: Readonly<Record<string, unknown>>;
+}
+
+type Handler = (call: Call) => Promise<unknown>;
+
+const MAX_BODY_BYTES = 1024 * 1024;
+
+/** The daemon's interface on a unix socket of the user's own (0600). */
+export class DaemonServer {
+  readonly #options: DaemonServerOptions;
+  readonly #http: Server;
+  readonly #handlers: Readonly<Record<Exclude<Operation, 'events'>, Handler>>;
+  #requests = 0;
+  #path: string | undefined;
+
+  constructor(options: DaemonServerOptions) {
+    this.#options = options;
+    this.#handlers = this.#table();
+    this.#http = createServer((request, response) => {
+      this.#requests++;
+      response.once('close', () => {
+        this.#requests--;
+      });
+      void this.#handle(request, response);
+    });
+    // A start takes as long as it takes.
+    this.#http.requestTimeout = 0;
+  }
+
+  /** Requests under way. */
+  get requests(): number {
+    return this.#requests;
+  }
+
+  async listen(path: string): Promise<void> {
+    await rm(path, { force: true });
+    await new Promise<void>((resolve, reject) => {
+      this.#http.once('error', reject);
+      this.#http.listen(path, resolve);
+    });
+    await chmod(path, 0o600);
+    this.#path = path;
+  }
+
+  async close(): Promise<void> {
+    this.#http.close();
+    this.#http.closeAllConnections();
+    if (this.#path !== undefined) await rm(this.#path, { force: true });
+  }
+
+  #table(): Readonly<Record<Exclude<Operation, 'events'>, Handler>> {
+    const { engines, shutdown } = this.#options;
+    const at = ({ params }: Call) => engines.get(params['name'] ?? '');
+    return {
+      status: () => this.#status(),
+      openapi: async () => describeApi(),
+      shutdown: async () => {
+        await engines.stopAll();
+        setImmediate(shutdown);
+        return {};
+      },
+      engine: (call) => at(call).status(),
+      start: async (call) => {
+        const { settings = {} } = call.body as { readonly settings?: Readonly<Record<string, unknown>> };
+        await at(call).start(settings);
+        return at(call).status();
+      },
+      stop: async (call) => {
+        const { graceMs } = call.body as { readonly graceMs?: number };
+        await at(call).stop(graceMs);
+        return at(call).status();
+      },
+      reset: async (call) => {
+        const { keepData } = call.body;
+        if (typeof keepData !== 'boolean') throw apiError('api.bad-request', 'keepData is true or false');
+        await at(call).reset({ keepData });
+        return at(call).status();
+      },
+      sleep: async (call) => {
+        await at(call).sleep();
+        return at(call).status();
+      },
+      wake: async (call) => {
+        await at(call).wake();
+        return at(call).status();
+      },
+      ports: async (call) => at(call).ports(),
+    };
+  }
+
+  async #status(): Promise<DaemonStatus> {
+    const { engines, identity } = this.#options;
+    return { ...identity, engines: await Promise.all(engines.list().map((instance) => instance.status())) };
+  }
+
+  async #handle(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    try {
+      const url = new URL(request.url?.startsWith('/') === true ? request.url : '/', 'http://daemon');
+      const match = matchRoute(request.method ?? 'GET', url.pathname);
+      if (match === undefined) {
+        throw apiError('api.unknown-route', `there is no ${request.method} ${url.pathname}`);
+      }
+      if (match.operation === 'events') {
+        await this.#sendEvents(response, url.searchParams.get('engine'));
+        return;
+      }
+      const body = await readBody(request);
+      send(response, 200, await this.#handlers[match.operation]({ params: match.params, body }));
+    } catch (error) {
+      const { status, body } = encodeError(error);
+      send(response, status, { error: body });
+    }
+  }
+
+  async #sendEvents(response: ServerResponse, engine: string | null): Promise<void> {
+    const gone = new AbortController();
+    response.once('close', () => gone.abort());
+    const events = this.#options.events.follow(gone.signal);
+    response.writeHead(200, { 'content-type': 'text/event-stream', 'cache-control': 'no-store' });
+    response.write(': listening\n\n');
+    for await (const event of events) {
+      if (engine !== null && 'engine' in event && event.engine !== engine) continue;
+      if (response.write(formatServerSentEvent(JSON.stringify(event)))) continue;
+      await new Promise<void>((resolve) => {
+        response.once('drain', resolve);
+        response.once('close', resolve);
+      });
+    }
+  }
+}
+
+async function readBody(request: IncomingMessage): Promise<Readonly<Record<string, unknown>>> {
+  const chunks: Buffer[] = [];
+  let length = 0;
+  for await (const chunk of request) {
+    length += chunk.length;
+    if (length > MAX_BODY_BYTES) throw apiError('api.bad-request', 'the body is larger than 1 MiB');
+    chunks.push(chunk);
+  }
+  if (length === 0) return {};
+  let value: unknown;
+  try {
+    value = JSON.parse(Buffer.concat(chunks).toString('utf8'));
+  } catch (cause) {
+    throw apiError('api.bad-request', 'the body is not JSON', { cause });
+  }
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) {
+    throw apiError('api.bad-request', 'the body is not a JSON object');
+  }
+  return value as Readonly<Record<string, unknown>>;
+}
+
+function send(response: ServerResponse, status: number, value: unknown): void {
+  if (response.headersSent) {
+    response.destroy();
+    return;
+  }
+  response.writeHead(status, { 'content-type': 'application/json' });
+  response.end(`${JSON.stringify(value)}\n`);
+}

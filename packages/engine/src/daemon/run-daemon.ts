@@ -1,0 +1,86 @@
+import { mkdir, rm } from 'node:fs/promises';
+import { identifyProcess, replaceFile, takeProcessLock } from '@orlop/vm';
+import { engineError } from '../errors.ts';
+import type { EngineSurroundings } from '../instance/engine-surroundings.ts';
+import { daemonPaths } from '../instance/instance-paths.ts';
+import { DaemonServer } from './daemon-server.ts';
+import { Engines } from './engines.ts';
+import { EventHub } from './event-hub.ts';
+
+export interface DaemonOptions {
+  readonly around: EngineSurroundings;
+  readonly version: string;
+  /** Aborted by SIGTERM: the engines are stopped in order then. */
+  readonly signal: AbortSignal;
+  /** Ends by itself after this time without an engine and without a request. @default never */
+  readonly idleExitMs?: number;
+}
+
+const IDLE_LOOK_MS = 1000;
+
+/**
+ * The daemon of one user and one home; resolves when it has ended. What a daemon that was killed has left is taken over:
+ * its lock and socket by whoever comes next, its engines by joining them again.
+ *
+ * @throws OrlopError `daemon.running`
+ */
+export async function runDaemon({ around, version, signal, idleExitMs }: DaemonOptions): Promise<void> {
+  const paths = daemonPaths(around.home);
+  await mkdir(paths.folder, { recursive: true, mode: 0o700 });
+  const lock = await takeProcessLock(paths.lock);
+  if (lock.kind === 'busy') {
+    throw engineError('daemon.running', `a daemon runs already, as process ${lock.holder ?? '?'}`);
+  }
+  const events = new EventHub();
+  const engines = new Engines(around, events.emit);
+  const ended = new AbortController();
+  const server = new DaemonServer({
+    engines,
+    events,
+    identity: {
+      version,
+      pid: process.pid,
+      startedAt: new Date(around.clock.wallMs()).toISOString(),
+    },
+    shutdown: () => ended.abort(),
+  });
+  try {
+    await engines.recover();
+    await replaceFile(paths.identity, JSON.stringify(await identifyProcess(process.pid)));
+    await server.listen(paths.socket);
+    around.logger.info('the daemon listens', { socket: paths.socket, pid: process.pid });
+    await untilEnded(
+      { signal, ended: ended.signal },
+      {
+        isBusy: () => engines.active || server.requests > 0,
+        ...(idleExitMs !== undefined && { idleExitMs }),
+        nowMs: () => around.clock.monotonicMs(),
+      },
+    );
+    await engines.stopAll();
+  } finally {
+    await server.close();
+    await rm(paths.identity, { force: true });
+    await lock.release();
+  }
+}
+
+function untilEnded(
+  { signal, ended }: { readonly signal: AbortSignal; readonly ended: AbortSignal },
+  idle: { readonly isBusy: () => boolean; readonly idleExitMs?: number; readonly nowMs: () => number },
+): Promise<void> {
+  return new Promise((resolve) => {
+    let usedAtMs = idle.nowMs();
+    const timer = setInterval(() => {
+      if (idle.isBusy()) usedAtMs = idle.nowMs();
+      else if (idle.idleExitMs !== undefined && idle.nowMs() - usedAtMs >= idle.idleExitMs) finish();
+    }, IDLE_LOOK_MS);
+    const finish = () => {
+      clearInterval(timer);
+      resolve();
+    };
+    signal.addEventListener('abort', finish, { once: true });
+    ended.addEventListener('abort', finish, { once: true });
+    if (signal.aborted || ended.aborted) finish();
+  });
+}
