@@ -11,9 +11,12 @@ export class DiskFile implements BlockSink, BlockSource {
   readonly #signal: AbortSignal;
   #sizeBytes = 0;
 
-  constructor(file: FileHandle, signal: AbortSignal) {
+  /** @param sizeBytes of a disk that the file holds already */
+  constructor(file: FileHandle, signal: AbortSignal, sizeBytes = 0) {
     this.#file = file;
     this.#signal = signal;
+    this.#sizeBytes = sizeBytes;
+    this.#written.add(0, sizeBytes);
   }
 
   get sizeBytes(): number {
