@@ -37,6 +37,29 @@ describe('AdaptiveSpin', () => {
     expect(own.isAwake()).toBe(false);
   });
 
+  it('leaves a processor alone that others were given meanwhile', () => {
+    const own = loop();
+    const spin = new AdaptiveSpin(own);
+    const exchange = () => {
+      own.sleep(0.03);
+      spin.onEvent();
+    };
+    own.sleep(10);
+    spin.onEvent();
+    exchange();
+    expect(own.isAwake()).toBe(true);
+    own.sleep(1); // preempted
+    own.turn(1);
+    expect(own.isAwake()).toBe(false);
+    exchange();
+    exchange();
+    expect(own.isAwake()).toBe(false);
+    own.sleep(300);
+    spin.onEvent();
+    exchange();
+    expect(own.isAwake()).toBe(true);
+  });
+
   it('lets an idle network sleep', () => {
     const own = loop();
     const spin = new AdaptiveSpin(own);
