@@ -10,7 +10,7 @@ export * from './machine.ts';
 export * from './network/compliance.ts';
 export type * from './network/network.ts';
 export { stackDatagrams } from './network/stack-datagrams.ts';
-export { closeError, stackStreams } from './network/stack-streams.ts';
+export { closeError, stackStreams, streamOfSocket } from './network/stack-streams.ts';
 export * from './stack.ts';
 export type * from './stack-face.ts';
 export { Tcp } from './tcp/tcp.ts';

@@ -7,6 +7,7 @@ import { vnetError } from './errors.ts';
 import type { ForwardSpec } from './forward/forward.ts';
 import { parseForwards } from './forward/forward-text.ts';
 import type { PolicyConfig } from './nat/policy.ts';
+import { type ProxyConfig, readProxyConfig } from './proxy/proxy-settings.ts';
 
 /** A network as people write it (YAML or JSON); everything has a default. */
 export interface NetworkConfig {
@@ -38,6 +39,8 @@ export interface NetworkConfig {
   readonly leases?: readonly { readonly mac: string; readonly address: string; readonly name?: string }[];
   readonly forwards?: readonly string[];
   readonly policy?: PolicyConfig;
+  /** The explicit proxy at http.docker.internal:3128 is always there; this says how it gets out. */
+  readonly proxy?: ProxyConfig;
   /** Let guests reach 169.254.169.254 through the host. @default false */
   readonly metadataAccess?: boolean;
   /** @default 'f6:16:36:' and three bytes of the network's name */
@@ -64,6 +67,7 @@ export interface NetworkSettings {
   readonly leases: readonly StaticLease[];
   readonly forwards: readonly ForwardSpec[];
   readonly policy: PolicyConfig;
+  readonly proxy: ProxyConfig;
   readonly metadataAccess: boolean;
   readonly gatewayMac: MacAddress;
 }
@@ -91,6 +95,7 @@ const KEYS: Readonly<Record<keyof NetworkConfig, true>> = {
   leases: true,
   forwards: true,
   policy: true,
+  proxy: true,
   metadataAccess: true,
   gatewayMac: true,
 };
@@ -164,6 +169,7 @@ class ConfigReader {
       })),
       forwards: (config.forwards ?? []).flatMap((text) => this.#try(() => parseForwards(text), [])),
       policy: config.policy ?? {},
+      proxy: this.#proxy(config),
       metadataAccess: config.metadataAccess ?? false,
       gatewayMac:
         config.gatewayMac === undefined
@@ -216,6 +222,11 @@ class ConfigReader {
 
   #zones({ zones = [] }: NetworkConfig): readonly ZoneConfig[] {
     return zones.filter((zone) => this.#try(() => new Zone(zone), undefined) !== undefined);
+  }
+
+  #proxy({ proxy = {} }: NetworkConfig): ProxyConfig {
+    this.#try(() => readProxyConfig(proxy), undefined);
+    return proxy;
   }
 
   #server(text: string): { readonly address: IpAddress; readonly port: number } {

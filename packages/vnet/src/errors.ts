@@ -25,6 +25,7 @@ export const vnetError = defineErrors({
   'vnet.flow-unknown': 'not-found',
   'vnet.lease-unknown': 'not-found',
   'vnet.proxy-invalid': 'invalid',
+  'vnet.proxy-denied': 'denied',
   'vnet.proxy-failed': 'unavailable',
   'vnet.state-invalid': 'invalid',
 });

@@ -22,6 +22,8 @@ import { openTap } from './link/tap.ts';
 import { createNativeSockets } from './native/native-sockets.ts';
 import { Poller } from './native/poller.ts';
 import { nodeScheduler } from './node-scheduler.ts';
+import { HttpProxy } from './proxy/http-proxy.ts';
+import { readProxyConfig } from './proxy/proxy-settings.ts';
 import { VirtualNetwork } from './virtual-network.ts';
 import { admitVpnkitGuest } from './vpnkit-guests.ts';
 
@@ -35,6 +37,8 @@ export interface OpenNetworkOptions {
   readonly dataPlane?: 'auto' | 'native' | 'node';
   /** @default '/etc/resolv.conf' */
   readonly resolvConfPath?: string;
+  /** For `proxy.environment`. @default nothing */
+  readonly environment?: Readonly<Record<string, string | undefined>>;
   /** For the stdio link. */
   readonly stdio?: { readonly input: NodeJS.ReadableStream; readonly output: NodeJS.WritableStream };
 }
@@ -75,6 +79,7 @@ export async function openNetwork(options: OpenNetworkOptions): Promise<OpenNetw
     now: () => nodeScheduler.now(),
   });
   hostServers.onChange = () => dnsCache.clear();
+  let proxy: HttpProxy | undefined;
   const network = new VirtualNetwork(settings, {
     sockets,
     scheduler: nodeScheduler,
@@ -82,6 +87,7 @@ export async function openNetwork(options: OpenNetworkOptions): Promise<OpenNetw
     logger: options.logger,
     createStack,
     echoFallback: pingProgram(),
+    intercept: (attempt) => proxy?.intercept(attempt) === true,
     upstream: settings.resolver === 'host' ? new HostResolver(dnsCache) : dnsCache,
     ...(options.leasePath !== undefined && { leaseStore: leaseFile(options.leasePath) }),
   });
@@ -108,12 +114,15 @@ export async function openNetwork(options: OpenNetworkOptions): Promise<OpenNetw
     },
     close: () => {
       captures.close();
+      proxy?.close();
       for (const listener of listeners) listener.close();
       network.close();
     },
   };
   try {
     await network.start();
+    const proxySettings = readProxyConfig(settings.proxy, options.environment);
+    proxy = await HttpProxy.start(network, { settings: proxySettings, scheduler: nodeScheduler });
   } catch (error) {
     opened.close();
     throw error;

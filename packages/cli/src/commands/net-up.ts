@@ -74,6 +74,7 @@ async function runNetwork(context: CommandContext, name: string, options: NetUpO
     config: await readConfig(name, options),
     logger: context.logger,
     platform: process.platform,
+    environment: context.env,
     leasePath: paths.leases,
     dataPlane: options.dataPlane ?? 'auto',
     stdio: { input: context.stdin, output: context.stdout },

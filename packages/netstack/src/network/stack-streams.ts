@@ -53,6 +53,13 @@ async function connect(
   }
 }
 
+/** An open connection behind the socket face: the stream becomes the socket's handler. */
+export function streamOfSocket(socket: TcpSocket): ByteStream {
+  const stream = new StackStream(socket);
+  socket.handler = stream;
+  return stream;
+}
+
 /** A connection as promises. Invariant: at most one `read` and one `write` wait at a time. */
 class StackStream implements ByteStream, TcpHandler {
   readonly closed: Promise<void>;

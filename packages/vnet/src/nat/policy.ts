@@ -28,6 +28,8 @@ export interface OutboundRequest {
   readonly destination: IpAddress;
   /** 0 for icmp. */
   readonly port: number;
+  /** Where the guest said itself what it means (a proxy's clients do). @default the names of the address */
+  readonly name?: string;
 }
 
 /** The names under which guests learned an address; the DNS service knows. */
@@ -77,7 +79,9 @@ export class OutboundPolicy {
     if (rule.ports !== undefined && (request.port < low || request.port > high)) return false;
     if (to !== undefined && !to.contains(request.destination)) return false;
     if (from !== undefined && !from.contains(request.guest)) return false;
-    return name === undefined || this.#namesOf(request.destination).some((known) => matchesName(name, known));
+    if (name === undefined) return true;
+    const names = request.name === undefined ? this.#namesOf(request.destination) : [request.name];
+    return names.some((known) => matchesName(name, known));
   }
 }
 

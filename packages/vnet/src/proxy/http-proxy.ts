@@ -1,0 +1,50 @@
+import { stackStreams, type TcpAttempt } from '@orlop/netstack';
+import { hostStreams } from '../host/host-network.ts';
+import type { Scheduler } from '../scheduler.ts';
+import type { VirtualNetwork } from '../virtual-network.ts';
+import { EXPLICIT_PROXY_PORT, serveExplicitProxy } from './explicit-proxy.ts';
+import { OutboundRoute } from './outbound-route.ts';
+import type { ProxySettings } from './proxy-settings.ts';
+import { TransparentProxy } from './transparent-proxy.ts';
+
+/** The proxy service of a network: explicit at the gateway's port 3128, transparent where the settings ask. */
+export class HttpProxy {
+  readonly #transparent: TransparentProxy;
+  readonly #close: () => void;
+
+  private constructor(transparent: TransparentProxy, close: () => void) {
+    this.#transparent = transparent;
+    this.#close = close;
+  }
+
+  static async start(
+    network: VirtualNetwork,
+    { settings, scheduler }: { readonly settings: ProxySettings; readonly scheduler: Scheduler },
+  ): Promise<HttpProxy> {
+    const host = hostStreams();
+    const guests = stackStreams(network.stack.tcp);
+    const route = new OutboundRoute({
+      settings,
+      resolver: network.learnedNames,
+      addresses: network.addresses,
+      policy: network.policy,
+      host,
+      guests,
+    });
+    // On the gateway's address alone: port 3128 of the host's address is the host's.
+    const listener = await guests.listen(
+      { port: EXPLICIT_PROXY_PORT, address: network.settings.gateway.toString() },
+      (stream) => serveExplicitProxy(stream, { route, host }),
+    );
+    const transparent = new TransparentProxy({ route, host, settings, scheduler });
+    return new HttpProxy(transparent, () => listener.close());
+  }
+
+  intercept(attempt: TcpAttempt): boolean {
+    return this.#transparent.intercept(attempt);
+  }
+
+  close(): void {
+    this.#close();
+  }
+}
