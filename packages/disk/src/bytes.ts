@@ -66,6 +66,13 @@ export function roundUp(value: number, unit: number): number {
 }
 
 export function isZero(bytes: Uint8Array): boolean {
-  for (let i = 0; i < bytes.length; i++) if (bytes[i] !== 0) return false;
+  const { length } = bytes;
+  let at = 0;
+  if (bytes.byteOffset % 4 === 0) {
+    const words = new Int32Array(bytes.buffer, bytes.byteOffset, length >> 2);
+    for (let i = 0; i < words.length; i++) if (words[i] !== 0) return false;
+    at = words.length * 4;
+  }
+  for (; at < length; at++) if (bytes[at] !== 0) return false;
   return true;
 }

@@ -2,7 +2,8 @@ import { diskError } from './errors.ts';
 import type { FileNode } from './tree.ts';
 
 /**
- * A file's content in pieces of `pieceBytes`, the last one shorter; each piece is the caller's to keep.
+ * A file's content in pieces of `pieceBytes`, the last one shorter; each piece is the caller's to keep, and to be
+ * left unchanged.
  *
  * @throws OrlopError when the content has another length than the node says.
  */
@@ -11,22 +12,29 @@ export async function* contentPieces(
   node: FileNode,
   pieceBytes: number,
 ): AsyncGenerator<Uint8Array> {
-  let piece = new Uint8Array(Math.min(pieceBytes, node.sizeBytes));
+  let piece: Uint8Array | undefined;
   let filled = 0;
   let done = 0;
   for await (const chunk of node.open()) {
-    let at = 0;
-    while (at < chunk.length) {
-      const part = chunk.subarray(at, at + Math.min(chunk.length - at, piece.length - filled));
+    for (let at = 0; at < chunk.length; ) {
+      const wanted = Math.min(pieceBytes, node.sizeBytes - done);
+      const part = chunk.subarray(at, at + Math.min(chunk.length - at, wanted - filled));
       if (part.length === 0) throw sizeMismatch(path, node, done + filled + chunk.length - at);
+      at += part.length;
+      if (part.length === wanted) {
+        done += wanted;
+        yield part;
+        continue;
+      }
+      piece ??= new Uint8Array(wanted);
       piece.set(part, filled);
       filled += part.length;
-      at += part.length;
-      if (filled < piece.length) continue;
-      done += filled;
-      yield piece;
-      piece = new Uint8Array(Math.min(pieceBytes, node.sizeBytes - done));
+      if (filled < wanted) continue;
+      const whole = piece;
+      piece = undefined;
       filled = 0;
+      done += wanted;
+      yield whole;
     }
   }
   if (done !== node.sizeBytes) throw sizeMismatch(path, node, done + filled);

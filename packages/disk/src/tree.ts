@@ -21,7 +21,7 @@ export interface FileNode extends NodeMetadata {
   readonly sizeBytes: number;
   /** Files with the same key have the same content, so a writer that can share blocks stores it once. */
   readonly contentKey?: string;
-  /** The content, exactly `sizeBytes`; may be asked for more than once. */
+  /** The content, exactly `sizeBytes`; may be asked for more than once. Each chunk is the reader's to keep. */
   open(): AsyncIterable<Uint8Array>;
 }
 

@@ -1,6 +1,7 @@
 import type { BlockSink, BlockSource } from '../block.ts';
 import { Layout, roundUp } from '../bytes.ts';
 import { OrderedWork } from '../compressor.ts';
+import { gatherWrites } from '../gather.ts';
 import { allocatedBlocks } from './blocks.ts';
 
 export interface Qcow2Options {
@@ -26,11 +27,15 @@ const SECTOR_COUNT_SHIFT = 62 - (CLUSTER_BITS - 8);
  *
  * @returns the file's length in bytes.
  */
-export async function writeQcow2(
+export function writeQcow2(
   source: BlockSource,
   sink: BlockSink,
   options: Qcow2Options = {},
 ): Promise<number> {
+  return gatherWrites(sink, {}, (gathering) => writeClusters(source, gathering, options));
+}
+
+async function writeClusters(source: BlockSource, sink: BlockSink, options: Qcow2Options): Promise<number> {
   const l2Tables = new Map<number, Layout>();
   const references = new RefCounts();
   references.add(0, HEADER_BYTES);

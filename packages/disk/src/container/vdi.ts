@@ -1,5 +1,6 @@
 import type { BlockSink, BlockSource } from '../block.ts';
 import { Layout, roundUp } from '../bytes.ts';
+import { gatherWrites } from '../gather.ts';
 import { type Guid, guidBytes } from '../guid.ts';
 import { allocatedBlocks } from './blocks.ts';
 
@@ -12,7 +13,15 @@ const TYPE_DYNAMIC = 1;
  * Writes a dynamic VirtualBox disk (version 1.1), blocks of 1 MiB. Source: QEMU, block/vdi.c, the header's
  * description. @returns the file's length in bytes.
  */
-export async function writeVdi(
+export function writeVdi(
+  source: BlockSource,
+  sink: BlockSink,
+  options: { readonly id: Guid },
+): Promise<number> {
+  return gatherWrites(sink, {}, (gathering) => writeBlocks(source, gathering, options));
+}
+
+async function writeBlocks(
   source: BlockSource,
   sink: BlockSink,
   options: { readonly id: Guid },

@@ -1,6 +1,7 @@
 import type { BlockSink, BlockSource } from '../block.ts';
 import { Layout, roundUp } from '../bytes.ts';
 import { diskError } from '../errors.ts';
+import { gatherWrites } from '../gather.ts';
 import { type Guid, guidBytes } from '../guid.ts';
 import { allocatedBlocks } from './blocks.ts';
 
@@ -26,11 +27,11 @@ const TYPE_DYNAMIC = 3;
 const NO_OFFSET = 0xffff_ffff;
 
 /** Writes a fixed VHD: the disk as it is (whole MiB, as Azure asks), then the footer. @returns its length. */
-export async function writeFixedVhd(
-  source: BlockSource,
-  sink: BlockSink,
-  options: VhdOptions,
-): Promise<number> {
+export function writeFixedVhd(source: BlockSource, sink: BlockSink, options: VhdOptions): Promise<number> {
+  return gatherWrites(sink, {}, (gathering) => writeFixed(source, gathering, options));
+}
+
+async function writeFixed(source: BlockSource, sink: BlockSink, options: VhdOptions): Promise<number> {
   const diskBytes = checkedSize(source);
   for await (const { index, bytes } of allocatedBlocks(source, COPY_BYTES))
     await sink.write(index * COPY_BYTES, bytes);
@@ -40,11 +41,11 @@ export async function writeFixedVhd(
 }
 
 /** Writes a dynamic VHD: blocks of 2 MiB, those of zeros absent. @returns its length. */
-export async function writeDynamicVhd(
-  source: BlockSource,
-  sink: BlockSink,
-  options: VhdOptions,
-): Promise<number> {
+export function writeDynamicVhd(source: BlockSource, sink: BlockSink, options: VhdOptions): Promise<number> {
+  return gatherWrites(sink, {}, (gathering) => writeDynamic(source, gathering, options));
+}
+
+async function writeDynamic(source: BlockSource, sink: BlockSink, options: VhdOptions): Promise<number> {
   const diskBytes = checkedSize(source);
   const blocks = Math.ceil(diskBytes / BLOCK_BYTES);
   const tableBytes = roundUp(blocks * 4, SECTOR);

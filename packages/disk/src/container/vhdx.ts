@@ -1,6 +1,7 @@
 import type { BlockSink, BlockSource } from '../block.ts';
 import { Layout, roundUp } from '../bytes.ts';
 import { crc32c } from '../crc32.ts';
+import { gatherWrites } from '../gather.ts';
 import { type Guid, guidBytes } from '../guid.ts';
 import { allocatedBlocks } from './blocks.ts';
 
@@ -35,7 +36,15 @@ const item = {
 } as const;
 
 /** Writes a dynamic VHDX, blocks of 2 MiB. @returns the file's length in bytes. */
-export async function writeVhdx(
+export function writeVhdx(
+  source: BlockSource,
+  sink: BlockSink,
+  options: { readonly id: Guid },
+): Promise<number> {
+  return gatherWrites(sink, {}, (gathering) => writeBlocks(source, gathering, options));
+}
+
+async function writeBlocks(
   source: BlockSource,
   sink: BlockSink,
   options: { readonly id: Guid },

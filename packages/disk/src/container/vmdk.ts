@@ -1,6 +1,7 @@
 import type { BlockSink, BlockSource } from '../block.ts';
 import { Layout, roundUp } from '../bytes.ts';
 import { OrderedWork } from '../compressor.ts';
+import { gatherWrites } from '../gather.ts';
 import { allocatedBlocks } from './blocks.ts';
 
 export interface VmdkOptions {
@@ -35,11 +36,11 @@ const GD_AT_END = 0xffff_ffff;
 const marker = { endOfStream: 0, grainTable: 1, grainDirectory: 2, footer: 3 } as const;
 
 /** Writes a monolithicSparse disk; grains of zeros are not stored. @returns the file's length in bytes. */
-export async function writeSparseVmdk(
-  source: BlockSource,
-  sink: BlockSink,
-  options: VmdkOptions,
-): Promise<number> {
+export function writeSparseVmdk(source: BlockSource, sink: BlockSink, options: VmdkOptions): Promise<number> {
+  return gatherWrites(sink, {}, (gathering) => writeSparse(source, gathering, options));
+}
+
+async function writeSparse(source: BlockSource, sink: BlockSink, options: VmdkOptions): Promise<number> {
   const capacity = roundUp(source.sizeBytes, GRAIN_BYTES) / SECTOR;
   const tables = Math.ceil(capacity / (GRAIN_SECTORS * TABLE_ENTRIES));
   const directorySectors = Math.ceil((tables * 4) / SECTOR);
@@ -77,7 +78,15 @@ export async function writeSparseVmdk(
 }
 
 /** Writes a streamOptimized disk, as OVA holds: every grain compressed. @returns the file's length in bytes. */
-export async function writeStreamVmdk(
+export function writeStreamVmdk(
+  source: BlockSource,
+  sink: BlockSink,
+  options: VmdkOptions & { readonly compressor: GrainCompressor },
+): Promise<number> {
+  return gatherWrites(sink, { unitBytes: SECTOR }, (gathering) => writeStream(source, gathering, options));
+}
+
+async function writeStream(
   source: BlockSource,
   sink: BlockSink,
   options: VmdkOptions & { readonly compressor: GrainCompressor },

@@ -70,7 +70,12 @@ export class GroupTables {
 
   async #flushTable(): Promise<void> {
     const start = this.#inodeTables[this.#tableGroup] ?? 0;
-    await this.#sink.write(start * BLOCK_BYTES, this.#table);
+    const used = Math.min(
+      Math.max(this.#lastInode - this.#tableGroup * this.#geometry.inodesPerGroup, 0),
+      this.#geometry.inodesPerGroup,
+    );
+    // What is never used stays a hole.
+    await this.#sink.write(start * BLOCK_BYTES, this.#table.slice(0, used * INODE_BYTES));
     this.#table.fill(0);
   }
 

@@ -2,6 +2,7 @@ import type { BlockSink } from '../block.ts';
 import { isZero, roundUp } from '../bytes.ts';
 import { contentPieces } from '../content.ts';
 import { diskError } from '../errors.ts';
+import { gatherWrites } from '../gather.ts';
 import type { Guid } from '../guid.ts';
 import { type Numbering, numberNodes } from '../numbering.ts';
 import { type DirectoryNode, type FileNode, sortedChildren, type TreeNode } from '../tree.ts';
@@ -56,9 +57,10 @@ export async function writeExt4(sink: BlockSink, root: DirectoryNode, options: E
     FIRST_OWN_INODE + numbering.nodes.length,
     options.journal ?? true,
   );
-  const writer = new Ext4Writer(sink, geometry, numbering, options);
   await sink.truncate(geometry.blocks * BLOCK_BYTES);
-  await writer.write();
+  await gatherWrites(sink, { unitBytes: BLOCK_BYTES }, (gathering) =>
+    new Ext4Writer(gathering, geometry, numbering, options).write(),
+  );
 }
 
 /** A size that holds `root` with `freeBytes` to spare, rounded up to a whole MiB. */

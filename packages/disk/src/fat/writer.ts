@@ -1,6 +1,8 @@
 import type { BlockSink } from '../block.ts';
 import { roundUp } from '../bytes.ts';
+import { contentPieces } from '../content.ts';
 import { diskError } from '../errors.ts';
+import { gatherWrites } from '../gather.ts';
 import { joinPath } from '../numbering.ts';
 import { SECTOR_BYTES } from '../partition/mbr.ts';
 import { type DirectoryNode, sortedChildren, type TreeNode } from '../tree.ts';
@@ -34,6 +36,7 @@ export interface FatResult {
 /** Entries of the fixed root directory of FAT12 and 16, as common for hard disks. */
 const ROOT_ENTRIES = 512;
 const MAX_FILE_BYTES = 0xffff_ffff;
+const PIECE_BYTES = 1 << 20;
 
 interface PlannedDirectory {
   readonly path: string;
@@ -126,7 +129,9 @@ export async function writeFat(
         : offsetOf(clusterOf.get(plan.node) ?? 2);
     await sink.write(at, bytes);
   }
-  for (const { path, node, cluster } of files) await copyContent(sink, path, node, offsetOf(cluster));
+  await gatherWrites(sink, { unitBytes: clusterBytes }, async (gathering) => {
+    for (const { path, node, cluster } of files) await copyContent(gathering, path, node, offsetOf(cluster));
+  });
   return { geometry, fileOffsets };
 }
 
@@ -203,16 +208,9 @@ async function copyContent(
   node: TreeNode & { type: 'file' },
   start: number,
 ): Promise<void> {
-  let at = 0;
-  for await (const chunk of node.open()) {
-    if (at + chunk.length > node.sizeBytes) break;
-    await sink.write(start + at, chunk);
-    at += chunk.length;
-  }
-  if (at !== node.sizeBytes) {
-    throw diskError(
-      'disk.size-mismatch',
-      `"/${path}" gave ${at} bytes or more, where its entry says ${node.sizeBytes}`,
-    );
+  let at = start;
+  for await (const piece of contentPieces(path, node, PIECE_BYTES)) {
+    await sink.write(at, piece);
+    at += piece.length;
   }
 }

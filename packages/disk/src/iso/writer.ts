@@ -2,6 +2,7 @@ import type { BlockSink } from '../block.ts';
 import { roundUp } from '../bytes.ts';
 import { contentPieces } from '../content.ts';
 import { diskError } from '../errors.ts';
+import { gatherWrites } from '../gather.ts';
 import { numberNodes } from '../numbering.ts';
 import type { DirectoryNode, FileNode, TreeNode } from '../tree.ts';
 import {
@@ -38,7 +39,13 @@ const HYBRID_ALIGN_BYTES = 1 << 20;
  * Writes an ISO 9660 image with Rock Ridge and Joliet, and El Torito boot images. Contents stream; equal
  * contents (by `contentKey`) and hard links are stored once. @returns the image's length in bytes.
  */
-export async function writeIso(sink: BlockSink, root: DirectoryNode, options: IsoOptions): Promise<number> {
+export function writeIso(sink: BlockSink, root: DirectoryNode, options: IsoOptions): Promise<number> {
+  return gatherWrites(sink, { unitBytes: ISO_SECTOR_BYTES }, (gathering) =>
+    writeImage(gathering, root, options),
+  );
+}
+
+async function writeImage(sink: BlockSink, root: DirectoryNode, options: IsoOptions): Promise<number> {
   const numbering = numberNodes(root);
   const places = new Map<TreeNode, Placed>();
   const hierarchies = [

@@ -2,6 +2,7 @@ import type { BlockSink } from '../block.ts';
 import { Layout, roundUp } from '../bytes.ts';
 import type { BlockCompressor } from '../compressor.ts';
 import { diskError } from '../errors.ts';
+import { gatherWrites } from '../gather.ts';
 import { joinPath, type Numbering, numberNodes } from '../numbering.ts';
 import { type DirectoryNode, sortedChildren, type TreeNode } from '../tree.ts';
 import {
@@ -43,11 +44,15 @@ const MAX_NAME_BYTES = 256;
  *
  * @returns the image's length in bytes.
  */
-export async function writeSquashfs(
+export function writeSquashfs(
   sink: BlockSink,
   root: DirectoryNode,
   options: SquashfsOptions,
 ): Promise<number> {
+  return gatherWrites(sink, {}, (gathering) => writeImage(gathering, root, options));
+}
+
+async function writeImage(sink: BlockSink, root: DirectoryNode, options: SquashfsOptions): Promise<number> {
   const { compressor, blockBytes = DEFAULT_BLOCK_BYTES } = options;
   if (blockBytes < 4096 || blockBytes > 1 << 20 || (blockBytes & (blockBytes - 1)) !== 0) {
     throw diskError(

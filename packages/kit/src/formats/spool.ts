@@ -14,7 +14,10 @@ export class Spool {
   readonly #path: string;
   readonly #file: FileHandle;
   readonly #members: readonly SpooledMember[];
+  readonly #sizeBytes: number;
   #tree: DirectoryNode | undefined;
+  /** What was read last for small files. */
+  #window: { readonly start: number; readonly bytes: Uint8Array } = { start: 0, bytes: new Uint8Array(0) };
 
   /** @param name of the file in `folder` that holds the contents */
   static async write(entries: EntryStream, folder: string, name = 'contents'): Promise<Spool> {
@@ -40,10 +43,11 @@ export class Spool {
       await file.close();
       throw error;
     }
-    return new Spool(path, file, members);
+    return new Spool(path, file, members, offset);
   }
 
-  private constructor(path: string, file: FileHandle, members: readonly SpooledMember[]) {
+  private constructor(path: string, file: FileHandle, members: readonly SpooledMember[], sizeBytes: number) {
+    this.#sizeBytes = sizeBytes;
     this.#path = path;
     this.#file = file;
     this.#members = members;
@@ -119,24 +123,69 @@ export class Spool {
   }
 
   #body({ header, offset }: SpooledMember): AsyncIterable<Uint8Array> {
-    if (header.sizeBytes === 0) return emptyBody;
-    const file = this.#file;
+    const { sizeBytes, name } = header;
+    if (sizeBytes === 0) return emptyBody;
+    const read = (at: number, length: number) => this.#read(at, length, name);
+    if (sizeBytes > CHUNK_BYTES) return readAhead(read, offset, sizeBytes);
     return {
-      async *[Symbol.asyncIterator]() {
-        const end = offset + header.sizeBytes;
-        for (let at = offset; at < end; ) {
-          const buffer = Buffer.allocUnsafe(Math.min(CHUNK_BYTES, end - at));
-          const { bytesRead } = await file.read(buffer, 0, buffer.length, at);
-          if (bytesRead === 0) throw new Error(`bug: the spool ends before ${header.name}`);
-          at += bytesRead;
-          yield buffer.subarray(0, bytesRead);
-        }
+      [Symbol.asyncIterator]: () => {
+        let given = false;
+        return {
+          next: async () => {
+            if (given) return { done: true, value: undefined };
+            given = true;
+            return { done: false, value: await this.#small(offset, sizeBytes, name) };
+          },
+        };
       },
     };
   }
+
+  /** Small files are mostly asked for in the order in which they lie: one reading serves many. */
+  async #small(offset: number, sizeBytes: number, name: string): Promise<Uint8Array> {
+    const known = this.#window;
+    if (offset >= known.start && offset + sizeBytes <= known.start + known.bytes.length)
+      return known.bytes.subarray(offset - known.start, offset - known.start + sizeBytes);
+    const bytes = await this.#read(offset, Math.min(CHUNK_BYTES, this.#sizeBytes - offset), name);
+    this.#window = { start: offset, bytes };
+    return bytes.subarray(0, sizeBytes);
+  }
+
+  async #read(at: number, length: number, name: string): Promise<Uint8Array> {
+    const buffer = Buffer.allocUnsafeSlow(length);
+    for (let done = 0; done < length; ) {
+      const { bytesRead } = await this.#file.read(buffer, done, length - done, at + done);
+      if (bytesRead === 0) throw new Error(`bug: the spool ends before ${name}`);
+      done += bytesRead;
+    }
+    return buffer;
+  }
 }
 
-const CHUNK_BYTES = 256 * 1024;
+/** A large file in chunks, each read while the one before is worked on. */
+async function* readAhead(
+  read: (at: number, length: number) => Promise<Uint8Array>,
+  start: number,
+  sizeBytes: number,
+): AsyncGenerator<Uint8Array> {
+  const end = start + sizeBytes;
+  const begin = (at: number) => {
+    if (at >= end) return undefined;
+    const chunk = read(at, Math.min(CHUNK_BYTES, end - at));
+    // Its failure is seen when its turn comes.
+    chunk.catch(() => {});
+    return chunk;
+  };
+  let next = begin(start);
+  for (let at = start + CHUNK_BYTES; next !== undefined; at += CHUNK_BYTES) {
+    const chunk = await next;
+    next = begin(at);
+    yield chunk;
+  }
+}
+
+/** As large as the pieces that the writers of disks ask for. */
+const CHUNK_BYTES = 1 << 20;
 
 /** Smaller files are not worth finding again elsewhere. */
 const MIN_HASHED_BYTES = 16 * 1024;
