@@ -18,7 +18,7 @@ export {
   instancePaths,
 } from './instance/instance-paths.ts';
 export { changedSettings, type EffectiveSetting, LayeredSettings } from './settings/layered-settings.ts';
-export { changeSetting, loadSettings } from './settings/load-settings.ts';
+export { changeSetting, checkChange, loadSettings } from './settings/load-settings.ts';
 export {
   isSettingName,
   type SettingName,
@@ -27,3 +27,4 @@ export {
   settingsTable,
 } from './settings/schema.ts';
 export { formatValue, parseValue } from './settings/setting-value.ts';
+export { settingsSchema } from './settings/settings-schema.ts';

@@ -9,6 +9,13 @@ import { isSettingName, type SettingName, type SettingValue, settingOf } from '.
 import { checkValue } from './setting-value.ts';
 import { editSettings, readSettings, type SettingsText, type SettingValues } from './settings-file.ts';
 
+export interface SettingChange {
+  readonly name: SettingName;
+  /** Undefined takes the setting out. */
+  readonly value: unknown;
+  readonly scope: 'user' | 'instance';
+}
+
 const NOTHING: SettingsText = { values: new Map(), locked: [], problems: [] };
 
 /**
@@ -50,24 +57,29 @@ export async function loadSettings(
  * Changes one setting of an instance, or of all of this user's; undefined takes it out.
  * @throws OrlopError `engine.bad-setting`, `engine.setting-locked`
  */
-export async function changeSetting(
-  paths: InstancePaths,
-  {
-    name,
-    value,
-    scope,
-  }: { readonly name: SettingName; readonly value: unknown; readonly scope: 'user' | 'instance' },
-): Promise<void> {
-  const policy = await readFileIfAny(paths.policySettings);
-  if (policy?.locked.includes(name) === true) throw lockedError(name, paths.policySettings);
-  if (value !== undefined) {
-    const checked = checkValue(settingOf(name), value);
-    if ('problem' in checked) throw engineError('engine.bad-setting', `${name} is ${checked.problem}`);
-  }
+export async function changeSetting(paths: InstancePaths, change: SettingChange): Promise<void> {
+  const { name, value, scope } = change;
+  await checkChange(paths, change);
   const path = scope === 'user' ? paths.userSettings : paths.instanceSettings;
   const text = (await readTextIfAny(path)) ?? '';
   await makeInstanceFolder(paths);
   await replaceFile(path, editSettings(text, name, value));
+}
+
+/**
+ * Whether a change may be made; the value as it will be held.
+ * @throws OrlopError `engine.bad-setting`, `engine.setting-locked`
+ */
+export async function checkChange(
+  paths: InstancePaths,
+  { name, value }: SettingChange,
+): Promise<SettingValue | undefined> {
+  const policy = await readFileIfAny(paths.policySettings);
+  if (policy?.locked.includes(name) === true) throw lockedError(name, paths.policySettings);
+  if (value === undefined) return undefined;
+  const checked = checkValue(settingOf(name), value);
+  if ('problem' in checked) throw engineError('engine.bad-setting', `${name} is ${checked.problem}`);
+  return checked.value;
 }
 
 function checkFlags(flags: Readonly<Record<string, unknown>>): {

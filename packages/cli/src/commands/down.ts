@@ -1,0 +1,74 @@
+import type { Command } from 'commander';
+import type { CommandContext } from '../context.ts';
+import { parseSeconds } from './run-options.ts';
+import { addStartOptions, bringUp, type UpOptions } from './up.ts';
+
+const GRACE_SECONDS = 60;
+
+interface DownOptions {
+  readonly all?: boolean;
+  readonly time: number;
+  readonly json?: boolean;
+}
+
+export function registerDown(program: Command, context: CommandContext): void {
+  program
+    .command('down')
+    .description('power an engine off; its containers, images and volumes stay')
+    .argument('[name]', 'one of several engines', 'default')
+    .option('--all', 'every engine, and the daemon')
+    .option('-t, --time <seconds>', 'how long containers and machine may take', parseSeconds, GRACE_SECONDS)
+    .option('--json', "print the engine's status as JSON")
+    .action(async (name: string, options: DownOptions) => {
+      const { ensureDaemon, findDaemon } = await import('./engine-daemon.ts');
+      if (options.all === true) {
+        await (await findDaemon(context))?.shutdown();
+        return;
+      }
+      // A daemon that was killed may have left a machine, so one is needed to end it in order.
+      const client = await ensureDaemon(context);
+      const status = await client.stop(name, { graceMs: options.time * 1000 });
+      if (options.json) context.stdout.write(`${JSON.stringify(status)}\n`);
+    });
+}
+
+export function registerRestart(program: Command, context: CommandContext): void {
+  addStartOptions(
+    program
+      .command('restart')
+      .description('power an engine off and start it again, with its settings as they are now')
+      .argument('[name]', 'one of several engines', 'default'),
+  ).action(async (name: string, options: UpOptions) => {
+    const { ensureDaemon } = await import('./engine-daemon.ts');
+    const client = await ensureDaemon(context);
+    await client.stop(name);
+    await bringUp(client, name, { context, options });
+  });
+}
+
+export function registerReset(program: Command, context: CommandContext): void {
+  program
+    .command('reset')
+    .description(
+      'remove an engine: its machine, and its containers, images and volumes unless told otherwise',
+    )
+    .argument('[name]', 'one of several engines', 'default')
+    .option('--keep-data', 'keep containers, images and volumes for the next `orlop up`')
+    .option('-f, --force', 'do not ask that the loss of data be confirmed by --keep-data or --force')
+    .option('--json', "print the engine's status as JSON")
+    .action(async (name: string, options: { keepData?: boolean; force?: boolean; json?: boolean }) => {
+      const { OrlopError } = await import('@orlop/core');
+      if (options.keepData !== true && options.force !== true) {
+        throw new OrlopError(
+          'engine.not-confirmed',
+          'invalid',
+          `this removes every container, image and volume of the engine "${name}"`,
+          { hint: 'say --force to do so, or --keep-data to keep them' },
+        );
+      }
+      const { ensureDaemon } = await import('./engine-daemon.ts');
+      const client = await ensureDaemon(context);
+      const status = await client.reset(name, { keepData: options.keepData === true });
+      if (options.json) context.stdout.write(`${JSON.stringify(status)}\n`);
+    });
+}

@@ -1,0 +1,104 @@
+import { spawn } from 'node:child_process';
+import { randomFillSync } from 'node:crypto';
+import { closeSync, mkdirSync, openSync } from 'node:fs';
+import { readFile } from 'node:fs/promises';
+import { dirname, join, resolve } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { DaemonClient } from '@orlop/api';
+import { OrlopError } from '@orlop/core';
+import type { EngineHome, EngineSurroundings } from '@orlop/engine';
+import type { CommandContext } from '../context.ts';
+import { withRegistryClient } from './cache-options.ts';
+
+/** The engine that is meant when none is named. */
+export const DEFAULT_ENGINE = 'default';
+const START_TIMEOUT_MS = 30_000;
+const POLL_MS = 25;
+
+export function engineHome(context: CommandContext): EngineHome {
+  const { home, cache, debian, machines, probes } = context.paths;
+  return { home, cache: context.env['ORLOP_CACHE'] ?? cache, debian, machines, probes };
+}
+
+export function dockerConfig({ env }: CommandContext): { readonly folder: string } {
+  return { folder: env['DOCKER_CONFIG'] ?? join(env['HOME'] ?? '/nonexistent', '.docker') };
+}
+
+/** What the daemon's engines are made with. */
+export async function engineSurroundings(context: CommandContext): Promise<EngineSurroundings> {
+  const { QemuDriver } = await import('@orlop/vm');
+  // dist/orlop.mjs lies beside examples/ and pkg/.
+  const root = resolve(dirname(process.argv[1] ?? '.'), '..');
+  const clock = { monotonicMs: () => performance.now(), wallMs: () => Date.now() };
+  const searchPath = context.env['PATH'] ?? '';
+  return {
+    home: engineHome(context),
+    clock,
+    logger: context.logger,
+    searchPath,
+    dockerConfig: dockerConfig(context),
+    driver: new QemuDriver({
+      clock,
+      random: {
+        fill: (into) => void randomFillSync(into),
+        u32: () => randomFillSync(new Uint32Array(1))[0] ?? 0,
+      },
+      logger: context.logger,
+      searchPath,
+    }),
+    image: {
+      description: join(root, 'examples', 'engine.yml'),
+      pkgFolders: [join(root, 'pkg')],
+      withRegistry: (work) => withRegistryClient(context, { mirror: [], certFile: [] }, work),
+      progress: () => {},
+    },
+  };
+}
+
+/** A client of the daemon, if there is one that answers. */
+export async function findDaemon(context: CommandContext): Promise<DaemonClient | undefined> {
+  const { connectDaemon, daemonPaths } = await import('@orlop/engine');
+  const client = connectDaemon(daemonPaths(context.paths).socket);
+  try {
+    await client.status({ signal: context.signal });
+    return client;
+  } catch (error) {
+    if (error instanceof OrlopError && error.code === 'daemon.not-running') return undefined;
+    throw error;
+  }
+}
+
+/** A client of the daemon, which is started in the background when there is none. @throws OrlopError `daemon.start-failed` */
+export async function ensureDaemon(context: CommandContext): Promise<DaemonClient> {
+  const running = await findDaemon(context);
+  if (running !== undefined) return running;
+  const { connectDaemon, daemonPaths, engineError } = await import('@orlop/engine');
+  const paths = daemonPaths(context.paths);
+  mkdirSync(paths.folder, { recursive: true, mode: 0o700 });
+  const log = openSync(paths.log, 'a', 0o600);
+  const child = spawn(process.execPath, [...process.execArgv, process.argv[1] ?? '', 'daemon'], {
+    cwd: context.paths.home,
+    detached: true,
+    stdio: ['ignore', log, log],
+    env: { ...context.env, ORLOP_LOG: context.env['ORLOP_LOG'] ?? 'info' },
+  });
+  closeSync(log);
+  let exitCode: number | null | undefined;
+  child.once('exit', (code) => {
+    exitCode = code;
+  });
+  child.unref();
+  const client = connectDaemon(paths.socket);
+  const deadline = performance.now() + START_TIMEOUT_MS;
+  while (performance.now() < deadline) {
+    const status = await client.status().catch(() => undefined);
+    if (status !== undefined) return client;
+    // Another command may have started one at the same time: that one counts.
+    if (exitCode !== undefined && exitCode !== 4) break;
+    await sleep(POLL_MS, undefined, { signal: context.signal });
+  }
+  const said = (await readFile(paths.log, 'utf8').catch(() => '')).trim().split('\n').slice(-5).join('\n');
+  throw engineError('daemon.start-failed', `the daemon does not start: ${said}`, {
+    hint: `its log is ${paths.log}`,
+  });
+}

@@ -1,0 +1,100 @@
+import type { EngineEvent, EngineStatus, PortStatus, StageRecord } from '@orlop/api';
+import type { CommandContext } from '../context.ts';
+import { formatBytes } from '../progress.ts';
+
+/** Shows the events of a start as they come: a line for each stage, with its time. */
+export function reportStages(context: CommandContext): (event: EngineEvent) => void {
+  const shown = new Set<string>();
+  let lineShown = false;
+  const { stderr } = context;
+  const print = (text: string) => {
+    stderr.write(`${lineShown ? '\r\x1b[K' : ''}${text}\n`);
+    lineShown = false;
+  };
+  return (event) => {
+    switch (event.kind) {
+      case 'progress':
+        context.progress(event);
+        return;
+      case 'stage': {
+        const { stage } = event;
+        if (stage.state === 'active') {
+          if (stderr.isTTY !== true) return;
+          stderr.write(
+            `\r\x1b[K${stage.name.padEnd(8)} … waits for ${stage.waitsFor}`.slice(
+              0,
+              (stderr.columns ?? 80) - 1,
+            ),
+          );
+          lineShown = true;
+        } else if (!shown.has(stage.name)) {
+          shown.add(stage.name);
+          print(formatStage(stage));
+        }
+        return;
+      }
+      case 'state':
+      case 'port':
+      case 'log':
+        return;
+    }
+  };
+}
+
+export function formatStage({ name, state, durationMs, note, waitsFor }: StageRecord): string {
+  const seconds = `${(durationMs / 1000).toFixed(2)} s`.padStart(9);
+  const more = state === 'done' ? (note ?? '') : `${state}: waits for ${waitsFor}`;
+  return `${name.padEnd(8)} ${seconds}  ${more}`.trimEnd();
+}
+
+/** What `orlop status` shows of one engine. */
+export function formatEngine(status: EngineStatus): string {
+  const { name, state, cpus, memoryMiB, diskBytes, diskUsedBytes, dockerVersion } = status;
+  const lines = [`${name}: ${formatState(status)}`];
+  const machine = [
+    `${cpus} cpu${cpus === 1 ? '' : 's'}`,
+    `${memoryMiB} MiB`,
+    `disk ${formatBytes(diskUsedBytes)} of ${formatBytes(diskBytes)}`,
+    ...(status.accelerator === undefined ? [] : [status.accelerator]),
+    ...(status.pid === undefined ? [] : [`process ${status.pid}`]),
+  ];
+  lines.push(`  machine   ${machine.join(', ')}`);
+  if (dockerVersion !== undefined)
+    lines.push(`  docker    ${dockerVersion}, ${status.connections} connections`);
+  lines.push(`  socket    ${status.dockerHost}`);
+  for (const port of status.ports) lines.push(`  port      ${formatPort(port)}`);
+  if (status.pendingRestart.length > 0) {
+    lines.push(`  settings  changed, in force after a restart: ${status.pendingRestart.join(', ')}`);
+  }
+  if ('stages' in state) {
+    for (const stage of state.stages) lines.push(`  stage     ${formatStage(stage)}`);
+  }
+  return `${lines.join('\n')}\n`;
+}
+
+export function formatPort(port: PortStatus): string {
+  const address = port.hostAddress.includes(':') ? `[${port.hostAddress}]` : port.hostAddress;
+  const where = `${port.protocol} ${address}:${port.hostPort} → ${port.container}:${port.containerPort}`;
+  if (port.state === 'failed') return `${where}  NOT OPEN: ${port.problem ?? ''}`;
+  const traffic = `${port.connections} connections, ${formatBytes(port.bytesIn)} in, ${formatBytes(port.bytesOut)} out`;
+  return `${where}  ${traffic}${port.problem === undefined ? '' : `; last: ${port.problem}`}`;
+}
+
+function formatState({ state }: EngineStatus): string {
+  switch (state.kind) {
+    case 'stopped':
+      return state.reason === 'never-started'
+        ? 'not started'
+        : `stopped (${state.reason}${state.detail === undefined ? '' : `: ${state.detail}`})`;
+    case 'starting':
+      return `starting since ${state.since}`;
+    case 'running':
+      return `running since ${state.since}`;
+    case 'asleep':
+      return `asleep since ${state.since}; the next request wakes it`;
+    case 'stopping':
+      return 'stopping';
+    case 'failed':
+      return `failed: ${state.error.message}`;
+  }
+}

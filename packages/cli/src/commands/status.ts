@@ -1,0 +1,43 @@
+import type { EngineStatus } from '@orlop/api';
+import type { Command } from 'commander';
+import type { CommandContext } from '../context.ts';
+
+interface StatusOptions {
+  readonly json?: boolean;
+  readonly watch?: boolean;
+}
+
+export function registerStatus(program: Command, context: CommandContext): void {
+  program
+    .command('status')
+    .description('show the engines: state, stages of their start, ports, what they take')
+    .argument('[name]', 'only this one')
+    .option('--json', 'print as JSON')
+    .option('-w, --watch', 'then print what happens, until Ctrl-C')
+    .action((name: string | undefined, options: StatusOptions) => showStatus(name, { context, options }));
+}
+
+async function showStatus(
+  name: string | undefined,
+  { context, options }: { readonly context: CommandContext; readonly options: StatusOptions },
+): Promise<void> {
+  const { ensureDaemon } = await import('./engine-daemon.ts');
+  const { formatEngine } = await import('./engine-report.ts');
+  const client = await ensureDaemon(context);
+  const engines: readonly EngineStatus[] =
+    name === undefined ? (await client.status()).engines : [await client.engine(name)];
+  if (options.json) context.stdout.write(`${JSON.stringify(engines)}\n`);
+  else if (engines.length === 0) context.stdout.write('there is no engine yet: orlop up\n');
+  else context.stdout.write(engines.map(formatEngine).join(''));
+  if (options.watch !== true) return;
+  try {
+    for await (const event of client.events({
+      ...(name !== undefined && { engine: name }),
+      signal: context.signal,
+    })) {
+      context.stdout.write(`${JSON.stringify(event)}\n`);
+    }
+  } catch (error) {
+    if (!context.signal.aborted) throw error;
+  }
+}

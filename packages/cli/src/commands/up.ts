@@ -1,0 +1,134 @@
+import type { DaemonClient, EngineStatus } from '@orlop/api';
+import { type Command, InvalidArgumentError } from 'commander';
+import type { CommandContext } from '../context.ts';
+
+export interface UpOptions {
+  readonly cpus?: number;
+  readonly memory?: string;
+  readonly disk?: string;
+  readonly share?: readonly string[];
+  readonly image?: string;
+  readonly set: readonly string[];
+  readonly use?: boolean;
+  readonly json?: boolean;
+  readonly quiet?: boolean;
+}
+
+export function registerUp(program: Command, context: CommandContext): void {
+  addStartOptions(
+    program
+      .command('up')
+      .description('start the Docker engine in its machine, and put its socket at hand')
+      .argument('[name]', 'one of several engines', 'default'),
+  )
+    .addHelpText(
+      'after',
+      '\nOptions hold until the engine stops; `orlop config set` keeps them. Ctrl-C gives the start up.',
+    )
+    .action(async (name: string, options: UpOptions) => {
+      const { ensureDaemon } = await import('./engine-daemon.ts');
+      await bringUp(await ensureDaemon(context), name, { context, options });
+    });
+}
+
+export function addStartOptions(command: Command): Command {
+  return command
+    .option('--cpus <n>', 'processors', parseCount)
+    .option('--memory <size>', 'memory, e.g. 4GiB')
+    .option('--disk <size>', 'size of the data disk, e.g. 100GiB; grows only')
+    .option('--share <path[:ro]>', 'a host folder for the machine, at the same path (repeatable)', collect)
+    .option('--image <file>', 'another image description than examples/engine.yml')
+    .option('--set <setting=value>', 'any setting of `orlop config ls` (repeatable)', collect, [])
+    .option('--use', "make it the Docker client's context")
+    .option('--json', "print the engine's status as JSON")
+    .option('-q, --quiet', 'print no stages');
+}
+
+/** Starts an engine, shows its stages, and prints how to reach it. */
+export async function bringUp(
+  client: DaemonClient,
+  name: string,
+  { context, options }: { readonly context: CommandContext; readonly options: UpOptions },
+): Promise<void> {
+  const settings = await flagSettings(context, options);
+  const status = await watchStart(client, name, {
+    context,
+    settings,
+    quiet: options.quiet === true || options.json === true,
+  });
+  const { contextName, selectContext } = await import('@orlop/engine');
+  const { dockerConfig } = await import('./engine-daemon.ts');
+  if (options.use) await selectContext(dockerConfig(context), contextName(name));
+  if (options.json) {
+    context.stdout.write(`${JSON.stringify(status)}\n`);
+    return;
+  }
+  if (options.quiet) return;
+  context.stdout.write(`export DOCKER_HOST=${status.dockerHost}\n`);
+  context.stderr.write(
+    `Docker ${status.dockerVersion} answers; or: docker --context ${contextName(name)} info\n`,
+  );
+}
+
+async function watchStart(
+  client: DaemonClient,
+  name: string,
+  options: {
+    readonly context: CommandContext;
+    readonly settings: Record<string, unknown>;
+    readonly quiet: boolean;
+  },
+): Promise<EngineStatus> {
+  const { context, settings, quiet } = options;
+  const { reportStages } = await import('./engine-report.ts');
+  const report = reportStages(context);
+  const over = new AbortController();
+  const watching = (async () => {
+    for await (const event of client.events({ engine: name, signal: over.signal })) if (!quiet) report(event);
+  })();
+  watching.catch(() => undefined); // ends with the start
+  const onInterrupt = () => {
+    // The daemon gives the start up, and the request below fails for that.
+    client.stop(name).catch((error: Error) => context.logger.warn(error.message));
+  };
+  context.signal.addEventListener('abort', onInterrupt, { once: true });
+  try {
+    return await client.start(name, { settings });
+  } finally {
+    context.signal.removeEventListener('abort', onInterrupt);
+    over.abort();
+  }
+}
+
+async function flagSettings(context: CommandContext, options: UpOptions): Promise<Record<string, unknown>> {
+  const { resolve } = await import('node:path');
+  const { engineError, isSettingName, parseValue, settingOf } = await import('@orlop/engine');
+  const settings: Record<string, unknown> = {
+    ...(options.cpus !== undefined && { cpus: options.cpus }),
+    ...(options.memory !== undefined && { memory: options.memory }),
+    ...(options.disk !== undefined && { disk: options.disk }),
+    ...(options.share !== undefined && {
+      shares: options.share.map((text) => {
+        const mode = /:r[ow]$/.exec(text)?.[0] ?? '';
+        return `${resolve(context.cwd, text.slice(0, text.length - mode.length))}${mode}`;
+      }),
+    }),
+    ...(options.image !== undefined && { image: resolve(context.cwd, options.image) }),
+  };
+  for (const text of options.set) {
+    const [, name = '', value = ''] = /^([^=]+)=(.*)$/s.exec(text) ?? [];
+    if (!isSettingName(name))
+      throw engineError('engine.bad-setting', `there is no setting "${name || text}"`);
+    settings[name] = parseValue(settingOf(name), value);
+  }
+  return settings;
+}
+
+function parseCount(text: string): number {
+  if (!/^[1-9]\d*$/.test(text)) throw new InvalidArgumentError('a whole number, at least 1');
+  return Number(text);
+}
+
+function collect(text: string, before: readonly string[] = []): readonly string[] {
+  return [...before, text];
+}
