@@ -73,6 +73,12 @@ describe('qemuArguments', () => {
     ]);
   });
 
+  it('gives a unified kernel image no options, since they would replace its own', () => {
+    const image = lines({ boot: { kind: 'kernel', kernelPath: '/i/web.efi', cmdline: '' } });
+    expect(image).toContain('-kernel /i/web.efi');
+    expect(image).toContain('-append ');
+  });
+
   it('gives a user network its published ports at the addresses asked for, and a stream its MTU', () => {
     expect(
       added({

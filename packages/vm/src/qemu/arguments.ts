@@ -153,13 +153,18 @@ interface BootSurroundings {
   readonly accelerator: AcceleratorName;
 }
 
+/** A unified kernel image has its options within, and takes others in their place: it is given none. */
+function kernelOptions(cmdline: string, { board, accelerator }: BootSurroundings): string {
+  return accelerator === 'tcg' && cmdline !== '' ? cmdline + emulationOptions(board) : cmdline;
+}
+
 function bootArguments(boot: Boot, { board, accelerator }: BootSurroundings): string[] {
   switch (boot.kind) {
     case 'kernel':
       return [
         ...['-kernel', boot.kernelPath],
         ...(boot.initrdPath === undefined ? [] : ['-initrd', boot.initrdPath]),
-        ...['-append', accelerator === 'tcg' ? boot.cmdline + emulationOptions(board) : boot.cmdline],
+        ...['-append', kernelOptions(boot.cmdline, { board, accelerator })],
         ...(boot.rootPath === undefined
           ? []
           : driveArguments({ path: boot.rootPath, format: 'raw', readOnly: true }, 'boot')),
