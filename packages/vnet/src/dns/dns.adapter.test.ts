@@ -1,0 +1,164 @@
+import { execFile, spawn } from 'node:child_process';
+import { createSocket } from 'node:dgram';
+import { mkdirSync, writeFileSync } from 'node:fs';
+import type { AddressInfo } from 'node:net';
+import { userInfo } from 'node:os';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
+import { IpAddress } from '@orlop/netstack';
+import { temporaryFolder } from '@orlop/testkit';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { dnsWindow } from '../testing/dns-window.ts';
+import { type LiveNetwork, liveNetwork } from '../testing/live-network.ts';
+
+const run = promisify(execFile);
+
+/** dig is the judge, dnsmasq the host's resolver. */
+describe('the gateway’s DNS', () => {
+  const closers: (() => unknown)[] = [];
+  let net: LiveNetwork;
+  let port: number;
+  const dig = async (...words: string[]) => {
+    const base = ['@127.0.0.1', '-p', String(port), '+time=2', '+tries=1'];
+    return (await run('dig', [...base, ...words])).stdout.trim();
+  };
+  const short = (...words: string[]) => dig('+short', ...words);
+
+  beforeAll(async () => {
+    const folder = await temporaryFolder('dns');
+    closers.push(() => folder.remove());
+    const upstreamPort = await freePort();
+    const many = Array.from({ length: 60 }, (_, i) => `10.7.0.${i + 1} many.far.test`);
+    mkdirSync(folder.path, { recursive: true });
+    writeFileSync(join(folder.path, 'hosts'), many.join('\n'));
+    writeFileSync(
+      join(folder.path, 'dnsmasq.conf'),
+      [
+        `port=${upstreamPort}`,
+        'listen-address=127.0.0.1',
+        'bind-interfaces',
+        'no-resolv',
+        'no-hosts',
+        'local=/far.test/',
+        'local-ttl=300',
+        'host-record=www.far.test,10.9.8.7,fd00::9',
+        'txt-record=txt.far.test,one,two',
+        'mx-host=far.test,mail.far.test,20',
+        `addn-hosts=${join(folder.path, 'hosts')}`,
+        `user=${userInfo().username}`,
+        '',
+      ].join('\n'),
+    );
+    const server = spawn(
+      'dnsmasq',
+      ['--keep-in-foreground', `--conf-file=${join(folder.path, 'dnsmasq.conf')}`, '--pid-file='],
+      {
+        stdio: 'ignore',
+      },
+    );
+    closers.push(() => server.kill());
+    net = await liveNetwork({
+      dns: [`127.0.0.1#${upstreamPort}`],
+      leases: [{ mac: '52:54:00:00:00:05', address: '192.168.127.5', name: 'web' }],
+      zones: [
+        {
+          name: 'own.test',
+          records: [
+            { name: 'www', type: 'A', value: '10.1.2.3' },
+            { name: 'www', type: 'AAAA', value: 'fd00::3' },
+            { name: 'alias', type: 'CNAME', value: 'www' },
+            { name: 'away', type: 'CNAME', value: 'www.far.test.' },
+            { name: 'text', type: 'TXT', value: 'hello world' },
+            { name: '@', type: 'MX', value: '10 mail' },
+            { name: '_sip._tcp', type: 'SRV', value: '1 2 5060 sip' },
+            { name: '3.2.1.10.in-addr.arpa.', type: 'PTR', value: 'www' },
+            { name: '*.wild', type: 'A', value: '10.1.2.9' },
+          ],
+        },
+      ],
+    });
+    closers.push(() => net.close());
+    const window = await dnsWindow(await net.guest(2));
+    closers.push(() => window.close());
+    ({ port } = window);
+    // dnsmasq listens a moment after it was started: the resolver's own retries carry the first question over.
+    for (let i = 0; i < 20 && (await short('www.far.test')) === ''; i++);
+  });
+
+  afterAll(async () => {
+    for (const close of closers.reverse()) await close();
+  });
+
+  it.each([
+    ['www.own.test A', '10.1.2.3'],
+    ['www.own.test AAAA', 'fd00::3'],
+    ['WWW.Own.Test A', '10.1.2.3'],
+    ['alias.own.test A', 'www.own.test.\n10.1.2.3'],
+    ['away.own.test A', 'www.far.test.\n10.9.8.7'],
+    ['text.own.test TXT', '"hello world"'],
+    ['own.test MX', '10 mail.own.test.'],
+    ['_sip._tcp.own.test SRV', '1 2 5060 sip.own.test.'],
+    ['any.wild.own.test A', '10.1.2.9'],
+    ['host.docker.internal A', '192.168.127.254'],
+    ['host.lima.internal A', '192.168.127.254'],
+    ['host.containers.internal A', '192.168.127.254'],
+    ['gateway.docker.internal A', '192.168.127.1'],
+    ['http.docker.internal A', '192.168.127.1'],
+    ['web A', '192.168.127.5'],
+    ['web.orlop.internal A', '192.168.127.5'],
+    ['-x 192.168.127.5', 'web.orlop.internal.'],
+    ['www.far.test A', '10.9.8.7'],
+    ['www.far.test AAAA', 'fd00::9'],
+    ['txt.far.test TXT', '"one" "two"'],
+    ['far.test MX', '20 mail.far.test.'],
+  ])('answers %s', async (question, answer) => {
+    expect(await short(...question.split(' '))).toBe(answer);
+    expect(await short('+tcp', ...question.split(' '))).toBe(answer);
+  });
+
+  it('says that a name is not there, and that a name has no such record', async () => {
+    expect(await dig('none.own.test')).toMatch(/status: NXDOMAIN/);
+    expect(await dig('none.own.test')).toMatch(/own\.test\.\s+5\s+IN\s+SOA/);
+    expect(await dig('text.own.test', 'A')).toMatch(/status: NOERROR.*\n.*ANSWER: 0/);
+    expect(await dig('none.far.test')).toMatch(/status: NXDOMAIN/);
+    expect(await dig('none.orlop.internal')).toMatch(/status: NXDOMAIN/);
+  });
+
+  it('truncates for UDP what the client does not take, and gives it whole by TCP or EDNS', async () => {
+    expect(await dig('many.far.test', '+noedns', '+ignore')).toMatch(/flags:[^;]* tc/);
+    expect((await short('many.far.test', '+noedns')).split('\n')).toHaveLength(60);
+    expect((await short('many.far.test', '+bufsize=4096', '+ignore')).split('\n')).toHaveLength(60);
+    // From the cache, to a client that takes less than what is kept.
+    expect(await dig('many.far.test', '+bufsize=512', '+ignore')).toMatch(/flags:[^;]* tc/);
+  });
+
+  it('asks upstream once for what is asked again, and tells the rest of its life', async () => {
+    await short('www.far.test');
+    const { misses } = net.opened.dnsCache.counters;
+    const { asked } = net.opened.dnsForwarding.counters;
+    expect(await dig('WwW.far.test')).toMatch(/WwW\.far\.test\.\s+\d+\s+IN\s+A\s+10\.9\.8\.7/);
+    expect(net.opened.dnsCache.counters.misses).toBe(misses);
+    expect(net.opened.dnsForwarding.counters.asked).toBe(asked);
+  });
+
+  it('remembers by which name an address was found', async () => {
+    await short('www.far.test');
+    const [name] = [...net.opened.network.learnedNames.namesOf(addressOf('10.9.8.7'))];
+    expect(name).toMatch(/far\.test$|own\.test$/);
+  });
+});
+
+function addressOf(text: string) {
+  const address = IpAddress.parse(text);
+  if (address === undefined) throw new Error(text);
+  return address;
+}
+
+/** A port where nobody listened a moment ago. */
+async function freePort(): Promise<number> {
+  const socket = createSocket('udp4');
+  await new Promise<void>((resolve) => socket.bind(0, '127.0.0.1', resolve));
+  const { port } = socket.address() as AddressInfo;
+  await new Promise<void>((resolve) => socket.close(() => resolve()));
+  return port;
+}
