@@ -1,6 +1,7 @@
 #!/usr/bin/env node
 /** Bundles the command line to dist/ and the guest's programs to guest/dist/. A second or less; no caching. */
-import { mkdirSync, readdirSync } from 'node:fs';
+import { spawnSync } from 'node:child_process';
+import { chmodSync, mkdirSync, readdirSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { build } from 'esbuild';
@@ -14,8 +15,12 @@ const shared = {
   logLevel: 'warning',
 };
 
+/** Empty for sources without git, such as an unpacked archive. */
+const commit = spawnSync('git', ['rev-parse', 'HEAD'], { cwd: root, encoding: 'utf8' }).stdout?.trim() ?? '';
+
 await build({
   ...shared,
+  define: { ORLOP_COMMIT: JSON.stringify(commit) },
   entryPoints: { orlop: 'packages/cli/src/main.ts' },
   outdir: 'dist',
   splitting: true,
@@ -30,6 +35,9 @@ await build({
   },
   sourcemap: 'linked',
 });
+
+// Other names link to it: `linuxkit`.
+chmodSync(join(root, 'dist', 'orlop.mjs'), 0o755);
 
 const programs = join(root, 'guest', 'src', 'programs');
 mkdirSync(join(root, 'guest', 'dist'), { recursive: true });

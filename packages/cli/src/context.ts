@@ -44,8 +44,11 @@ export function statePaths(env: Readonly<Record<string, string | undefined>>): S
   };
 }
 
-export function createContext(process: NodeJS.Process, signal: AbortSignal): CommandContext {
-  const { env } = process;
+/** @param env @default that of the process */
+export function createContext(
+  process: NodeJS.Process,
+  { signal, env = process.env }: { signal: AbortSignal; env?: CommandContext['env'] },
+): CommandContext {
   const level = parseLevel(env['ORLOP_LOG']);
   return {
     stdout: process.stdout,

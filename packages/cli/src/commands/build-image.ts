@@ -1,6 +1,6 @@
-import { existsSync } from 'node:fs';
+import { existsSync, realpathSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
-import { basename, dirname, join, resolve } from 'node:path';
+import { basename, delimiter, dirname, join, resolve } from 'node:path';
 import { formatProblem, OrlopError } from '@orlop/core';
 import type { BuildReport, InitrdCompression, OutputFormat, Substitution } from '@orlop/kit';
 import type { CommandContext } from '../context.ts';
@@ -35,6 +35,16 @@ export interface ImageBuildOptions extends StoreOptions, RegistryOptions {
 interface Invocation {
   readonly context: CommandContext;
   readonly options: ImageBuildOptions;
+  /** @default as `orlop build` speaks */
+  readonly voice?: BuildVoice;
+}
+
+/** How a build says what it does. */
+export interface BuildVoice {
+  /** `Extract init[0]` or `Copy init[0]`, and the image's reference. */
+  step(what: string, reference: string): void;
+  /** The whole is done. */
+  done(report: BuildReport): void;
 }
 
 /** LinuxKit's name for what comes from standard input. */
@@ -49,7 +59,10 @@ const ARCHITECTURES: ReadonlyMap<string, string> = new Map([
   ['riscv64', 'riscv64'],
 ]);
 
-export async function runBuild(files: readonly string[], { context, options }: Invocation): Promise<void> {
+export async function runBuild(
+  files: readonly string[],
+  { context, options, voice = ownVoice(context, options) }: Invocation,
+): Promise<void> {
   const kit = await import('@orlop/kit');
   const { pullImage } = await import('@orlop/oci');
   if (options.listFormats) {
@@ -59,7 +72,7 @@ export async function runBuild(files: readonly string[], { context, options }: I
     return;
   }
   if (files.length === 0) throw invalid('no image description is given', 'name a YAML file, a URL, or -');
-  const { signal, stdout, stderr, cwd, paths, logger } = context;
+  const { signal, stdout, cwd, paths, logger } = context;
   const progress = options.quiet ? () => {} : context.progress;
   const architecture = architectureOf(options.arch);
   const platform = { os: 'linux', architecture };
@@ -101,7 +114,7 @@ export async function runBuild(files: readonly string[], { context, options }: I
         ? kit.streamSink(stdout, outputs)
         : kit.renamedSink(resolve(cwd, options.o), outputs);
   checkInputTar(options, { folder, name, formats, cwd });
-  const rules = await substitutions(options, { cwd, kit });
+  const rules = await substitutions(options, { context, kit });
   const report = await withRegistryClient(context, options, (client) => {
     const resolver = new kit.ImageResolver({
       store,
@@ -131,13 +144,23 @@ export async function runBuild(files: readonly string[], { context, options }: I
       signal,
       progress,
       nowMs: () => performance.now(),
-      onStep: (what, reference) => {
-        if (!options.quiet && options.inputTar !== undefined) stderr.write(`${what}: ${reference}\n`);
-      },
+      onStep: (what, reference) => voice.step(what, reference),
     });
   });
-  if (options.quiet && !options.json) return;
-  (toStdout ? stderr : stdout).write(options.json ? `${JSON.stringify(report)}\n` : describeReport(report));
+  voice.done(report);
+}
+
+function ownVoice({ stdout, stderr }: CommandContext, options: ImageBuildOptions): BuildVoice {
+  return {
+    step: (what, reference) => {
+      if (!options.quiet && options.inputTar !== undefined) stderr.write(`${what}: ${reference}\n`);
+    },
+    done: (report) => {
+      if (options.quiet && !options.json) return;
+      const text = options.json ? `${JSON.stringify(report)}\n` : describeReport(report);
+      (options.o === '-' ? stderr : stdout).write(text);
+    },
+  };
 }
 
 function selectFormats(
@@ -185,11 +208,12 @@ function checkInputTar(
 
 async function substitutions(
   options: ImageBuildOptions,
-  { cwd, kit }: { cwd: string; kit: typeof import('@orlop/kit') },
+  { context, kit }: { context: CommandContext; kit: typeof import('@orlop/kit') },
 ): Promise<readonly Substitution[]> {
   const rules = options.substitute.map(kit.parseSubstitution);
-  for (const file of options.substitutions) {
-    const text = await readFile(resolve(cwd, file), 'utf8').catch((cause) => {
+  const ambient = context.env['ORLOP_SUBSTITUTIONS']?.split(delimiter).filter((file) => file !== '') ?? [];
+  for (const file of [...options.substitutions, ...ambient]) {
+    const text = await readFile(resolve(context.cwd, file), 'utf8').catch((cause) => {
       throw new OrlopError('build.unreadable', 'not-found', `cannot read ${file}`, { cause });
     });
     rules.push(...kit.readSubstitutions(text, file));
@@ -210,7 +234,8 @@ function variables(assignments: readonly string[]): ReadonlyMap<string, string> 
 /** Given folders, or that of the checkout which this program is run from. */
 function pkgFolders(given: readonly string[], cwd: string): readonly string[] {
   if (given.length > 0) return given.map((folder) => resolve(cwd, folder));
-  const own = join(dirname(process.argv[1] ?? '.'), '..', 'pkg');
+  const program = process.argv[1] ?? '.';
+  const own = join(dirname(existsSync(program) ? realpathSync(program) : program), '..', 'pkg');
   return existsSync(own) ? [resolve(own)] : [];
 }
 

@@ -32,7 +32,12 @@ export function registerBuild(program: Command, context: CommandContext): void {
       each,
       [],
     )
-    .option('--substitutions <file>', 'a YAML file of such rules (repeatable)', each, [])
+    .option(
+      '--substitutions <file>',
+      'a YAML file of such rules (repeatable; $ORLOP_SUBSTITUTIONS)',
+      each,
+      [],
+    )
     .option('--pkg <folder>', "folder of components (repeatable; default: the checkout's pkg/)", each, [])
     .addOption(
       new Option('--initrd-compression <kind>', 'default: what boots fastest').choices([

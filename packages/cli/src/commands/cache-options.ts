@@ -1,6 +1,6 @@
 import { readFile } from 'node:fs/promises';
 import { arch } from 'node:os';
-import { join, resolve } from 'node:path';
+import { delimiter, join, resolve } from 'node:path';
 import { OrlopError } from '@orlop/core';
 import type { ImageStore, Platform, RegistryClient } from '@orlop/oci';
 import type { Command } from 'commander';
@@ -34,7 +34,12 @@ export function addRegistryOptions(command: Command): Command {
       each,
       [],
     )
-    .option('--cert-file <file>', 'certificate (PEM) of an authority to trust (repeatable)', each, []);
+    .option(
+      '--cert-file <file>',
+      'certificate (PEM) of an authority to trust (repeatable; $ORLOP_CERT_FILE)',
+      each,
+      [],
+    );
 }
 
 export async function openStore(context: CommandContext, options: StoreOptions): Promise<ImageStore> {
@@ -51,7 +56,8 @@ export async function createRegistryClient(
   const { RegistryClient, dockerCredentials, environmentProxies, parseMirror } = await import('@orlop/oci');
   const { env, cwd } = context;
   const certificates = await systemAuthorities(env);
-  for (const file of options.certFile) {
+  const trusted = env['ORLOP_CERT_FILE']?.split(delimiter).filter((file) => file !== '') ?? [];
+  for (const file of [...options.certFile, ...trusted]) {
     const pem = await readFile(resolve(cwd, file), 'utf8').catch((cause) => {
       throw new OrlopError('cli.bad-option', 'invalid', `--cert-file ${file} cannot be read`, { cause });
     });

@@ -2,17 +2,20 @@ import type { Command } from 'commander';
 import type { CommandContext } from '../context.ts';
 import { registerBuild } from './build.ts';
 import { registerCache } from './cache.ts';
+import { registerCompletion } from './completion.ts';
 import { registerConfig } from './config.ts';
 import { registerDaemon } from './daemon.ts';
 import { registerDoctor } from './doctor.ts';
 import { registerDown, registerReset, registerRestart } from './down.ts';
 import { registerContext } from './engine-context.ts';
 import { registerLogs } from './logs.ts';
+import { registerMetadata } from './metadata.ts';
 import { registerNet } from './net.ts';
 import { registerPkg } from './pkg.ts';
 import { registerPs } from './ps.ts';
 import { registerRm } from './rm.ts';
 import { registerRun } from './run.ts';
+import { registerServe } from './serve.ts';
 import { registerShell } from './shell.ts';
 import { registerConsole, registerStart } from './start.ts';
 import { registerStatus } from './status.ts';
@@ -45,6 +48,9 @@ export const commands: readonly RegisterCommand[] = [
   registerNet,
   registerPkg,
   registerCache,
+  registerMetadata,
+  registerServe,
   registerDoctor,
+  registerCompletion,
   registerVersion,
 ];

@@ -3,7 +3,7 @@ import { createContext } from '../context.ts';
 import { attachNetwork, type NetworkProvider } from './run-network.ts';
 
 const port = { protocol: 'tcp', hostAddress: '127.0.0.1', hostPort: 8080, guestPort: 80 } as const;
-const context = createContext(process, new AbortController().signal);
+const context = createContext(process, { signal: new AbortController().signal });
 const request = { context, machine: 'a', publish: [] };
 
 describe('attachNetwork', () => {

@@ -27,7 +27,7 @@ beforeEach(async () => {
     said += text.toString();
   });
   context = {
-    ...createContext(process, interrupt.signal),
+    ...createContext(process, { signal: interrupt.signal }),
     stdin: new PassThrough(),
     stdout,
     stderr: new PassThrough(),

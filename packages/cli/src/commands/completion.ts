@@ -1,0 +1,34 @@
+import { Argument, type Command } from 'commander';
+import type { CommandContext } from '../context.ts';
+
+/** `orlop completion`: scripts for shells, made from the commands as they are. */
+export function registerCompletion(program: Command, context: CommandContext): void {
+  program
+    .command('completion')
+    .description('print a completion script for a shell')
+    .addArgument(new Argument('<shell>').choices(['bash', 'zsh', 'fish']))
+    .addHelpText(
+      'after',
+      [
+        '',
+        'To have it in every new shell:',
+        `  bash  ${program.name()} completion bash > ~/.local/share/bash-completion/completions/${program.name()}`,
+        `  zsh   ${program.name()} completion zsh > a folder of $fpath/_${program.name()}`,
+        `  fish  ${program.name()} completion fish > ~/.config/fish/completions/${program.name()}.fish`,
+      ].join('\n'),
+    )
+    .action(async (shell: 'bash' | 'zsh' | 'fish') => {
+      const { outputFormats } = await import('@orlop/kit');
+      const { describeCommands } = await import('./completion-model.ts');
+      const { completionScripts } = await import('./completion-scripts.ts');
+      const words = new Map([
+        ['build --format', outputFormats.map(({ name }) => name)],
+        ['build --arch', ['amd64', 'arm64', 'riscv64']],
+        ['run --arch', ['amd64', 'arm64', 'riscv64']],
+        ['run --accel', ['auto', 'kvm', 'hvf', 'tcg']],
+        ['run --networking', ['vnet', 'user', 'tap', 'bridge', 'none']],
+      ]);
+      const commands = describeCommands(program, words);
+      context.stdout.write(completionScripts[shell](program.name(), commands));
+    });
+}

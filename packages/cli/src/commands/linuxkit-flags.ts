@@ -1,0 +1,114 @@
+import { delimiter } from 'node:path';
+import { OrlopError } from '@orlop/core';
+import type { Command } from 'commander';
+
+/** LinuxKit's flags that stand anywhere on its command line. */
+export interface LinuxkitGlobals {
+  readonly cache?: string;
+  readonly mirrors: readonly string[];
+  readonly certFiles: readonly string[];
+  readonly quiet: boolean;
+  /** 0 says nothing, 1 what is done, 2 and 3 more. */
+  readonly verbose: number;
+}
+
+export interface LinuxkitArguments {
+  readonly globals: LinuxkitGlobals;
+  /** What is left, in the spelling of the commands of `program`. */
+  rest(program: Command): readonly string[];
+}
+
+type Environment = Readonly<Record<string, string | undefined>>;
+
+/** Takes the global flags out of a command line in the manner of Go's pflag: `--flag=value` or `--flag value`. */
+export function linuxkitArguments(words: readonly string[]): LinuxkitArguments {
+  let globals: LinuxkitGlobals = { mirrors: [], certFiles: [], quiet: false, verbose: 1 };
+  const rest: string[] = [];
+  for (let at = 0; at < words.length; at++) {
+    const word = words[at] ?? '';
+    if (word === '--') {
+      rest.push(...words.slice(at));
+      break;
+    }
+    const [, flag = '', given] = /^(-[qv]|--[a-z-]+)(?:=(.*))?$/s.exec(word) ?? [];
+    const value = () => given ?? words[++at] ?? missing(flag);
+    switch (flag) {
+      case '--cache':
+        globals = { ...globals, cache: value() };
+        break;
+      case '--mirror':
+        globals = { ...globals, mirrors: [...globals.mirrors, value()] };
+        break;
+      case '--cert-file':
+        globals = { ...globals, certFiles: [...globals.certFiles, value()] };
+        break;
+      case '-q':
+      case '--quiet':
+        globals = { ...globals, quiet: given === undefined || parseBoolean(given, flag) };
+        break;
+      case '-v':
+      case '--verbose': {
+        // It had no level once: scripts of that time say `-v` alone.
+        const level = given ?? (/^[0-3]$/.test(words[at + 1] ?? '') ? words[++at] : '2');
+        globals = { ...globals, verbose: parseLevel(level ?? '2') };
+        break;
+      }
+      default:
+        rest.push(word);
+    }
+  }
+  return { globals, rest: (program) => spellBooleans(rest, booleanFlags(program)) };
+}
+
+/** What the globals and LinuxKit's variables mean to Orlop's commands. */
+export function linuxkitEnvironment(env: Environment, globals: LinuxkitGlobals): Environment {
+  const cache = globals.cache ?? env['LINUXKIT_CACHE'] ?? env['ORLOP_CACHE'];
+  const organisation = env['LINUXKIT_PKG_ORG'] ?? env['ORLOP_PKG_ORG'];
+  const mirrors = globals.mirrors.length > 0 ? globals.mirrors.join(',') : env['LINUXKIT_MIRROR'];
+  const levels = ['error', 'warn', 'info', 'debug'];
+  return {
+    ...env,
+    ORLOP_CACHE: cache,
+    ORLOP_PKG_ORG: organisation,
+    ORLOP_MIRROR: mirrors ?? env['ORLOP_MIRROR'],
+    ORLOP_CERT_FILE: [
+      ...globals.certFiles,
+      ...(env['ORLOP_CERT_FILE'] === undefined ? [] : [env['ORLOP_CERT_FILE']]),
+    ].join(delimiter),
+    ORLOP_LOG: globals.quiet ? 'error' : levels[globals.verbose],
+  };
+}
+
+/** `--flag=true` is `--flag`, and `--flag=false` nothing, for flags without a value. */
+function spellBooleans(words: readonly string[], booleans: ReadonlySet<string>): readonly string[] {
+  return words.flatMap((word) => {
+    const [, flag = '', value = ''] = /^(--[a-z0-9-]+)=(.*)$/s.exec(word) ?? [];
+    if (!booleans.has(flag)) return [word];
+    return parseBoolean(value, flag) ? [flag] : [];
+  });
+}
+
+function booleanFlags(command: Command): ReadonlySet<string> {
+  const own = command.options.filter((option) => option.isBoolean()).flatMap(({ long }) => long ?? []);
+  return new Set([...own, ...command.commands.flatMap((child) => [...booleanFlags(child)])]);
+}
+
+/** Go's strconv.ParseBool. */
+function parseBoolean(text: string, flag: string): boolean {
+  if (/^(1|t|true)$/i.test(text)) return true;
+  if (/^(0|f|false)$/i.test(text)) return false;
+  throw wrong(`invalid argument "${text}" for "${flag}" flag: it is neither true nor false`);
+}
+
+function parseLevel(text: string): number {
+  if (/^[0-3]$/.test(text)) return Number(text);
+  throw wrong(`invalid argument "${text}" for "-v, --verbose" flag: 0 to 3`);
+}
+
+function missing(flag: string): never {
+  throw wrong(`flag needs an argument: ${flag}`);
+}
+
+function wrong(message: string): OrlopError {
+  return new OrlopError('cli.bad-option', 'invalid', message);
+}

@@ -1,0 +1,110 @@
+import { basename } from 'node:path';
+import { formatProblem, OrlopError, type Problem } from '@orlop/core';
+import { CommanderError } from 'commander';
+import type { CommandContext } from '../context.ts';
+import type { BuildVoice, ImageBuildOptions } from './build-image.ts';
+
+type Output = Pick<CommandContext, 'stdout' | 'stderr'>;
+
+/** Tells of a build on standard error, in the words that scripts for LinuxKit look for. */
+export function linuxkitVoice(
+  { stderr }: Output,
+  options: Pick<ImageBuildOptions, 'o' | 'format' | 'quiet'>,
+): BuildVoice {
+  let section = '';
+  const say = (line: string) => {
+    if (!options.quiet) stderr.write(`${line}\n`);
+  };
+  return {
+    step(what, reference) {
+      const [, action = '', place = ''] = /^(\S+) ([a-z]+)/.exec(what) ?? [];
+      if (place !== section && headings[place] !== undefined) say(`Add ${headings[place]}:`);
+      section = place;
+      if (action === 'Copy') say(`${what}: ${reference}`);
+      else if (place === 'kernel') say(`Extract kernel image: ${reference}`);
+      else if (place === 'init') say(`Process init image: ${reference}`);
+      else if (place === 'volume') say(`Process volume image: ${reference}`);
+      else say(`  Create OCI config for ${reference}`);
+    },
+    done({ outputs }) {
+      const [format] = options.format;
+      const plain =
+        format === 'tar' || format === 'docker' || (format === undefined && options.o !== undefined);
+      if (plain) return;
+      say('Create outputs:');
+      say(`  ${outputs.map(({ path }) => basename(path)).join(' ')}`);
+    },
+  };
+}
+
+const headings: Readonly<Record<string, string>> = {
+  init: 'init containers',
+  onboot: 'onboot containers',
+  onshutdown: 'onshutdown containers',
+  services: 'service containers',
+  volume: 'volumes',
+};
+
+/** Prints a failure as LinuxKit does. @returns the exit status, which is 1 whatever failed */
+export function reportLinuxkitError(error: unknown, { stdout, stderr }: Output): number {
+  if (error instanceof CommanderError) {
+    if (error.exitCode === 0) return 0;
+    // Help was printed where there was no command; pflag has that as success.
+    if (error.code === 'commander.help') return 0;
+    stderr.write(`Error: ${usageMessage(error)}\n`);
+    return 1;
+  }
+  if (!(error instanceof OrlopError)) {
+    stderr.write(`Error: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}\n`);
+    return 1;
+  }
+  if (error.kind === 'cancelled') {
+    stderr.write(`Error: ${error.message}\n`);
+    return 130;
+  }
+  if (error.code === 'kit.invalid-yaml') {
+    stdout.write('The configuration file is invalid:\n');
+    for (const problem of error.problems) stdout.write(`- ${schemaMessage(problem)}\n`);
+    stderr.write('Error: invalid config: invalid configuration file\n');
+    for (const problem of error.problems) stderr.write(`  ${formatProblem(problem)}\n`);
+    return 1;
+  }
+  stderr.write(`Error: ${error.message}\n`);
+  for (const problem of error.problems) stderr.write(`  ${formatProblem(problem)}\n`);
+  for (let { cause } = error; cause instanceof Error; { cause } = cause) {
+    stderr.write(`  because: ${cause.message}\n`);
+  }
+  if (error.hint !== undefined) stderr.write(`  hint: ${error.hint}\n`);
+  return 1;
+}
+
+/** `services[0]: unknown key "x"` is `services.0: Additional property x is not allowed` to a JSON schema. */
+export function schemaMessage({ message }: Problem): string {
+  const [, place = '', rest = message] = /^([a-zA-Z]\w*(?:\[\d+\]|\.[\w-]+)*): (.*)$/s.exec(message) ?? [];
+  const path = place === '' ? '(root)' : place.replaceAll(/\[(\d+)\]/g, '.$1');
+  const unknown = /^unknown key "([^"]*)"/.exec(rest);
+  if (unknown !== null) return `${path}: Additional property ${unknown[1]} is not allowed`;
+  const absent = /^"([^"]*)" is missing/.exec(rest);
+  if (absent !== null) return `${path}: ${absent[1]} is required`;
+  return place === '' ? message : `${path}: ${rest}`;
+}
+
+/** Commander's message in the words of Go's pflag and cobra. */
+function usageMessage({ code, message }: CommanderError): string {
+  const [, quoted = ''] = /'([^']*)'/.exec(message) ?? [];
+  const flag = quoted.replace(/=.*$/s, '');
+  switch (code) {
+    case 'commander.unknownOption':
+      return flag.startsWith('--')
+        ? `unknown flag: ${flag}`
+        : `unknown shorthand flag: '${flag.slice(1, 2)}' in ${flag}`;
+    case 'commander.unknownCommand':
+      return `unknown command "${quoted}" for "linuxkit"\nRun 'linuxkit --help' for usage.`;
+    case 'commander.optionMissingArgument':
+      return `flag needs an argument: ${/--[a-z-]+/.exec(message)?.[0] ?? flag}`;
+    case 'commander.missingArgument':
+      return `requires at least 1 arg(s), only received 0: <${quoted}>`;
+    default:
+      return message.replace(/^error: /, '');
+  }
+}

@@ -1,0 +1,41 @@
+import { readFile } from 'node:fs/promises';
+import { resolve } from 'node:path';
+import { OrlopError } from '@orlop/core';
+import { encodeMetadataIso, replaceFile } from '@orlop/vm';
+import type { CommandContext } from '../context.ts';
+
+export interface MetadataSource {
+  readonly image: string;
+  /** `-` for standard input. */
+  readonly text: string | undefined;
+  readonly file: string | undefined;
+}
+
+/** Writes a CD-ROM image with the metadata; it may hold secrets, so only the user can read it. */
+export async function createMetadata(source: MetadataSource, context: CommandContext): Promise<void> {
+  const content = await readContent(source, context);
+  const path = resolve(context.cwd, source.image);
+  await replaceFile(path, encodeMetadataIso(content)).catch((cause) => {
+    throw new OrlopError('metadata.cannot-write', 'failed', `cannot write ${path}`, { cause });
+  });
+}
+
+async function readContent(
+  { text, file }: MetadataSource,
+  { cwd, stdin }: CommandContext,
+): Promise<Uint8Array> {
+  if ((text === undefined) === (file === undefined)) {
+    throw new OrlopError('metadata.bad-source', 'invalid', 'expected the metadata, or --file FILE with it', {
+      hint: 'orlop metadata create FILE.iso TEXT',
+    });
+  }
+  if (file !== undefined) {
+    return readFile(resolve(cwd, file)).catch((cause) => {
+      throw new OrlopError('metadata.no-source', 'not-found', `cannot read ${file}`, { cause });
+    });
+  }
+  if (text !== '-') return Buffer.from(text ?? '');
+  const chunks: Uint8Array[] = [];
+  for await (const chunk of stdin) chunks.push(typeof chunk === 'string' ? Buffer.from(chunk) : chunk);
+  return Buffer.concat(chunks);
+}
