@@ -1,12 +1,15 @@
 import { asList, asRecord, asText } from '../container/bundle.ts';
+import { readStaticNetwork, type StaticNetwork } from './network.ts';
 
-/** What the host says of this engine: docs/design/0050-engine-machine.md, schema pkg/engine-setup/engine.schema.json. */
+/** What the host says of this engine: docs/design/0060-engine-machine.md, schema pkg/engine-setup/engine.schema.json. */
 export interface EngineConfiguration {
   /** Empty: the name that the machine has. */
   readonly hostname: string;
   /** Absent: the engine is reached from within the machine only. */
   readonly tls?: { readonly ca: string; readonly certificate: string; readonly key: string };
   readonly port: number;
+  /** Absent: by DHCP. */
+  readonly network?: StaticNetwork;
   /** Addresses that may connect to the port; none: the gateway alone. */
   readonly clients: readonly string[];
   /** dockerd's settings, without those that are the machine's own. */
@@ -97,6 +100,8 @@ export function parseConfiguration(text: string): Parsed<EngineConfiguration> {
   if (typeof port !== 'number' || !Number.isInteger(port) || port < 1 || port > 65_535) {
     return { kind: 'problem', text: `port ${String(port)} is none: 1 to 65535` };
   }
+  const network = root['network'] === undefined ? undefined : readStaticNetwork(root['network']);
+  if (typeof network === 'string') return { kind: 'problem', text: network };
   const shares = asList(root['shares']).map(readShare);
   for (const share of shares) {
     const problem = shareProblem(share);
@@ -109,6 +114,7 @@ export function parseConfiguration(text: string): Parsed<EngineConfiguration> {
       hostname: asText(root['hostname']),
       ...(given === 0 ? {} : { tls: keys }),
       port,
+      ...(network === undefined ? {} : { network }),
       clients: asList(root['clients']).map(asText),
       daemon: Object.fromEntries(
         Object.entries(asRecord(root['daemon'])).filter(([name]) => !ownSettings.has(name)),

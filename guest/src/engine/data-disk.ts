@@ -23,6 +23,8 @@ export type DataDisk =
  * Mounts the disk that holds the engine's data on /var/lib. A blank disk gets a file system first, one that is larger
  * than when it was seen last is filled. A disk that holds anything else is never touched.
  *
+ * `commit=1`: a machine that is killed loses at most a second of what was not yet told to be on the disk.
+ *
  * The file system covers the disk without a partition table, so growing it is one step.
  */
 export function mountDataDisk(system: System): DataDisk {
@@ -61,7 +63,7 @@ export function mountDataDisk(system: System): DataDisk {
     '-t',
     'ext4',
     '-o',
-    'noatime,discard',
+    'noatime,discard,commit=1',
     device,
     enginePaths.data,
   ]);

@@ -5,6 +5,7 @@ import { mountDataDisk } from './data-disk.ts';
 import { writeEngineFiles } from './engine-files.ts';
 import { enginePaths } from './engine-paths.ts';
 import { setKernelParameters } from './kernel-parameters.ts';
+import { bringUpNetwork } from './network.ts';
 
 /**
  * Makes the machine an engine, before its services start: the host's configuration, the data disk, the files that
@@ -30,6 +31,9 @@ export function setUpEngine(system: System, console: Console): number {
   if (configuration.hostname !== '') {
     system.files.writeInPlace('/proc/sys/kernel/hostname', configuration.hostname);
   }
+  const unreachable = bringUpNetwork(system, configuration.network);
+  const gateway = defaultGateway(system.files.read('/proc/net/route') ?? '');
+  say('network', unreachable ?? `gateway ${gateway ?? 'unknown'}`);
   const refused = setKernelParameters(system);
   if (refused.length > 0) say('kernel', `cannot set ${refused.join(', ')}`);
   const disk = mountDataDisk(system);
@@ -38,9 +42,7 @@ export function setUpEngine(system: System, console: Console): number {
     return 1;
   }
   say('disk', `${disk.device}${disk.made ? ', new' : ''}${disk.grown ? ', grown' : ''}`);
-  const gateway = defaultGateway(system.files.read('/proc/net/route') ?? '');
   writeEngineFiles(system, { configuration, gateway: gateway ?? '' });
-  say('network', gateway === undefined ? 'no gateway' : `gateway ${gateway}`);
   return 0;
 }
 
