@@ -33,6 +33,7 @@ interface RunOptions {
   readonly disk?: readonly DiskOption[];
   readonly publish?: readonly PublishedPort[];
   readonly networking: string;
+  readonly network?: string;
   readonly state?: string;
   readonly data?: string;
   readonly dataFile?: string;
@@ -77,6 +78,11 @@ export function registerRun(program: Command, context: CommandContext): void {
       '--networking <kind>',
       `one of: ${networkProviders.map((provider) => provider.kind).join(', ')} (tap,DEVICE and bridge,BRIDGE)`,
       networkProviders[0]?.kind,
+    )
+    .addOption(
+      new Option('--network <name>', 'the virtual network to join: --networking vnet,NAME').conflicts(
+        'networking',
+      ),
     )
     .option('--state <dir>', 'folder for what the machine keeps (default: one under ~/.orlop/machines)')
     .addOption(
@@ -193,7 +199,7 @@ async function runImage(
     context,
     machines,
     folder,
-    record: { networking: options.networking, accel: options.accel, publish: options.publish ?? [] },
+    record: { networking: networkingOf(options), accel: options.accel, publish: options.publish ?? [] },
     detached: options.detached === true,
     remove: options.rm === true,
   });
@@ -235,4 +241,8 @@ async function writeMetadata(
   const path = join(folder, machineFiles.metadata);
   await replaceFile(path, encodeMetadataIso(content));
   return [path];
+}
+
+function networkingOf({ network, networking }: RunOptions): string {
+  return network === undefined ? networking : `vnet,${network}`;
 }
