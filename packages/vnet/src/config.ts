@@ -1,4 +1,4 @@
-import type { Problem } from '@orlop/core';
+import { OrlopError, type Problem } from '@orlop/core';
 import { IpAddress, IpPrefix } from '@orlop/netstack';
 import { type MacAddress, parseMac } from '@orlop/wire';
 import type { StaticLease } from './dhcp/leases.ts';
@@ -6,8 +6,9 @@ import { Zone, type ZoneConfig } from './dns/zone.ts';
 import { vnetError } from './errors.ts';
 import type { ForwardSpec } from './forward/forward.ts';
 import { parseForwards } from './forward/forward-text.ts';
-import type { PolicyConfig } from './nat/policy.ts';
+import { OutboundPolicy, type PolicyConfig } from './nat/policy.ts';
 import { type ProxyConfig, readProxyConfig } from './proxy/proxy-settings.ts';
+import type { SchemaPath } from './schema/json-schema.ts';
 
 /** A network as people write it (YAML or JSON); everything has a default. */
 export interface NetworkConfig {
@@ -121,31 +122,38 @@ export function readNetworkConfig(config: NetworkConfig): NetworkSettings {
   return settings;
 }
 
+/** A problem, and where in the configuration it is: keys and indices from the root. */
+export interface ConfigProblem extends Problem {
+  readonly path: SchemaPath;
+}
+
 class ConfigReader {
-  readonly problems: Problem[] = [];
+  readonly problems: ConfigProblem[] = [];
+  #path: SchemaPath = [];
 
   read(config: NetworkConfig): NetworkSettings {
     for (const key of Object.keys(config)) {
-      if (!(key in KEYS)) this.#problem(`unknown key "${key}"; there are ${Object.keys(KEYS).join(', ')}`);
+      if (!(key in KEYS))
+        this.#problem(`unknown key "${key}"; there are ${Object.keys(KEYS).join(', ')}`, [key]);
     }
     const name = config.name ?? 'default';
     if (!/^[a-z0-9][a-z0-9_.-]{0,62}$/i.test(name))
-      this.#problem(`name "${name}" has other than letters, digits, - _ .`);
-    const subnet = this.#subnet(config.subnet ?? '192.168.127.0/24');
+      this.#problem(`name "${name}" has other than letters, digits, - _ .`, ['name']);
+    const subnet = this.#at(['subnet'], () => this.#subnet(config.subnet ?? '192.168.127.0/24'));
     const base = subnet.address.w3 >>> 0;
     const last = base + 2 ** (32 - subnet.length) - 2;
     const inSubnet = (text: string | undefined, otherwise: number, what: string) => {
       if (text === undefined) return IpAddress.v4(otherwise);
-      const address = this.#address(text, what);
-      if (!subnet.contains(address)) this.#problem(`${what} ${text} is not in ${subnet}`);
+      const address = this.#at([what], () => this.#address(text, what));
+      if (!subnet.contains(address)) this.#problem(`${what} ${text} is not in ${subnet}`, [what]);
       return address;
     };
     const gateway = inSubnet(config.gateway, base + 1, 'gateway');
     const host = config.host === false ? undefined : inSubnet(config.host, last, 'host');
-    if (host?.equals(gateway) === true) this.#problem(`host and gateway are both ${gateway}`);
+    if (host?.equals(gateway) === true) this.#problem(`host and gateway are both ${gateway}`, ['host']);
     const mtu = config.mtu ?? 65_520;
     if (!Number.isInteger(mtu) || mtu < 1280 || mtu > 65_520)
-      this.#problem(`mtu ${mtu} is not 1280 to 65520`);
+      this.#problem(`mtu ${mtu} is not 1280 to 65520`, ['mtu']);
     return {
       name,
       subnet,
@@ -153,28 +161,30 @@ class ConfigReader {
       host,
       firstLease: IpAddress.v4(base + 2),
       lastLease: IpAddress.v4(last),
-      ipv6: this.#ipv6(config, name),
+      ipv6: this.#at(['ipv6'], () => this.#ipv6(config, name)),
       mtu,
       domain: config.domain ?? 'orlop.internal',
       search: config.search ?? [],
-      dns: config.dns?.map((text) => this.#server(text)),
+      dns: config.dns?.map((text, i) => this.#at(['dns', i], () => this.#server(text))),
       resolver: config.resolver ?? 'forward',
       zones: this.#zones(config),
       names: this.#names(config),
       leaseSeconds: config.leaseSeconds ?? 86_400,
-      leases: (config.leases ?? []).map(({ mac, address, name: hostName }) => ({
-        mac: this.#mac(mac),
-        address: this.#address(address, 'lease'),
+      leases: (config.leases ?? []).map(({ mac, address, name: hostName }, i) => ({
+        mac: this.#at(['leases', i, 'mac'], () => this.#mac(mac)),
+        address: this.#at(['leases', i, 'address'], () => this.#address(address, 'lease')),
         ...(hostName !== undefined && { hostName }),
       })),
-      forwards: (config.forwards ?? []).flatMap((text) => this.#try(() => parseForwards(text), [])),
-      policy: config.policy ?? {},
+      forwards: (config.forwards ?? []).flatMap((text, i) =>
+        this.#at(['forwards', i], () => this.#try(() => parseForwards(text), [])),
+      ),
+      policy: this.#policy(config),
       proxy: this.#proxy(config),
       metadataAccess: config.metadataAccess ?? false,
       gatewayMac:
         config.gatewayMac === undefined
           ? GATEWAY_MAC_PREFIX * 2 ** 24 + (hash(name) & 0xffffff)
-          : this.#mac(config.gatewayMac),
+          : this.#at(['gatewayMac'], () => this.#mac(config.gatewayMac ?? '')),
     };
   }
 
@@ -214,19 +224,30 @@ class ConfigReader {
       const texts = typeof value === 'string' ? [value] : value;
       read.set(
         name.toLowerCase().replace(/\.$/, ''),
-        texts.map((text) => this.#address(text, `name ${name}`)),
+        texts.map((text) => this.#at(['names', name], () => this.#address(text, `name ${name}`))),
       );
     }
     return read;
   }
 
   #zones({ zones = [] }: NetworkConfig): readonly ZoneConfig[] {
-    return zones.filter((zone) => this.#try(() => new Zone(zone), undefined) !== undefined);
+    return zones.filter(
+      (zone, i) => this.#at(['zones', i], () => this.#try(() => new Zone(zone), undefined)) !== undefined,
+    );
   }
 
   #proxy({ proxy = {} }: NetworkConfig): ProxyConfig {
-    this.#try(() => readProxyConfig(proxy), undefined);
+    this.#at(['proxy'], () => this.#try(() => readProxyConfig(proxy), undefined));
     return proxy;
+  }
+
+  #policy({ policy = {} }: NetworkConfig): PolicyConfig {
+    for (const [i, rule] of (policy.rules ?? []).entries()) {
+      this.#at(['policy', 'rules', i], () =>
+        this.#try(() => new OutboundPolicy({ rules: [rule] }), undefined),
+      );
+    }
+    return policy;
   }
 
   #server(text: string): { readonly address: IpAddress; readonly port: number } {
@@ -251,13 +272,24 @@ class ConfigReader {
     try {
       return read();
     } catch (error) {
-      this.#problem(error instanceof Error ? error.message : String(error));
+      const problems = error instanceof OrlopError ? error.problems : [];
+      for (const { message } of problems) this.#problem(message);
+      if (problems.length === 0) this.#problem(error instanceof Error ? error.message : String(error));
       return otherwise;
     }
   }
 
-  #problem(message: string): void {
-    this.problems.push({ message });
+  /** What `read` finds wrong is wrong there. */
+  #at<T>(path: SchemaPath, read: () => T): T {
+    const outer = this.#path;
+    this.#path = path;
+    const value = read();
+    this.#path = outer;
+    return value;
+  }
+
+  #problem(message: string, path: SchemaPath = this.#path): void {
+    this.problems.push({ message, path });
   }
 }
 

@@ -1,9 +1,10 @@
-import { mkdir, readFile, rm } from 'node:fs/promises';
+import { mkdir, rm } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import { OrlopError } from '@orlop/core';
 import type { NetworkConfig, OpenNetwork } from '@orlop/vnet';
 import type { Command } from 'commander';
 import type { CommandContext } from '../context.ts';
+import { readNetworkFile } from './net-config.ts';
 import { type NetworkPaths, networkPaths } from './net-paths.ts';
 
 export interface NetUpOptions {
@@ -71,7 +72,7 @@ async function runNetwork(context: CommandContext, name: string, options: NetUpO
   if (places.includes(paths.qemu)) await rm(paths.qemu, { force: true });
   const specs = places.map(parseLinkSpec);
   const opened = await openNetwork({
-    config: await readConfig(name, options),
+    config: await readConfig(context, name, options),
     logger: context.logger,
     platform: process.platform,
     environment: context.env,
@@ -136,10 +137,13 @@ async function refuseSecond(client: import('@orlop/vnet').NetworkClient, name: s
   );
 }
 
-async function readConfig(name: string, options: NetUpOptions): Promise<NetworkConfig> {
-  const { parse } = await import('yaml');
-  const { config: path, forward, subnet, mtu } = options;
-  const read = path === undefined ? {} : ((parse(await readText(path)) ?? {}) as NetworkConfig);
+async function readConfig(
+  context: CommandContext,
+  name: string,
+  options: NetUpOptions,
+): Promise<NetworkConfig> {
+  const { config: file, forward, subnet, mtu } = options;
+  const read = file === undefined ? {} : await readNetworkFile(context, file);
   return {
     ...read,
     name,
@@ -147,16 +151,6 @@ async function readConfig(name: string, options: NetUpOptions): Promise<NetworkC
     ...(mtu !== undefined && { mtu: Number(mtu) }),
     ...(forward !== undefined && { forwards: [...(read.forwards ?? []), ...forward] }),
   };
-}
-
-async function readText(path: string): Promise<string> {
-  try {
-    return await readFile(path, 'utf8');
-  } catch (cause) {
-    throw new OrlopError('net.no-config', 'not-found', `cannot read the network's configuration ${path}`, {
-      cause,
-    });
-  }
 }
 
 /** What to write on QEMU's command line; other kinds of links are at their own ends. */

@@ -1,0 +1,80 @@
+import { readFile } from 'node:fs/promises';
+import { resolve } from 'node:path';
+import { OrlopError, type Problem } from '@orlop/core';
+import type { NetworkConfig, SchemaPath } from '@orlop/vnet';
+import type { Document, LineCounter } from 'yaml';
+import type { CommandContext } from '../context.ts';
+
+/**
+ * Reads a network's configuration from YAML (or JSON, which is YAML), with all its problems at their places.
+ *
+ * @throws OrlopError `net.no-config`, `net.config-invalid`
+ */
+export async function readNetworkFile(context: CommandContext, file: string): Promise<NetworkConfig> {
+  const text = await readText(resolve(context.cwd, file), file);
+  const { LineCounter, parseDocument } = await import('yaml');
+  const { NETWORK_SCHEMA, readNetworkConfig, validateSchema } = await import('@orlop/vnet');
+  const lines = new LineCounter();
+  const document = parseDocument(text, { lineCounter: lines, prettyErrors: false });
+  const place = { document, lines, file };
+  if (document.errors.length > 0) {
+    throw invalid(
+      file,
+      document.errors.map(({ message, pos }) => problemAt(message, pos[0], place)),
+    );
+  }
+  const value: unknown = document.toJS({ maxAliasCount: 100 }) ?? {};
+  const problems = validateSchema(NETWORK_SCHEMA, value);
+  if (problems.length > 0)
+    throw invalid(
+      file,
+      problems.map((problem) => located(problem, place)),
+    );
+  try {
+    readNetworkConfig(value as NetworkConfig);
+  } catch (error) {
+    if (!(error instanceof OrlopError)) throw error;
+    throw invalid(
+      file,
+      error.problems.map((problem) => located(problem, place)),
+    );
+  }
+  return value as NetworkConfig;
+}
+
+interface Place {
+  readonly document: Document.Parsed;
+  readonly lines: LineCounter;
+  readonly file: string;
+}
+
+/** The deepest part of the path that is in the file. */
+function located(problem: Problem & { readonly path?: SchemaPath }, place: Place): Problem {
+  for (let path = [...(problem.path ?? [])]; path.length > 0; path.pop()) {
+    const node = place.document.getIn(path, true);
+    const range = typeof node === 'object' && node !== null && 'range' in node ? node.range : undefined;
+    if (Array.isArray(range)) return problemAt(problem.message, range[0], place);
+  }
+  return problemAt(problem.message, 0, place);
+}
+
+function problemAt(message: string, offset: number, { lines, file }: Place): Problem {
+  const { line, col } = lines.linePos(offset);
+  return { message, position: { file, line: Math.max(1, line), column: Math.max(1, col) } };
+}
+
+function invalid(file: string, problems: readonly Problem[]): OrlopError {
+  return new OrlopError('net.config-invalid', 'invalid', `${file} is no configuration of a network`, {
+    problems,
+  });
+}
+
+async function readText(path: string, file: string): Promise<string> {
+  try {
+    return await readFile(path, 'utf8');
+  } catch (cause) {
+    throw new OrlopError('net.no-config', 'not-found', `cannot read the network's configuration ${file}`, {
+      cause,
+    });
+  }
+}
