@@ -68,26 +68,39 @@ describe('every output format boots until its service answers', () => {
   });
   afterAll(() => workshop?.close());
 
-  test.each(formats)('$format', async ({ format, runs, unpack }) => {
+  const bootAndAsk = async ({ format, runs, unpack }: (typeof formats)[number], arch?: string) => {
     const yaml = fileURLToPath(new URL('web.yml', import.meta.url));
     // A name each: `orlop run` takes what lies beside a kernel for its root.
-    const base = await workshop.buildFiles(format.replace('+', '-'), [
+    const name = `${arch ?? 'web'}-${format.replace('+', '-')}`;
+    const words = [
       '--size',
       '256M',
       '--format',
       format,
+      ...(arch === undefined ? [] : ['--arch', arch]),
       yaml,
-    ]);
+    ];
+    const base = await workshop.buildFiles(name, words);
     await unpack?.(base);
     const port = await freePort();
-    const machine = workshop.boot(`${base}${runs}`, { publish: [`${port}:80`] });
+    const machine = workshop.boot(`${base}${runs}`, {
+      publish: [`${port}:80`],
+      ...(arch !== undefined && { arch }),
+    });
     try {
-      await machine.waitFor(/service web started/, 90_000);
+      await machine.waitFor(/service web started/);
       expect(await fetchText(`http://127.0.0.1:${port}/`, machine)).toBe('this machine answers\n');
     } finally {
       await machine.endNow();
     }
-  });
+  };
+
+  test.each(formats)('$format', (row) => bootAndAsk(row));
+
+  test.each([
+    { format: 'kernel+initrd', runs: '' },
+    { format: 'raw-efi', runs: '-efi.img' },
+  ])('$format on arm64', (row) => bootAndAsk(row, 'arm64'));
 });
 
 /** The port's user may still be on its way up: it is asked again as long as the machine runs. */

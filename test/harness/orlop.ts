@@ -69,7 +69,10 @@ export class Workshop {
   }
 
   /** Starts a machine under emulation; its console is the command's standard output. */
-  boot(image: string, options: { readonly publish?: readonly string[] } = {}): GuestMachine {
+  boot(
+    image: string,
+    options: { readonly publish?: readonly string[]; readonly arch?: string } = {},
+  ): GuestMachine {
     const name = image.slice(image.lastIndexOf('/') + 1);
     const publish = (options.publish ?? []).flatMap((port) => ['--publish', port]);
     const words = [
@@ -82,6 +85,7 @@ export class Workshop {
       '--networking',
       'user',
       ...publish,
+      ...(options.arch === undefined ? [] : ['--arch', options.arch]),
       image,
     ];
     const child = spawn(process.execPath, [program, ...words], {
