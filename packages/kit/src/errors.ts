@@ -15,6 +15,10 @@ export const kitError = defineErrors({
   'kit.invalid-image': 'invalid',
   'kit.invalid-input-tar': 'invalid',
   'kit.file-changed': 'conflict',
+  'kit.no-sbom': 'not-found',
+  'kit.invalid-lock': 'invalid',
+  'kit.not-locked': 'conflict',
+  'kit.lock-differs': 'conflict',
   'kit.output-failed': 'failed',
   'kit.compressor-failed': 'failed',
 });

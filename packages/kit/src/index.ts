@@ -23,4 +23,13 @@ export {
   type Substitution,
   substitute,
 } from './resolve/substitution.ts';
+export {
+  type ChangedPackage,
+  diffSboms,
+  type ListedPackage,
+  listPackages,
+  type SbomDiff,
+} from './sbom/diff.ts';
+export type { Json } from './sbom/json.ts';
 export { mergeSpdx } from './sbom/merge-spdx.ts';
+export { type ReadSbomOptions, readSbom } from './sbom/read-sbom.ts';

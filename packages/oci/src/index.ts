@@ -1,3 +1,4 @@
+export { decompress } from './decompress.ts';
 export { digestOf, isDigest, parseDigest } from './digest.ts';
 export { ociError } from './errors.ts';
 export { type ExportFormat, type ExportOptions, exportImage } from './export-image.ts';

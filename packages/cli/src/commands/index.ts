@@ -15,6 +15,7 @@ import { registerPkg } from './pkg.ts';
 import { registerPs } from './ps.ts';
 import { registerRm } from './rm.ts';
 import { registerRun } from './run.ts';
+import { registerSbom } from './sbom.ts';
 import { registerServe } from './serve.ts';
 import { registerShell } from './shell.ts';
 import { registerConsole, registerStart } from './start.ts';
@@ -48,6 +49,7 @@ export const commands: readonly RegisterCommand[] = [
   registerNet,
   registerPkg,
   registerCache,
+  registerSbom,
   registerMetadata,
   registerServe,
   registerDoctor,

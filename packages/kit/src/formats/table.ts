@@ -4,6 +4,7 @@ import { diskFormats } from './disk-images.ts';
 import type { OutputFormat } from './format.ts';
 import { isoFormats } from './iso-images.ts';
 import { kernelInitrdFormat, tarKernelInitrdFormat } from './kernel-initrd.ts';
+import { ociFormat } from './oci-artifact.ts';
 import { rootDiskFormats } from './root-disk.ts';
 import { dockerFormat, tarFormat } from './tar.ts';
 import { ukiFormat } from './uki.ts';
@@ -18,6 +19,7 @@ export const outputFormats: readonly OutputFormat[] = [
   ...isoFormats,
   ...diskFormats,
   ukiFormat,
+  ociFormat,
 ];
 
 /** @throws OrlopError `kit.unknown-format`, which names those there are */

@@ -1,12 +1,13 @@
 import type { SpdxDocument } from '@orlop/oci';
-
-type Json = Readonly<Record<string, unknown>>;
+import { type Json, list } from './json.ts';
 
 /**
  * The packages of an SPDX document as a CycloneDX 1.6 list. It has no serial number, which would have to be
  * random: the same inputs give the same list.
  */
 export function toCycloneDx(document: SpdxDocument): Json {
+  const components = list(document['packages']).map(component);
+  const known = new Set([IMAGE_REF, ...components.map((one) => one['bom-ref'])]);
   const info = document['creationInfo'] as Json | undefined;
   return {
     $schema: 'http://cyclonedx.org/schema/bom-1.6.schema.json',
@@ -16,21 +17,27 @@ export function toCycloneDx(document: SpdxDocument): Json {
     metadata: {
       timestamp: info?.['created'],
       tools: { components: [{ type: 'application', name: 'orlop' }] },
-      component: { type: 'operating-system', 'bom-ref': 'image', name: document['name'] },
+      component: { type: 'operating-system', 'bom-ref': IMAGE_REF, name: document['name'] },
     },
-    components: list(document['packages']).map(component),
-    dependencies: dependencies(list(document['relationships'])),
+    components,
+    dependencies: dependencies(list(document['relationships']), known),
   };
 }
+
+const IMAGE_REF = 'image';
 
 function component(one: Json): Json {
   const purl = list(one['externalRefs']).find((reference) => reference['referenceType'] === 'purl');
   const licence = one['licenseDeclared'] ?? one['licenseConcluded'];
+  const hashes = list(one['checksums'])
+    .filter((checksum) => checksum['algorithm'] === 'SHA256')
+    .map((checksum) => ({ alg: 'SHA-256', content: checksum['checksumValue'] }));
   return {
     type: one['primaryPackagePurpose'] === 'CONTAINER' ? 'container' : 'library',
     'bom-ref': one['SPDXID'],
     name: one['name'],
     ...(one['versionInfo'] === undefined ? {} : { version: one['versionInfo'] }),
+    ...(hashes.length === 0 ? {} : { hashes }),
     ...(typeof licence !== 'string' || licence === 'NOASSERTION' || licence === 'NONE'
       ? {}
       : { licenses: [{ expression: licence }] }),
@@ -39,22 +46,16 @@ function component(one: Json): Json {
 }
 
 /** What contains or needs what, of packages only. */
-function dependencies(relationships: readonly Json[]): readonly Json[] {
+function dependencies(relationships: readonly Json[], known: ReadonlySet<unknown>): readonly Json[] {
   const on = new Map<string, string[]>();
   for (const one of relationships) {
     const type = one['relationshipType'];
-    const from = one['spdxElementId'] === 'SPDXRef-DOCUMENT' ? 'image' : one['spdxElementId'];
+    const from = one['spdxElementId'] === 'SPDXRef-DOCUMENT' ? IMAGE_REF : one['spdxElementId'];
     const to = one['relatedSpdxElement'];
     if (type !== 'DESCRIBES' && type !== 'CONTAINS' && type !== 'DEPENDS_ON') continue;
-    if (typeof from !== 'string' || typeof to !== 'string' || to.includes('-File-')) continue;
-    const known = on.get(from) ?? [];
-    if (!known.includes(to)) on.set(from, [...known, to]);
+    if (typeof from !== 'string' || typeof to !== 'string' || !known.has(from) || !known.has(to)) continue;
+    const needs = on.get(from) ?? [];
+    if (!needs.includes(to)) on.set(from, [...needs, to]);
   }
   return [...on].map(([ref, dependsOn]) => ({ ref, dependsOn }));
-}
-
-function list(value: unknown): readonly Json[] {
-  return Array.isArray(value)
-    ? value.filter((item): item is Json => typeof item === 'object' && item !== null && !Array.isArray(item))
-    : [];
 }
