@@ -5,6 +5,7 @@ import {
   type ContainerSummary,
   containerSubnets,
   type NetworkSummary,
+  type PortBindings,
   type PublishedPort,
   publishedPorts,
 } from './published-ports.ts';
@@ -36,6 +37,8 @@ export class ContainerWatcher {
   readonly #stopped = new AbortController();
   #looking: Promise<void> | undefined;
   #lookAgain = false;
+  /** What containers asked for never changes; only those that publish are looked at. */
+  #bindings = new Map<string, PortBindings>();
 
   constructor(options: ContainerWatcherOptions) {
     this.#options = options;
@@ -106,13 +109,50 @@ export class ContainerWatcher {
         docker.json({ path: '/networks', signal }) as Promise<readonly NetworkSummary[]>,
       ]);
       if (signal.aborted) return;
+      const inspected = await this.#withBindings(containers, signal);
       await onSeen({
         running: containers.length,
-        ports: publishedPorts(containers, guestAddress),
+        ports: publishedPorts(inspected, guestAddress),
         subnets: containerSubnets(networks),
       });
     } while (this.#lookAgain);
   }
+
+  async #withBindings(
+    containers: readonly ContainerSummary[],
+    signal: AbortSignal,
+  ): Promise<ContainerSummary[]> {
+    const next = new Map<string, PortBindings>();
+    const inspected: ContainerSummary[] = [];
+    for (const container of containers) {
+      const publishes = container.Ports?.some((port) => port.PublicPort !== undefined) === true;
+      if (!publishes) {
+        inspected.push(container);
+        continue;
+      }
+      const bindings = this.#bindings.get(container.Id) ?? (await this.#inspect(container.Id, signal));
+      next.set(container.Id, bindings);
+      inspected.push({ ...container, bindings });
+    }
+    this.#bindings = next;
+    return inspected;
+  }
+
+  async #inspect(id: string, signal: AbortSignal): Promise<PortBindings> {
+    try {
+      const path = `/containers/${id}/json`;
+      const found = (await this.#options.docker.json({ path, signal })) as Inspection;
+      return found.HostConfig?.PortBindings ?? {};
+    } catch (error) {
+      signal.throwIfAborted();
+      this.#options.logger.debug('a container went away', { reason: String(error) });
+      return {};
+    }
+  }
+}
+
+interface Inspection {
+  readonly HostConfig?: { readonly PortBindings?: PortBindings | null };
 }
 
 function isRelevant(line: string): boolean {

@@ -9,12 +9,17 @@ export interface ContainerSummary {
     readonly Type: string;
   }[];
   readonly HostConfig?: { readonly NetworkMode?: string };
+  /** Of an inspection: what was asked for. */
+  readonly bindings?: PortBindings;
   readonly NetworkSettings?: {
     readonly Networks?: Readonly<
       Record<string, { readonly IPAddress?: string; readonly GlobalIPv6Address?: string } | null>
     >;
   };
 }
+
+/** By `80/tcp`; an empty address stands for all of them, of IPv6 too. */
+export type PortBindings = Readonly<Record<string, readonly { readonly HostIp?: string }[] | null>>;
 
 export interface NetworkSummary {
   readonly Driver?: string;
@@ -64,8 +69,12 @@ export function publishedPorts(
             ? { address: guestAddress, port: port.PublicPort }
             : { address, port: port.PrivatePort },
       };
-      const key = portKey(published);
-      if (!found.has(key)) found.set(key, published);
+      const all =
+        hostAddress === '0.0.0.0' && isForAll(container.bindings?.[`${port.PrivatePort}/${port.Type}`]);
+      for (const one of all ? [published, { ...published, hostAddress: '::' }] : [published]) {
+        const key = portKey(one);
+        if (!found.has(key)) found.set(key, one);
+      }
     }
   }
   return [...found.values()];
@@ -77,6 +86,10 @@ export function containerSubnets(networks: readonly NetworkSummary[]): string[] 
     .filter((network) => network.Driver === 'bridge')
     .flatMap((network) => network.IPAM?.Config ?? [])
     .flatMap(({ Subnet }) => (Subnet === undefined ? [] : [Subnet]));
+}
+
+function isForAll(bindings: PortBindings[string] | undefined): boolean {
+  return bindings?.some(({ HostIp }) => HostIp === undefined || HostIp === '') ?? false;
 }
 
 /** Docker publishes through one of a container's networks: the first of their names that has an address. */

@@ -149,7 +149,7 @@ export async function adoptEngine(input: StartInput & { readonly machine: Machin
     await machine.resume(); // it may have been asleep
     const credentials = await ensureCredentials(paths.folder, around.clock.wallMs());
     return {
-      ...(await waitForDocker({ ...input, machine, network, credentials })),
+      ...(await waitForDocker({ ...input, machine, network, credentials, awake: true })),
       machine,
       network,
       settings,
@@ -164,6 +164,8 @@ interface Waiting extends StartInput {
   readonly machine: Machine;
   readonly network: InstanceNetwork;
   readonly credentials: Awaited<ReturnType<typeof ensureCredentials>>;
+  /** Its system is up already. @default false */
+  readonly awake?: boolean;
 }
 
 async function waitForDocker(input: Waiting): Promise<Pick<LiveEngine, 'docker' | 'dockerVersion'>> {
@@ -172,7 +174,15 @@ async function waitForDocker(input: Waiting): Promise<Pick<LiveEngine, 'docker' 
     'kernel',
     { waitsFor: 'the first frame from the machine', limitMs: LIMIT_MS.kernel, signal },
     async (voice) => {
-      while (!network.heard) await pause(voice, machine);
+      while (!network.heard) {
+        // A machine that runs on may be silent until it is asked.
+        if (input.awake === true)
+          await network.dial(DOCKER_PORT, AbortSignal.timeout(DIAL_TIMEOUT_MS)).then(
+            (stream) => stream.destroy(),
+            () => undefined,
+          );
+        await pause(voice, machine);
+      }
     },
   );
   const docker = new DockerChannel({
