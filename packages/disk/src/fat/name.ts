@@ -22,6 +22,7 @@ export interface FatName {
 export function assignNames(names: readonly string[], directory: string): FatName[] {
   const folded = new Map<string, string>();
   const taken = new Set(names.filter((name) => SHORT.test(name)).map(pad));
+  const nextNumber = new Map<string, number>();
   return names.map((name) => {
     checkName(name, directory);
     const twin = folded.get(name.toUpperCase());
@@ -33,7 +34,7 @@ export function assignNames(names: readonly string[], directory: string): FatNam
     }
     folded.set(name.toUpperCase(), name);
     if (SHORT.test(name)) return { short: pad(name) };
-    const short = numericTail(name, taken);
+    const short = numericTail(name, taken, nextNumber);
     taken.add(short);
     return { short, long: name };
   });
@@ -52,17 +53,21 @@ function pad(name: string): string {
 }
 
 /** `LONGNA~1.EXT`: FAT specification, "The Basis-Name Generation Algorithm". */
-function numericTail(name: string, taken: ReadonlySet<string>): string {
+function numericTail(name: string, taken: ReadonlySet<string>, nextNumber: Map<string, number>): string {
   const clean = name.toUpperCase().replace(/^\.+/, '').replaceAll(' ', '');
   const dot = clean.lastIndexOf('.');
   const base =
     (dot < 0 ? clean : clean.slice(0, dot)).replace(/[^A-Z0-9!#$%&'()@^_`{}~-]/g, '_').replaceAll('.', '_') ||
     '_';
   const extension = (dot < 0 ? '' : clean.slice(dot + 1, dot + 4)).replace(/[^A-Z0-9!#$%&'()@^_`{}~-]/g, '_');
-  for (let n = 1; ; n++) {
+  // All names that begin like this compete for the numbers, and those below `nextNumber` are taken.
+  const key = `${base.slice(0, 6)}.${extension}`;
+  for (let n = nextNumber.get(key) ?? 1; ; n++) {
     const tail = `~${n}`;
     const short = (base.slice(0, 8 - tail.length) + tail).padEnd(8) + extension.padEnd(3);
-    if (!taken.has(short)) return short;
+    if (taken.has(short)) continue;
+    nextNumber.set(key, n + 1);
+    return short;
   }
 }
 

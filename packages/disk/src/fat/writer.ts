@@ -104,6 +104,7 @@ export async function writeFat(
   }
 
   const clusterByPath = new Map(files.map((file) => [file.path, file.cluster]));
+  const directoryByPath = new Map(directories.map((plan) => [plan.path, plan.node]));
   for (const plan of directories) {
     const entries = plan.children.map(([name, node], i): FatEntry => {
       const path = joinPath(plan.path, name);
@@ -119,7 +120,7 @@ export async function writeFat(
     });
     const isRoot = plan === rootPlan;
     const bytes = encodeDirectory(
-      isRoot ? [] : dotEntries(plan, directories, clusterOf),
+      isRoot ? [] : dotEntries(plan, directoryByPath, clusterOf),
       isRoot && label !== '' ? label : undefined,
       entries,
     );
@@ -185,12 +186,12 @@ function checkNode(path: string, node: TreeNode): void {
 
 function dotEntries(
   plan: PlannedDirectory,
-  all: readonly PlannedDirectory[],
+  directoryByPath: ReadonlyMap<string, DirectoryNode>,
   clusterOf: ReadonlyMap<TreeNode, number>,
 ): FatEntry[] {
   const parentPath = plan.path.slice(0, Math.max(plan.path.lastIndexOf('/'), 0));
   // `..` of a directory in the root says cluster 0, with FAT32 too.
-  const parentNode = parentPath === '' ? undefined : all.find((other) => other.path === parentPath)?.node;
+  const parentNode = parentPath === '' ? undefined : directoryByPath.get(parentPath);
   const dot = { directory: true, readOnly: false, mtime: plan.node.mtime, sizeBytes: 0 };
   return [
     { ...dot, name: { short: '.'.padEnd(11) }, firstCluster: clusterOf.get(plan.node) ?? 0 },

@@ -1,5 +1,8 @@
 /** Level 2 of ECMA-119 would allow 30 characters; eight and three is what every boot loader reads. */
 const CLEAN = /^[A-Z0-9_]{1,8}(\.[A-Z0-9_]{1,3})?$/;
+const ILLEGAL = /[^A-Z0-9_]/g;
+const BASE_LENGTH = 8;
+const NUMBER_LENGTH = 3;
 const JOLIET_UNITS = 64;
 
 /**
@@ -8,37 +11,53 @@ const JOLIET_UNITS = 64;
  */
 export function isoNames(names: readonly { readonly name: string; readonly directory: boolean }[]): string[] {
   const taken = new Set<string>();
+  /** Numbers below are taken, by what they are put behind. */
+  const nextNumber = new Map<string, number>();
   return names.map(({ name, directory }) => {
     const upper = name.toUpperCase();
+    const { base, extension } = clean(upper, directory);
     let own =
-      CLEAN.test(upper) && (!directory || !upper.includes('.')) ? upper : cut(upper, directory, undefined);
-    for (let n = 0; taken.has(own); n++) own = cut(upper, directory, n);
+      CLEAN.test(upper) && (!directory || !upper.includes('.')) ? upper : cut(base, extension, undefined);
+    if (taken.has(own)) {
+      const key = `${base.slice(0, BASE_LENGTH - NUMBER_LENGTH)}.${extension}`;
+      let n = nextNumber.get(key) ?? 0;
+      for (; taken.has(own); n++) own = cut(base, extension, n);
+      nextNumber.set(key, n);
+    }
     taken.add(own);
     if (directory) return own;
     return `${own.includes('.') ? own : `${own}.`};1`;
   });
 }
 
-function cut(upper: string, directory: boolean, n: number | undefined): string {
-  const clean = (text: string) => text.replace(/[^A-Z0-9_]/g, '_');
+function clean(upper: string, directory: boolean): { base: string; extension: string } {
   const dot = directory ? -1 : upper.lastIndexOf('.');
-  const base = clean(dot > 0 ? upper.slice(0, dot) : upper) || '_';
-  const extension = dot > 0 ? clean(upper.slice(dot + 1)).slice(0, 3) : '';
-  const tail = n === undefined ? '' : n.toString(36).toUpperCase().padStart(3, '0');
-  const short = base.slice(0, 8 - tail.length) + tail;
+  return {
+    base: (dot > 0 ? upper.slice(0, dot) : upper).replace(ILLEGAL, '_') || '_',
+    extension: dot > 0 ? upper.slice(dot + 1, dot + 4).replace(ILLEGAL, '_') : '',
+  };
+}
+
+function cut(base: string, extension: string, n: number | undefined): string {
+  const tail = n === undefined ? '' : n.toString(36).toUpperCase().padStart(NUMBER_LENGTH, '0');
+  const short = base.slice(0, BASE_LENGTH - tail.length) + tail;
   return extension === '' ? short : `${short}.${extension}`;
 }
 
 /** Joliet names, at most 64 UCS-2 units, unique in the directory. */
 export function jolietNames(names: readonly string[]): string[] {
   const taken = new Set<string>();
+  const nextNumber = new Map<string, number>();
   return names.map((name) => {
     const clean = name.replace(/[\u0000-\u001f*/:;?\\]/g, '_');
-    let own = clean.slice(0, JOLIET_UNITS);
-    for (let n = 0; taken.has(own); n++) {
+    const whole = clean.slice(0, JOLIET_UNITS);
+    let own = whole;
+    let n = nextNumber.get(whole) ?? 0;
+    for (; taken.has(own); n++) {
       const tail = `~${n}`;
       own = clean.slice(0, JOLIET_UNITS - tail.length) + tail;
     }
+    if (n > 0) nextNumber.set(whole, n);
     taken.add(own);
     return own;
   });
@@ -46,7 +65,11 @@ export function jolietNames(names: readonly string[]): string[] {
 
 /** Identifiers as bytes: one each, or two each in Joliet, big endian. */
 export function encodeName(name: string, joliet: boolean): Uint8Array {
-  if (!joliet) return Uint8Array.from(name, (char) => char.charCodeAt(0));
+  if (!joliet) {
+    const bytes = new Uint8Array(name.length);
+    for (let i = 0; i < name.length; i++) bytes[i] = name.charCodeAt(i);
+    return bytes;
+  }
   const bytes = new Uint8Array(name.length * 2);
   for (let i = 0; i < name.length; i++) {
     bytes[i * 2] = name.charCodeAt(i) >> 8;

@@ -14,10 +14,10 @@ export class Spool {
   readonly #path: string;
   readonly #file: FileHandle;
   readonly #members: readonly SpooledMember[];
-  readonly #sizeBytes: number;
   #tree: DirectoryNode | undefined;
-  /** What was read last for small files. */
-  #window: { readonly start: number; readonly bytes: Uint8Array } = { start: 0, bytes: new Uint8Array(0) };
+  /** What was read for small files, the latest last. */
+  readonly #recent = new Map<Window, Promise<Uint8Array>>();
+  #last: Window | undefined;
 
   /** @param name of the file in `folder` that holds the contents */
   static async write(entries: EntryStream, folder: string, name = 'contents'): Promise<Spool> {
@@ -25,6 +25,7 @@ export class Spool {
     const file = await open(path, 'w+', 0o600);
     const members: SpooledMember[] = [];
     let offset = 0;
+    let window: Window | undefined;
     try {
       for await (const { header, body } of entries) {
         if (header.sizeBytes === 0) {
@@ -36,18 +37,30 @@ export class Spool {
           hash?.update(chunk);
           await writeAll(file, chunk);
         }
-        members.push({ header, offset, ...(hash && { contentKey: hash.digest('base64') }) });
+        if (header.sizeBytes > MAX_SMALL_BYTES) window = undefined;
+        else if (window !== undefined && window.sizeBytes + header.sizeBytes <= WINDOW_BYTES)
+          window.sizeBytes += header.sizeBytes;
+        else {
+          const next: Window = { start: offset, sizeBytes: header.sizeBytes, next: undefined };
+          if (window !== undefined) window.next = next;
+          window = next;
+        }
+        members.push({
+          header,
+          offset,
+          ...(window && { window }),
+          ...(hash && { contentKey: hash.digest('base64') }),
+        });
         offset += header.sizeBytes;
       }
     } catch (error) {
       await file.close();
       throw error;
     }
-    return new Spool(path, file, members, offset);
+    return new Spool(path, file, members);
   }
 
-  private constructor(path: string, file: FileHandle, members: readonly SpooledMember[], sizeBytes: number) {
-    this.#sizeBytes = sizeBytes;
+  private constructor(path: string, file: FileHandle, members: readonly SpooledMember[]) {
     this.#path = path;
     this.#file = file;
     this.#members = members;
@@ -122,11 +135,11 @@ export class Spool {
     await rm(this.#path, { force: true });
   }
 
-  #body({ header, offset }: SpooledMember): AsyncIterable<Uint8Array> {
+  #body({ header, offset, window }: SpooledMember): AsyncIterable<Uint8Array> {
     const { sizeBytes, name } = header;
     if (sizeBytes === 0) return emptyBody;
     const read = (at: number, length: number) => this.#read(at, length, name);
-    if (sizeBytes > CHUNK_BYTES) return readAhead(read, offset, sizeBytes);
+    if (window === undefined) return readAhead(read, offset, sizeBytes);
     return {
       [Symbol.asyncIterator]: () => {
         let given = false;
@@ -134,21 +147,40 @@ export class Spool {
           next: async () => {
             if (given) return { done: true, value: undefined };
             given = true;
-            return { done: false, value: await this.#small(offset, sizeBytes, name) };
+            return { done: false, value: await this.#small(offset, sizeBytes, window, name) };
           },
         };
       },
     };
   }
 
-  /** Small files are mostly asked for in the order in which they lie: one reading serves many. */
-  async #small(offset: number, sizeBytes: number, name: string): Promise<Uint8Array> {
-    const known = this.#window;
-    if (offset >= known.start && offset + sizeBytes <= known.start + known.bytes.length)
-      return known.bytes.subarray(offset - known.start, offset - known.start + sizeBytes);
-    const bytes = await this.#read(offset, Math.min(CHUNK_BYTES, this.#sizeBytes - offset), name);
-    this.#window = { start: offset, bytes };
-    return bytes.subarray(0, sizeBytes);
+  /** Small files are mostly asked for in about the order in which they lie: one reading serves many. */
+  async #small(offset: number, sizeBytes: number, window: Window, name: string): Promise<Uint8Array> {
+    const bytes = await this.#window(window, name);
+    return bytes.subarray(offset - window.start, offset - window.start + sizeBytes);
+  }
+
+  #window(window: Window, name: string): Promise<Uint8Array> {
+    const recent = this.#recent;
+    if (window === this.#last) return recent.get(window) ?? this.#read(window.start, window.sizeBytes, name);
+    const begin = (wanted: Window) => {
+      const bytes = recent.get(wanted) ?? this.#read(wanted.start, wanted.sizeBytes, name);
+      // Its failure is seen by whoever waits for it.
+      bytes.catch(() => {});
+      // The latest last.
+      recent.delete(wanted);
+      recent.set(wanted, bytes);
+      return bytes;
+    };
+    const { next } = window;
+    if (next !== undefined) begin(next);
+    const bytes = begin(window);
+    this.#last = window;
+    for (const old of recent.keys()) {
+      if (recent.size <= MAX_WINDOWS) break;
+      recent.delete(old);
+    }
+    return bytes;
   }
 
   async #read(at: number, length: number, name: string): Promise<Uint8Array> {
@@ -184,6 +216,20 @@ async function* readAhead(
   }
 }
 
+/** Files up to this are read many at a time. */
+const MAX_SMALL_BYTES = 128 * 1024;
+const WINDOW_BYTES = 512 * 1024;
+/** Layers that were merged are read alternately. */
+const MAX_WINDOWS = 12;
+
+/** Small files that lie together. */
+interface Window {
+  readonly start: number;
+  sizeBytes: number;
+  /** The one that follows without a large file between. */
+  next: Window | undefined;
+}
+
 /** As large as the pieces that the writers of disks ask for. */
 const CHUNK_BYTES = 1 << 20;
 
@@ -193,6 +239,8 @@ const MIN_HASHED_BYTES = 16 * 1024;
 interface SpooledMember {
   readonly header: EntryHeader;
   readonly offset: number;
+  /** Absent for large and empty files. */
+  readonly window?: Window;
   /** Equal for equal contents. */
   readonly contentKey?: string;
 }
