@@ -1,4 +1,5 @@
 export { type CompatOptions, gvproxyServer, vpnkitServer } from './compat/compat-servers.ts';
+export { PortServer } from './compat/ninep/port-server.ts';
 export * from './config.ts';
 export type { ApiServer } from './control/api-server.ts';
 export { NetworkClient } from './control/control-client.ts';

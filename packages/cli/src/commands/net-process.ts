@@ -78,6 +78,7 @@ function argumentsOf({ name, options }: DetachedNetwork): string[] {
     ['--idle-exit', options.idleExit],
     ['--services', options.services],
     ['--vpnkit-control', options.vpnkitControl],
+    ['--vpnkit-port', options.vpnkitPort],
     ...(options.listen ?? []).map((place): [string, string] => ['--listen', place]),
     ...(options.forward ?? []).map((forward): [string, string] => ['--forward', forward]),
   ];

@@ -18,6 +18,7 @@ export interface NetUpOptions {
   readonly idleExit?: string;
   readonly services?: string;
   readonly vpnkitControl?: string;
+  readonly vpnkitPort?: string;
 }
 
 const collect = (value: string, list: readonly string[] = []) => [...list, value];
@@ -35,6 +36,7 @@ export function registerNetUp(net: Command, context: CommandContext): void {
     .option('--data-plane <kind>', 'auto, native (system calls, Linux) or node', 'auto')
     .option('--services <path>', "answer gvproxy's HTTP API on this unix socket too")
     .option('--vpnkit-control <path>', "answer VPNKit's HTTP port control on this unix socket too")
+    .option('--vpnkit-port <path>', "answer VPNKit's 9P port control on this unix socket too")
     .option('-d, --detach', 'go on in the background')
     .option('--idle-exit <seconds>', 'end when no machine was plugged in for that long')
     .addHelpText('after', HELP)
@@ -102,6 +104,7 @@ async function runNetwork(context: CommandContext, name: string, options: NetUpO
   const compatible = [
     { path: options.services, server: vnet.gvproxyServer({ network: opened.network, logger }) },
     { path: options.vpnkitControl, server: vnet.vpnkitServer({ network: opened.network, logger }) },
+    { path: options.vpnkitPort, server: new vnet.PortServer(opened.network.forwards) },
   ];
   try {
     await keeper.restore();
