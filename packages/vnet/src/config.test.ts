@@ -1,0 +1,82 @@
+import { describe, expect, it } from 'vitest';
+import { type NetworkConfig, readNetworkConfig } from './config.ts';
+import { NETWORK_SCHEMA } from './network-schema.ts';
+import { validateSchema } from './schema/json-schema.ts';
+
+function pathsOf(config: NetworkConfig): unknown[] {
+  try {
+    readNetworkConfig(config);
+    return [];
+  } catch (error) {
+    return (error as { problems: { path: unknown }[] }).problems.map((problem) => problem.path);
+  }
+}
+
+describe('readNetworkConfig', () => {
+  it('says where each problem is', () => {
+    const config: NetworkConfig = {
+      subnet: '10.0.0.0/31',
+      mtu: 100,
+      dns: ['1.1.1.1', 'x'],
+      names: { a: ['10.0.0.1', 'y'] },
+      leases: [{ mac: 'zz', address: '10.0.0.9' }],
+      forwards: ['8080:80', 'nonsense'],
+      zones: [{ name: 'own.test', records: [{ name: 'w', type: 'A', value: 'z' }] }],
+      policy: { rules: [{ action: 'deny', to: 'q' }] },
+      proxy: { http: 'ftp://x' },
+    };
+    const expected = [
+      ['subnet'],
+      ['mtu'],
+      ['dns', 1],
+      ['names', 'a'],
+      ['leases', 0, 'mac'],
+      ['forwards', 1],
+      ['zones', 0],
+      ['policy', 'rules', 0],
+      ['proxy'],
+    ];
+    expect(pathsOf(config)).toEqual(expect.arrayContaining(expected));
+    expect(pathsOf(config)).toHaveLength(expected.length);
+  });
+});
+
+describe('NETWORK_SCHEMA', () => {
+  it('accepts every key of a configuration', () => {
+    const config: Required<NetworkConfig> = {
+      name: 'lab',
+      subnet: '10.0.0.0/24',
+      gateway: '10.0.0.1',
+      host: false,
+      ipv6: false,
+      mtu: 1500,
+      domain: 'lab.internal',
+      search: ['corp.example'],
+      dns: ['1.1.1.1#5353'],
+      resolver: 'host',
+      zones: [{ name: 'own.test', records: [{ name: '@', type: 'MX', value: '10 mail' }] }],
+      names: { nas: '10.0.0.7' },
+      leaseSeconds: 3600,
+      leases: [{ mac: '52:54:00:00:00:02', address: '10.0.0.2', name: 'web' }],
+      forwards: ['8080:web:80,proxy=2'],
+      policy: { default: 'deny', rules: [{ action: 'allow', name: '*.example.com', ports: '443' }] },
+      proxy: { http: 'http://proxy:3128', exclude: ['*.local'], transparent: true },
+      metadataAccess: false,
+      gatewayMac: '5a:94:ef:00:00:01',
+    };
+    expect(validateSchema(NETWORK_SCHEMA, config)).toEqual([]);
+    expect(pathsOf(config)).toEqual([]);
+  });
+
+  it('tells what is of another type, what is unknown and what is missing', () => {
+    const config = { mtu: 'big', colour: 'red', leases: [{ mac: '52:54:00:00:00:02' }], host: true };
+    expect(
+      validateSchema(NETWORK_SCHEMA, config).map(({ path, message }) => [path.join('.'), message]),
+    ).toEqual([
+      ['mtu', 'mtu is "big", not a whole number'],
+      ['colour', expect.stringMatching(/^unknown key "colour"; there are name, subnet/)],
+      ['leases.0', 'leases[0] has no "address"'],
+      ['host', 'host is true, not a text or false'],
+    ]);
+  });
+});
