@@ -21,9 +21,7 @@ export interface MachineSpec {
   readonly channels: readonly Channel[];
   readonly shares: readonly Share[];
   /** Files that the guest's first programs find, secrets among them. @default [] */
-  readonly firmwareConfig?: readonly FirmwareConfig[];
-  /** Files that the guest's firmware interface shows (QEMU's fw_cfg), by names such as `opt/orlop/engine`. @default none */
-  readonly firmwareFiles?: readonly { readonly name: string; readonly path: string }[];
+  readonly firmwareFiles?: readonly FirmwareFile[];
   /** @default 'none' */
   readonly display?: 'none' | 'window';
   readonly passthrough?: Passthrough;
@@ -99,7 +97,7 @@ export interface Share {
  * A file that the machine's firmware device hands to the guest, read when the machine starts. Linux shows it as
  * `/sys/firmware/qemu_fw_cfg/by_name/NAME/raw`, for root alone; containers do not see it unless they are privileged.
  */
-export interface FirmwareConfig {
+export interface FirmwareFile {
   /** At most 55 characters, under `opt/` and the name of an organisation (QEMU's docs/specs/fw_cfg.rst). */
   readonly name: string;
   readonly path: string;
@@ -133,9 +131,9 @@ export function checkSpec(spec: MachineSpec): void {
     if (Buffer.byteLength(tag) > 36 || tag === '') problems.push(`share tag "${tag}": from 1 to 36 bytes`);
     if (tags.indexOf(tag) !== tags.lastIndexOf(tag)) problems.push(`share tag "${tag}" is used twice`);
   }
-  for (const { name } of spec.firmwareConfig ?? []) {
+  for (const { name } of spec.firmwareFiles ?? []) {
     if (!FIRMWARE_NAME.test(name) || name.length > 55) {
-      problems.push(`firmware configuration "${name}": such as opt/org.example/name, at most 55 characters`);
+      problems.push(`firmware file "${name}": such as opt/org.example/name, at most 55 characters`);
     }
   }
   if (problems.length === 0) return;

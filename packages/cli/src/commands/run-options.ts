@@ -1,6 +1,6 @@
 import { isIP } from 'node:net';
 import { extname, resolve } from 'node:path';
-import type { AcceleratorName, Disk, DiskFormat, FirmwareConfig, PublishedPort, Share } from '@orlop/vm';
+import type { AcceleratorName, Disk, DiskFormat, FirmwareFile, PublishedPort, Share } from '@orlop/vm';
 import { InvalidArgumentError } from 'commander';
 
 const MIB = 1024 * 1024;
@@ -145,7 +145,7 @@ export function parseShare(kind: Share['kind']): (text: string, before?: readonl
 }
 
 /** `NAME=FILE`, repeatable. */
-export function parseFirmwareConfig(text: string, before: readonly FirmwareConfig[] = []): FirmwareConfig[] {
+export function parseFirmwareFile(text: string, before: readonly FirmwareFile[] = []): FirmwareFile[] {
   const match = /^([^=]+)=(.+)$/.exec(text);
   if (match === null) throw new InvalidArgumentError('NAME=FILE, such as opt/org.example/settings=a.json');
   return [...before, { name: match[1] ?? '', path: match[2] ?? '' }];

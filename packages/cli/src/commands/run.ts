@@ -4,7 +4,7 @@ import { OrlopError } from '@orlop/core';
 import type {
   AcceleratorName,
   Architecture,
-  FirmwareConfig,
+  FirmwareFile,
   MachineSpec,
   PublishedPort,
   Share,
@@ -19,7 +19,7 @@ import {
   parseAccelerators,
   parseCount,
   parseDisk,
-  parseFirmwareConfig,
+  parseFirmwareFile,
   parseMemory,
   parsePublish,
   parseShare,
@@ -37,7 +37,7 @@ interface RunOptions {
   readonly state?: string;
   readonly data?: string;
   readonly dataFile?: string;
-  readonly firmwareConfig?: readonly FirmwareConfig[];
+  readonly firmwareFile?: readonly FirmwareFile[];
   readonly accel: readonly AcceleratorName[] | 'auto';
   readonly arch?: string;
   readonly detached?: boolean;
@@ -92,9 +92,9 @@ export function registerRun(program: Command, context: CommandContext): void {
     )
     .option('--data-file <file>', 'metadata for the guest, from a file')
     .option(
-      '--firmware-config <file>',
+      '--firmware-file <file>',
       'NAME=FILE for the guest in /sys/firmware/qemu_fw_cfg, NAME such as opt/orlop/engine; repeatable',
-      parseFirmwareConfig,
+      parseFirmwareFile,
     )
     .addOption(
       new Option('--accel <name>', 'auto, kvm, hvf or tcg, or several by preference as kvm:tcg')
@@ -182,10 +182,10 @@ async function runImage(
       ...share,
       hostPath: resolve(context.cwd, share.hostPath),
     })),
-    ...(options.firmwareConfig === undefined
+    ...(options.firmwareFile === undefined
       ? {}
       : {
-          firmwareConfig: options.firmwareConfig.map(({ name, path }) => ({
+          firmwareFiles: options.firmwareFile.map(({ name, path }) => ({
             name,
             path: resolve(context.cwd, path),
           })),

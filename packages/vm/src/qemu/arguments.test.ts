@@ -203,8 +203,8 @@ describe('qemuArguments', () => {
   });
 
   it('hands files to the guest by the firmware device', () => {
-    const firmwareConfig = [{ name: 'opt/orlop/engine', path: '/a/engine,1.json' }];
-    expect(added({ firmwareConfig })).toEqual(['-fw_cfg name=opt/orlop/engine,file=/a/engine,,1.json']);
+    const firmwareFiles = [{ name: 'opt/orlop/engine', path: '/a/engine,1.json' }];
+    expect(added({ firmwareFiles })).toEqual(['-fw_cfg name=opt/orlop/engine,file=/a/engine,,1.json']);
   });
 
   it('starts with the processor stopped when asked', () => {

@@ -52,10 +52,6 @@ export function qemuArguments(spec: MachineSpec, around: QemuSurroundings): stri
       `name=${quote(name)},file=${quote(path)}`,
     ]),
     ...shareArguments(spec.shares, around.virtiofsSockets),
-    ...(spec.firmwareConfig ?? []).flatMap(({ name, path }) => [
-      '-fw_cfg',
-      `name=${name},file=${quote(path)}`,
-    ]),
     ...['-object', 'rng-random,id=rng0,filename=/dev/urandom'],
     ...['-device', 'virtio-rng-pci,rng=rng0', '-device', 'virtio-balloon-pci'],
     ...displayArguments(spec, board),
