@@ -7,6 +7,7 @@ export const fileSystemPeers = {
   ext4: {
     'mke2fs -d': ({ tree, out, size }) => `mke2fs -q -t ext4 -F -d ${tree} ${out} ${size >> 10n}k`,
   },
+  erofs: { 'mkfs.erofs': ({ tree, out }) => `mkfs.erofs --quiet ${out} ${tree}` },
   iso: {
     xorriso: ({ tree, out }) => `xorriso -as mkisofs -quiet -R -J -o ${out} ${tree}`,
     genisoimage: ({ tree, out }) => `genisoimage -quiet -R -J -o ${out} ${tree}`,

@@ -11,6 +11,7 @@ import {
   ext4SizeFor,
   fatSizeFor,
   writeDynamicVhd,
+  writeErofs,
   writeExt4,
   writeFat,
   writeFixedVhd,
@@ -32,6 +33,7 @@ type Writer<Input> = (input: Input, sink: DiskFile) => Promise<unknown>;
 const fileSystems: Readonly<Record<string, Writer<DirectoryNode>>> = {
   squashfs: (root, sink) => writeSquashfs(sink, root, { compressor: zlibCompressor }),
   ext4: (root, sink) => writeExt4(sink, root, { sizeBytes: ext4SizeFor(root), uuid: id }),
+  erofs: (root, sink) => writeErofs(sink, root, { uuid: id }),
   iso: (root, sink) => writeIso(sink, root, { volumeId: 'BENCH' }),
   fat: (root, sink) => writeFat(sink, root, { sizeBytes: fatSizeFor(root) }),
 };

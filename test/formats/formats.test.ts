@@ -13,6 +13,7 @@ const run = promisify(execFile);
 const formats: readonly { format: string; runs: string; unpack?: (base: string) => Promise<unknown> }[] = [
   { format: 'kernel+initrd', runs: '' },
   { format: 'kernel+squashfs', runs: '' },
+  { format: 'kernel+erofs', runs: '' },
   { format: 'kernel+ext4', runs: '' },
   { format: 'kernel+iso', runs: '' },
   { format: 'iso-bios', runs: '.iso' },

@@ -11,6 +11,7 @@ export {
   writeStreamVmdk,
 } from './container/vmdk.ts';
 export * from './crc32.ts';
+export { type ErofsOptions, writeErofs } from './erofs/writer.ts';
 export { type Ext4Options, ext4SizeFor, writeExt4 } from './ext4/writer.ts';
 export { type FatOptions, type FatResult, fatSizeFor, writeFat } from './fat/writer.ts';
 export * from './guid.ts';

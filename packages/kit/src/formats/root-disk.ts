@@ -4,6 +4,7 @@ import {
   type DirectoryNode,
   ext4SizeFor,
   type FileNode,
+  writeErofs,
   writeExt4,
   writeIso,
   writeSquashfs,
@@ -51,6 +52,13 @@ const kinds: readonly RootKind[] = [
     summary: 'kernel, small initrd, and the root as a read-only squashfs disk',
     output: (name) => `${name}-squashfs.img`,
     write: (disk, root) => writeSquashfs(disk, root, { compressor: zlibCompressor, mtime: GENERATED_MTIME }),
+  },
+  {
+    name: 'kernel+erofs',
+    summary: 'kernel, small initrd, and the root as a read-only EROFS disk',
+    output: (name) => `${name}-erofs.img`,
+    write: (disk, root) =>
+      writeErofs(disk, root, { uuid: stableGuid('root'), label: VOLUME_ID, mtime: GENERATED_MTIME }),
   },
   {
     name: 'kernel+ext4',

@@ -1,0 +1,127 @@
+import { roundUp } from '../bytes.ts';
+import { diskError } from '../errors.ts';
+import type { Numbering } from '../numbering.ts';
+import type { DirectoryNode, TreeNode } from '../tree.ts';
+import { BLOCK_BYTES, type DataLayout, INODE_BYTES, SLOT_BYTES } from './constants.ts';
+import { DirectoryBlocks } from './directory.ts';
+import { encodeXattrs } from './xattrs.ts';
+
+/** Where an inode and its content lie. */
+export interface PlannedInode {
+  readonly path: string;
+  readonly node: TreeNode;
+  readonly links: number;
+  /** Byte offset in the image. */
+  readonly start: number;
+  /** Attributes follow the inode. */
+  readonly xattrs: Uint8Array;
+  readonly sizeBytes: number;
+  readonly layout: DataLayout;
+  /** Block of the content, 0 where it has none. */
+  readonly firstBlock: number;
+  /** Bytes of it that stand in blocks; the rest stands behind the attributes. */
+  readonly blockBytes: number;
+  /** Another file of the same content, written before, has its blocks. */
+  readonly shared: boolean;
+  readonly listing?: DirectoryBlocks;
+}
+
+export interface ErofsPlan {
+  readonly inodes: readonly PlannedInode[];
+  /** End of the inodes, a whole block. */
+  readonly metadataEnd: number;
+  readonly blocks: number;
+}
+
+const MAX_TARGET_BYTES = 4095;
+const MAX_BLOCKS = 0xffff_ffff;
+
+/**
+ * Gives every inode its place, in the order of the walk, and every content its blocks after them. Invariants: an
+ * inode lies in one block; so does what stands behind it of its content.
+ */
+export function planErofs(numbering: Numbering): ErofsPlan {
+  const parents = parentsOf(numbering);
+  const drafts: Omit<PlannedInode, 'firstBlock' | 'shared'>[] = [];
+  // The superblock has the first block alone.
+  let end = BLOCK_BYTES;
+  for (const [path, node] of numbering.nodes) {
+    const xattrs = encodeXattrs(path, node.xattrs);
+    const listing =
+      node.type === 'directory' ? new DirectoryBlocks(path, node, parents.get(node) ?? node) : undefined;
+    const sizeBytes = listing?.sizeBytes ?? contentBytes(path, node);
+    const headBytes = INODE_BYTES + xattrs.length;
+    const tailBytes = sizeBytes % BLOCK_BYTES;
+    const inlined = tailBytes === 0 ? undefined : placeInode(end, headBytes, tailBytes);
+    const start = inlined ?? placeInode(end, headBytes, 0) ?? roundUp(end, BLOCK_BYTES);
+    const layout = inlined === undefined ? 'plain' : 'inline';
+    drafts.push({
+      path,
+      node,
+      links: linksOf(node, numbering),
+      start,
+      xattrs,
+      sizeBytes,
+      layout,
+      blockBytes: layout === 'inline' ? sizeBytes - tailBytes : sizeBytes,
+      ...(listing && { listing }),
+    });
+    end = start + headBytes + (layout === 'inline' ? tailBytes : 0);
+  }
+  const metadataEnd = roundUp(end, BLOCK_BYTES);
+  const byKey = new Map<string, number>();
+  let block = metadataEnd / BLOCK_BYTES;
+  const inodes = drafts.map((draft): PlannedInode => {
+    if (draft.blockBytes === 0) return { ...draft, firstBlock: 0, shared: false };
+    const key =
+      draft.node.type === 'file' && draft.node.contentKey !== undefined
+        ? `${draft.blockBytes}:${draft.node.contentKey}`
+        : undefined;
+    const twin = key === undefined ? undefined : byKey.get(key);
+    if (twin !== undefined) return { ...draft, firstBlock: twin, shared: true };
+    const firstBlock = block;
+    if (key !== undefined) byKey.set(key, firstBlock);
+    block += Math.ceil(draft.blockBytes / BLOCK_BYTES);
+    return { ...draft, firstBlock, shared: false };
+  });
+  if (block > MAX_BLOCKS)
+    throw diskError('disk.too-large', `an erofs of ${block} blocks; it holds ${MAX_BLOCKS}`);
+  return { inodes, metadataEnd, blocks: block };
+}
+
+/** The first place at or after `end`, here or in the next block, or undefined where no place will do. */
+function placeInode(end: number, headBytes: number, tailBytes: number): number | undefined {
+  const here = roundUp(end, SLOT_BYTES);
+  return [here, roundUp(here, BLOCK_BYTES)].find((start) => {
+    const tail = (start + headBytes) % BLOCK_BYTES;
+    return (start % BLOCK_BYTES) + INODE_BYTES <= BLOCK_BYTES && tail + tailBytes <= BLOCK_BYTES;
+  });
+}
+
+function contentBytes(path: string, node: TreeNode): number {
+  if (node.type === 'file') return node.sizeBytes;
+  if (node.type !== 'symlink') return 0;
+  const { length } = new TextEncoder().encode(node.target);
+  if (length > MAX_TARGET_BYTES)
+    throw diskError(
+      'disk.bad-name',
+      `the target of the symlink "/${path}" is longer than ${MAX_TARGET_BYTES} bytes`,
+    );
+  return length;
+}
+
+function linksOf(node: TreeNode, { names }: Numbering): number {
+  if (node.type !== 'directory') return names.get(node) ?? 1;
+  let links = 2;
+  for (const child of node.children.values()) if (child.type === 'directory') links++;
+  return links;
+}
+
+function parentsOf({ nodes }: Numbering): ReadonlyMap<TreeNode, DirectoryNode> {
+  const parents = new Map<TreeNode, DirectoryNode>();
+  for (const [, node] of nodes) {
+    if (node.type !== 'directory') continue;
+    for (const child of node.children.values()) if (child.type === 'directory') parents.set(child, node);
+  }
+  return parents;
+}

@@ -1,0 +1,128 @@
+import type { BlockSink } from '../block.ts';
+import { isZero, Layout } from '../bytes.ts';
+import { contentPieces } from '../content.ts';
+import { diskError } from '../errors.ts';
+import { chainChecksum } from '../ext4/checksum.ts';
+import { uuidBytes } from '../ext4/superblock.ts';
+import { gatherWrites } from '../gather.ts';
+import type { Guid } from '../guid.ts';
+import { numberNodes } from '../numbering.ts';
+import type { DirectoryNode, FileNode, TreeNode } from '../tree.ts';
+import { BLOCK_BITS, BLOCK_BYTES, INODE_BYTES, SLOT_BYTES, SUPERBLOCK_OFFSET } from './constants.ts';
+import { encodeInode } from './inode.ts';
+import { type ErofsPlan, type PlannedInode, planErofs } from './plan.ts';
+
+export interface ErofsOptions {
+  readonly uuid: Guid;
+  /** At most 16 bytes. @default '' */
+  readonly label?: string;
+  /** Seconds since 1970 in the superblock. @default 0 */
+  readonly mtime?: number;
+}
+
+const MAGIC = 0xe0f5e1e2;
+const COMPATIBLE_CHECKSUM = 1;
+const COMPATIBLE_MTIME = 2;
+const MAX_LABEL_BYTES = 16;
+/** Whole blocks, so that only the last piece of a content has a tail. */
+const PIECE_BYTES = 1 << 20;
+
+/**
+ * Writes an EROFS image of `root`, not compressed: whole blocks of content, the rest of each file behind its inode,
+ * equal contents (by `contentKey`) once. Contents stream; memory holds metadata only. Source: Linux,
+ * Documentation/filesystems/erofs.rst.
+ *
+ * @returns the image's length in bytes.
+ */
+export async function writeErofs(
+  sink: BlockSink,
+  root: DirectoryNode,
+  options: ErofsOptions,
+): Promise<number> {
+  const plan = planErofs(numberNodes(root));
+  const superblock = encodeSuperblock(plan, root, options);
+  await sink.truncate(plan.blocks * BLOCK_BYTES);
+  await sink.write(SUPERBLOCK_OFFSET, superblock);
+  // Inodes and contents are two streams that ascend side by side.
+  await gatherWrites(sink, { unitBytes: BLOCK_BYTES }, (data) =>
+    gatherWrites(sink, {}, (metadata) => writeInodes(plan, metadata, data)),
+  );
+  return plan.blocks * BLOCK_BYTES;
+}
+
+async function writeInodes(plan: ErofsPlan, metadata: BlockSink, data: BlockSink): Promise<void> {
+  const starts = new Map<TreeNode, number>(plan.inodes.map(({ node, start }) => [node, start]));
+  const numberOf = (node: TreeNode) => (starts.get(node) ?? 0) / SLOT_BYTES;
+  for (const [i, inode] of plan.inodes.entries()) {
+    const next = plan.inodes[i + 1]?.start ?? plan.metadataEnd;
+    const record = new Uint8Array(next - inode.start);
+    record.set(encodeInode(inode, i + 1));
+    record.set(inode.xattrs, INODE_BYTES);
+    const tail = record.subarray(INODE_BYTES + inode.xattrs.length);
+    if (inode.node.type === 'file') await writeFile(inode, inode.node, data, tail);
+    else await writeBytes(inode, contentOf(inode, numberOf), data, tail);
+    await metadata.write(inode.start, record);
+  }
+}
+
+/** @param tail takes what stands behind the inode */
+async function writeFile(
+  inode: PlannedInode,
+  node: FileNode,
+  data: BlockSink,
+  tail: Uint8Array,
+): Promise<void> {
+  // A twin whose content is all in blocks need not be read again.
+  if (inode.shared && inode.layout === 'plain') return;
+  let at = 0;
+  for await (const piece of contentPieces(inode.path, node, PIECE_BYTES)) {
+    const inBlocks = Math.min(piece.length, inode.blockBytes - at);
+    if (inBlocks > 0 && !inode.shared)
+      await writeUnlessZero(data, inode.firstBlock * BLOCK_BYTES + at, piece.subarray(0, inBlocks));
+    tail.set(piece.subarray(inBlocks));
+    at += piece.length;
+  }
+}
+
+async function writeBytes(
+  inode: PlannedInode,
+  bytes: Uint8Array,
+  data: BlockSink,
+  tail: Uint8Array,
+): Promise<void> {
+  if (inode.blockBytes > 0)
+    await data.write(inode.firstBlock * BLOCK_BYTES, bytes.subarray(0, inode.blockBytes));
+  tail.set(bytes.subarray(inode.blockBytes));
+}
+
+function contentOf({ node, listing }: PlannedInode, numberOf: (node: TreeNode) => number): Uint8Array {
+  if (listing !== undefined) return listing.encode(numberOf);
+  return node.type === 'symlink' ? new TextEncoder().encode(node.target) : new Uint8Array(0);
+}
+
+/** Zeros need not be written. */
+async function writeUnlessZero(sink: BlockSink, offset: number, bytes: Uint8Array): Promise<void> {
+  if (!isZero(bytes)) await sink.write(offset, bytes);
+}
+
+function encodeSuperblock(plan: ErofsPlan, root: DirectoryNode, options: ErofsOptions): Uint8Array {
+  const label = new TextEncoder().encode(options.label ?? '');
+  if (label.length > MAX_LABEL_BYTES)
+    throw diskError(
+      'disk.bad-option',
+      `the label "${options.label}" is longer than ${MAX_LABEL_BYTES} bytes`,
+    );
+  const rootStart = plan.inodes.find(({ node }) => node === root)?.start ?? 0;
+  const layout = new Layout(BLOCK_BYTES - SUPERBLOCK_OFFSET)
+    .u32le(0, MAGIC)
+    .u32le(8, COMPATIBLE_CHECKSUM | COMPATIBLE_MTIME)
+    .u8(12, BLOCK_BITS)
+    .u16le(14, rootStart / SLOT_BYTES)
+    .u64le(16, plan.inodes.length)
+    .u64le(24, options.mtime ?? 0)
+    .u32le(36, plan.blocks)
+    .set(48, uuidBytes(options.uuid))
+    .set(64, label);
+  // Over the rest of its block, the field itself being zero.
+  return layout.u32le(4, chainChecksum(0xffff_ffff, layout.bytes)).bytes;
+}
