@@ -2,7 +2,7 @@ import { readFile } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import { OrlopError, type Problem } from '@orlop/core';
 import type { NetworkConfig, SchemaPath } from '@orlop/vnet';
-import type { Document, LineCounter } from 'yaml';
+import { type Document, LineCounter, parseDocument } from 'yaml';
 import type { CommandContext } from '../context.ts';
 
 /**
@@ -12,7 +12,6 @@ import type { CommandContext } from '../context.ts';
  */
 export async function readNetworkFile(context: CommandContext, file: string): Promise<NetworkConfig> {
   const text = await readText(resolve(context.cwd, file), file);
-  const { LineCounter, parseDocument } = await import('yaml');
   const { NETWORK_SCHEMA, readNetworkConfig, validateSchema } = await import('@orlop/vnet');
   const lines = new LineCounter();
   const document = parseDocument(text, { lineCounter: lines, prettyErrors: false });

@@ -4,7 +4,6 @@ import { OrlopError } from '@orlop/core';
 import type { NetworkConfig, OpenNetwork } from '@orlop/vnet';
 import type { Command } from 'commander';
 import type { CommandContext } from '../context.ts';
-import { readNetworkFile } from './net-config.ts';
 import { type NetworkPaths, networkPaths } from './net-paths.ts';
 
 export interface NetUpOptions {
@@ -146,6 +145,7 @@ async function readConfig(
   options: NetUpOptions,
 ): Promise<NetworkConfig> {
   const { config: file, forward, subnet, mtu } = options;
+  const { readNetworkFile } = await import('./net-config.ts');
   const read = file === undefined ? {} : await readNetworkFile(context, file);
   return {
     ...read,
