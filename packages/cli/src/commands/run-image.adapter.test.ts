@@ -33,6 +33,15 @@ describe('findImage', () => {
     });
   });
 
+  it('takes an ISO for the root of a kernel whose command line asks for one', async () => {
+    await make('-kernel', '-initrd.img', '.iso');
+    await writeFile(`${base}-cmdline`, 'root=LABEL=ORLOP');
+    expect((await findImage(base, nothing)).boot).toMatchObject({
+      rootPath: `${base}.iso`,
+      cmdline: 'root=LABEL=ORLOP',
+    });
+  });
+
   it.each(['-squashfs.img', '-erofs.img', '-ext4.img'])(
     'takes a root %s as the first disk',
     async (suffix) => {

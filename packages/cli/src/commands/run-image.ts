@@ -17,7 +17,7 @@ export interface RunnableImage {
 }
 
 /** Roots that are attached as a disk beside a kernel, in the order in which they are looked for. */
-const rootSuffixes = ['-squashfs.img', '-erofs.img', '-ext4.img', '.iso'] as const;
+const rootSuffixes = ['-squashfs.img', '-erofs.img', '-ext4.img'] as const;
 
 /** Formats of disks by the ends of their names. A guest can write its disk, so its content says nothing sure. */
 const diskFormats: Readonly<Record<string, DiskFormat>> = {
@@ -92,10 +92,13 @@ async function kernelBoot(path: string, hints: ImageHints): Promise<Boot> {
     if (rootPath === undefined && !hints.kernel && (await isFile(`${path}${suffix}`)))
       rootPath = `${path}${suffix}`;
   }
+  // An ISO beside a kernel may be an image of its own; it is the kernel's root where the command line asks for one.
+  const asksForRoot = /(^|\s)root=/.test(cmdline);
+  if (rootPath === undefined && asksForRoot && (await isFile(`${path}.iso`))) rootPath = `${path}.iso`;
   if (rootPath === undefined && initrdPath === undefined) {
     throw noImage(path, `"${kernelPath}" has neither an initrd "${path}-initrd.img" nor a root beside it`);
   }
-  const needsRoot = rootPath !== undefined && !/(^|\s)root=/.test(cmdline);
+  const needsRoot = rootPath !== undefined && !asksForRoot;
   return {
     kind: 'kernel',
     kernelPath,

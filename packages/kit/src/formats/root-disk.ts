@@ -43,6 +43,8 @@ interface RootKind {
   readonly summary: string;
   /** The root's file for a name. */
   readonly output: (name: string) => string;
+  /** Options that the kernel's command line gets, where the name does not say what the file is for. */
+  readonly cmdline?: string;
   write(disk: DiskFile, root: DirectoryNode, context: FormatContext): Promise<unknown>;
 }
 
@@ -76,6 +78,7 @@ const kinds: readonly RootKind[] = [
     name: 'kernel+iso',
     summary: 'kernel, small initrd, and the root as an ISO 9660 disk',
     output: (name) => `${name}.iso`,
+    cmdline: `root=LABEL=${VOLUME_ID}`,
     write: (disk, root) => writeIso(disk, root, { volumeId: VOLUME_ID, mtime: GENERATED_MTIME }),
   },
 ];
@@ -93,7 +96,8 @@ export const rootDiskFormats: readonly OutputFormat[] = kinds.map(
       const parts = await context.bootParts.first(context);
       await outputs.write(`${name}-kernel`, parts.kernel.open());
       await outputs.write(`${name}-initrd.img`, parts.initrd.open());
-      if (parts.cmdline !== '') await outputs.write(`${name}-cmdline`, textStream(parts.cmdline));
+      const cmdline = [parts.cmdline, kind.cmdline ?? ''].join(' ').trim();
+      if (cmdline !== '') await outputs.write(`${name}-cmdline`, textStream(cmdline));
       const file = await outputs.open(kind.output(name));
       try {
         await kind.write(new DiskFile(file, context.signal), await rootTree(context), context);
