@@ -128,7 +128,7 @@ function requireKernel(yaml: ImageYaml, formats: readonly OutputFormat[]): void 
 }
 
 /** Every reference of the description, in its order. */
-function imageReferences(yaml: ImageYaml): readonly Placed<string>[] {
+export function imageReferences(yaml: ImageYaml): readonly Placed<string>[] {
   const containers = [...(yaml.onboot ?? []), ...(yaml.onshutdown ?? []), ...(yaml.services ?? [])];
   return [
     ...(yaml.kernel?.image === undefined ? [] : [yaml.kernel.image]),

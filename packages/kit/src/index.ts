@@ -14,6 +14,8 @@ export type { FormatContext, FormatInput, InitrdCompression, OutputFormat } from
 export { type FinishedOutput, OutputSet, type OutputSink } from './formats/output-set.ts';
 export { renamedSink, streamSink } from './formats/single-output.ts';
 export { findFormat, outputFormats } from './formats/table.ts';
+export { type Lock, type LockedImage, mergeLocks, parseLock, printLock } from './lock/lock-file.ts';
+export { type LockRequest, lockImages } from './lock/lock-images.ts';
 export { Components, type ComponentsOptions } from './resolve/components.ts';
 export { ImageResolver, type PullPolicy, type ResolverOptions } from './resolve/resolver.ts';
 export { type ResolvedImage, storedImage } from './resolve/stored-image.ts';

@@ -1,20 +1,16 @@
-import { existsSync, realpathSync } from 'node:fs';
-import { readFile } from 'node:fs/promises';
-import { basename, delimiter, dirname, join, resolve } from 'node:path';
-import { formatProblem, OrlopError } from '@orlop/core';
-import type { BuildReport, InitrdCompression, OutputFormat, Substitution } from '@orlop/kit';
+import { basename, join, resolve } from 'node:path';
+import type { BuildReport, InitrdCompression, OutputFormat } from '@orlop/kit';
 import type { CommandContext } from '../context.ts';
 import { formatBytes } from '../progress.ts';
-import { openStore, type RegistryOptions, type StoreOptions, withRegistryClient } from './cache-options.ts';
+import { type BuildInputOptions, invalid, openBuildInputs } from './build-inputs.ts';
+import { readLocks } from './lock-files.ts';
 
-export interface ImageBuildOptions extends StoreOptions, RegistryOptions {
+export interface ImageBuildOptions extends BuildInputOptions {
   readonly listFormats?: boolean;
   readonly name?: string;
   readonly dir?: string;
   readonly o?: string;
   readonly format: readonly string[];
-  readonly arch?: string;
-  readonly pull?: boolean;
   readonly size: string;
   readonly decompressKernel?: boolean;
   readonly inputTar?: string;
@@ -22,11 +18,9 @@ export interface ImageBuildOptions extends StoreOptions, RegistryOptions {
   readonly sbomOutput: string;
   readonly cyclonedx?: string;
   readonly sbomCurrentTime?: boolean;
-  readonly set: readonly string[];
-  readonly substitute: readonly string[];
-  readonly substitutions: readonly string[];
-  readonly pkg: readonly string[];
   readonly initrdCompression?: InitrdCompression;
+  readonly locked?: boolean;
+  readonly lockFile?: string;
   readonly dryRun?: boolean;
   readonly json?: boolean;
   readonly quiet?: boolean;
@@ -50,57 +44,24 @@ export interface BuildVoice {
 /** LinuxKit's name for what comes from standard input. */
 const STDIN_NAME = 'moby';
 
-const ARCHITECTURES: ReadonlyMap<string, string> = new Map([
-  ['amd64', 'amd64'],
-  ['x86_64', 'amd64'],
-  ['x64', 'amd64'],
-  ['arm64', 'arm64'],
-  ['aarch64', 'arm64'],
-  ['riscv64', 'riscv64'],
-]);
-
 export async function runBuild(
   files: readonly string[],
   { context, options, voice = ownVoice(context, options) }: Invocation,
 ): Promise<void> {
   const kit = await import('@orlop/kit');
-  const { pullImage } = await import('@orlop/oci');
   if (options.listFormats) {
     for (const { name, outputs, summary } of kit.outputFormats) {
       context.stdout.write(`${name.padEnd(18)} ${outputs('NAME').join(' ')}\n${' '.repeat(19)}${summary}\n`);
     }
     return;
   }
-  if (files.length === 0) throw invalid('no image description is given', 'name a YAML file, a URL, or -');
-  const { signal, stdout, cwd, paths, logger } = context;
+  const { signal, stdout, cwd } = context;
   const progress = options.quiet ? () => {} : context.progress;
-  const architecture = architectureOf(options.arch);
-  const platform = { os: 'linux', architecture };
   const formats = selectFormats(options, kit.findFormat);
-  const store = await openStore(context, options);
-  const components = new kit.Components({
-    store,
-    platform,
-    folders: pkgFolders(options.pkg, cwd),
-    stateFolder: paths.debian,
-    progress,
-    signal,
-  });
-  const sources = new kit.HostSources({
-    cwd,
-    home: context.env['HOME'],
-    stdin: context.stdin as AsyncIterable<Uint8Array>,
-    componentReference: (folder) => components.reference(folder),
-    signal,
-  });
-  const common = {
-    locations: files,
-    sources,
-    set: variables(options.set),
-    onWarning: (problem: Parameters<typeof formatProblem>[0]) => logger.warn(formatProblem(problem)),
-  };
+  const inputs = await openBuildInputs(files, { context, options, progress });
+  const { architecture, description } = inputs;
   if (options.dryRun) {
-    stdout.write(kit.printYaml((await kit.loadDescription(common)).plain));
+    stdout.write(kit.printYaml((await kit.loadDescription(description)).plain));
     return;
   }
   const name = options.name ?? nameOf(files);
@@ -114,20 +75,10 @@ export async function runBuild(
         ? kit.streamSink(stdout, outputs)
         : kit.renamedSink(resolve(cwd, options.o), outputs);
   checkInputTar(options, { folder, name, formats, cwd });
-  const rules = await substitutions(options, { context, kit });
-  const report = await withRegistryClient(context, options, (client) => {
-    const resolver = new kit.ImageResolver({
-      store,
-      platform,
-      pull: options.pull === undefined ? 'missing' : options.pull ? 'always' : 'never',
-      rules,
-      component: (repository, tag) => components.image(repository, tag),
-      pullImage: (reference) =>
-        pullImage({ store, client, reference, platforms: [platform], progress, signal }),
-      signal,
-    });
+  const lock = options.locked ? await readLocks(files, { context, lockFile: options.lockFile }) : undefined;
+  const report = await inputs.withResolver((resolver) => {
     return kit.buildImage({
-      ...common,
+      ...description,
       resolver,
       formats,
       name,
@@ -146,7 +97,7 @@ export async function runBuild(
       nowMs: () => performance.now(),
       onStep: (what, reference) => voice.step(what, reference),
     });
-  });
+  }, lock);
   voice.done(report);
 }
 
@@ -206,49 +157,10 @@ function checkInputTar(
   }
 }
 
-async function substitutions(
-  options: ImageBuildOptions,
-  { context, kit }: { context: CommandContext; kit: typeof import('@orlop/kit') },
-): Promise<readonly Substitution[]> {
-  const rules = options.substitute.map(kit.parseSubstitution);
-  const ambient = context.env['ORLOP_SUBSTITUTIONS']?.split(delimiter).filter((file) => file !== '') ?? [];
-  for (const file of [...options.substitutions, ...ambient]) {
-    const text = await readFile(resolve(context.cwd, file), 'utf8').catch((cause) => {
-      throw new OrlopError('build.unreadable', 'not-found', `cannot read ${file}`, { cause });
-    });
-    rules.push(...kit.readSubstitutions(text, file));
-  }
-  return rules;
-}
-
-function variables(assignments: readonly string[]): ReadonlyMap<string, string> {
-  const values = new Map<string, string>();
-  for (const text of assignments) {
-    const at = text.indexOf('=');
-    if (at <= 0) throw invalid(`--set takes the form NAME=value, got "${text}"`);
-    values.set(text.slice(0, at), text.slice(at + 1));
-  }
-  return values;
-}
-
-/** Given folders, or that of the checkout which this program is run from. */
-function pkgFolders(given: readonly string[], cwd: string): readonly string[] {
-  if (given.length > 0) return given.map((folder) => resolve(cwd, folder));
-  const program = process.argv[1] ?? '.';
-  const own = join(dirname(existsSync(program) ? realpathSync(program) : program), '..', 'pkg');
-  return existsSync(own) ? [resolve(own)] : [];
-}
-
 function nameOf(files: readonly string[]): string {
   const last = files.at(-1) ?? '-';
   if (last === '-') return STDIN_NAME;
   return basename(last.replace(/[?#].*$/, '')).replace(/\.[^.]*$/, '') || STDIN_NAME;
-}
-
-function architectureOf(text: string | undefined): string {
-  const architecture = ARCHITECTURES.get(text ?? process.arch);
-  if (architecture !== undefined) return architecture;
-  throw invalid(`there is no architecture ${text ?? process.arch}`, 'one of amd64, arm64, riscv64');
 }
 
 /** LinuxKit's form: a number of MiB, or with the unit M or G. */
@@ -265,8 +177,4 @@ function describeReport({ outputs, steps }: BuildReport): string {
   const total = steps.reduce((sum, step) => sum + step.ms, 0);
   const parts = steps.map((step) => `${step.name} ${seconds(step.ms)}`).join(', ');
   return `${lines.map((line) => `${line}\n`).join('')}built in ${seconds(total)} (${parts})\n`;
-}
-
-function invalid(message: string, hint?: string): OrlopError {
-  return new OrlopError('build.invalid-option', 'invalid', message, hint === undefined ? {} : { hint });
 }

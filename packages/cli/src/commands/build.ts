@@ -46,6 +46,8 @@ export function registerBuild(program: Command, context: CommandContext): void {
         'none',
       ]),
     )
+    .option('--locked', 'take exactly the images that orlop lock pinned, or fail')
+    .option('--lock-file <file>', 'the lock (default: FILE.lock.yml beside the last file)')
     .option('--dry-run', 'print the merged description as YAML, and stop')
     .option('--json', 'print what was built as JSON')
     .option('-q, --quiet', 'print only errors');

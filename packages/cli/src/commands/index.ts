@@ -8,6 +8,7 @@ import { registerDaemon } from './daemon.ts';
 import { registerDoctor } from './doctor.ts';
 import { registerDown, registerReset, registerRestart } from './down.ts';
 import { registerContext } from './engine-context.ts';
+import { registerLock } from './lock.ts';
 import { registerLogs } from './logs.ts';
 import { registerMetadata } from './metadata.ts';
 import { registerNet } from './net.ts';
@@ -39,6 +40,7 @@ export const commands: readonly RegisterCommand[] = [
   registerReset,
   registerDaemon,
   registerBuild,
+  registerLock,
   registerRun,
   registerPs,
   registerLogs,

@@ -1,13 +1,16 @@
 import { OrlopError, type Problem } from '@orlop/core';
 import {
   type Descriptor,
+  type Digest,
   expandReference,
+  formatPlatform,
   formatReference,
   type ImageStore,
   type Platform,
   parseReference,
 } from '@orlop/oci';
 import { kitError } from '../errors.ts';
+import type { Lock, LockedImage } from '../lock/lock-file.ts';
 import type { Placed } from '../yaml/shape.ts';
 import { type ResolvedImage, storedImage } from './stored-image.ts';
 import { type Substitution, substitute } from './substitution.ts';
@@ -28,9 +31,12 @@ export interface ResolverOptions {
   readonly component?: (repository: string, tag: string) => Promise<Descriptor | undefined>;
   /** Brings an image from its registry into the store. */
   readonly pullImage?: (reference: string) => Promise<Descriptor>;
+  /** What images must be; one that is not in it is an error. @default whatever is found */
+  readonly lock?: Lock;
   readonly signal: AbortSignal;
 }
 
+const LOCK_HINT = 'if the change is meant, write the lock anew by `orlop lock`';
 const SUBSTITUTION_HINT =
   "Orlop has components in place of LinuxKit's: build with --substitutions examples/substitutions.yml";
 
@@ -89,6 +95,12 @@ export class ImageResolver {
     const hint = advice === undefined ? {} : { hint: advice };
     const whole = failed.size === 1 ? 'an image cannot be had' : `${failed.size} images cannot be had`;
     problems.push(...causes.flatMap((error) => error.problems));
+    if (causes.every(({ code }) => code === 'kit.not-locked' || code === 'kit.lock-differs')) {
+      throw kitError('kit.lock-differs', 'the images are not those of the lock', {
+        problems,
+        hint: LOCK_HINT,
+      });
+    }
     throw kitError('kit.image-not-found', whole, { problems, cause: first.cause, ...hint });
   }
 
@@ -104,7 +116,61 @@ export class ImageResolver {
     return image;
   }
 
-  async #resolve(reference: string): Promise<ResolvedImage> {
+  #resolve(reference: string): Promise<ResolvedImage> {
+    const { lock, platform } = this.#options;
+    if (lock === undefined) return this.#resolveFreely(reference);
+    const locked = lock.get(reference);
+    const digest = locked?.platforms.get(formatPlatform(platform));
+    if (locked !== undefined && digest !== undefined)
+      return this.#resolveLocked(reference, { ...locked, digest });
+    const what = locked === undefined ? reference : `${reference} for ${formatPlatform(platform)}`;
+    throw kitError('kit.not-locked', `the lock does not have ${what}`, { hint: LOCK_HINT });
+  }
+
+  /**
+   * What a component defines now must be what was locked. Other images are taken by their digest, whatever their
+   * tag means by now.
+   */
+  async #resolveLocked(
+    reference: string,
+    { source, digest }: LockedImage & { readonly digest: Digest },
+  ): Promise<ResolvedImage> {
+    const { store, pull = 'missing', component, pullImage } = this.#options;
+    const { domain, repository, tag, digest: own } = parseReference(reference);
+    const differs = (what: string, cause?: unknown) =>
+      kitError('kit.lock-differs', `${reference} is locked as ${digest}, and ${what}`, {
+        hint: LOCK_HINT,
+        ...(cause === undefined ? {} : { cause }),
+      });
+    if (own === undefined && component !== undefined) {
+      const built = await component(formatReference({ domain, repository }), tag ?? 'latest');
+      if (built !== undefined) {
+        const image = await this.#open(reference, built);
+        if (image.digest === digest) return image;
+        throw differs(`the component is ${image.digest} now`);
+      }
+    }
+    for (const name of [reference, { domain, repository, digest: source }, { domain, repository, digest }]) {
+      const found = await store.find(name);
+      if (found === undefined) continue;
+      const image = await this.#openIfWhole(reference, found);
+      if (image?.digest === digest) return image;
+    }
+    if (pull === 'never' || pullImage === undefined) throw differs('the store does not have that');
+    const pinned = formatReference({ domain, repository, digest: source });
+    let pulled: Descriptor;
+    try {
+      pulled = await pullImage(pinned);
+    } catch (cause) {
+      this.#options.signal.throwIfAborted();
+      throw differs('neither store nor registry has that', cause);
+    }
+    const image = await this.#open(reference, pulled);
+    if (image.digest === digest) return image;
+    throw differs(`${pinned} has ${image.digest}`);
+  }
+
+  async #resolveFreely(reference: string): Promise<ResolvedImage> {
     const { store, pull = 'missing', component, pullImage } = this.#options;
     const { domain, repository, tag, digest } = parseReference(reference);
     if (digest === undefined && component !== undefined) {
@@ -116,10 +182,7 @@ export class ImageResolver {
       try {
         return await this.#open(reference, local);
       } catch (error) {
-        const missing =
-          error instanceof OrlopError &&
-          (error.code === 'oci.platform-not-found' || error.code === 'oci.blob-not-found');
-        if (!missing || pull === 'never' || pullImage === undefined) throw error;
+        if (!isIncomplete(error) || pull === 'never' || pullImage === undefined) throw error;
       }
     }
     if (pull === 'never' || pullImage === undefined) {
@@ -130,8 +193,25 @@ export class ImageResolver {
     return this.#open(reference, await pullImage(reference));
   }
 
+  async #openIfWhole(reference: string, descriptor: Descriptor): Promise<ResolvedImage | undefined> {
+    try {
+      return await this.#open(reference, descriptor);
+    } catch (error) {
+      if (isIncomplete(error)) return undefined;
+      throw error;
+    }
+  }
+
   #open(reference: string, descriptor: Descriptor): Promise<ResolvedImage> {
     const { store, platform, signal } = this.#options;
     return storedImage({ store, reference, descriptor, platform, signal });
   }
+}
+
+/** Whether the store has the image, but not its platform or all of its content. */
+function isIncomplete(error: unknown): boolean {
+  return (
+    error instanceof OrlopError &&
+    (error.code === 'oci.platform-not-found' || error.code === 'oci.blob-not-found')
+  );
 }

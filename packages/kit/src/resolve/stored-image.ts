@@ -1,5 +1,6 @@
 import {
   type Descriptor,
+  type Digest,
   flattenImage,
   type ImageScan,
   type ImageStore,
@@ -17,6 +18,9 @@ import { ociLayoutEntries } from './oci-layout.ts';
 export interface ResolvedImage extends ComposeImage {
   /** The lists of contents that came with it; none for many images. */
   sboms(): Promise<readonly SpdxDocument[]>;
+  readonly digest: Digest;
+  /** Of the index that the image is in, or its own. */
+  readonly sourceDigest: Digest;
   /** Bytes of its layers as they are stored. */
   readonly storedBytes: number;
 }
@@ -41,6 +45,7 @@ export async function storedImage(options: StoredImageOptions): Promise<Resolved
   return {
     reference,
     digest: image.descriptor.digest,
+    sourceDigest: descriptor.digest,
     defaults: config.config ?? {},
     labels: config.config?.Labels ?? {},
     storedBytes: manifest.layers.reduce((sum, layer) => sum + layer.size, 0),
