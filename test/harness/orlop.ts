@@ -68,10 +68,19 @@ export class Workshop {
     return stdout;
   }
 
+  /** As {@link orlop}, beside the machines that this workshop has booted. */
+  async orlopHere(words: readonly string[]): Promise<string> {
+    const { stdout } = await run(process.execPath, [program, ...words], {
+      env: this.#machineEnvironment(),
+      timeout: 60_000,
+    });
+    return stdout;
+  }
+
   /** Starts a machine under emulation; its console is the command's standard output. */
   boot(
     image: string,
-    options: { readonly publish?: readonly string[]; readonly arch?: string } = {},
+    options: { readonly publish?: readonly string[]; readonly arch?: string; readonly network?: string } = {},
   ): GuestMachine {
     const name = image.slice(image.lastIndexOf('/') + 1);
     const publish = (options.publish ?? []).flatMap((port) => ['--publish', port]);
@@ -82,8 +91,7 @@ export class Workshop {
       name,
       '--accel',
       'tcg',
-      '--networking',
-      'user',
+      ...(options.network === undefined ? ['--networking', 'user'] : ['--network', options.network]),
       ...publish,
       ...(options.arch === undefined ? [] : ['--arch', options.arch]),
       image,
