@@ -1,0 +1,138 @@
+import { createHash, randomBytes } from 'node:crypto';
+import { stat } from 'node:fs/promises';
+import { request } from 'node:http';
+import { connect, type Socket } from 'node:net';
+import { join } from 'node:path';
+import { silentLogger } from '@orlop/core';
+import { temporaryFolder } from '@orlop/testkit';
+import { afterEach, describe, expect, it } from 'vitest';
+import { dial, type FakeDockerdOptions, startFakeDockerd } from '../testing/fake-dockerd.ts';
+import { createCredentials } from '../tls/instance-authority.ts';
+import { DockerChannel, readText } from './docker-channel.ts';
+import { DockerSocket } from './docker-socket.ts';
+
+const closers: (() => Promise<void>)[] = [];
+afterEach(async () => {
+  for (const close of closers.splice(0).reverse()) await close();
+});
+
+async function setup(options: FakeDockerdOptions) {
+  const dockerd = await startFakeDockerd(options);
+  const folder = await temporaryFolder();
+  const path = join(folder.path, 'docker.sock');
+  const socket = new DockerSocket({ logger: silentLogger, open: (signal) => dockerd.channel.open(signal) });
+  await socket.listen(path);
+  closers.push(
+    () => folder.remove(),
+    () => dockerd.close(),
+    () => socket.close(),
+  );
+  return { dockerd, socket, path };
+}
+
+async function get(socketPath: string, path: string): Promise<{ status: number; text: string }> {
+  return new Promise((resolve, reject) => {
+    const asked = request({ socketPath, path, agent: false }, (answer) => {
+      readText(answer).then((text) => resolve({ status: answer.statusCode ?? 0, text }), reject);
+    });
+    asked.once('error', reject);
+    asked.end();
+  });
+}
+
+/** What a hijacked exec does: 101, then bytes; the client ends its side first. */
+async function hijack(socketPath: string, input: Uint8Array): Promise<string> {
+  const client: Socket = connect({ path: socketPath, allowHalfOpen: true });
+  client.write(
+    'POST /exec/1/start HTTP/1.1\r\nHost: d\r\nConnection: Upgrade\r\nUpgrade: tcp\r\nContent-Length: 0\r\n\r\n',
+  );
+  client.write(input);
+  client.end();
+  const text = await readText(client);
+  return text.slice(text.indexOf('\r\n\r\n') + 4);
+}
+
+describe('DockerSocket', () => {
+  it('is a socket of the user alone', async () => {
+    const { path } = await setup({});
+    expect((await stat(path)).mode & 0o777).toBe(0o600);
+  });
+
+  it('carries requests and answers, and leaves no connection behind', async () => {
+    const { path, dockerd, socket } = await setup({
+      handle: (asked, answer) => answer.end(`you asked ${asked.url}`),
+    });
+    for (let round = 0; round < 10; round++) {
+      const answers = await Promise.all(Array.from({ length: 20 }, (_, i) => get(path, `/${round}/${i}`)));
+      expect(answers.map(({ text }) => text)).toEqual(answers.map((_, i) => `you asked /${round}/${i}`));
+    }
+    await expect.poll(() => [socket.connections, dockerd.open()]).toEqual([0, 0]);
+  });
+
+  it('carries a hijacked stream whose client ends its side first', async () => {
+    const input = randomBytes(3 * 1024 * 1024);
+    const { path, socket } = await setup({
+      upgrade: (_, stream) => {
+        stream.write('HTTP/1.1 101 UPGRADED\r\nConnection: Upgrade\r\nUpgrade: tcp\r\n\r\n');
+        const hash = createHash('sha256');
+        stream.on('data', (bytes: Buffer) => hash.update(bytes));
+        // Only the end of the client's side tells that all is there.
+        stream.on('end', () => stream.end(hash.digest('hex')));
+      },
+    });
+    expect(await hijack(path, input)).toBe(createHash('sha256').update(input).digest('hex'));
+    await expect.poll(() => socket.connections).toBe(0);
+  });
+
+  it('lets go of dockerd when the client goes away', async () => {
+    const { path, dockerd } = await setup({ handle: (_, answer) => void answer.write('event\n') });
+    const client = connect({ path });
+    client.write('GET /events HTTP/1.1\r\nHost: d\r\n\r\n');
+    await new Promise((resolve) => client.once('data', resolve));
+    expect(dockerd.open()).toBe(1);
+    client.destroy();
+    await expect.poll(() => dockerd.open()).toBe(0);
+  });
+
+  it('tells a Docker client in its own words when dockerd cannot be reached', async () => {
+    const { path, dockerd } = await setup({});
+    await dockerd.close();
+    const { status, text } = await get(path, '/_ping');
+    expect(status).toBe(503);
+    expect(JSON.parse(text)).toEqual({ message: expect.stringContaining('orlop: ') });
+  });
+
+  it('does not take the place of another that answers', async () => {
+    const { path } = await setup({});
+    const second = new DockerSocket({ logger: silentLogger, open: () => Promise.reject(new Error('no')) });
+    await expect(second.listen(path)).rejects.toMatchObject({ code: 'engine.socket-busy' });
+  });
+});
+
+describe('DockerChannel', () => {
+  it('is not let in with a certificate of another authority, nor takes another server', async () => {
+    const dockerd = await startFakeDockerd({ handle: (_, answer) => answer.end('in') });
+    closers.push(() => dockerd.close());
+    const stranger = new DockerChannel({
+      credentials: createCredentials(Date.now()),
+      dial: () => dial(dockerd.port),
+    });
+    await expect(stranger.json({ path: '/info' })).rejects.toMatchObject({
+      code: 'engine.docker-unreachable',
+    });
+  });
+
+  it('throws what dockerd says of a request that it refuses', async () => {
+    const dockerd = await startFakeDockerd({
+      handle: (_, answer) => {
+        answer.writeHead(404);
+        answer.end('{"message":"no such container"}');
+      },
+    });
+    closers.push(() => dockerd.close());
+    await expect(dockerd.channel.json({ path: '/containers/x/json' })).rejects.toMatchObject({
+      code: 'engine.docker-failed',
+      message: expect.stringContaining('no such container'),
+    });
+  });
+});

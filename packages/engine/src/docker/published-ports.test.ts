@@ -1,0 +1,78 @@
+import { describe, expect, it } from 'vitest';
+import { type ContainerSummary, containerSubnets, portKey, publishedPorts } from './published-ports.ts';
+
+const GUEST = '192.168.127.2';
+
+function container(part: Partial<ContainerSummary>): ContainerSummary {
+  return {
+    Id: '0123456789abcdef',
+    Names: ['/web'],
+    NetworkSettings: { Networks: { bridge: { IPAddress: '172.17.0.2' } } },
+    ...part,
+  };
+}
+
+function texts(containers: readonly ContainerSummary[]): string[] {
+  return publishedPorts(containers, GUEST).map(
+    (port) => `${portKey(port)} → ${port.target.address}:${port.target.port}`,
+  );
+}
+
+describe('publishedPorts', () => {
+  it('leads a port to the address of its container, with the bind address that was asked for', () => {
+    const Ports = [
+      { IP: '127.0.0.1', PrivatePort: 80, PublicPort: 8080, Type: 'tcp' },
+      { IP: '192.168.1.5', PrivatePort: 53, PublicPort: 53, Type: 'udp' },
+      { IP: '::1', PrivatePort: 80, PublicPort: 8080, Type: 'tcp' },
+    ];
+    expect(texts([container({ Ports })])).toEqual([
+      'tcp 127.0.0.1:8080 → 172.17.0.2:80',
+      'udp 192.168.1.5:53 → 172.17.0.2:53',
+      'tcp [::1]:8080 → 172.17.0.2:80',
+    ]);
+  });
+
+  it('passes over ports that are not published and protocols that cannot be', () => {
+    const Ports = [
+      { PrivatePort: 80, Type: 'tcp' },
+      { IP: '0.0.0.0', PrivatePort: 9, PublicPort: 9, Type: 'sctp' },
+    ];
+    expect(texts([container({ Ports })])).toEqual([]);
+  });
+
+  it('listens on IPv6 too where no address was asked for, and not where 0.0.0.0 was', () => {
+    const Ports = [{ IP: '0.0.0.0', PrivatePort: 80, PublicPort: 8080, Type: 'tcp' }];
+    expect(texts([container({ Ports, bindings: { '80/tcp': [{ HostIp: '' }] } })])).toEqual([
+      'tcp 0.0.0.0:8080 → 172.17.0.2:80',
+      'tcp [::]:8080 → 172.17.0.2:80',
+    ]);
+    expect(texts([container({ Ports, bindings: { '80/tcp': [{ HostIp: '0.0.0.0' }] } })])).toEqual([
+      'tcp 0.0.0.0:8080 → 172.17.0.2:80',
+    ]);
+  });
+
+  it('counts what Docker lists for both families once', () => {
+    const Ports = [
+      { IP: '0.0.0.0', PrivatePort: 80, PublicPort: 8080, Type: 'tcp' },
+      { IP: '::', PrivatePort: 80, PublicPort: 8080, Type: 'tcp' },
+    ];
+    expect(texts([container({ Ports, bindings: { '80/tcp': [{ HostIp: '' }] } })])).toHaveLength(2);
+  });
+
+  it('falls back to the port of the machine where a container has no address', () => {
+    const Ports = [{ IP: '0.0.0.0', PrivatePort: 80, PublicPort: 8080, Type: 'tcp' }];
+    expect(texts([container({ Ports, NetworkSettings: {} })])).toEqual([`tcp 0.0.0.0:8080 → ${GUEST}:8080`]);
+  });
+});
+
+describe('containerSubnets', () => {
+  it('takes the subnets of bridges only', () => {
+    expect(
+      containerSubnets([
+        { Driver: 'bridge', IPAM: { Config: [{ Subnet: '172.17.0.0/16' }, { Subnet: 'fd00:1::/64' }] } },
+        { Driver: 'overlay', IPAM: { Config: [{ Subnet: '10.0.0.0/24' }] } },
+        { Driver: 'host', IPAM: { Config: null } },
+      ]),
+    ).toEqual(['172.17.0.0/16', 'fd00:1::/64']);
+  });
+});
