@@ -113,7 +113,7 @@ export class TreeBuilder {
   #locate(path: string): { parent: GrowingDirectory; name: string } {
     const parts = path.split('/').filter((part) => part !== '');
     const name = parts.pop();
-    if (name === undefined || name === '.' || name === '..' || parts.includes('..')) {
+    if (name === undefined || name === '.' || name === '..' || parts.includes('..') || path.includes('\0')) {
       throw diskError('disk.bad-name', `"${path}" is no path inside an image`);
     }
     let parent = this.#root;

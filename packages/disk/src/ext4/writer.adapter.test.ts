@@ -1,12 +1,14 @@
+import { createHash } from 'node:crypto';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { seededRandom, type TemporaryFolder, temporaryFolder } from '@orlop/testkit';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { MemoryDisk } from '../block.ts';
 import { guidFromBytes } from '../guid.ts';
 import { expectSameTree } from '../testing/compare.ts';
-import { peer, saveDisk } from '../testing/peer.ts';
+import { contentDigest, peer, saveDisk } from '../testing/peer.ts';
 import { randomTree } from '../testing/random-tree.ts';
-import { TreeBuilder } from '../tree.ts';
+import { type FileNode, TreeBuilder } from '../tree.ts';
 import { ext4SizeFor, writeExt4 } from './writer.ts';
 
 const uuid = guidFromBytes(Uint8Array.from({ length: 16 }, (_, i) => i * 7));
@@ -103,5 +105,69 @@ describe('writeExt4', () => {
     await expect(writeExt4(new MemoryDisk(), full, { sizeBytes: 4 << 20, uuid })).rejects.toMatchObject({
       code: 'disk.too-small',
     });
+  });
+
+  it('keeps attributes that take a block of their own, values and empty ones, as debugfs reads them', async () => {
+    const random = seededRandom(12);
+    const builder = new TreeBuilder();
+    const wanted: [path: string, name: string, value: Uint8Array][] = [];
+    for (let i = 0; i < 24; i++) {
+      const xattrs = new Map<string, Uint8Array>();
+      for (let n = 0; n <= i % 5; n++) {
+        const value = new Uint8Array(random.u32() % (1 + (i % 4) ** 2 * 75));
+        random.fill(value);
+        const name = ['user.', 'security.', 'trusted.'][n % 3] + 'n'.repeat(1 + ((i * 7 + n) % 40));
+        xattrs.set(name, value);
+        wanted.push([`/d${i}`, name, value]);
+      }
+      builder.addDirectory(`d${i}`, { mode: 0o755, uid: 0, gid: 0, mtime: 0, xattrs });
+    }
+    const disk = new MemoryDisk();
+    const tree = builder.finish();
+    await writeExt4(disk, tree, { sizeBytes: ext4SizeFor(tree), uuid });
+    const image = saveDisk(disk, join(folder.path, 'xattrs.img'));
+    peer('e2fsck', '-f', '-n', image);
+    const commands = join(folder.path, 'ea.txt');
+    const out = (i: number) => join(folder.path, `ea-${i}`);
+    writeFileSync(
+      commands,
+      wanted.map(([path, name], i) => `ea_get -f ${out(i)} ${path} ${name}\n`).join(''),
+    );
+    peer('debugfs', '-f', commands, image);
+    wanted.forEach(([path, name, value], i) => {
+      expect([path, name, readFileSync(out(i)).toString('hex')]).toEqual([
+        path,
+        name,
+        Buffer.from(value).toString('hex'),
+      ]);
+    });
+  });
+
+  it('keeps a file of thousands of holes, whose extents take a tree of two levels', async () => {
+    const pieces = 3000;
+    const page = (i: number) => new Uint8Array(4096).fill(i % 2 === 0 ? 0 : 1 + (i % 255));
+    const builder = new TreeBuilder();
+    builder.addLeaf('holes', {
+      type: 'file',
+      mode: 0o600,
+      uid: 0,
+      gid: 0,
+      mtime: 0,
+      sizeBytes: pieces * 4096,
+      async *open() {
+        for (let i = 0; i < pieces; i++) yield page(i);
+      },
+    });
+    const tree = builder.finish();
+    const disk = new MemoryDisk();
+    await writeExt4(disk, tree, { sizeBytes: ext4SizeFor(tree), uuid });
+    const image = saveDisk(disk, join(folder.path, 'holes.img'));
+    peer('e2fsck', '-f', '-n', image);
+    expect(peer('debugfs', '-R', 'dump_extents /holes', image)).toMatch(/2\/ 2 {3}1\//);
+    const out = join(folder.path, 'holes');
+    peer('debugfs', '-R', `dump /holes ${out}`, image);
+    expect(await contentDigest(tree.children.get('holes') as FileNode)).toBe(
+      createHash('sha256').update(readFileSync(out)).digest('hex'),
+    );
   });
 });

@@ -6,7 +6,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { MemoryDisk } from '../block.ts';
 import { contentDigest, peer, saveDisk, walkTree } from '../testing/peer.ts';
 import { randomTree } from '../testing/random-tree.ts';
-import type { FatBits } from './geometry.ts';
+import { type FatBits, planFat } from './geometry.ts';
 import { fatSizeFor, writeFat } from './writer.ts';
 
 let folder: TemporaryFolder;
@@ -57,6 +57,38 @@ describe('writeFat', () => {
     });
   }
 
+  it('keeps to the counts of clusters that tell FAT12, 16 and 32 apart, as fsck.fat reads them', async () => {
+    const children = new Map([['A', { ...bytesNode(1), sizeBytes: 1 }]]);
+    const root = { type: 'directory' as const, mode: 0o755, uid: 0, gid: 0, mtime: 0, children };
+    const kinds = new Set<string>();
+    for (const clusters of [1, 4083, 4084, 4085, 4086, 65523, 65524, 65525, 65526]) {
+      const disk = new MemoryDisk();
+      // Around each limit some size gives the very count: a sector more or less.
+      for (let sectors = clusters + 20; sectors < clusters + 2200; sectors++) {
+        const found = plannedClusters(sectors * 512);
+        if (found !== clusters) continue;
+        const { geometry } = await writeFat(disk, root, { sizeBytes: sectors * 512, sectorsPerCluster: 1 });
+        const image = saveDisk(disk, join(folder.path, 'edge.img'));
+        const report = peer('fsck.fat', '-n', '-v', image);
+        expect(report).toMatch(new RegExp(`Root directory|${geometry.bits} bits/entry`));
+        expect(report).toContain(`${clusters} clusters`);
+        kinds.add(`${geometry.bits}:${clusters}`);
+        break;
+      }
+    }
+    expect([...kinds]).toEqual([
+      '12:1',
+      '12:4083',
+      '12:4084',
+      '16:4085',
+      '16:4086',
+      '16:65523',
+      '16:65524',
+      '32:65525',
+      '32:65526',
+    ]);
+  });
+
   it('refuses what FAT cannot hold and a volume that is too small', async () => {
     const tree = randomTree(seededRandom(5), {
       directories: 2,
@@ -75,3 +107,24 @@ describe('writeFat', () => {
     ).rejects.toMatchObject({ code: 'disk.unsupported-node' });
   });
 });
+
+function plannedClusters(sizeBytes: number): number | undefined {
+  try {
+    return planFat(sizeBytes, 512, { sectorsPerCluster: 1 }).clusters;
+  } catch {
+    return undefined;
+  }
+}
+
+function bytesNode(byte: number) {
+  return {
+    type: 'file' as const,
+    mode: 0o644,
+    uid: 0,
+    gid: 0,
+    mtime: 0,
+    async *open() {
+      yield Uint8Array.of(byte);
+    },
+  };
+}

@@ -1,4 +1,5 @@
 import { Layout } from '../bytes.ts';
+import { diskError } from '../errors.ts';
 import { fileKind } from '../ext4/constants.ts';
 import type { TreeNode } from '../tree.ts';
 import { both32, bytesOfBoth32, shortDate } from './fields.ts';
@@ -7,6 +8,8 @@ import { both32, bytesOfBoth32, shortDate } from './fields.ts';
 export type SystemUseEntry = Uint8Array;
 
 const NAME_PART = 250;
+/** What Linux looks up. */
+const MAX_NAME_BYTES = 255;
 const FLAG_CONTINUE = 1;
 
 function entry(signature: string, payload: Uint8Array, version = 1): SystemUseEntry {
@@ -86,6 +89,8 @@ function encodeTimes(mtime: number): SystemUseEntry {
 
 function encodeNameParts(name: string): SystemUseEntry[] {
   const bytes = new TextEncoder().encode(name);
+  if (bytes.length > MAX_NAME_BYTES)
+    throw diskError('disk.bad-name', `the name "${name}" is longer than ${MAX_NAME_BYTES} bytes`);
   const entries: SystemUseEntry[] = [];
   for (let at = 0; at < bytes.length; at += NAME_PART) {
     const more = at + NAME_PART < bytes.length;

@@ -36,7 +36,8 @@ export interface SquashfsOptions {
 }
 
 const DEFAULT_BLOCK_BYTES = 128 * 1024;
-const MAX_NAME_BYTES = 256;
+/** The format would hold one more, which Linux could not look up. */
+const MAX_NAME_BYTES = 255;
 
 /**
  * Writes a squashfs 4.0 image of `root`. Contents are compressed side by side and stored once per
