@@ -89,7 +89,9 @@ function spellBooleans(words: readonly string[], booleans: ReadonlySet<string>):
 }
 
 function booleanFlags(command: Command): ReadonlySet<string> {
-  const own = command.options.filter((option) => option.isBoolean()).flatMap(({ long }) => long ?? []);
+  const own = command.options
+    .filter(({ required, optional }) => !required && !optional)
+    .flatMap(({ long }) => long ?? []);
   return new Set([...own, ...command.commands.flatMap((child) => [...booleanFlags(child)])]);
 }
 

@@ -47,9 +47,12 @@ export class Machines {
     }
     const chosen = resolve(this.#context.cwd, state);
     await mkdir(chosen, { recursive: true, mode: 0o700 });
-    const found = await lstat(own).catch(() => undefined);
-    if (found === undefined) await symlink(chosen, own);
-    else if ((await realpath(own)) !== (await realpath(chosen))) {
+    const place = await realpath(own).catch(() => undefined);
+    if (place === undefined) {
+      // Nothing, or a link to a folder that scripts have removed.
+      await rm(own, { force: true });
+      await symlink(chosen, own);
+    } else if (place !== (await realpath(chosen))) {
       throw new OrlopError('run.name-taken', 'conflict', `there is a machine "${name}" in "${own}" already`, {
         hint: `remove it with \`orlop rm ${name}\`, or give this one another --name`,
       });
