@@ -42,7 +42,6 @@ export function writeEngineFiles(
   );
   const clients = configuration.clients.length > 0 ? configuration.clients : [gateway];
   files.write(enginePaths.firewall, firewallRules({ port: configuration.port, clients }));
-  files.write(enginePaths.ntp, `${gateway}\n`);
 }
 
 /** dockerd's own file: what the host asked for, and over it what makes it this machine's. */

@@ -12,7 +12,6 @@ export const enginePaths = {
   registryCertificates: '/run/engine/certs.d',
   shares: '/run/engine/shares',
   firewall: '/run/engine/firewall',
-  ntp: '/run/engine/ntp-server',
   data: '/var/lib',
   /** How large the disk was when its file system was last made to fill it. */
   dataSectors: '/var/lib/.orlop-disk-sectors',
