@@ -1,5 +1,6 @@
 export { connectDaemon, unixTransport } from './daemon/daemon-client.ts';
 export { type DaemonOptions, runDaemon } from './daemon/run-daemon.ts';
+export { collectDiagnostics, type DiagnosticText, withoutSecrets } from './diagnose.ts';
 export {
   contextName,
   type DockerConfig,

@@ -1,13 +1,16 @@
 import type { Command } from 'commander';
 import type { CommandContext } from '../context.ts';
+import { registerAutostart } from './autostart.ts';
 import { registerBuild } from './build.ts';
 import { registerCache } from './cache.ts';
 import { registerCompletion } from './completion.ts';
 import { registerConfig } from './config.ts';
 import { registerDaemon } from './daemon.ts';
+import { registerDiagnose } from './diagnose.ts';
 import { registerDoctor } from './doctor.ts';
 import { registerDown, registerReset, registerRestart } from './down.ts';
 import { registerContext } from './engine-context.ts';
+import { registerSleep } from './engine-sleep.ts';
 import { registerLock } from './lock.ts';
 import { registerLogs } from './logs.ts';
 import { registerMetadata } from './metadata.ts';
@@ -37,7 +40,10 @@ export const commands: readonly RegisterCommand[] = [
   registerConfig,
   registerContext,
   registerShell,
+  registerSleep,
   registerReset,
+  registerDiagnose,
+  registerAutostart,
   registerDaemon,
   registerBuild,
   registerLock,

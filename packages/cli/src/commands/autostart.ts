@@ -1,0 +1,97 @@
+import { execFile } from 'node:child_process';
+import { mkdir, rm, writeFile } from 'node:fs/promises';
+import { dirname, join, resolve } from 'node:path';
+import { promisify } from 'node:util';
+import type { Command } from 'commander';
+import type { CommandContext } from '../context.ts';
+
+const run = promisify(execFile);
+
+export function registerAutostart(program: Command, context: CommandContext): void {
+  const command = program
+    .command('autostart')
+    .description('start an engine when you log in (systemd user unit)');
+  command
+    .command('enable')
+    .description('write the unit and enable it')
+    .argument('[name]', 'one of several engines', 'default')
+    .action((name: string) => enable(context, name));
+  command
+    .command('disable')
+    .description('disable the unit and remove it')
+    .argument('[name]', 'one of several engines', 'default')
+    .action(async (name: string) => {
+      const path = unitPath(context, name);
+      await systemctl(context, ['disable', unitName(name)]);
+      await rm(path, { force: true });
+      await systemctl(context, ['daemon-reload']);
+      context.stdout.write(`${path} removed\n`);
+    });
+  command
+    .command('show')
+    .description('print the unit')
+    .argument('[name]', 'one of several engines', 'default')
+    .action((name: string) => void context.stdout.write(unitText(context, name)));
+}
+
+async function enable(context: CommandContext, name: string): Promise<void> {
+  const path = unitPath(context, name);
+  await mkdir(dirname(path), { recursive: true });
+  await writeFile(path, unitText(context, name));
+  const enabled =
+    (await systemctl(context, ['daemon-reload'])) && (await systemctl(context, ['enable', unitName(name)]));
+  context.stdout.write(`${path}\n`);
+  if (!enabled)
+    context.stderr.write(`systemd does not answer here; later: systemctl --user enable ${unitName(name)}\n`);
+}
+
+/** `up` leaves daemon and machine in the unit's control group; `down` ends both in order. */
+function unitText(context: CommandContext, name: string): string {
+  const words = [process.execPath, resolve(process.argv[1] ?? '')].map(quote).join(' ');
+  const passed = ['ORLOP_HOME', 'ORLOP_CACHE', 'DOCKER_CONFIG', 'PATH'].flatMap((key) => {
+    const value = context.env[key];
+    return value === undefined ? [] : [`Environment=${quote(`${key}=${value}`)}`];
+  });
+  return [
+    '[Unit]',
+    `Description=Orlop engine ${name}`,
+    '',
+    '[Service]',
+    'Type=oneshot',
+    'RemainAfterExit=yes',
+    ...passed,
+    `ExecStart=${words} up --quiet ${name}`,
+    `ExecStop=${words} down ${name}`,
+    'TimeoutStartSec=1800',
+    'TimeoutStopSec=120',
+    '',
+    '[Install]',
+    'WantedBy=default.target',
+    '',
+  ].join('\n');
+}
+
+/** systemd.syntax(7): double quotes, with C's escapes; `%` is doubled (systemd.unit(5)). */
+function quote(text: string): string {
+  return `"${text.replaceAll('\\', '\\\\').replaceAll('"', '\\"').replaceAll('%', '%%')}"`;
+}
+
+function unitName(name: string): string {
+  return `orlop-${name}.service`;
+}
+
+function unitPath({ env }: CommandContext, name: string): string {
+  const config = env['XDG_CONFIG_HOME'] ?? join(env['HOME'] ?? '/nonexistent', '.config');
+  return join(config, 'systemd', 'user', unitName(name));
+}
+
+/** @returns whether systemd did it */
+async function systemctl(context: CommandContext, words: readonly string[]): Promise<boolean> {
+  try {
+    await run('systemctl', ['--user', ...words]);
+    return true;
+  } catch (error) {
+    context.logger.info('systemctl failed', { reason: String(error) });
+    return false;
+  }
+}
