@@ -4,19 +4,22 @@ import { join } from 'node:path';
 
 const [folder = '', mebibytes = '60'] = process.argv.slice(2);
 
-/** Of the bytes: a fifth in small files, two fifths in middling ones, the rest in large ones. */
+/** Of the bytes a fifth in small files, two fifths in middling ones, up to what a large root has; the rest in large ones. */
 const kinds = [
-  { name: 'share', part: 0.2, least: 40, most: 9_000 },
-  { name: 'lib', part: 0.4, least: 20_000, most: 200_000 },
-  { name: 'usr', part: 0.4, least: 4 << 20, most: 16 << 20 },
+  { name: 'share', part: 0.2, mostMebibytes: 100, least: 40, most: 9_000 },
+  { name: 'lib', part: 0.4, mostMebibytes: 800, least: 20_000, most: 200_000 },
+  { name: 'usr', part: 1, mostMebibytes: Infinity, least: 4 << 20, most: 16 << 20 },
 ] as const;
 const FILES_IN_FOLDER = 100;
 const WORDS =
   'the root of a machine holds libraries tables pages messages symbols and what reads them '.split(' ');
 
 let state = 1;
-for (const { name, part, least, most } of kinds) {
-  let left = Number(mebibytes) * 2 ** 20 * part;
+let rest = Number(mebibytes) * 2 ** 20;
+for (const { name, part, mostMebibytes, least, most } of kinds) {
+  let left = Math.min(Number(mebibytes) * part, mostMebibytes) * 2 ** 20;
+  if (part === 1) left = rest;
+  rest -= left;
   for (let i = 0; left > 0; i++) {
     const parent = join(folder, name, `part-${Math.floor(i / FILES_IN_FOLDER)}`);
     if (i % FILES_IN_FOLDER === 0) mkdirSync(parent, { recursive: true });
