@@ -1,7 +1,7 @@
 import { apiError, decodeError } from './errors.ts';
 import { fillPath, type Operation, routes } from './routes.ts';
 import { readServerSentEvents } from './server-sent-events.ts';
-import type { DaemonStatus, EngineEvent, EngineStatus, PortStatus } from './states.ts';
+import type { DaemonStatus, EngineEvent, EngineStatus, PortStatus, Snapshot } from './states.ts';
 
 /** Carries one request to the daemon: over a unix socket here, `fetch` in a browser. */
 export type Transport = (request: TransportRequest) => Promise<TransportAnswer>;
@@ -68,6 +68,22 @@ export class DaemonClient {
 
   ports(name: string, options: CallOptions = {}): Promise<readonly PortStatus[]> {
     return this.#call('ports', { ...options, params: { name } });
+  }
+
+  snapshots(name: string, options: CallOptions = {}): Promise<readonly Snapshot[]> {
+    return this.#call('snapshots', { ...options, params: { name } });
+  }
+
+  createSnapshot(name: string, snapshot: string, options: CallOptions = {}): Promise<Snapshot> {
+    return this.#call('snapshotCreate', { ...options, params: { name, snapshot } });
+  }
+
+  restoreSnapshot(name: string, snapshot: string, options: CallOptions = {}): Promise<EngineStatus> {
+    return this.#call('snapshotRestore', { ...options, params: { name, snapshot } });
+  }
+
+  async removeSnapshot(name: string, snapshot: string, options: CallOptions = {}): Promise<void> {
+    await this.#call('snapshotRemove', { ...options, params: { name, snapshot } });
   }
 
   async shutdown(options: CallOptions = {}): Promise<void> {

@@ -83,6 +83,11 @@ const schemas: Readonly<Record<string, JsonSchema>> = {
       pendingRestart: { type: 'array', items: TEXT },
     },
   },
+  Snapshot: {
+    type: 'object',
+    required: ['name', 'createdAt', 'usedBytes'],
+    properties: { name: TEXT, createdAt: { type: 'string', format: 'date-time' }, usedBytes: COUNT },
+  },
   DaemonStatus: {
     type: 'object',
     required: ['version', 'pid', 'startedAt', 'engines'],

@@ -104,6 +104,30 @@ const routeTable = {
     summary: 'Published ports on the host, with their counters',
     answer: { type: 'array', items: { $ref: '#/components/schemas/PortStatus' } },
   },
+  snapshots: {
+    method: 'GET',
+    path: '/v1/engines/{name}/snapshots',
+    summary: "Copies of the engine's data",
+    answer: { type: 'array', items: { $ref: '#/components/schemas/Snapshot' } },
+  },
+  snapshotCreate: {
+    method: 'POST',
+    path: '/v1/engines/{name}/snapshots/{snapshot}',
+    summary: 'Copy the data; an engine that runs is stopped for it and started again',
+    answer: { $ref: '#/components/schemas/Snapshot' },
+  },
+  snapshotRestore: {
+    method: 'POST',
+    path: '/v1/engines/{name}/snapshots/{snapshot}/restore',
+    summary: 'Put the data back as it was; an engine that runs is stopped for it and started again',
+    answer: ENGINE_STATUS,
+  },
+  snapshotRemove: {
+    method: 'DELETE',
+    path: '/v1/engines/{name}/snapshots/{snapshot}',
+    summary: 'Remove a copy',
+    answer: object({}),
+  },
 } as const satisfies Readonly<Record<string, Omit<Route, 'operation'>>>;
 
 export type Operation = keyof typeof routeTable;

@@ -72,6 +72,13 @@ export interface PortStatus {
   readonly bytesOut: number;
 }
 
+/** A copy of an engine's data. */
+export interface Snapshot {
+  readonly name: string;
+  readonly createdAt: string;
+  readonly usedBytes: number;
+}
+
 export interface DaemonStatus {
   readonly version: string;
   readonly pid: number;

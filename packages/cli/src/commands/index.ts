@@ -22,6 +22,7 @@ import { registerRun } from './run.ts';
 import { registerSbom } from './sbom.ts';
 import { registerServe } from './serve.ts';
 import { registerShell } from './shell.ts';
+import { registerSnapshot } from './snapshot.ts';
 import { registerConsole, registerStart } from './start.ts';
 import { registerStatus } from './status.ts';
 import { registerStop } from './stop.ts';
@@ -41,6 +42,7 @@ export const commands: readonly RegisterCommand[] = [
   registerContext,
   registerShell,
   registerSleep,
+  registerSnapshot,
   registerReset,
   registerDiagnose,
   registerAutostart,

@@ -108,6 +108,16 @@ export class DaemonServer {
         return at(call).status();
       },
       ports: async (call) => at(call).ports(),
+      snapshots: (call) => at(call).listSnapshots(),
+      snapshotCreate: (call) => at(call).whileStopped((snapshots) => snapshots.create(snapshotOf(call))),
+      snapshotRestore: async (call) => {
+        await at(call).whileStopped((snapshots) => snapshots.restore(snapshotOf(call)));
+        return at(call).status();
+      },
+      snapshotRemove: async (call) => {
+        await at(call).removeSnapshot(snapshotOf(call));
+        return {};
+      },
     };
   }
 
@@ -151,6 +161,8 @@ export class DaemonServer {
     }
   }
 }
+
+const snapshotOf = ({ params }: Call): string => params['snapshot'] ?? '';
 
 async function readBody(request: IncomingMessage): Promise<Readonly<Record<string, unknown>>> {
   const chunks: Buffer[] = [];

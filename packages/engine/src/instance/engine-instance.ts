@@ -6,6 +6,7 @@ import {
   type EngineStatus,
   encodeError,
   type PortStatus,
+  type Snapshot,
 } from '@orlop/api';
 import { OrlopError } from '@orlop/core';
 import { type Machine, type MachineState, removeMachineFolder, replaceFile } from '@orlop/vm';
@@ -22,6 +23,7 @@ import { diskUsage } from './data-disk.ts';
 import type { EngineSurroundings } from './engine-surroundings.ts';
 import { IdleSaver } from './idle-saver.ts';
 import { type InstancePaths, instancePaths } from './instance-paths.ts';
+import { Snapshots } from './snapshots.ts';
 import { adoptEngine, type LiveEngine, startEngine } from './start-engine.ts';
 import { StartStages } from './start-stages.ts';
 
@@ -54,7 +56,7 @@ export class EngineInstance {
   readonly paths: InstancePaths;
   readonly #around: EngineSurroundings;
   readonly #emit: (event: EngineEvent) => void;
-  readonly #socket: { current: DockerSocket | undefined } = { current: undefined };
+  #socket: DockerSocket | undefined;
   #state: EngineState = { kind: 'stopped', reason: 'never-started' };
   #start: Start | undefined;
   #running: Running | undefined;
@@ -109,6 +111,29 @@ export class EngineInstance {
     this.#change({ kind: 'stopped', reason: 'never-started' });
   }
 
+  /** Does something with the data that needs the engine stopped; one that ran runs again after, whatever came of it. */
+  async whileStopped<T>(work: (snapshots: Snapshots) => Promise<T>): Promise<T> {
+    if (this.#state.kind === 'starting' || this.#state.kind === 'stopping') {
+      throw engineError('engine.busy', `the engine "${this.name}" is ${this.#state.kind}`);
+    }
+    const ran = this.#running !== undefined;
+    const flags = await this.#readFlags();
+    await this.stop();
+    try {
+      return await work(new Snapshots(this.paths));
+    } finally {
+      if (ran) await this.start(flags);
+    }
+  }
+
+  listSnapshots(): Promise<Snapshot[]> {
+    return new Snapshots(this.paths).list();
+  }
+
+  removeSnapshot(name: string): Promise<void> {
+    return new Snapshots(this.paths).remove(name);
+  }
+
   async sleep(): Promise<void> {
     const running = this.#requireRunning();
     if (this.#state.kind !== 'running') return;
@@ -146,7 +171,7 @@ export class EngineInstance {
       machine: this.paths.machineName,
       ...(machine?.kind === 'running' && { pid: machine.process.pid, accelerator: machine.accelerator }),
       ...(live !== undefined && { dockerVersion: live.dockerVersion }),
-      connections: this.#socket.current?.connections ?? 0,
+      connections: this.#socket?.connections ?? 0,
       ports: this.ports(),
       pendingRestart: live === undefined ? [] : pendingRestart(live.settings, wanted),
     };
@@ -254,7 +279,7 @@ export class EngineInstance {
     await watcher.look();
     void watcher.run();
     await socket.listen(this.paths.dockerSocket);
-    this.#socket.current = socket;
+    this.#socket = socket;
     idle.start();
     if (live.settings.flag('docker.context')) {
       const outcome = await writeContext(dockerConfig, this.#contextNow());
@@ -275,7 +300,7 @@ export class EngineInstance {
   async #stop(running: Running, graceMs: number): Promise<void> {
     await this.wake(); // a guest that is paused cannot power off
     this.#change({ kind: 'stopping', since: this.#now() });
-    this.#socket.current?.drop();
+    this.#socket?.drop();
     await running.live.machine.stop({ graceMs });
     await this.#release();
     this.#change({ kind: 'stopped', at: this.#now(), reason: 'asked' });
@@ -307,8 +332,8 @@ export class EngineInstance {
     running?.idle.stop();
     running?.watcher.stop();
     running?.forwards.clear();
-    await this.#socket.current?.close();
-    this.#socket.current = undefined;
+    await this.#socket?.close();
+    this.#socket = undefined;
     running?.live.network.close();
   }
 

@@ -1,0 +1,115 @@
+import { constants as fs } from 'node:fs';
+import { copyFile, mkdir, readdir, rename, rm, stat } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { Snapshot } from '@orlop/api';
+import { runTool } from '@orlop/vm';
+import { engineError } from '../errors.ts';
+import { diskUsage } from './data-disk.ts';
+import type { InstancePaths } from './instance-paths.ts';
+
+/**
+ * Copies of an engine's data disk. The engine must not run: its file system is whole then, with nothing on its way.
+ */
+export class Snapshots {
+  readonly #paths: InstancePaths;
+  readonly #folder: string;
+
+  constructor(paths: InstancePaths) {
+    this.#paths = paths;
+    this.#folder = join(paths.folder, 'snapshots');
+  }
+
+  async list(): Promise<Snapshot[]> {
+    const names = await readdir(this.#folder).catch((error: NodeJS.ErrnoException) => {
+      if (error.code === 'ENOENT') return [];
+      throw error;
+    });
+    const found = names.filter((name) => name.endsWith('.img')).sort();
+    return Promise.all(
+      found.map(async (file) => {
+        const path = join(this.#folder, file);
+        return {
+          name: file.slice(0, -'.img'.length),
+          createdAt: (await stat(path)).mtime.toISOString(),
+          usedBytes: (await diskUsage(path)).usedBytes,
+        };
+      }),
+    );
+  }
+
+  /** @throws OrlopError `engine.snapshot-exists`, `engine.no-data` */
+  async create(name: string): Promise<Snapshot> {
+    const path = this.#path(name);
+    if (await exists(path))
+      throw engineError('engine.snapshot-exists', `there is a snapshot "${name}" already`);
+    if (!(await exists(this.#paths.dataDisk))) {
+      throw engineError('engine.no-data', `the engine "${this.#paths.name}" has no data yet`);
+    }
+    await mkdir(this.#folder, { recursive: true, mode: 0o700 });
+    await copySparse(this.#paths.dataDisk, path);
+    const made = (await this.list()).find((one) => one.name === name);
+    if (made === undefined)
+      throw engineError('engine.snapshot-failed', `the snapshot "${name}" is not there`);
+    return made;
+  }
+
+  /** Puts the data back as it was; the snapshot stays. @throws OrlopError `engine.unknown-snapshot` */
+  async restore(name: string): Promise<void> {
+    await copySparse(await this.#require(name), this.#paths.dataDisk);
+  }
+
+  /** @throws OrlopError `engine.unknown-snapshot` */
+  async remove(name: string): Promise<void> {
+    await rm(await this.#require(name));
+  }
+
+  async #require(name: string): Promise<string> {
+    const path = this.#path(name);
+    if (await exists(path)) return path;
+    const known = (await this.list()).map((one) => one.name).join(', ');
+    throw engineError('engine.unknown-snapshot', `there is no snapshot "${name}"`, {
+      hint: known === '' ? 'there is none: orlop snapshot create NAME' : `there are ${known}`,
+    });
+  }
+
+  #path(name: string): string {
+    if (!/^[a-zA-Z0-9][\w.-]{0,62}$/.test(name)) {
+      throw engineError(
+        'engine.bad-name',
+        `"${name}" is no name of a snapshot: letters, digits, "_", "." and "-"`,
+      );
+    }
+    return join(this.#folder, `${name}.img`);
+  }
+}
+
+const COPY_TIMEOUT_MS = 3_600_000;
+
+/** Whole or not at all: shared blocks where the file system has them, holes stay holes elsewhere. */
+async function copySparse(from: string, to: string): Promise<void> {
+  const temporary = `${to}.tmp`;
+  await rm(temporary, { force: true });
+  try {
+    const cloned = await copyFile(from, temporary, fs.COPYFILE_FICLONE_FORCE).then(
+      () => true,
+      () => false,
+    );
+    if (!cloned) {
+      const { status, stderr } = await runTool('/bin/cp', ['--sparse=always', '--', from, temporary], {
+        timeoutMs: COPY_TIMEOUT_MS,
+      });
+      if (status !== 0)
+        throw engineError('engine.snapshot-failed', `the disk could not be copied: ${stderr.trim()}`);
+    }
+    await rename(temporary, to);
+  } finally {
+    await rm(temporary, { force: true });
+  }
+}
+
+async function exists(path: string): Promise<boolean> {
+  return stat(path).then(
+    () => true,
+    () => false,
+  );
+}
