@@ -11,8 +11,9 @@ interface LogsOptions {
 export function registerLogs(program: Command, context: CommandContext): void {
   program
     .command('logs')
-    .description('print what a machine said on its console')
-    .argument('<name>', 'a machine of `orlop ps --all`')
+    .description("print what a machine said on its console; without a name, the engine's")
+    .argument('[name]', 'a machine of `orlop ps --all`, `engine-NAME` for engines', 'engine-default')
+    .addHelpText('after', '\nThe daemon itself writes to daemon/log in the state folder.')
     .option('-f, --follow', 'go on while the machine runs')
     .option('-n, --lines <n>', 'only the last lines', parseLines)
     .option('--previous', 'of the run before')
