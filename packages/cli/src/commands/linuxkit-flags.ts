@@ -81,7 +81,9 @@ export function linuxkitEnvironment(env: Environment, globals: LinuxkitGlobals):
 
 /** `--flag=true` is `--flag`, and `--flag=false` nothing, for flags without a value. */
 function spellBooleans(words: readonly string[], booleans: ReadonlySet<string>): readonly string[] {
-  return words.flatMap((word) => {
+  const end = words.indexOf('--');
+  return words.flatMap((word, at) => {
+    if (end !== -1 && at > end) return [word];
     const [, flag = '', value = ''] = /^(--[a-z0-9-]+)=(.*)$/s.exec(word) ?? [];
     if (!booleans.has(flag)) return [word];
     return parseBoolean(value, flag) ? [flag] : [];

@@ -78,7 +78,13 @@ export class Machines {
       if (error.code === 'ENOENT') return [];
       throw error;
     });
-    return entries.filter((name) => !name.startsWith('.')).sort();
+    const names: string[] = [];
+    for (const name of entries.filter((entry) => !entry.startsWith('.')).sort()) {
+      // A link whose folder was removed is no machine any more.
+      const there = await realpath(join(this.#context.paths.machines, name)).catch(() => undefined);
+      if (there !== undefined) names.push(name);
+    }
+    return names;
   }
 
   /** Every machine with its state; a folder that holds none yet is left out. */
