@@ -1,0 +1,62 @@
+import type { EntryStream } from '@orlop/archive';
+import { bytesBody } from '@orlop/archive';
+import type { DirectoryNode } from '@orlop/disk';
+import { seededRandom, temporaryFolder } from '@orlop/testkit';
+import { describe, expect, it } from 'vitest';
+import { Spool } from './spool.ts';
+
+const sizes = [1, 4096, 100_000, 128 << 10, (128 << 10) + 1, 512 << 10, 1 << 20, (1 << 20) + 1, 3_000_000];
+
+describe('Spool', () => {
+  it('gives every file back whole, in any order and several at once', async () => {
+    const random = seededRandom(5);
+    const contents = new Map<string, Uint8Array>();
+    for (let i = 0; i < 120; i++) {
+      const large = i % 12 === 0;
+      const bytes = new Uint8Array(large ? (sizes[(i / 12) % sizes.length] ?? 0) : random.u32() % 40_000);
+      random.fill(bytes);
+      contents.set(`file-${i}`, bytes);
+    }
+    const folder = await temporaryFolder('spool');
+    try {
+      const spool = await Spool.write(entriesOf(contents), folder.path);
+      const root = spool.tree();
+      const names = [...contents.keys()];
+      const orders = [names, [...names].reverse(), [...names].sort(() => (random.u32() % 2 === 0 ? 1 : -1))];
+      for (const order of orders)
+        for (const name of order) expect(await sameContent(root, name, contents), name).toBe(true);
+      const together = await Promise.all(orders.flat().map((name) => sameContent(root, name, contents)));
+      expect(together.every((same) => same)).toBe(true);
+      await spool.remove();
+    } finally {
+      await folder.remove();
+    }
+  });
+});
+
+async function sameContent(
+  root: DirectoryNode,
+  name: string,
+  contents: ReadonlyMap<string, Uint8Array>,
+): Promise<boolean> {
+  const node = root.children.get(name);
+  if (node?.type !== 'file') return false;
+  const chunks: Uint8Array[] = [];
+  for await (const chunk of node.open()) chunks.push(chunk);
+  return Buffer.concat(chunks).equals(contents.get(name) ?? Buffer.alloc(0));
+}
+
+async function* entriesOf(contents: ReadonlyMap<string, Uint8Array>): EntryStream {
+  for (const [name, bytes] of contents) {
+    const header = {
+      name,
+      type: 'file',
+      mode: 0o644,
+      uid: 0,
+      gid: 0,
+      mtime: 0,
+      sizeBytes: bytes.length,
+    } as const;
+    yield { header, body: bytesBody(bytes) };
+  }
+}
