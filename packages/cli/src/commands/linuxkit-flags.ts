@@ -75,6 +75,8 @@ export function linuxkitEnvironment(env: Environment, globals: LinuxkitGlobals):
       ...globals.certFiles,
       ...(env['ORLOP_CERT_FILE'] === undefined ? [] : [env['ORLOP_CERT_FILE']]),
     ].join(delimiter),
+    // What a command leaves running in the background is started as Orlop.
+    ORLOP_STARTED_AS: 'orlop',
     ORLOP_LOG: globals.quiet ? 'error' : levels[globals.verbose],
   };
 }

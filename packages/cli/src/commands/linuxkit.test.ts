@@ -65,6 +65,7 @@ describe('linuxkitEnvironment', () => {
       ORLOP_CACHE: '/l',
       ORLOP_MIRROR: 'a,b',
       ORLOP_LOG: 'info',
+      ORLOP_STARTED_AS: 'orlop',
       HOME: '/h',
     });
     const given = linuxkitArguments(['--cache', '/f']).globals;

@@ -36,7 +36,9 @@ export function linuxkitProgram(context: CommandContext, globals: LinuxkitGlobal
   registerLinuxkitPkg(program, context);
   registerRun(program, context);
   // LinuxKit's default: QEMU's own network, its ports published by --publish.
-  commandOf(program, 'run').setOptionValueWithSource('networking', 'user', 'default');
+  const run = commandOf(program, 'run');
+  run.options.find(({ long }) => long === '--networking')?.default('user');
+  run.setOptionValueWithSource('networking', 'user', 'default');
   registerServe(program, context);
   registerLinuxkitVersion(program, context);
   return program;
