@@ -37,18 +37,16 @@ beforeAll(async () => {
     DOCKER_HOST: `unix://${home}/engine/default/docker.sock`,
   };
   await orlop('config', 'set', 'accelerator', 'tcg');
-  await orlop('up', '--cpus', '1', '--memory', '1GiB', '--disk', '4GiB');
-  await orlop('pkg', 'build', join(checkout, 'pkg', 'busybox'));
-  await orlop(
-    'cache',
-    'export',
-    '--format',
-    'docker',
-    '--outfile',
-    join(home, 'busybox.tar'),
-    'orlop/busybox',
-  );
-  await docker('load', '-i', join(home, 'busybox.tar'));
+  await orlop('config', 'set', 'cpus', '1');
+  await orlop('config', 'set', 'memory', '1GiB');
+  await orlop('config', 'set', 'disk', '4GiB');
+  await orlop('up');
+  for (const name of ['busybox', 'chrony']) {
+    const archive = join(home, `${name}.tar`);
+    await orlop('pkg', 'build', join(checkout, 'pkg', name));
+    await orlop('cache', 'export', '--format', 'docker', '--outfile', archive, `orlop/${name}`);
+    await docker('load', '-i', archive);
+  }
 });
 
 afterAll(async () => {
@@ -158,31 +156,25 @@ describe.skipIf(!hasDocker || !hasQemu)('orlop up (skipped without docker or QEM
 
   it('carries UDP to a container', async () => {
     const port = await freePort();
-    const words = [
-      '-p',
-      `127.0.0.1:${port}:69/udp`,
-      'orlop/busybox',
-      'udpsvd',
-      '-vE',
-      '0.0.0.0',
-      '69',
-      'tftpd',
-      '/etc',
-    ];
-    await docker('run', '-d', '--name', 'udp', ...words);
+    // A time server that leaves the clock alone.
+    const command = ['chronyd', '-d', '-x', '-u', 'root', 'local stratum 8', 'allow all'];
+    await docker('run', '-d', '--name', 'udp', '-p', `127.0.0.1:${port}:123/udp`, 'orlop/chrony', ...command);
     const open = async () => JSON.parse(await orlop('status', '--json'))[0].ports[0]?.state;
     await expect.poll(open, { timeout: 10_000 }).toBe('open');
     const socket = createSocket('udp4');
+    // RFC 5905 §7.3: version 4, mode 3 (client); what answers has mode 4 (server).
+    const question = Buffer.alloc(48);
+    question[0] = 0x23;
+    const ask = () => socket.send(question, port, '127.0.0.1');
+    const timer = setInterval(ask, 500);
     try {
-      // RFC 1350: a read request; DATA (opcode 3) or ERROR (5) comes back, both from the service.
-      const answer = new Promise<Buffer>((settled) => socket.once('message', settled));
-      const ask = () => socket.send(Buffer.from('\0\x01hostname\0octet\0', 'latin1'), port, '127.0.0.1');
-      const timer = setInterval(ask, 1000);
-      ask();
-      const opcode = (await answer).readUInt16BE(0);
-      clearInterval(timer);
-      expect([3, 5]).toContain(opcode);
+      const answer = await new Promise<Buffer>((settled) => {
+        socket.once('message', settled);
+        ask();
+      });
+      expect([answer.length, (answer[0] ?? 0) & 7]).toEqual([48, 4]);
     } finally {
+      clearInterval(timer);
       socket.close();
     }
     await docker('rm', '-f', 'udp');
