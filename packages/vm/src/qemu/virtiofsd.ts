@@ -1,6 +1,7 @@
 import { spawn } from 'node:child_process';
+import { createHash } from 'node:crypto';
 import { open, rm, stat } from 'node:fs/promises';
-import { join } from 'node:path';
+import { join, resolve } from 'node:path';
 import { vmError } from '../errors.ts';
 import { findProgram } from '../find-program.ts';
 import type { Share } from '../machine-spec.ts';
@@ -27,7 +28,7 @@ export async function startVirtiofsd(
   share: Share,
   { index, folder, program }: { index: number; folder: string; program: string },
 ): Promise<Virtiofsd> {
-  const socket = `share${index}.sock`;
+  const socket = socketName(folder, index);
   const logPath = join(folder, `share${index}.log`);
   await rm(join(folder, socket), { force: true });
   const log = await open(logPath, 'w', 0o600);
@@ -50,6 +51,14 @@ export async function startVirtiofsd(
     });
   }
   return { socket, kill: () => void child.kill('SIGKILL') };
+}
+
+/**
+ * The C server locks a file of the whole machine that is named after its socket, so two machines must not have
+ * sockets of one name. Short, since the path of a socket is.
+ */
+function socketName(folder: string, index: number): string {
+  return `share${index}-${createHash('sha256').update(resolve(folder)).digest('hex').slice(0, 12)}.sock`;
 }
 
 /** @throws OrlopError `vm.tool-missing` */
