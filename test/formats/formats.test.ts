@@ -3,8 +3,8 @@ import { basename, dirname } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { fetchText } from '../harness/fetch-text.ts';
 import { freePort } from '../harness/free-port.ts';
-import type { GuestMachine } from '../harness/guest-machine.ts';
 import { Workshop } from '../harness/orlop.ts';
 
 const run = promisify(execFile);
@@ -103,18 +103,3 @@ describe('every output format boots until its service answers', () => {
     { format: 'raw-efi', runs: '-efi.img' },
   ])('$format on arm64', (row) => bootAndAsk(row, 'arm64'));
 });
-
-/** The port's user may still be on its way up: it is asked again as long as the machine runs. */
-async function fetchText(url: string, machine: GuestMachine): Promise<string> {
-  let ended = false;
-  void machine.exited.then(() => {
-    ended = true;
-  });
-  for (;;) {
-    try {
-      return await (await fetch(url, { signal: AbortSignal.timeout(5_000) })).text();
-    } catch (error) {
-      if (ended || machine.elapsedMs > 180_000) throw error;
-    }
-  }
-}

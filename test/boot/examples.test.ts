@@ -1,0 +1,46 @@
+import { fileURLToPath } from 'node:url';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { fetchText } from '../harness/fetch-text.ts';
+import { freePort } from '../harness/free-port.ts';
+import { Workshop } from '../harness/orlop.ts';
+
+const example = (name: string): string =>
+  fileURLToPath(new URL(`../../examples/${name}.yml`, import.meta.url));
+
+describe('the examples, booted as they stand', () => {
+  let workshop: Workshop;
+
+  beforeAll(async () => {
+    workshop = await Workshop.open();
+  });
+  afterAll(() => workshop?.close());
+
+  test('minimal gets an address, offers a login on its console, and goes down when asked', async () => {
+    const machine = workshop.boot(await workshop.buildFiles('minimal', [example('minimal')]));
+    try {
+      await machine.waitFor(/service getty started/);
+      expect(machine.console).toMatch(/leased 10\.0\.2\.15/);
+      await machine.waitFor(/[#$] $|login: $/m);
+      await machine.powerDown();
+      expect(await machine.exited).toBe(0);
+    } finally {
+      await machine.endNow();
+    }
+  });
+
+  test.each([
+    { name: 'nginx', port: 80, path: '/', says: /nginx/i },
+    { name: 'node_exporter', port: 9100, path: '/metrics', says: /node_memory_MemTotal_bytes/ },
+  ])('$name answers over HTTP', async ({ name, port, path, says }) => {
+    const published = await freePort();
+    const machine = workshop.boot(await workshop.buildFiles(name, [example(name)]), {
+      publish: [`${published}:${port}`],
+    });
+    try {
+      await machine.waitFor(/service \w+ started/);
+      expect(await fetchText(`http://127.0.0.1:${published}${path}`, machine)).toMatch(says);
+    } finally {
+      await machine.endNow();
+    }
+  });
+});

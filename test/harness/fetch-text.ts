@@ -1,0 +1,16 @@
+import type { GuestMachine } from './guest-machine.ts';
+
+/** The port's user may still be on its way up: it is asked again as long as the machine runs. */
+export async function fetchText(url: string, machine: GuestMachine): Promise<string> {
+  let ended = false;
+  void machine.exited.then(() => {
+    ended = true;
+  });
+  for (;;) {
+    try {
+      return await (await fetch(url, { signal: AbortSignal.timeout(5_000) })).text();
+    } catch (error) {
+      if (ended || machine.elapsedMs > 180_000) throw error;
+    }
+  }
+}
