@@ -1,4 +1,5 @@
 export { type BuildOptions, type BuildReport, type BuildStep, buildImage, loadDescription } from './build.ts';
+export { type UnpackedKernel, unpackKernel } from './compose/unpack-kernel.ts';
 export { type HostSourceOptions, HostSources } from './config/host-sources.ts';
 export type { ImageYaml } from './config/image-yaml.ts';
 export {

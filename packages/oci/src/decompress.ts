@@ -3,8 +3,8 @@ import { pipeline } from 'node:stream/promises';
 import { createGunzip } from 'node:zlib';
 import { OrlopError } from '@orlop/core';
 import { ociError } from './errors.ts';
+import { unzstdByHost } from './host-zstd.ts';
 import type { Compression } from './media-types.ts';
-import { unzstd } from './unzstd.ts';
 
 const OUTPUT_CHUNK_BYTES = 256 * 1024;
 const MAGIC_BYTES = 4;
@@ -29,7 +29,7 @@ export async function* decompress(
   try {
     if (compression === 'none') yield* all;
     else if (compression === 'gzip') yield* gunzip(all);
-    else yield* unzstd(all);
+    else yield* unzstdByHost(all);
   } catch (cause) {
     if (cause instanceof OrlopError || (cause as Error)?.name === 'AbortError') throw cause;
     throw ociError('oci.bad-layer', `${subject} is no valid ${compression} stream`, { cause });

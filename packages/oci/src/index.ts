@@ -9,7 +9,7 @@ export {
   scanImage,
   scannedHeaders,
 } from './flatten.ts';
-export { zstdByHost } from './host-zstd.ts';
+export { unzstdByHost, zstdByHost } from './host-zstd.ts';
 export { choosePlatform, type OciImage, openImage } from './image.ts';
 export { type ImportOptions, importArchive } from './import-archive.ts';
 export { DEFAULT_LAYER_LIMITS, type LayerLimits } from './layer-limits.ts';
@@ -45,5 +45,4 @@ export {
   type WriteBlobOptions,
 } from './store.ts';
 export * from './types.ts';
-export { unzstd } from './unzstd.ts';
 export { type NewImage, writeImage, writeIndex } from './write-image.ts';

@@ -1,10 +1,12 @@
-import { gunzipSync } from 'node:zlib';
 import { type ArchiveEntry, type EntryStream, readTar } from '@orlop/archive';
-import { unzstd } from '@orlop/oci';
 import { kitError } from '../errors.ts';
 import { directoryEntry, fileEntry, type Origin, withOrigin } from './entries.ts';
 import { BOOT_CMDLINE, BOOT_FOLDER, BOOT_KERNEL, BOOT_UCODE } from './layout-paths.ts';
 import type { KernelPlan } from './rootfs-plan.ts';
+import { unpackKernel } from './unpack-kernel.ts';
+
+/** Larger than any kernel as its image has it. */
+const MAX_PACKED_KERNEL_BYTES = 512 * 2 ** 20;
 
 /**
  * The kernel's part of the root: `boot/` with its command line, microcode and kernel, and the members of its tar
@@ -61,77 +63,21 @@ export async function* kernelEntries(plan: KernelPlan, origin: Origin): EntryStr
   }
 }
 
-/** A whole kernel is in memory for this: some 10 to 60 MB. */
-const MAX_KERNEL_BYTES = 512 * 2 ** 20;
-
+/** The packed kernel is in memory for this, some 10 to 60 MB; the unpacked one streams. */
 async function decompressed(entry: ArchiveEntry, plan: KernelPlan, origin: Origin): Promise<ArchiveEntry> {
-  const { header } = entry;
-  if (header.sizeBytes > MAX_KERNEL_BYTES) {
-    throw kitError(
-      'kit.kernel-compression',
-      `the kernel of ${plan.image.reference} is ${header.sizeBytes} bytes`,
-    );
+  const { mode, uid, gid, sizeBytes } = entry.header;
+  const subject = `the kernel of ${plan.image.reference}`;
+  const hint = 'build without --decompress-kernel';
+  if (sizeBytes > MAX_PACKED_KERNEL_BYTES) {
+    throw kitError('kit.kernel-compression', `${subject} is ${sizeBytes} bytes`, { hint });
   }
-  const packed = new Uint8Array(header.sizeBytes);
+  const packed = new Uint8Array(sizeBytes);
   let filled = 0;
   for await (const chunk of entry.body) {
     packed.set(chunk, filled);
     filled += chunk.length;
   }
-  const kernel = await decompressKernel(packed, plan.image.reference);
-  return fileEntry(BOOT_KERNEL, kernel, { origin, mode: header.mode, uid: header.uid, gid: header.gid });
-}
-
-/**
- * The kernel inside a file that gzip or zstd made, or inside a bzImage of boot protocol 2.08 and later
- * (Documentation/arch/x86/boot.rst: payload_offset and payload_length).
- */
-export async function decompressKernel(packed: Uint8Array, reference: string): Promise<Uint8Array> {
-  const fail = (why: string, cause?: unknown) =>
-    kitError('kit.kernel-compression', `cannot decompress the kernel of ${reference}: ${why}`, {
-      hint: 'build without --decompress-kernel',
-      ...(cause === undefined ? {} : { cause }),
-    });
-  const view = new DataView(packed.buffer, packed.byteOffset, packed.byteLength);
-  let payload = packed;
-  // Unlike gzip, other compressions have no length at their end, so Linux appends one.
-  let appended = 0;
-  if (packed.length > 0x250 && view.getUint32(0x202, true) === BZIMAGE_MAGIC) {
-    if (view.getUint16(0x206, true) < 0x208) throw fail('its boot protocol is before 2.08');
-    const setupSectors = packed[0x1f1] || 4; // 0 means 4, says boot.rst
-    const start = (setupSectors + 1) * 512 + view.getUint32(0x248, true);
-    payload = packed.subarray(start, start + view.getUint32(0x24c, true));
-    appended = 4;
-  }
-  try {
-    if (payload[0] === 0x1f && payload[1] === 0x8b) {
-      return gunzipSync(payload, { maxOutputLength: MAX_KERNEL_BYTES });
-    }
-    if (ZSTD_MAGIC.every((byte, index) => payload[index] === byte)) {
-      return await gather(unzstd(once(payload.subarray(0, payload.length - appended))));
-    }
-  } catch (cause) {
-    throw fail('its content is damaged', cause);
-  }
-  throw fail('it is compressed by neither gzip nor zstd');
-}
-
-/** "HdrS" */
-const BZIMAGE_MAGIC = 0x53726448;
-/** RFC 8878 §3.1.1. */
-const ZSTD_MAGIC = [0x28, 0xb5, 0x2f, 0xfd];
-
-async function* once(bytes: Uint8Array): AsyncGenerator<Uint8Array> {
-  yield bytes;
-}
-
-async function gather(content: AsyncIterable<Uint8Array>): Promise<Uint8Array> {
-  const chunks: Uint8Array[] = [];
-  let total = 0;
-  for await (const chunk of content) {
-    total += chunk.length;
-    if (total > MAX_KERNEL_BYTES) throw new RangeError(`more than ${MAX_KERNEL_BYTES} bytes`);
-    chunks.push(chunk);
-  }
-  return Buffer.concat(chunks);
+  const kernel = await unpackKernel(packed, subject);
+  const { header } = fileEntry(BOOT_KERNEL, '', { origin, mode, uid, gid });
+  return { header: { ...header, sizeBytes: kernel.sizeBytes }, body: kernel.content() };
 }

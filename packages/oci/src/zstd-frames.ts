@@ -1,54 +1,36 @@
-import { Decompress } from 'fzstd';
 import { ociError } from './errors.ts';
 
 /** RFC 8878 §3.1.1: magic of a frame, and the 16 magics of skippable ones. */
 const FRAME_MAGIC = 0xfd2fb528;
 const SKIPPABLE_MAGIC = 0x184d2a50;
 /** What `zstd -d` accepts without --long; the window is held in memory. */
-const MAX_WINDOW_BYTES = 128 * 1024 * 1024;
-/** A block of 3 bytes may stand for 128 KiB, so the decoder is fed little at a time. */
-const FEED_BYTES = 2048;
+export const MAX_ZSTD_WINDOW_BYTES = 128 * 1024 * 1024;
+
+type FrameState = 'magic' | 'skippable-size' | 'descriptor' | 'frame-header' | 'block' | 'last-block';
 
 /**
- * Decompresses Zstandard. A frame that wants a window over 128 MiB is refused.
- *
- * @throws Error (from the iterator) on damaged input
+ * Follows the frames and blocks of a Zstandard stream without decoding them: tells whether it ends where a frame
+ * does, and refuses a window before anything allocates it.
  */
-export async function* unzstd(source: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {
-  const ready: Uint8Array[] = [];
-  const decoder = new Decompress((chunk) => {
-    if (chunk.length > 0) ready.push(chunk);
-  });
-  const guard = new WindowGuard();
-  for await (const chunk of source) {
-    guard.check(chunk);
-    for (let at = 0; at < chunk.length; at += FEED_BYTES) {
-      decoder.push(chunk.subarray(at, at + FEED_BYTES));
-      for (let out = ready.shift(); out !== undefined; out = ready.shift()) yield out;
-    }
-  }
-  if (!guard.atFrameEnd) throw ociError('oci.bad-layer', 'a zstd stream ends in the middle of a frame');
-}
-
-type GuardState = 'magic' | 'skippable-size' | 'descriptor' | 'frame-header' | 'block' | 'last-block';
-
-/**
- * Follows the frames and blocks of a stream without decoding them, to know every frame's window before the
- * decoder allocates it.
- */
-class WindowGuard {
+export class ZstdFrames {
   readonly #need = new Uint8Array(18);
   #have = 0;
   #want = 4;
   #skip = 0;
   #checksum = false;
-  #state: GuardState = 'magic';
+  #state: FrameState = 'magic';
 
+  /** Whether all that was seen are whole frames. */
   get atFrameEnd(): boolean {
     return this.#state === 'magic' && this.#have === 0 && this.#skip === 0;
   }
 
-  check(chunk: Uint8Array): void {
+  /**
+   * The next bytes of the stream.
+   *
+   * @throws OrlopError oci.bad-layer between frames, oci.layer-limit at a window over 128 MiB
+   */
+  follow(chunk: Uint8Array): void {
     let at = 0;
     while (at < chunk.length) {
       if (this.#skip > 0) {
@@ -63,7 +45,7 @@ class WindowGuard {
     }
   }
 
-  #expect(state: GuardState, bytes: number): void {
+  #expect(state: FrameState, bytes: number): void {
     this.#state = state;
     this.#want = bytes;
     this.#have = 0;
@@ -91,7 +73,7 @@ class WindowGuard {
       }
       case 'frame-header': {
         const window = this.#windowBytes();
-        if (window > MAX_WINDOW_BYTES)
+        if (window > MAX_ZSTD_WINDOW_BYTES)
           throw ociError('oci.layer-limit', `a zstd stream wants ${window} bytes of memory for its window`);
         this.#expect('block', 3);
         break;
