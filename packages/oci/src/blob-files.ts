@@ -3,7 +3,7 @@ import { type FileHandle, mkdir, open, readdir, rename, rm, stat, unlink, utimes
 import { join } from 'node:path';
 import { Digester, parseDigest } from './digest.ts';
 import { ociError } from './errors.ts';
-import { isRunning, ownIdentity } from './process-identity.ts';
+import { isRunning, ownIdentity, ownMark } from './process-identity.ts';
 import type { Digest } from './types.ts';
 
 const READ_CHUNK_BYTES = 256 * 1024;
@@ -32,6 +32,7 @@ export interface BlobDraft {
 export class BlobFiles {
   readonly #folder: string;
   readonly #temporary: string;
+  readonly #mark = ownMark();
   #drafts = 0;
 
   constructor(folder: string) {
@@ -84,7 +85,7 @@ export class BlobFiles {
   /** With `resume`, content of an interrupted download of that blob is taken up again. */
   async begin(resume?: Digest): Promise<BlobDraft> {
     const label = resume === undefined ? 'new' : parseDigest(resume).hex;
-    const path = join(this.#temporary, `${label}.${await ownIdentity()}.${this.#drafts++}`);
+    const path = join(this.#temporary, `${label}.${await ownIdentity()}.${this.#mark}-${this.#drafts++}`);
     if (resume !== undefined) await this.#claim(label, path);
     const file = await usable(open(path, 'a+', 0o600), path);
     return FileDraft.open(file, {

@@ -1,7 +1,7 @@
 import { link, open, readFile, rename, unlink } from 'node:fs/promises';
 import { setTimeout as delay } from 'node:timers/promises';
 import { ociError } from './errors.ts';
-import { isRunning, ownIdentity } from './process-identity.ts';
+import { isRunning, ownIdentity, ownMark } from './process-identity.ts';
 
 const FIRST_WAIT_MS = 2;
 const LONGEST_WAIT_MS = 50;
@@ -21,6 +21,7 @@ export interface FileLockOptions {
  */
 export class FileLock {
   readonly #path: string;
+  readonly #mark = ownMark();
   #queue: Promise<unknown> = Promise.resolve();
   #turn = 0;
 
@@ -63,7 +64,7 @@ export class FileLock {
 
   /** The content is in place before the name is, so nobody reads an empty lock. */
   async #create(identity: string): Promise<boolean> {
-    const draft = `${this.#path}.${identity}.${this.#turn++}`;
+    const draft = `${this.#path}.${identity}.${this.#mark}-${this.#turn++}`;
     const file = await open(draft, 'wx', 0o600).catch((cause) => {
       throw ociError('oci.store-unusable', `${this.#path} cannot be made`, { cause });
     });
@@ -87,7 +88,7 @@ export class FileLock {
     if (holder === undefined) return undefined;
     if (await isRunning(holder)) return holder;
     // Two processes may see the stale lock; the one that is late must not take away its successor.
-    const aside = `${this.#path}.${await ownIdentity()}.stale`;
+    const aside = `${this.#path}.${await ownIdentity()}.${this.#mark}-stale`;
     try {
       await rename(this.#path, aside);
     } catch {

@@ -1,3 +1,4 @@
+export { architectureNames, nameArchitectures } from './architecture-names.ts';
 export { decompress } from './decompress.ts';
 export { digestOf, isDigest, parseDigest } from './digest.ts';
 export { ociError } from './errors.ts';

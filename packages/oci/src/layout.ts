@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { encodeDocument, parseIndex, parseObject } from './documents.ts';
 import { ociError } from './errors.ts';
 import { MEDIA } from './media-types.ts';
-import { ownIdentity } from './process-identity.ts';
+import { ownIdentity, ownMark } from './process-identity.ts';
 import type { Descriptor } from './types.ts';
 
 /** OCI image-spec, image-layout.md. */
@@ -59,7 +59,7 @@ export async function isLayout(folder: string): Promise<boolean> {
 
 /** Old content or new, never a part, whenever the process or the machine stops. */
 async function writeWhole(path: string, bytes: Uint8Array): Promise<void> {
-  const draft = `${path}.${await ownIdentity()}`;
+  const draft = `${path}.${await ownIdentity()}.${ownMark()}`;
   await writeFile(draft, bytes, { mode: 0o600 });
   const file = await open(draft, 'r');
   try {

@@ -1,13 +1,15 @@
 import { mkdir, readdir, stat, unlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { isRunning, ownIdentity } from './process-identity.ts';
+import { isRunning, ownIdentity, ownMark } from './process-identity.ts';
 
 /**
- * Says to other processes that blobs which no image names yet are in use: from a process's first new blob until
- * it names an image. A sweep spares blobs that were touched since the oldest lease of another process.
+ * Says to others that blobs which no image names yet are in use: from a store's first new blob until it names an
+ * image. A sweep spares blobs that were touched since the oldest lease of another store, in this process or
+ * another. A lease's file is named IDENTITY.MARK.
  */
 export class Leases {
   readonly #folder: string;
+  readonly #mark = ownMark();
   #held: Promise<void> | undefined;
 
   constructor(storeFolder: string) {
@@ -22,17 +24,17 @@ export class Leases {
   async release(): Promise<void> {
     if (this.#held === undefined) return;
     this.#held = undefined;
-    await unlink(join(this.#folder, await ownIdentity())).catch(() => {});
+    await unlink(await this.#path()).catch(() => {});
   }
 
-  /** When the oldest lease of another living process began; those of the dead are removed. */
+  /** When the oldest lease of another living store began; those of the dead are removed. */
   async oldestForeignMs(): Promise<number> {
-    const own = await ownIdentity();
+    const own = await this.#path();
     let oldest = Number.POSITIVE_INFINITY;
-    for (const identity of await readdir(this.#folder).catch(() => [])) {
-      const path = join(this.#folder, identity);
-      if (identity === own) continue;
-      if (await isRunning(identity))
+    for (const name of await readdir(this.#folder).catch(() => [])) {
+      const path = join(this.#folder, name);
+      if (path === own) continue;
+      if (await isRunning(name.split('.')[0] ?? ''))
         oldest = Math.min(oldest, (await stat(path).catch(() => undefined))?.mtimeMs ?? oldest);
       else await unlink(path).catch(() => {});
     }
@@ -41,6 +43,10 @@ export class Leases {
 
   async #write(): Promise<void> {
     await mkdir(this.#folder, { recursive: true, mode: 0o700 });
-    await writeFile(join(this.#folder, await ownIdentity()), '', { mode: 0o600 });
+    await writeFile(await this.#path(), '', { mode: 0o600 });
+  }
+
+  async #path(): Promise<string> {
+    return join(this.#folder, `${await ownIdentity()}.${this.#mark}`);
   }
 }

@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 
 /**
@@ -6,6 +7,11 @@ import { readFile } from 'node:fs/promises';
  */
 export async function ownIdentity(): Promise<string> {
   return `${process.pid}-${await startTime(process.pid)}`;
+}
+
+/** Tells apart what several objects of one process name after it. Without a dot. */
+export function ownMark(): string {
+  return randomBytes(6).toString('hex');
 }
 
 /** Whether the process of that identity still runs. Nonsense is nobody. */

@@ -230,14 +230,19 @@ async function download(
       } catch (error) {
         answer.drop();
         signal.throwIfAborted();
-        if (!isPassingError(error) || !(await retry.again({ signal }))) throw error;
+        if (!isPassingError(error)) throw error;
+        if (await retry.again({ signal })) continue;
+        if (!answer.giveUp(error)) throw error;
+        retry.reset();
         continue;
       }
-      if (have < blob.size && !(await retry.again({ signal })))
-        throw ociError(
-          'oci.size-mismatch',
-          `the registry sends only ${have} of the ${blob.size} bytes of ${blob.digest}`,
-        );
+      if (have === blob.size || (await retry.again({ signal }))) continue;
+      const short = ociError(
+        'oci.size-mismatch',
+        `the registry sends only ${have} of the ${blob.size} bytes of ${blob.digest}`,
+      );
+      if (!answer.giveUp(short)) throw short;
+      retry.reset();
     }
   } catch (error) {
     if (error instanceof OrlopError && error.code === 'oci.size-mismatch') await draft.discard();

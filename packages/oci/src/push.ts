@@ -1,4 +1,5 @@
 import type { ReportProgress } from '@orlop/core';
+import { architectureTag } from './architecture-names.ts';
 import { forEachConcurrently } from './concurrent.ts';
 import { ociError } from './errors.ts';
 import { isIndexType } from './media-types.ts';
@@ -78,10 +79,8 @@ export async function pushImage(request: PushRequest): Promise<Descriptor> {
   if (request.withArchitectureTags && remote.tag !== undefined) {
     for (const manifest of present) {
       if (manifest.platform === undefined || isAttestation(manifest)) continue;
-      const { architecture, variant } = manifest.platform;
-      const suffix =
-        variant === undefined || architecture === 'arm64' ? architecture : `${architecture}${variant}`;
-      await putManifest(request, { remote, version: `${remote.tag}-${suffix}`, manifest });
+      const version = architectureTag(remote.tag, manifest.platform);
+      await putManifest(request, { remote, version, manifest });
     }
   }
   return top;

@@ -96,6 +96,38 @@ describe('ImageStore', () => {
     expect((await readdir(folder.path)).filter((name) => name.startsWith('index.'))).toEqual(['index.json']);
   });
 
+  it('keeps what two stores of one process write and name at once', async () => {
+    const second = await ImageStore.open(folder.path);
+    const stores = [store, second];
+    const images = await Promise.all(
+      Array.from({ length: 60 }, async (_, i) => {
+        const one = stores[i % 2] as ImageStore;
+        const image = await writeImage(one, {
+          platform: amd64,
+          config: { author: `number ${i}` },
+          layers: [],
+        });
+        await one.tag(`image-${i}`, image);
+        return image;
+      }),
+    );
+    const listed = await store.list();
+    expect(listed).toHaveLength(60);
+    for (const [i, image] of images.entries()) {
+      expect((await second.find(`image-${i}`))?.digest).toBe(image.digest);
+      expect(await second.readManifest(image)).toMatchObject({ schemaVersion: 2 });
+    }
+    expect(await readdir(join(folder.path, 'tmp'))).toEqual([]);
+    expect(await readdir(join(folder.path, 'leases'))).toEqual([]);
+  });
+
+  it('spares what another store of this process is about to name', async () => {
+    const second = await ImageStore.open(folder.path);
+    const stray = await second.writeBlob(textOf('in use over there'), { mediaType: 'x/y' });
+    await store.sweep();
+    expect(await store.hasBlob(stray)).toBe(true);
+  });
+
   it('is whole after kill -9, and goes on', async () => {
     for (const after of [1, 3, 6]) {
       const child = start(`killed-${after}`, 1000);

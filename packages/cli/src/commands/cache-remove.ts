@@ -16,7 +16,7 @@ export async function removeImages(
   names: readonly string[],
   { context, options }: { context: CommandContext; options: RemoveOptions },
 ): Promise<void> {
-  const { expandReference } = await import('@orlop/oci');
+  const { architectureNames, expandReference, formatReference } = await import('@orlop/oci');
   const store = await openStore(context, options);
   const images = await store.list();
   const chosen: StoredImage[] = [];
@@ -27,8 +27,12 @@ export async function removeImages(
         hint: 'orlop cache ls shows those there are',
       });
     chosen.push(image);
+    for (const { reference, descriptor } of await architectureNames(store, name)) {
+      const named = images.find((candidate) => candidate.name === formatReference(reference));
+      if (named?.descriptor.digest === descriptor.digest) chosen.push(named);
+    }
   }
-  await remove(store, await publishedOf(chosen, { context, options }), context);
+  await remove(store, await publishedOf([...new Set(chosen)], { context, options }), context);
 }
 
 export async function cleanStore({

@@ -10,6 +10,8 @@ import {
 
 export interface PullOptions extends StoreOptions, RegistryOptions {
   readonly platform: readonly string[];
+  /** False with `--no-arch-tags`. */
+  readonly archTags: boolean;
   readonly json?: boolean;
 }
 
@@ -24,7 +26,7 @@ export async function pullImages(
   names: readonly string[],
   { context, options }: { context: CommandContext; options: PullOptions },
 ): Promise<void> {
-  const { expandReference, pullImage } = await import('@orlop/oci');
+  const { expandReference, nameArchitectures, pullImage } = await import('@orlop/oci');
   const { signal, progress } = context;
   const references = names.map(expandReference); // all of them, before anything is fetched
   const platforms = await Promise.all(options.platform.map(platformOf));
@@ -35,6 +37,7 @@ export async function pullImages(
         ...{ store, client, reference, progress, signal },
         ...(platforms.length > 0 && { platforms }),
       });
+      if (options.archTags) await nameArchitectures(store, reference);
       report(context, { name: reference, digest: descriptor.digest, json: options.json });
     }
   });

@@ -3,7 +3,7 @@ import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { PassThrough } from 'node:stream';
 import { OrlopError, silentLogger } from '@orlop/core';
-import { ImageStore } from '@orlop/oci';
+import { ImageStore, nameArchitectures, writeIndex } from '@orlop/oci';
 import { type TemporaryFolder, temporaryFolder } from '@orlop/testkit';
 import { Command } from 'commander';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
@@ -78,6 +78,24 @@ describe('orlop cache', () => {
     expect(await orlop('ls', '--json')).toBe('[]\n');
   });
 
+  it('removes an image with the names of its platforms, and no other name like it', async () => {
+    await orlop('import', await savedImage('team/one:1', 'hello'));
+    const store = await ImageStore.open(join(folder.path, 'cache'));
+    const manifest = await store.find('team/one:1');
+    if (manifest === undefined) throw new Error('not imported');
+    const platform = { os: 'linux', architecture: 'amd64' };
+    await store.tag('team/app:1', await writeIndex(store, [{ ...manifest, platform }]));
+    await nameArchitectures(store, 'team/app:1');
+    await orlop('import', await savedImage('team/app:1-arm64', 'another'));
+    expect(await orlop('rm', 'team/app:1')).toMatch(
+      /^removed docker\.io\/team\/app:1\nremoved docker\.io\/team\/app:1-amd64\nfreed .* in 1 blobs\n$/,
+    );
+    expect((await store.list()).map(({ name }) => name)).toEqual([
+      'docker.io/team/app:1-arm64',
+      'docker.io/team/one:1',
+    ]);
+  });
+
   it('leaves a file alone when the export fails', async () => {
     const out = join(folder.path, 'out.tar');
     await writeFile(out, 'precious');
@@ -93,7 +111,10 @@ describe('orlop cache', () => {
     async function* stray() {
       yield new TextEncoder().encode('stray');
     }
+    const image = await store.find('team/app:1');
+    if (image === undefined) throw new Error('not imported');
     await store.writeBlob(stray(), { mediaType: 'x/y' });
+    await store.tag('team/app:1', image); // the stray is nobody's from here on
     expect(await orlop('clean', '--unreferenced')).toBe('removed 1 unused blobs, 5 B with leftovers\n');
     expect(JSON.parse(await orlop('ls', '--json'))).toHaveLength(1);
     expect(await orlop('clean')).toContain('removed docker.io/team/app:1');

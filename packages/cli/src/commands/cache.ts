@@ -30,6 +30,7 @@ function registerTransfer(cache: Command, context: CommandContext): void {
   addRegistryOptions(addStoreOptions(cache.command('pull').description('get images from their registries')))
     .argument('<name...>')
     .option('--platform <os/arch>', 'get only this one (repeatable; default: all)', each, [])
+    .option('--no-arch-tags', 'do not name each platform as TAG-ARCH besides')
     .option('--json', 'print what was got as JSON')
     .action(async (names: string[], options: PullOptions) => {
       const { pullImages } = await import('./cache-transfer.ts');
@@ -78,7 +79,11 @@ function registerArchives(cache: Command, context: CommandContext): void {
 
 function registerRemoval(cache: Command, context: CommandContext): void {
   addRegistryOptions(
-    addStoreOptions(cache.command('rm').description('remove images, and what no other image needs of them')),
+    addStoreOptions(
+      cache
+        .command('rm')
+        .description('remove images with their names by platform, and what no other image needs of them'),
+    ),
   )
     .argument('<name...>')
     .option('--published-only', 'only those that their registry has, with the same content')

@@ -241,27 +241,90 @@ describe('RegistryClient with a registry that misbehaves', () => {
     expect(seen).toEqual([undefined]);
   });
 
-  it('asks the mirror of a registry, and not the registry', async () => {
+  it('asks the mirrors of a registry in their order, and the registry after them', async () => {
+    const asked: string[] = [];
+    const tell = (who: string) => (request: IncomingMessage) => {
+      asked.push(`${who} ${(request.url ?? '').split('/').slice(-2, -1)[0]}`);
+      return false;
+    };
+    const empty = await listen((request, response) => {
+      tell('empty')(request);
+      response.writeHead(404).end();
+    });
+    const host = await serve(tell('registry'));
+    const mirrors = ['http://127.0.0.1:1', `${host}=http://${empty}/`].map(parseMirror);
+    const store = await ImageStore.open(join(folder.path, 'store'));
+    const { client, waits } = connect({ mirrors });
+    await pullImage({ store, client, reference: `${host}/a/b:1` });
+    // The one that lacks everything is asked for all three; the one that is not there is tried twice, once.
+    expect(asked.filter((line) => line.startsWith('empty'))).toHaveLength(3);
+    expect(asked.filter((line) => line === 'registry blobs')).toHaveLength(2);
+    expect(waits).toHaveLength(1);
+    expect(await store.hasBlob(big)).toBe(true);
+  });
+
+  it('leaves the registry alone where a mirror has all', async () => {
     const asked: string[] = [];
     const mirror = await serve((request) => {
       asked.push(request.url ?? '');
       return false;
     });
     const store = await ImageStore.open(join(folder.path, 'store'));
-    const mirrors = [
-      parseMirror('example.invalid=http://127.0.0.1:1'),
-      parseMirror(`docker.io=http://${mirror}`),
-    ];
-    const { client } = connect({ mirrors });
+    const { client } = connect({ mirrors: [parseMirror(`docker.io=http://${mirror}`)] });
     await pullImage({ store, client, reference: 'redis:8' });
     expect(asked[0]).toBe('/v2/library/redis/manifests/8');
     expect((await store.list()).map(({ name }) => name)).toEqual(['docker.io/library/redis:8']);
-    await expect(
-      connect({ mirrors, retry: { retries: 0 } }).client.getManifest(
-        { domain: 'example.invalid', repository: 'a/b' },
-        '1',
-      ),
-    ).rejects.toThrow('127.0.0.1:1 cannot be reached (ECONNREFUSED)');
+  });
+
+  it('goes on at the registry with what a mirror broke off', async () => {
+    const mirror = await serve((request, response) => {
+      if (!isBig(request)) return false;
+      response.writeHead(200, { 'content-length': big.size });
+      void collect(origin.readBlob(big)).then(([bytes]) =>
+        response.write(bytes?.subarray(0, 150_000), () => response.destroy()),
+      );
+      return true;
+    });
+    const ranges: (string | undefined)[] = [];
+    const host = await serve((request) => {
+      if (isBig(request)) ranges.push(request.headers.range);
+      return false;
+    });
+    const store = await ImageStore.open(join(folder.path, 'store'));
+    const { client } = connect({ mirrors: [parseMirror(`http://${mirror}`)] });
+    await pullImage({ store, client, reference: `${host}/a/b:1`, retry: { retries: 0 } });
+    expect(ranges).toHaveLength(1);
+    expect(ranges[0]).toMatch(/^bytes=[1-9]\d*-$/);
+  });
+
+  it('takes no content from a mirror that has another digest', async () => {
+    const mirror = await serve((request, response) => {
+      if (!isBig(request)) return false;
+      response.writeHead(200, { 'content-length': big.size }).end(Buffer.alloc(big.size, 1));
+      return true;
+    });
+    const host = await serve(() => false);
+    const store = await ImageStore.open(join(folder.path, 'store'));
+    const { client } = connect({ mirrors: [parseMirror(`http://${mirror}`)] });
+    await expect(pullImage({ store, client, reference: `${host}/a/b:1` })).rejects.toMatchObject({
+      code: 'oci.digest-mismatch',
+    });
+    expect(await store.hasBlob(big)).toBe(false);
+  });
+
+  it('names everyone who was asked when nobody helps', async () => {
+    const empty = await listen((_, response) => response.writeHead(404).end());
+    const mirrors = [parseMirror('127.0.0.1:2=http://127.0.0.1:1'), parseMirror(`http://${empty}`)];
+    const { client } = connect({ mirrors, retry: { retries: 0 } });
+    const repository = { domain: '127.0.0.1:2', repository: 'a/b' };
+    await expect(client.getManifest(repository, '1')).rejects.toMatchObject({
+      code: 'oci.registry-unreachable',
+      message: `neither mirror nor registry helps: the mirror http://127.0.0.1:1/: 127.0.0.1:1 cannot be reached (ECONNREFUSED); the mirror http://${empty}/: the registry has no image 127.0.0.1:2/a/b:1; the registry 127.0.0.1:2: 127.0.0.1:2 cannot be reached (ECONNREFUSED)`,
+    });
+    const host = await listen((request, response) =>
+      response.writeHead(request.url === '/v2/' ? 200 : 404).end(),
+    );
+    expect(await client.headManifest({ domain: host, repository: 'a/b' }, '1')).toBeUndefined();
   });
 
   it('ends a download when it is told to, and keeps what it has for later', async () => {

@@ -1,3 +1,4 @@
+import type { OrlopError } from '@orlop/core';
 import { Digester, parseDigest } from '../digest.ts';
 import { MAX_DOCUMENT_BYTES } from '../documents.ts';
 import { ociError } from '../errors.ts';
@@ -6,15 +7,16 @@ import type { Descriptor, Digest } from '../types.ts';
 import { expectStatus, locationOf, MANIFEST_TYPES, mediaTypeOf, rangeStart } from './answers.ts';
 import { Authorizer } from './authorizer.ts';
 import type { FindCredentials } from './credentials.ts';
-import { apiHost, findMirror, isLoopback, type Mirror } from './endpoints.ts';
+import { apiHost, isLoopback, type Mirror } from './endpoints.ts';
 import { readAll } from './read-all.ts';
 import { isPassingError, isPassingStatus, Retry, type RetryPolicy } from './retry.ts';
+import { type Source, Sources } from './sources.ts';
 import { type HttpRequest, type HttpResponse, HttpTransport, type TransportOptions } from './transport.ts';
 
 export interface RegistryClientOptions extends TransportOptions {
   /** @default anonymous */
   readonly credentials?: FindCredentials;
-  /** Used for reading only. There is no way around a mirror that fails. @default none */
+  /** Asked in their order for what is read, before the registry itself. @default none */
   readonly mirrors?: readonly Mirror[];
   readonly retry?: RetryPolicy;
 }
@@ -29,6 +31,9 @@ export interface RequestOptions {
   readonly signal?: AbortSignal | undefined;
 }
 
+/** There is somebody else to ask, so a mirror that fails is not waited for. */
+const MIRROR_RETRIES: RetryPolicy = { retries: 1 };
+
 type Action = 'pull' | 'push';
 type Repository = Pick<Reference, 'domain' | 'repository'>;
 
@@ -39,6 +44,18 @@ interface Call extends Omit<HttpRequest, 'url'> {
   readonly action: Action;
   /** A further repository that is read, for a mount. */
   readonly from?: string | undefined;
+  /** @default the registry itself */
+  readonly source?: Source;
+}
+
+/** A blob's content on its way. */
+export interface RemoteBlob {
+  /** Where the content begins: 0 when the peer starts over, whatever was asked for. */
+  readonly offset: number;
+  readonly body: AsyncIterable<Uint8Array>;
+  drop(): void;
+  /** Asks the mirror that this came from no more. Returns whether there is anybody else to ask. */
+  giveUp(error: OrlopError): boolean;
 }
 
 /**
@@ -48,14 +65,14 @@ interface Call extends Omit<HttpRequest, 'url'> {
 export class RegistryClient {
   readonly #transport: HttpTransport;
   readonly #authorizer: Authorizer;
-  readonly #mirrors: readonly Mirror[];
+  readonly #sources: Sources;
   readonly #retry: RetryPolicy;
   readonly #origins = new Map<string, Promise<string>>();
 
   constructor(options: RegistryClientOptions = {}) {
     this.#transport = new HttpTransport(options);
     this.#authorizer = new Authorizer(this.#transport, options.credentials ?? (async () => undefined));
-    this.#mirrors = options.mirrors ?? [];
+    this.#sources = new Sources(options.mirrors ?? []);
     this.#retry = options.retry ?? {};
   }
 
@@ -65,10 +82,22 @@ export class RegistryClient {
   }
 
   /** @throws OrlopError oci.image-not-found, oci.digest-mismatch and those of any request */
-  async getManifest(
+  getManifest(
     repository: Repository,
     version: string,
     { signal }: RequestOptions = {},
+  ): Promise<RemoteManifest> {
+    return this.#sources.read(
+      repository.domain,
+      (source) => this.#manifestOf(repository, version, { source, signal }),
+      signal,
+    );
+  }
+
+  async #manifestOf(
+    repository: Repository,
+    version: string,
+    { source, signal }: RequestOptions & { readonly source: Source },
   ): Promise<RemoteManifest> {
     const answer = await this.#call({
       method: 'GET',
@@ -76,6 +105,7 @@ export class RegistryClient {
       repository,
       action: 'pull',
       headers: { accept: MANIFEST_TYPES },
+      source,
       signal,
     });
     if (answer.status === 404) {
@@ -97,48 +127,82 @@ export class RegistryClient {
     return { descriptor: { mediaType: mediaTypeOf(answer, bytes), digest, size: bytes.length }, bytes };
   }
 
-  /** The digest of a tag or manifest, or `undefined` when the registry has none. */
+  /** The digest of a tag or manifest, or `undefined` when nobody has it. */
   async headManifest(
     repository: Repository,
     version: string,
     options: RequestOptions & { readonly forPush?: boolean } = {},
   ): Promise<string | undefined> {
+    const { signal } = options;
+    if (options.forPush) return this.#digestOf(repository, version, { action: 'push', signal });
+    try {
+      return await this.#sources.read(
+        repository.domain,
+        async (source) => {
+          const digest = await this.#digestOf(repository, version, { action: 'pull', source, signal });
+          if (digest === undefined) throw notFound(repository, version);
+          return digest;
+        },
+        signal,
+      );
+    } catch (error) {
+      if ((error as Partial<OrlopError>).code === 'oci.image-not-found') return undefined;
+      throw error;
+    }
+  }
+
+  async #digestOf(
+    repository: Repository,
+    version: string,
+    { action, source, signal }: RequestOptions & { readonly action: Action; readonly source?: Source },
+  ): Promise<string | undefined> {
     const answer = await this.#call({
       method: 'HEAD',
       path: `manifests/${version}`,
       repository,
-      action: options.forPush ? 'push' : 'pull',
+      action,
       headers: { accept: MANIFEST_TYPES },
-      signal: options.signal,
+      source,
+      signal,
     });
     answer.drop();
     if (answer.status === 404) return undefined;
     await expectStatus(answer, [200], `the manifest of ${nameOf(repository, version)}`);
     const digest = answer.headers['docker-content-digest'];
     if (typeof digest === 'string') return digest;
-    return (await this.getManifest(repository, version, options)).descriptor.digest;
+    return (await this.#manifestOf(repository, version, { source, signal })).descriptor.digest;
   }
 
-  /**
-   * A blob's content from `offset` on. `offset` in the answer is 0 when the registry starts from the beginning
-   * all the same.
-   */
-  async getBlob(
+  /** A blob's content from `offset` on. */
+  getBlob(
     repository: Repository,
     descriptor: Descriptor,
     { offset = 0, signal }: RequestOptions & { readonly offset?: number } = {},
-  ): Promise<{ readonly offset: number; readonly body: AsyncIterable<Uint8Array>; drop(): void }> {
+  ): Promise<RemoteBlob> {
+    return this.#sources.read(
+      repository.domain,
+      (source) => this.#blobOf(repository, descriptor, { offset, source, signal }),
+      signal,
+    );
+  }
+
+  async #blobOf(
+    repository: Repository,
+    descriptor: Descriptor,
+    { offset, source, signal }: RequestOptions & { readonly offset: number; readonly source: Source },
+  ): Promise<RemoteBlob> {
     const answer = await this.#call({
       method: 'GET',
       path: `blobs/${descriptor.digest}`,
       repository,
       action: 'pull',
       headers: offset > 0 ? { range: `bytes=${offset}-` } : {},
+      source,
       signal,
     });
     if (answer.status === 416 && offset > 0) {
       answer.drop();
-      return this.getBlob(repository, descriptor, { signal });
+      return this.#blobOf(repository, descriptor, { offset: 0, source, signal });
     }
     if (answer.status === 404) {
       answer.drop();
@@ -153,7 +217,12 @@ export class RegistryClient {
       answer.drop();
       throw ociError('oci.registry-answer', `${answer.url.host} answers with another range than asked for`);
     }
-    return { offset: partial ? offset : 0, body: answer.body, drop: answer.drop };
+    return {
+      offset: partial ? offset : 0,
+      body: answer.body,
+      drop: answer.drop,
+      giveUp: (error) => this.#sources.giveUp(source, error),
+    };
   }
 
   async hasBlob(repository: Repository, digest: Digest, { signal }: RequestOptions = {}): Promise<boolean> {
@@ -267,15 +336,15 @@ export class RegistryClient {
   }
 
   async #call(call: Call): Promise<HttpResponse> {
-    const { repository, action, signal } = call;
-    const retry = new Retry(this.#retry);
+    const { repository, action, source, signal } = call;
+    const retry = new Retry(source === undefined ? this.#retry : { ...this.#retry, ...MIRROR_RETRIES });
     const scopes = [`repository:${repository.repository}:${action === 'push' ? 'pull,push' : 'pull'}`];
     if (call.from !== undefined) scopes.push(`repository:${call.from}:pull`);
     let challenged = false;
     for (;;) {
       let answer: HttpResponse;
       try {
-        const base = await this.#base(repository.domain, action, signal);
+        const base = await this.#base(repository.domain, source, signal);
         const url =
           call.path instanceof URL ? call.path : new URL(`${base}/v2/${repository.repository}/${call.path}`);
         const scope = { url: new URL(base), scopes };
@@ -305,9 +374,8 @@ export class RegistryClient {
   }
 
   /** Scheme, host and path prefix. Of a registry on this machine it is found out whether it speaks HTTPS. */
-  async #base(domain: string, action: Action, signal: AbortSignal | undefined): Promise<string> {
-    const mirror = action === 'pull' ? findMirror(this.#mirrors, domain) : undefined;
-    if (mirror !== undefined) return mirror.url.href.replace(/\/+$/, '');
+  async #base(domain: string, source: Source, signal: AbortSignal | undefined): Promise<string> {
+    if (source !== undefined) return source.url.href.replace(/\/+$/, '');
     const host = apiHost(domain);
     if (!isLoopback(host)) return `https://${host}`;
     const known = this.#origins.get(host);

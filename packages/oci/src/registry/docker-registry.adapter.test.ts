@@ -5,6 +5,7 @@ import { promisify } from 'node:util';
 import { bytesBody, type EntryStream } from '@orlop/archive';
 import { seededRandom, type TemporaryFolder, temporaryFolder } from '@orlop/testkit';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { nameArchitectures } from '../architecture-names.ts';
 import { flattenImage } from '../flatten.ts';
 import { openImage } from '../image.ts';
 import { pullImage, resolveImage } from '../pull.ts';
@@ -98,6 +99,18 @@ describe.each(['basic', 'bearer'] as const)(
       const names: string[] = [];
       for await (const { header } of flattenImage(other, image)) names.push(header.name);
       expect(names).toEqual(['file-1', 'file-3']);
+    });
+
+    it('names each platform of a pulled image besides, as far as it is there', async () => {
+      const reference = `${registry.host}/team/app:1`;
+      await pushImage({ store, client: connect(), reference });
+      const other = await ImageStore.open(join(folder.path, 'arch-names'));
+      await pullImage({ store: other, client: connect(), reference, platforms: [arm64] });
+      await nameArchitectures(other, reference);
+      expect((await other.list()).map(({ name }) => name)).toEqual([reference, `${reference}-arm64`]);
+      const named = await other.find(`${reference}-arm64`);
+      expect(named?.digest).toBe((await openImage(other, reference, arm64)).descriptor.digest);
+      await openImage(other, `${reference}-arm64`, arm64);
     });
 
     it('pulls by digest alone, and finds it in the store by that', async () => {

@@ -1,6 +1,6 @@
 import { ociError } from '../errors.ts';
 
-/** Where to read images of a registry from, instead of the registry itself. */
+/** Where to read images of a registry from, before the registry itself. */
 export interface Mirror {
   /** A reference's domain; `undefined` means every registry. */
   readonly registry?: string;
@@ -26,9 +26,12 @@ export function parseMirror(text: string): Mirror {
   }
 }
 
-/** The mirror of a registry; one that names it goes before one for all. */
-export function findMirror(mirrors: readonly Mirror[], domain: string): Mirror | undefined {
-  return mirrors.find((m) => m.registry === domain) ?? mirrors.find((m) => m.registry === undefined);
+/** The mirrors of a registry, in the order to ask them: those that name it before those for all. */
+export function mirrorsOf(mirrors: readonly Mirror[], domain: string): readonly Mirror[] {
+  return [
+    ...mirrors.filter(({ registry }) => registry === domain),
+    ...mirrors.filter(({ registry }) => registry === undefined),
+  ];
 }
 
 /** The host to ask for a reference's domain. */

@@ -21,7 +21,7 @@ export function isPassingStatus(status: number): boolean {
 }
 
 /** Whether to try again after an error: the peer was not there. */
-export function isPassingError(error: unknown): boolean {
+export function isPassingError(error: unknown): error is OrlopError {
   return error instanceof OrlopError && error.code === 'oci.registry-unreachable';
 }
 
