@@ -213,6 +213,18 @@ describe('buildComponent', () => {
     expect(error.code).toBe('debian.update-failed');
   });
 
+  it('says that the mirror contradicts itself when an index is not what its Release says', async () => {
+    const index = join(archive.folder, 'dists/test/main/binary-amd64/Packages');
+    appendFileSync(index, '\n');
+    const error = await failure(build({ state: 'stale', storeName: 'stale' }));
+    archive.publish('test', ['amd64', 'arm64']);
+    expect(error.code).toBe('debian.mirror-inconsistent');
+    expect(error.message).toMatch(
+      /^the Debian mirror contradicts itself on test for amd64: of what its signed Release lists, test\/main\/binary-amd64\/Packages has /,
+    );
+    expect(error.hint).toContain('ORLOP_DEBIAN_UPDATES=no');
+  });
+
   it('refuses a package that is not what the signed index says', async () => {
     const [entry] = PACKAGES;
     const file = archive.file(entry as (typeof PACKAGES)[number]);

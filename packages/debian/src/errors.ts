@@ -9,6 +9,9 @@ export const debianError = defineErrors({
   'debian.tool-failed': 'failed',
   'debian.no-sources': 'unavailable',
   'debian.update-failed': 'unavailable',
+  /** The archive's indexes are others than its signed Release says. */
+  'debian.mirror-inconsistent': 'unavailable',
+  'debian.bad-setting': 'invalid',
   'debian.unsolvable': 'invalid',
   'debian.download-failed': 'unavailable',
   'debian.package-corrupt': 'integrity',

@@ -6,6 +6,7 @@ import {
   mirrorSources,
   parseDeb822Sources,
   parseListSources,
+  withoutFixes,
 } from './machine-sources.ts';
 import { formatInstalled, packageFileName, parsePackage, parseUris } from './packages.ts';
 import { formatAptConfiguration, readAcquireSettings } from './settings.ts';
@@ -54,6 +55,12 @@ deb cdrom:[Debian] bookworm main
     expect(debianSources(parseListSources(list), 'trixie')).toEqual([
       { uris: ['mirror+file:/etc/apt/m'], suites: ['trixie'], components: ['main'] },
       { uris: ['http://security.example/'], suites: ['trixie-security'], components: ['main'] },
+    ]);
+  });
+
+  it('leaves out what was fixed since the release when told to', () => {
+    expect(withoutFixes(debianSources(parseDeb822Sources(DEB822), 'trixie'))).toEqual([
+      { uris: ['http://mirror.example/debian'], suites: ['trixie'], components: ['main'] },
     ]);
   });
 

@@ -81,6 +81,14 @@ export function mirrorSources(suite: string, mirror: string, securityMirror?: st
     : [base, { uris: [securityMirror], suites: [`${suite}-security`], components: ['main'] }];
 }
 
+/** The release as it was published, without what was fixed since. */
+export function withoutFixes(sources: readonly AptSource[]): readonly AptSource[] {
+  return sources.flatMap((source) => {
+    const suites = source.suites.filter((suite) => !FIXES.some((suffix) => suite.endsWith(suffix)));
+    return suites.length === 0 ? [] : [{ ...source, suites }];
+  });
+}
+
 /** A `*.sources` file in which everything is signed by `keyring`. */
 export function formatSources(sources: readonly AptSource[], keyring: string): string {
   return sources

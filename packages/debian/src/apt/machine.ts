@@ -8,6 +8,7 @@ import {
   mirrorSources,
   parseDeb822Sources,
   parseListSources,
+  withoutFixes,
 } from './machine-sources.ts';
 import { readAcquireSettings } from './settings.ts';
 
@@ -36,6 +37,11 @@ export interface ArchiveOptions {
   readonly securityMirror?: string | undefined;
   /** File of the keys that sign the archive. @default $ORLOP_DEBIAN_KEYRING, or that of debian-archive-keyring */
   readonly keyring?: string | undefined;
+  /**
+   * Whether packages that were fixed after the release are taken.
+   * @default true, or what $ORLOP_DEBIAN_UPDATES says: yes or no
+   */
+  readonly updates?: boolean | undefined;
   readonly signal?: AbortSignal | undefined;
 }
 
@@ -60,15 +66,17 @@ export async function readDebianArchive(options: ArchiveOptions = {}): Promise<D
     );
   }
   const acquire = readAcquireSettings(dump.stdout);
+  const updates = options.updates ?? wantsUpdates(env['ORLOP_DEBIAN_UPDATES']);
+  const chosen = (sources: readonly AptSource[]) => (updates ? sources : withoutFixes(sources));
   if (mirror !== undefined) {
-    return { keyring, acquire, sourcesFor: (suite) => mirrorSources(suite, mirror, securityMirror) };
+    return { keyring, acquire, sourcesFor: (suite) => chosen(mirrorSources(suite, mirror, securityMirror)) };
   }
   const machine = await readMachineSources();
   return {
     keyring,
     acquire,
     sourcesFor(suite) {
-      const sources = debianSources(machine, suite);
+      const sources = chosen(debianSources(machine, suite));
       if (sources.length > 0) return sources;
       throw debianError(
         'debian.no-sources',
@@ -79,6 +87,12 @@ export async function readDebianArchive(options: ArchiveOptions = {}): Promise<D
       );
     },
   };
+}
+
+function wantsUpdates(text: string | undefined): boolean {
+  if (text === undefined || text === '' || text === 'yes') return true;
+  if (text === 'no') return false;
+  throw debianError('debian.bad-setting', `ORLOP_DEBIAN_UPDATES is "${text}": it is yes or no`);
 }
 
 async function readMachineSources(): Promise<readonly AptSource[]> {

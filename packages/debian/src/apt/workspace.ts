@@ -1,7 +1,7 @@
 import { createHash, randomUUID } from 'node:crypto';
 import { mkdir, readdir, rename, rm, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { ReportProgress } from '@orlop/core';
+import type { OrlopError, ReportProgress } from '@orlop/core';
 import { debianError } from '../errors.ts';
 import { withFileLock } from '../file-lock.ts';
 import { runTool, type ToolResult } from '../tool.ts';
@@ -72,11 +72,7 @@ export class AptWorkspace {
       progress({ task, done: 0, unit: 'items' });
       // Error-Mode any: an index that cannot be fetched is a failure, not a warning with the old one kept.
       const result = await this.#apt('apt-get', ['update', '-q', '-o', 'APT::Update::Error-Mode=any']);
-      if (result.status !== 0) {
-        throw debianError('debian.update-failed', `Debian's indexes cannot be fetched: ${aptSaid(result)}`, {
-          hint: "check the network, the machine's apt sources (or ORLOP_DEBIAN_MIRROR), and its proxy settings",
-        });
-      }
+      if (result.status !== 0) throw this.#updateFailed(result);
       await writeFile(stamp, '', { mode: 0o600 });
       const lists = (await readdir(join(this.#folder, 'lists'))).filter((name) => /Packages/.test(name));
       progress({ task, done: lists.length, unit: 'items', finished: true });
@@ -175,6 +171,23 @@ export class AptWorkspace {
     return parseControl(result.stdout);
   }
 
+  #updateFailed(result: ToolResult): OrlopError {
+    const stale = staleIndexes(result.stderr);
+    if (stale.length === 0) {
+      return debianError('debian.update-failed', `Debian's indexes cannot be fetched: ${aptSaid(result)}`, {
+        hint: "check the network, the machine's apt sources (or ORLOP_DEBIAN_MIRROR), and its proxy settings",
+      });
+    }
+    const { suite, architecture } = this.#options;
+    return debianError(
+      'debian.mirror-inconsistent',
+      `the Debian mirror contradicts itself on ${suite} for ${architecture}: of what its signed Release lists, ${stale.join('; ')}`,
+      {
+        hint: "the mirror is being updated, or stays so, and apt alone fails alike: try again later, name another by ORLOP_DEBIAN_MIRROR, or, where only updates are concerned, take the release's packages without them by ORLOP_DEBIAN_UPDATES=no",
+      },
+    );
+  }
+
   async #apt(
     command: 'apt-get' | 'apt-cache',
     args: readonly string[],
@@ -198,6 +211,15 @@ async function writeWhole(path: string, text: string): Promise<void> {
   const temporary = `${path}.${randomUUID()}`;
   await writeFile(temporary, text, { mode: 0o600 });
   await rename(temporary, path);
+}
+
+/** Indexes that the mirror has otherwise than its Release says, in apt's words for it (apt-pkg/acquire-item.cc). */
+function staleIndexes(stderr: string): readonly string[] {
+  const failed =
+    /^E: Failed to fetch \S+:\S*?\/dists\/(\S+)\s+(File has unexpected size|Hash Sum mismatch)(?: \((\d+) != (\d+)\))?/gm;
+  return [...stderr.matchAll(failed)].map(([, index, , has, wanted]) =>
+    has === undefined ? `${index} has another checksum` : `${index} has ${has} bytes in place of ${wanted}`,
+  );
 }
 
 /** apt's own words: errors first; the story of unmet dependencies stands in its standard output. */
