@@ -24,12 +24,12 @@ export interface FrameSink {
    */
   reserve(maxLength: number): boolean;
   /**
-   * The frame at `offset` is complete and has `length` bytes (never more than reserved). With `segmentSize` it is a
-   * TCP segment of more than one segment's payload, its checksum left at the pseudo header's sum, for the link to
-   * cut; only where `segmentation` is true.
+   * The frame at `offset` is complete and has `length` bytes (never more than reserved). With `segmentSize` the
+   * checksum of its TCP segment is left at the pseudo header's sum, for the link to finish, and if the payload is
+   * longer than that, the link cuts it; only where `segmentation` is true.
    */
   commit(length: number, segmentSize?: number): void;
-  /** The link cuts large TCP segments itself (segmentation offload); asked before `reserve`. @default false */
+  /** The link cuts TCP segments and finishes their checksums itself (offload); asked before `reserve`. @default false */
   readonly segmentation?: boolean;
 }
 
@@ -76,6 +76,11 @@ export interface TcpHandler {
   onOpen?(socket: TcpSocket): void;
   /** Bytes arrived: `socket.readable` grew. */
   onReadable?(socket: TcpSocket): void;
+  /**
+   * Many bytes arrived and nothing waits before them: `bytes[from .. from + length)`, valid during the call only.
+   * Returns how many it has used; the rest is queued as ever (`onReadable`). Without it all are.
+   */
+  onBytes?(socket: TcpSocket, bytes: Uint8Array, from: number, length: number): number;
   /** There is space again after a `write` was not taken whole. */
   onWritable?(socket: TcpSocket): void;
   /** The peer sent FIN (it will send no more); bytes before it may still wait in `readable`. */
@@ -113,9 +118,9 @@ export interface TcpSocket {
   /**
    * Queues bytes to send and returns how many it took: all, or fewer when the queue is full (then `onWritable`
    * comes). Ownership: the stack keeps the array until it is acknowledged, the caller does not change it; short
-   * pieces are copied instead.
+   * pieces are copied instead. Of bytes that it took, `lease` tells when they are needed no more.
    */
-  write(bytes: Uint8Array): number;
+  write(bytes: Uint8Array, lease?: BufferLease): number;
   /** Sends FIN after what is queued; reading goes on (half-close). */
   shutdown(): void;
   /** Sends RST and forgets the connection. Calls `onClose` with `aborted`. */
@@ -127,6 +132,12 @@ export interface TcpSocket {
   keepalive: KeepaliveOptions | undefined;
   /** What tables of flows show. */
   info(): TcpInfo;
+}
+
+/** Memory that somebody may use again. */
+export interface BufferLease {
+  /** Called once for each `write` that took bytes, perhaps before it returns: nobody looks at them any more. */
+  release(): void;
 }
 
 export interface KeepaliveOptions {

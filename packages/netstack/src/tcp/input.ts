@@ -1,10 +1,11 @@
 import { acknowledge } from './acknowledge.ts';
+import { tuneReceiveLimit } from './autotune.ts';
 import type { TcpContext } from './context.ts';
 import { type ControlBlock, EVENT_END, EVENT_READABLE } from './control-block.ts';
 import { adoptPeerSyn, becomeEstablished, readPeerSyn } from './establish.ts';
 import type { Segment } from './segment.ts';
 import { distance, isAcceptable, isAfter, isBefore } from './sequence.ts';
-import { TIMESTAMP_LIFETIME_MS } from './settings.ts';
+import { PASS_ON_MIN_BYTES, TIMESTAMP_LIFETIME_MS } from './settings.ts';
 
 /**
  * What the stack does with a segment after the connection looked at it: nothing, answer RST, or take it as the
@@ -100,7 +101,10 @@ function arrivesSynchronized(context: TcpContext, block: ControlBlock, segment: 
   }
   noteHeard(context, block);
   if (!acknowledge(context, block, segment)) return 'taken';
-  if (dataLength > 0) onData(context, block, segment, windowBytes);
+  if (dataLength > 0) {
+    onData(context, block, segment, windowBytes);
+    if (isClosed(block)) return 'taken';
+  }
   if (segment.isFin && dataLength === segment.dataLength) noteFin(block, (sequence + dataLength) | 0);
   if (block.peerFin !== undefined && !block.peerFinReached) onFin(context, block);
   return 'taken';
@@ -202,17 +206,45 @@ function onData(context: TcpContext, block: ControlBlock, segment: Segment, wind
     block.ackNow = true;
     return;
   }
+  const passed = offset === 0 ? passOn(context, block, segment, from, length) : 0;
+  if (isClosed(block)) return;
+  from += passed;
+  length -= passed;
   const hadHoles = block.receiveQueue.hasHoles;
-  const grown = block.receiveQueue.insert(offset, segment.bytes, from, length);
+  const inserted = length === 0 ? 0 : block.receiveQueue.insert(offset, segment.bytes, from, length);
   if (offset > 0) context.counters.outOfOrder++;
-  if (grown <= 0) {
+  const grown = Math.max(inserted, 0) + passed;
+  if (grown === 0) {
     block.ackNow = true;
     return;
   }
   block.receiveNext = (block.receiveNext + grown) | 0;
   block.bytesIn += grown;
-  context.tell(block, EVENT_READABLE);
+  if (inserted > 0) context.tell(block, EVENT_READABLE);
   decideAcknowledgement(context, block, grown, hadHoles);
+}
+
+/** Bytes that nothing waits before may be used right where they are, without a copy. Returns how many were. */
+function passOn(
+  context: TcpContext,
+  block: ControlBlock,
+  segment: Segment,
+  from: number,
+  length: number,
+): number {
+  const { receiveQueue, handler, socket } = block;
+  if (length < PASS_ON_MIN_BYTES || handler.onBytes === undefined || socket === undefined) return 0;
+  if (receiveQueue.readable > 0 || receiveQueue.hasHoles || block.telling) return 0;
+  const used = handler.onBytes(socket, segment.bytes, from, length);
+  if (used <= 0 || isClosed(block)) return 0;
+  receiveQueue.pass(used);
+  tuneReceiveLimit(context, block, used);
+  return used;
+}
+
+/** A call may have closed it: the compiler does not see that. */
+function isClosed(block: ControlBlock): boolean {
+  return block.state === 'closed';
 }
 
 /** RFC 5681 §4.2: every second full segment at once, a filled hole at once, anything else a little later. */
@@ -225,7 +257,7 @@ function decideAcknowledgement(
   block.unacknowledgedIn += grown;
   const { delayedAckMs } = context.settings;
   if (block.quickAcks > 0) block.quickAcks--;
-  else if (!hadHoles && delayedAckMs > 0 && block.unacknowledgedIn < 2 * block.receivedSegmentSize) {
+  else if (!hadHoles && delayedAckMs > 0 && block.unacknowledgedIn < 2 * fullSegment(block)) {
     if (block.delayedAckAt === Number.POSITIVE_INFINITY) {
       block.delayedAckAt = context.now + delayedAckMs;
       context.schedule(block);
@@ -233,6 +265,11 @@ function decideAcknowledgement(
     return;
   }
   block.ackNow = true;
+}
+
+/** A link may have joined several segments: then the peer's MSS says how large one is. */
+function fullSegment(block: ControlBlock): number {
+  return Math.min(block.receivedSegmentSize, Math.max(block.peerMss, 1));
 }
 
 function noteFin(block: ControlBlock, sequence: number): void {

@@ -22,6 +22,8 @@ import { BURST_SEGMENTS } from './settings.ts';
 
 /** What one frame carries for a link that cuts it: an IP packet with its headers stays below 65,536 bytes. */
 const MAX_BATCH_BYTES = 65_000;
+/** Shorter ones are quicker summed than described to the link. */
+const UNFINISHED_MIN_BYTES = 256;
 /** Free space that a window may offer while the stack is short of memory. */
 const WINDOW_UNDER_PRESSURE = 16 * 1024;
 
@@ -144,7 +146,12 @@ function freshLength(context: TcpContext, block: ControlBlock): number {
 /** As many full segments as may go now, where the link cuts them; else the one that was asked about. */
 function batchLength(block: ControlBlock, length: number, sink: FrameSink): number {
   const { segmentSize } = block;
-  if (length !== segmentSize || sink.segmentation !== true || block.retransmission.phase !== 'open')
+  if (
+    length !== segmentSize ||
+    segmentSize < UNFINISHED_MIN_BYTES ||
+    sink.segmentation !== true ||
+    block.retransmission.phase !== 'open'
+  )
     return length;
   const flight = distance(block.una, block.next);
   const usable = Math.min(unsentBytes(block), block.sendWindow.bytes - flight);
@@ -234,10 +241,11 @@ function sendSegment(context: TcpContext, block: ControlBlock, sink: FrameSink, 
     block.sendQueue.copy(distance(block.una, plan.sequence), plan.dataLength, into, at + headerLength);
   }
   const pseudoSum = foldSum(path.pseudoSum + length);
-  const isBatch = plan.dataLength > block.segmentSize;
-  if (context.checksumOffload || isBatch) writeU16(into, at + 16, pseudoSum);
+  const unfinished = sink.segmentation === true && plan.dataLength >= UNFINISHED_MIN_BYTES;
+  if (context.checksumOffload || unfinished) writeU16(into, at + 16, pseudoSum);
   else sealTcp(into, at, at + length, pseudoSum);
-  ip.finish(sink, path, length, isBatch ? block.segmentSize : undefined);
+  ip.finish(sink, path, length, unfinished ? block.segmentSize : undefined);
+  const isBatch = plan.dataLength > block.segmentSize;
   context.counters.segmentsOut += isBatch ? Math.ceil(plan.dataLength / block.segmentSize) : 1;
   if (plan.dataLength > 0) block.lastSentAt = now;
   // A full segment has no room for SACK blocks: what they say goes in an acknowledgement of its own.

@@ -84,6 +84,21 @@ describe('ReceiveQueue', () => {
     expect([rest.length, isText(rest, 4000)]).toEqual([60_000, true]);
   });
 
+  it('takes room for what it held of late at once, and for less when that was less', () => {
+    const pool = newPool();
+    const queue = new ReceiveQueue(pool);
+    const usedAfter = (length: number) => {
+      queue.insert(0, TEXT, 0, 1000);
+      const first = pool.usedBytes;
+      if (length > 1000) queue.insert(0, TEXT, 1000, length - 1000);
+      queue.consume(length);
+      return first;
+    };
+    expect([60_000, 1000, 1000, 1000, 1000, 1000].map(usedAfter)).toEqual([
+      4096, 65_536, 32_768, 16_384, 8192, 4096,
+    ]);
+  });
+
   it('gives its memory back as soon as it is empty', () => {
     const pool = newPool();
     const queue = new ReceiveQueue(pool);
@@ -95,6 +110,34 @@ describe('ReceiveQueue', () => {
 });
 
 describe('SendQueue', () => {
+  it('releases each lease once: with the last byte acknowledged, at the end, or at once for what it copies', () => {
+    fc.assert(
+      fc.property(fc.array(fc.tuple(fc.nat(9000), fc.nat(12_000)), { maxLength: 40 }), (steps) => {
+        const queue = new SendQueue(newPool());
+        const held: { readonly end: number; released: number }[] = [];
+        let written = 0;
+        let acknowledged = 0;
+        for (const [length, acknowledge] of steps) {
+          if (length > 0) {
+            written += length;
+            const lease = { end: length < 2048 ? 0 : written, released: 0, release: () => lease.released++ };
+            held.push(lease);
+            queue.append(new Uint8Array(length), lease);
+          }
+          const done = Math.min(acknowledge, queue.length);
+          queue.discard(done);
+          acknowledged += done;
+          expect(held.map((lease) => lease.released)).toEqual(
+            held.map((lease) => (lease.end <= acknowledged ? 1 : 0)),
+          );
+        }
+        queue.clear();
+        expect(held.every((lease) => lease.released === 1)).toBe(true);
+      }),
+      { numRuns: 100 },
+    );
+  });
+
   it('copies any part of what was written and is not acknowledged', () => {
     const step = fc.record({ write: fc.nat(5000), from: fc.nat(), length: fc.nat(), acknowledge: fc.nat() });
     fc.assert(

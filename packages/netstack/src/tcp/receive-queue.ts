@@ -18,6 +18,9 @@ export class ReceiveQueue {
   #consumed = 0;
   #received = 0;
   #assembler: Assembler | undefined;
+  /** The ring that was needed of late: the next begins with it, so that it need not grow through every size. */
+  #usualBytes = 0;
+  #neededBytes = 0;
 
   constructor(pool: BufferPool) {
     this.#pool = pool;
@@ -84,6 +87,12 @@ export class ReceiveQueue {
     return this.#ring.subarray(at, Math.min(at + length, this.#ring.length));
   }
 
+  /** `length` bytes came in order and were used at once. Precondition: nothing is held. */
+  pass(length: number): void {
+    this.#received += length;
+    this.#consumed += length;
+  }
+
   consume(length: number): void {
     const taken = Math.min(length, this.readable);
     this.#consumed += taken;
@@ -102,6 +111,8 @@ export class ReceiveQueue {
 
   #release(): void {
     if (this.#ring.length === 0) return;
+    this.#usualBytes = Math.max(this.#neededBytes, this.#usualBytes >>> 1);
+    this.#neededBytes = 0;
     this.#pool.give(this.#ring);
     this.#ring = EMPTY;
     this.#start = 0;
@@ -109,7 +120,8 @@ export class ReceiveQueue {
 
   #store(position: number, bytes: Uint8Array, from: number, length: number): void {
     const offset = position - this.#consumed;
-    if (offset + length > this.#ring.length) this.#grow(offset + length);
+    if (offset + length > this.#neededBytes) this.#neededBytes = offset + length;
+    if (offset + length > this.#ring.length) this.#grow(Math.max(offset + length, this.#usualBytes));
     const ring = this.#ring;
     const at = (this.#start + offset) & (ring.length - 1);
     const first = Math.min(length, ring.length - at);

@@ -1,3 +1,4 @@
+import type { BufferLease } from '../face.ts';
 import type { BufferPool } from './buffer-pool.ts';
 
 /** Writes shorter than this are gathered by copying: keeping an array each would cost more than the copy. */
@@ -14,6 +15,7 @@ export class SendQueue {
   readonly #pool: BufferPool;
   #chunks: Uint8Array[] = [];
   #lengths: number[] = [];
+  #leases: (BufferLease | undefined)[] = [];
   #head = 0;
   /** Stream position at which the chunk at `#head` begins; at most `#base`. */
   #headStart = 0;
@@ -33,11 +35,16 @@ export class SendQueue {
     return this.#end - this.#base;
   }
 
-  /** Appends; the array is kept unless it is short. */
-  append(bytes: Uint8Array): void {
+  /** Appends; the array is kept unless it is short, and its lease released when it no longer is. */
+  append(bytes: Uint8Array, lease?: BufferLease): void {
     if (bytes.length === 0) return;
-    if (bytes.length < COPY_BELOW) this.#gather(bytes);
-    else this.#push(bytes, bytes.length, false);
+    if (bytes.length < COPY_BELOW) {
+      this.#gather(bytes);
+      lease?.release();
+    } else {
+      this.#push(bytes, bytes.length, false);
+      this.#leases[this.#chunks.length - 1] = lease;
+    }
     this.#end += bytes.length;
     this.#pool.account(bytes.length);
   }
@@ -77,6 +84,7 @@ export class SendQueue {
     let ownLength = this.#lengths[this.#head] ?? 0;
     while (this.#headStart + ownLength <= this.#base) {
       this.#headStart += ownLength;
+      this.#release(this.#head);
       this.#chunks[this.#head] = NOTHING;
       this.#head++;
       ownLength = this.#lengths[this.#head] ?? 0;
@@ -111,6 +119,7 @@ export class SendQueue {
   #push(chunk: Uint8Array, length: number, gathering: boolean): void {
     this.#chunks.push(chunk);
     this.#lengths.push(length);
+    this.#leases.push(undefined);
     this.#gathering = gathering;
   }
 
@@ -127,14 +136,24 @@ export class SendQueue {
     }
   }
 
+  #release(index: number): void {
+    const lease = this.#leases[index];
+    if (lease === undefined) return;
+    this.#leases[index] = undefined;
+    lease.release();
+  }
+
   #reset(): void {
+    for (let index = this.#head; index < this.#chunks.length; index++) this.#release(index);
     // Setting `length` costs more than taking one out; one is what a request or an answer is.
     if (this.#chunks.length === 1) {
       this.#chunks.pop();
       this.#lengths.pop();
+      this.#leases.pop();
     } else if (this.#chunks.length > 0) {
       this.#chunks = [];
       this.#lengths = [];
+      this.#leases = [];
     }
     this.#head = 0;
     this.#headStart = this.#base;
@@ -146,6 +165,7 @@ export class SendQueue {
   #compact(): void {
     this.#chunks = this.#chunks.slice(this.#head);
     this.#lengths = this.#lengths.slice(this.#head);
+    this.#leases = this.#leases.slice(this.#head);
     this.#cursorIndex -= this.#head;
     this.#head = 0;
   }

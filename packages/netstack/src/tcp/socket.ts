@@ -1,4 +1,12 @@
-import type { Endpoint, KeepaliveOptions, TcpHandler, TcpInfo, TcpSocket, TcpState } from '../face.ts';
+import type {
+  BufferLease,
+  Endpoint,
+  KeepaliveOptions,
+  TcpHandler,
+  TcpInfo,
+  TcpSocket,
+  TcpState,
+} from '../face.ts';
 import { tuneReceiveLimit } from './autotune.ts';
 import type { TcpContext } from './context.ts';
 import { type ControlBlock, EVENT_CLOSE } from './control-block.ts';
@@ -114,13 +122,13 @@ export class Socket implements TcpSocket {
     return this.#block.sendQueue.length;
   }
 
-  write(bytes: Uint8Array): number {
+  write(bytes: Uint8Array, lease?: BufferLease): number {
     const block = this.#block;
     const space = this.writable;
     const taken = Math.min(space, bytes.length);
     if (taken < bytes.length) block.wantsSpace = true;
     if (taken === 0) return 0;
-    block.sendQueue.append(taken === bytes.length ? bytes : bytes.subarray(0, taken));
+    block.sendQueue.append(taken === bytes.length ? bytes : bytes.subarray(0, taken), lease);
     this.#context.markReady(block);
     return taken;
   }

@@ -42,6 +42,20 @@ describe('Tcp', () => {
     }
   }
 
+  it.each([
+    ['all', 65_536],
+    ['a part', 5000],
+    ['nothing', 0],
+  ])('carries every byte once and in order when %s of a frame is used as it arrives', (_what, usedAtOnce) => {
+    for (const seed of [1, 2, 3]) {
+      const conditions = { loss: 0.02, reorder: 0.05, reorderMs: 4, delayMs: 2 };
+      const hosts = twoHosts({ seed, conditions, stack: { mtu: 65_520 } });
+      const result = runTransfer({ hosts, upBytes: 6_000_000, downBytes: 100_000, usedAtOnce });
+      expect({ seed, ...result }).toMatchObject({ seed, finished: true, problems: [] });
+      expect(hosts.b.stack.tcp.bufferedBytes).toBe(0);
+    }
+  });
+
   it.each([576, 1280, 1500, 9000, 65_520])('carries bulk at MTU %i', (mtu) => {
     const hosts = twoHosts({ seed: mtu, conditions: { loss: 0.005, delayMs: 1 }, stack: { mtu } });
     const result = runTransfer({ hosts, upBytes: 2_000_000, downBytes: 1_000_000 });

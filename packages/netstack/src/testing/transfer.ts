@@ -6,6 +6,8 @@ export interface TransferOptions {
   readonly hosts: ReturnType<typeof twoHosts>;
   readonly upBytes: number;
   readonly downBytes: number;
+  /** Side b uses bytes as they arrive (`onBytes`), but only this many at a time. @default never */
+  readonly usedAtOnce?: number;
   /** Virtual milliseconds after which the transfer counts as stuck. @default 3_600_000 */
   readonly untilMs?: number;
 }
@@ -50,13 +52,16 @@ class Stream {
   }
 
   read(socket: TcpSocket): void {
-    for (let view = socket.peek(); view.length > 0; view = socket.peek()) {
-      const at = this.received % this.#text.length;
-      const length = Math.min(view.length, this.#text.length - at);
-      for (let index = 0; index < length; index++) if (view[index] !== this.#text[at + index]) this.wrong++;
-      this.received += length;
-      socket.consume(length);
-    }
+    for (let view = socket.peek(); view.length > 0; view = socket.peek()) socket.consume(this.take(view));
+  }
+
+  /** Compares, up to where the text begins again; returns how many bytes. */
+  take(view: Uint8Array): number {
+    const at = this.received % this.#text.length;
+    const length = Math.min(view.length, this.#text.length - at);
+    for (let index = 0; index < length; index++) if (view[index] !== this.#text[at + index]) this.wrong++;
+    this.received += length;
+    return length;
   }
 }
 
@@ -79,7 +84,13 @@ export function runTransfer(options: TransferOptions): TransferResult {
       onClose: (_socket, reason) => reasons.push(`${name}: ${reason}`),
     };
   };
-  b.stack.tcp.listen({ port: 7 }, () => handler('b', down, up));
+  const { usedAtOnce } = options;
+  const onBytes: TcpHandler['onBytes'] = (_socket, bytes, from, length) =>
+    up.take(bytes.subarray(from, from + Math.min(length, usedAtOnce ?? 0)));
+  b.stack.tcp.listen({ port: 7 }, () => ({
+    ...handler('b', down, up),
+    ...(usedAtOnce !== undefined && { onBytes }),
+  }));
   const start = simulation.now;
   a.stack.tcp.connect({ remote: { address: b.address, port: 7 } }, handler('a', up, down));
   const finished = simulation.run(() => reasons.length >= 2, start + (options.untilMs ?? 3_600_000));
