@@ -12,3 +12,8 @@ export const nodeScheduler: Scheduler = {
     setImmediate(callback);
   },
 };
+
+/** The same, but what is to run soon goes by `soon`: a poller's own, which need not wait for a turn of the loop. */
+export function schedulerWith(soon: Scheduler['soon']): Scheduler {
+  return { ...nodeScheduler, soon };
+}

@@ -31,5 +31,5 @@ describe('createNodeSockets', () => {
 });
 
 describe.skipIf(process.platform !== 'linux')('createNativeSockets', () => {
-  describeHostSockets(() => open(createNativeSockets(new Poller(process.platform))));
+  describeHostSockets(() => open(createNativeSockets(new Poller(process.platform, process.arch))));
 });

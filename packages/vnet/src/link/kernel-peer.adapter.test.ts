@@ -67,7 +67,7 @@ const CASES: readonly Case[] = [
 ];
 
 describe('Linux as the peer of our TCP', () => {
-  const poller = new Poller(process.platform);
+  const poller = new Poller(process.platform, process.arch);
 
   beforeAll(() => {
     ip('netns', 'add', NAMESPACE);

@@ -79,7 +79,9 @@ async function connectStream(
 
 describe.each([
   ['node', () => createNodeSockets()],
-  ...(isLinux ? ([['native', () => createNativeSockets(new Poller(process.platform))]] as const) : []),
+  ...(isLinux
+    ? ([['native', () => createNativeSockets(new Poller(process.platform, process.arch))]] as const)
+    : []),
 ] as const)('listenQemu on %s sockets', (_kind, createSockets) => {
   describeLink(async () => {
     const sockets = createSockets();
@@ -95,7 +97,7 @@ describe.each([
 
 describe.skipIf(!isLinux)('listenBess', () => {
   describeLink(async () => {
-    const poller = new Poller(process.platform);
+    const poller = new Poller(process.platform, process.arch);
     const path = await newPath();
     const { onLink, link } = awaited();
     const listener = listenBess(path, { poller, mtu: MTU, onLink });
@@ -108,7 +110,7 @@ describe.skipIf(!isLinux)('listenBess', () => {
 
 describe.skipIf(!isLinux)('listenVfkit', () => {
   describeLink(async () => {
-    const poller = new Poller(process.platform);
+    const poller = new Poller(process.platform, process.arch);
     const path = await newPath();
     const { onLink, link } = awaited();
     listenVfkit(path, { poller, mtu: MTU, onLink });
@@ -126,7 +128,7 @@ describe.skipIf(!isLinux)('listenVfkit', () => {
 
 describe.skipIf(!isLinux)('openQemuDgram', () => {
   describeLink(async () => {
-    const poller = new Poller(process.platform);
+    const poller = new Poller(process.platform, process.arch);
     const path = await newPath();
     const open = (own: string, other: string) =>
       openQemuDgram(own, other, { poller, mtu: MTU, onLink: () => {} });

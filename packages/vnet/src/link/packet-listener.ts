@@ -76,7 +76,7 @@ export function listenVfkit(path: string, options: PacketListenerOptions): HostL
     if (count < 0 || joined) return;
     if (poller.library.connect(descriptor, from, length[0] ?? 0) < 0) return; // an unnamed sender: not a guest
     joined = true;
-    watch.close();
+    watch.detach();
     const peer = readSocketAddress(from, length[0] ?? 0);
     onLink(
       new DescriptorLink(poller, descriptor, {

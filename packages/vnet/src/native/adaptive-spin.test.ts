@@ -1,72 +1,59 @@
 import { describe, expect, it } from 'vitest';
 import { AdaptiveSpin } from './adaptive-spin.ts';
 
+/** A loop that takes 5 microseconds for each look. */
 function loop() {
-  let now = 0;
-  const waiting: (() => void)[] = [];
+  const spin = new AdaptiveSpin();
+  let now = 1000;
   return {
-    now: () => now,
-    soon: (callback: () => void) => waiting.push(callback),
-    /** Turns of the loop, each taking 5 microseconds. */
-    turn: (count: number) => {
-      for (let i = 0; i < count; i++) {
-        now += 0.005;
-        for (const callback of waiting.splice(0)) callback();
-      }
-    },
     sleep: (ms: number) => {
       now += ms;
     },
-    isAwake: () => waiting.length > 0,
+    /** One event, and looks until sleep: how long that was, in microseconds. */
+    event: (preemptedMs = 0): number => {
+      spin.onWake(now);
+      spin.onEvents(now);
+      const start = now;
+      now += preemptedMs;
+      while (spin.staysAwake(now)) now += 0.005;
+      spin.onSleep(now);
+      return Math.round((now - start - preemptedMs) * 1000);
+    },
   };
 }
 
 describe('AdaptiveSpin', () => {
-  it('stays awake after an event that came right after falling asleep, and for a bounded time', () => {
+  it('stays awake after an event that came right after falling asleep, longer each time, up to 50 µs', () => {
     const own = loop();
-    const spin = new AdaptiveSpin(own);
-    own.sleep(10);
-    spin.onEvent();
-    expect(own.isAwake()).toBe(false);
-    own.sleep(0.03);
-    spin.onEvent();
-    expect(own.isAwake()).toBe(true);
-    own.turn(3);
-    expect(own.isAwake()).toBe(true);
-    own.turn(20);
-    expect(own.isAwake()).toBe(false);
+    expect(own.event()).toBe(0);
+    const stays: number[] = [];
+    for (let i = 0; i < 4; i++) {
+      own.sleep(0.03);
+      stays.push(own.event());
+    }
+    expect(stays).toEqual([20, 40, 50, 50]);
   });
 
-  it('leaves a processor alone that others were given meanwhile', () => {
+  it('leaves a processor alone for a quarter of a second that others were given meanwhile', () => {
     const own = loop();
-    const spin = new AdaptiveSpin(own);
-    const exchange = () => {
-      own.sleep(0.03);
-      spin.onEvent();
-    };
-    own.sleep(10);
-    spin.onEvent();
-    exchange();
-    expect(own.isAwake()).toBe(true);
-    own.sleep(1); // preempted
-    own.turn(1);
-    expect(own.isAwake()).toBe(false);
-    exchange();
-    exchange();
-    expect(own.isAwake()).toBe(false);
+    own.event();
+    own.sleep(0.03);
+    expect(own.event(1)).toBe(0);
+    own.sleep(0.03);
+    expect(own.event()).toBe(0);
+    own.sleep(0.03);
+    expect(own.event()).toBe(0);
     own.sleep(300);
-    spin.onEvent();
-    exchange();
-    expect(own.isAwake()).toBe(true);
+    own.event();
+    own.sleep(0.03);
+    expect(own.event()).toBe(20);
   });
 
   it('lets an idle network sleep', () => {
     const own = loop();
-    const spin = new AdaptiveSpin(own);
     for (let i = 0; i < 10; i++) {
       own.sleep(1);
-      spin.onEvent();
-      expect(own.isAwake()).toBe(false);
+      expect(own.event()).toBe(0);
     }
   });
 });

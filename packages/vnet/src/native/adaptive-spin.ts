@@ -8,65 +8,46 @@ const PREEMPTED_MS = 0.15;
 /** Processors that others need are left alone for this long. */
 const BACK_OFF_MS = 250;
 
-export interface SpinLoop {
-  now(): number;
-  /** Calls after the events that are at hand, without sleeping in between. */
-  soon(callback: () => void): void;
-}
-
 /**
- * Keeps the event loop awake for some microseconds after an event, as KVM's halt polling does: where requests and
- * answers follow each other closely, being woken takes longer than the answer.
+ * How long to look for the next event before sleeping, as KVM's halt polling does: where requests and answers
+ * follow each other closely, being woken takes longer than the answer. Times are monotonic milliseconds.
  *
  * The window opens when events come right after falling asleep, and closes at the first that does not; an idle
  * network costs nothing. Where others wait for the processor, looking only delays them, and in the end us: the
  * scheduler gives it first to who has used it least.
  */
 export class AdaptiveSpin {
-  readonly #loop: SpinLoop;
   #windowMs = 0;
   #deadlineMs = 0;
-  #sleptAtMs = 0;
+  #sleptAtMs = Number.NEGATIVE_INFINITY;
   #lookedAtMs = 0;
   #backOffUntilMs = 0;
-  #awake = false;
 
-  constructor(loop: SpinLoop) {
-    this.#loop = loop;
-  }
-
-  /** To be called after an event was handled. */
-  onEvent(): void {
-    const now = this.#loop.now();
+  /** An event has ended the sleep. */
+  onWake(now: number): void {
     this.#lookedAtMs = now;
-    if (this.#awake) {
-      this.#deadlineMs = now + this.#windowMs;
-      return;
-    }
-    if (now < this.#backOffUntilMs) return;
-    if (now - this.#sleptAtMs > WORTHWHILE_MS) this.#windowMs = 0;
+    if (now < this.#backOffUntilMs || now - this.#sleptAtMs > WORTHWHILE_MS) this.#windowMs = 0;
     else this.#windowMs = Math.min(MAX_WINDOW_MS, Math.max(FIRST_WINDOW_MS, this.#windowMs * 2));
-    if (this.#windowMs === 0) {
-      this.#sleptAtMs = now;
-      return;
-    }
-    this.#awake = true;
     this.#deadlineMs = now + this.#windowMs;
-    this.#loop.soon(this.#look);
   }
 
-  readonly #look = (): void => {
-    const now = this.#loop.now();
-    const wasPreempted = now - this.#lookedAtMs > PREEMPTED_MS;
+  /** Events were handled, up to now. */
+  onEvents(now: number): void {
     this.#lookedAtMs = now;
-    if (wasPreempted) {
-      this.#backOffUntilMs = now + BACK_OFF_MS;
-      this.#windowMs = 0;
-    } else if (now < this.#deadlineMs) {
-      this.#loop.soon(this.#look);
-      return;
-    }
-    this.#awake = false;
+    this.#deadlineMs = now + this.#windowMs;
+  }
+
+  /** Nothing is at hand: whether to look again rather than sleep. */
+  staysAwake(now: number): boolean {
+    const wasPreempted = this.#windowMs > 0 && now - this.#lookedAtMs > PREEMPTED_MS;
+    this.#lookedAtMs = now;
+    if (!wasPreempted) return now < this.#deadlineMs;
+    this.#backOffUntilMs = now + BACK_OFF_MS;
+    this.#windowMs = 0;
+    return false;
+  }
+
+  onSleep(now: number): void {
     this.#sleptAtMs = now;
-  };
+  }
 }

@@ -52,6 +52,17 @@ export const ENOENT = 2;
 export const EMFILE = 24;
 export const ENFILE = 23;
 
+/** <sys/epoll.h>. */
+export const EPOLL_CLOEXEC = 0o2000000;
+export const EPOLL_CTL_ADD = 1;
+export const EPOLL_CTL_DEL = 2;
+export const EPOLL_CTL_MOD = 3;
+export const EPOLLIN = 0x001;
+export const EPOLLOUT = 0x004;
+export const EPOLLERR = 0x008;
+export const EPOLLHUP = 0x010;
+export const EPOLLRDHUP = 0x2000;
+
 /** libuv's event bits. */
 export const UV_READABLE = 1;
 export const UV_WRITABLE = 2;

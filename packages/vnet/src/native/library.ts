@@ -2,6 +2,7 @@ import { createRequire } from 'node:module';
 import type koffiModule from 'koffi';
 import type { TypeObject } from 'koffi';
 import { vnetError } from '../errors.ts';
+import { UV_READABLE } from './constants.ts';
 
 /**
  * The system calls that Node has no way to: descriptors of any kind (TAP, SOCK_SEQPACKET, unix datagrams, ping
@@ -18,6 +19,7 @@ export interface NativeLibrary {
   write(descriptor: number, from: Uint8Array, length: number): number;
   writev(descriptor: number, vectors: Uint8Array, count: number): number;
   socket(family: number, type: number, protocol: number): number;
+  socketpair(family: number, type: number, protocol: number, descriptors: Uint8Array): number;
   bind(descriptor: number, address: Uint8Array, length: number): number;
   connect(descriptor: number, address: Uint8Array, length: number): number;
   listen(descriptor: number, backlog: number): number;
@@ -30,24 +32,17 @@ export interface NativeLibrary {
   sendto(fd: number, from: Uint8Array, n: number, flags: number, to: Uint8Array, len: number): number;
   recvmsg(descriptor: number, header: Uint8Array, flags: number): number;
   ioctl(descriptor: number, request: number, argument: Uint8Array): number;
+  /** The same for requests whose argument is the number itself. */
+  ioctlValue(descriptor: number, request: number, argument: number): number;
   /** Moves this thread to the network namespace that the descriptor is of. */
   setns(descriptor: number, kind: number): number;
-  readonly poll: NativePoll;
-}
-
-/** libuv's `uv_poll_t`, by the address of its memory. */
-export interface NativePoll {
-  readonly handleSizeBytes: number;
-  init(handle: number, descriptor: number): number;
-  start(handle: number, events: number): number;
-  stop(handle: number): number;
-  /** The memory may be used again when `onClosed` is called with its address. */
-  close(handle: number): void;
-}
-
-export interface NativeCallbacks {
-  onPoll(handle: number, status: number, events: number): void;
-  onClosed(handle: number): void;
+  epoll_create1(flags: number): number;
+  epoll_ctl(set: number, operation: number, descriptor: number, event: Uint8Array): number;
+  epoll_wait(set: number, events: Uint8Array, count: number, timeoutMs: number): number;
+  /** Has Node's event loop call `onReady` of the binding whenever the descriptor is readable, from now on. */
+  poll(descriptor: number): number;
+  /** Whether that alone keeps Node's event loop running. @default true */
+  keepAlive(keep: boolean): void;
 }
 
 const UV_POLL = 8; // enum uv_handle_type
@@ -57,7 +52,7 @@ const UV_POLL = 8; // enum uv_handle_type
  *
  * @throws OrlopError `vnet.native-unavailable` where this is not Linux on the main thread.
  */
-export function bindNativeLibrary(callbacks: NativeCallbacks, platform: string): NativeLibrary {
+export function bindNativeLibrary(onReady: () => void, platform: string): NativeLibrary {
   if (platform !== 'linux')
     throw vnetError('vnet.native-unavailable', `system calls of Linux are not available on ${platform}`);
   const koffi = loadKoffi();
@@ -65,14 +60,15 @@ export function bindNativeLibrary(callbacks: NativeCallbacks, platform: string):
   const func = (name: string, result: string, types: (string | TypeObject)[]) =>
     library.func(name, result, types);
   const pollCallback = koffi.pointer(koffi.proto('void', ['uintptr_t', 'int', 'int']));
-  const closeCallback = koffi.pointer(koffi.proto('void', ['uintptr_t']));
-  const onPoll = koffi.register(callbacks.onPoll, pollCallback);
-  const onClosed = koffi.register(callbacks.onClosed, closeCallback);
+  const onPoll = koffi.register(() => onReady(), pollCallback);
   const loop = func('uv_default_loop', 'uintptr_t', [])() as number;
   const handleSize = func('uv_handle_size', 'size_t', ['int']);
   const pollInit = func('uv_poll_init', 'int', ['uintptr_t', 'uintptr_t', 'int']);
   const pollStart = func('uv_poll_start', 'int', ['uintptr_t', 'int', pollCallback]);
-  const close = func('uv_close', 'void', ['uintptr_t', closeCallback]);
+  const ref = func('uv_ref', 'void', ['uintptr_t']);
+  const unref = func('uv_unref', 'void', ['uintptr_t']);
+  // libuv keeps the address: the memory must stay where it is as long as the loop runs.
+  const handle = new Uint8Array(new ArrayBuffer(handleSize(UV_POLL) as number));
   const bytes = 'void *';
   return {
     errno: () => koffi.errno(),
@@ -83,6 +79,7 @@ export function bindNativeLibrary(callbacks: NativeCallbacks, platform: string):
     write: func('write', 'int64_t', ['int', bytes, 'size_t']),
     writev: func('writev', 'int64_t', ['int', bytes, 'int']),
     socket: func('socket', 'int', ['int', 'int', 'int']),
+    socketpair: func('socketpair', 'int', ['int', 'int', 'int', bytes]),
     bind: func('bind', 'int', ['int', bytes, 'uint']),
     connect: func('connect', 'int', ['int', bytes, 'uint']),
     listen: func('listen', 'int', ['int', 'int']),
@@ -95,14 +92,17 @@ export function bindNativeLibrary(callbacks: NativeCallbacks, platform: string):
     sendto: func('sendto', 'int64_t', ['int', bytes, 'size_t', 'int', bytes, 'uint']),
     recvmsg: func('recvmsg', 'int64_t', ['int', bytes, 'int']),
     ioctl: func('ioctl', 'int', ['int', 'ulong', bytes]),
+    ioctlValue: func('ioctl', 'int', ['int', 'ulong', 'ulong']),
     setns: func('setns', 'int', ['int', 'int']),
-    poll: {
-      handleSizeBytes: handleSize(UV_POLL) as number,
-      init: (handle, descriptor) => pollInit(loop, handle, descriptor) as number,
-      start: (handle, events) => pollStart(handle, events, onPoll) as number,
-      stop: func('uv_poll_stop', 'int', ['uintptr_t']),
-      close: (handle) => close(handle, onClosed),
+    epoll_create1: func('epoll_create1', 'int', ['int']),
+    epoll_ctl: func('epoll_ctl', 'int', ['int', 'int', 'int', bytes]),
+    epoll_wait: func('epoll_wait', 'int', ['int', bytes, 'int', 'int']),
+    poll: (descriptor) => {
+      const address = Number(koffi.address(handle));
+      const status = pollInit(loop, address, descriptor) as number;
+      return status === 0 ? (pollStart(address, UV_READABLE, onPoll) as number) : status;
     },
+    keepAlive: (keep) => (keep ? ref : unref)(Number(koffi.address(handle))),
   };
 }
 

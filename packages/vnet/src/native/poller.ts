@@ -1,114 +1,238 @@
 import { assert } from '@orlop/core';
 import { AdaptiveSpin } from './adaptive-spin.ts';
-import { EAGAIN, EINTR } from './constants.ts';
+import {
+  EAGAIN,
+  EINTR,
+  EPOLL_CLOEXEC,
+  EPOLL_CTL_ADD,
+  EPOLL_CTL_DEL,
+  EPOLL_CTL_MOD,
+  EPOLLERR,
+  EPOLLHUP,
+  EPOLLIN,
+  EPOLLOUT,
+  EPOLLRDHUP,
+  UV_READABLE,
+  UV_WRITABLE,
+} from './constants.ts';
 import { bindNativeLibrary, type NativeLibrary } from './library.ts';
 
 /** Readiness of one descriptor. */
 export interface Watch {
   /** Bits of `UV_READABLE | UV_WRITABLE`; 0 rests. Level-triggered. */
   want(events: number): void;
-  /** Ends the watch; the descriptor may be closed right after. */
+  /** Ends the watch. The descriptor must be closed right after: that is what takes it out of the kernel's set. */
   close(): void;
+  /** Ends the watch of a descriptor that stays open, for another watch say. */
+  detach(): void;
 }
 
 /** `status` is 0 or negative: then the descriptor holds an error, which a read or SO_ERROR tells and takes away. */
 export type OnReady = (events: number, status: number) => void;
 
-/** Handles per slab of memory: 64 of 160 bytes are about two pages. */
-const HANDLES_PER_SLAB = 64;
+/** What one call of `epoll_wait` may bring. */
+const EVENTS_PER_CALL = 64;
+/** Calls in a row before Node's own loop gets its turn. */
+const CALLS_PER_TURN = 64;
+const FAILED = -1;
 
 /**
- * Watches descriptors of every kind on Node's own event loop, by calls into libuv.
+ * Watches descriptors of every kind by one epoll set, which Node's event loop watches as a whole. Calls back once
+ * for a batch of events, not for each, and changes the set only when an event came that nobody wants: a connection
+ * that opens, carries a request and closes costs one `epoll_ctl`.
  *
- * Invariant: the memory of a handle stays referenced from `init` until libuv says that it is closed.
+ * Invariant: a watch is in the set with the bits `armed`, which include those wanted.
  */
 export class Poller {
   readonly library: NativeLibrary;
-  readonly #slabs: Uint8Array[] = [];
-  readonly #free: number[] = [];
-  readonly #watches = new Map<number, NativeWatch>();
-  readonly #spin = new AdaptiveSpin({ now: () => performance.now(), soon: setImmediate });
+  readonly #set: EpollSet;
+  readonly #spin = new AdaptiveSpin();
+  readonly #soon: (() => void)[] = [];
+  #dispatching = false;
 
   /** @throws OrlopError `vnet.native-unavailable` on other systems than Linux. */
-  constructor(platform: string) {
-    this.library = bindNativeLibrary(
-      {
-        onPoll: (handle, status, events) => this.#dispatch(handle, status, events),
-        onClosed: (handle) => this.#free.push(handle),
-      },
-      platform,
-    );
+  constructor(platform: string, architecture: string) {
+    this.library = bindNativeLibrary(() => this.#turn(), platform);
+    this.#set = new EpollSet(this.library, architecture);
+    const status = this.library.poll(this.#set.descriptor);
+    assert(status === 0, `uv_poll_start of the epoll set answered ${status}`);
+    this.library.keepAlive(false);
   }
 
-  /** The descriptor becomes non-blocking. */
+  /** The descriptor must be non-blocking. */
   watch(descriptor: number, onReady: OnReady): Watch {
-    const handle = this.#free.pop() ?? this.#allocate();
-    const status = this.library.poll.init(handle, descriptor);
-    assert(status === 0, `uv_poll_init of descriptor ${descriptor} answered ${status}`);
-    const watch = new NativeWatch(handle, onReady, this.library, this.#watches);
-    this.#watches.set(handle, watch);
-    return watch;
+    return new EpollWatch(this.#set, descriptor, onReady);
   }
 
-  #dispatch(handle: number, status: number, events: number): void {
-    try {
-      const watch = this.#watches.get(handle);
-      if (status < 0) watch?.onError(status);
-      else watch?.onReady(events, status);
-      this.#spin.onEvent();
-    } catch (error) {
-      // An exception must not unwind through libuv's C frames.
-      process.nextTick(() => {
-        throw error;
-      });
+  /** Calls after the events at hand: of this poller if it is in the middle of them, else of Node's loop. */
+  soon(callback: () => void): void {
+    if (this.#dispatching) this.#soon.push(callback);
+    else setImmediate(callback);
+  }
+
+  /** Something is ready: handles it, and stays for what follows at once. */
+  #turn(): void {
+    const spin = this.#spin;
+    spin.onWake(performance.now());
+    for (let calls = 0; calls < CALLS_PER_TURN; ) {
+      const count = this.#set.wait();
+      if (count > 0) {
+        calls++;
+        this.#dispatch(count);
+        spin.onEvents(performance.now());
+      } else if (!spin.staysAwake(performance.now())) {
+        break;
+      }
     }
+    spin.onSleep(performance.now());
   }
 
-  #allocate(): number {
-    const size = this.library.poll.handleSizeBytes;
-    const slab = new Uint8Array(new ArrayBuffer(size * HANDLES_PER_SLAB));
-    this.#slabs.push(slab);
-    const base = this.library.addressOf(slab);
-    for (let i = 1; i < HANDLES_PER_SLAB; i++) this.#free.push(base + i * size);
-    return base;
+  #dispatch(count: number): void {
+    this.#dispatching = true;
+    for (let index = 0; index < count; index++) guarded(() => this.#set.deliver(index));
+    for (let next = this.#soon.shift(); next !== undefined; next = this.#soon.shift()) guarded(next);
+    this.#dispatching = false;
   }
 }
 
-class NativeWatch implements Watch {
-  readonly onReady: OnReady;
-  readonly #handle: number;
-  readonly #library: NativeLibrary;
-  readonly #watches: Map<number, NativeWatch>;
-  #wanted = 0;
-  #closed = false;
+/** An exception must not unwind through libuv's C frames, nor keep others from their events. */
+function guarded(call: () => void): void {
+  try {
+    call();
+  } catch (error) {
+    process.nextTick(() => {
+      throw error;
+    });
+  }
+}
 
-  constructor(handle: number, onReady: OnReady, library: NativeLibrary, watches: Map<number, NativeWatch>) {
-    this.#handle = handle;
-    this.onReady = onReady;
+/** The kernel's set, and who is in it. */
+class EpollSet {
+  readonly descriptor: number;
+  readonly #library: NativeLibrary;
+  readonly #eventLen: number;
+  readonly #dataAt: number;
+  readonly #events: Uint8Array;
+  readonly #view: DataView;
+  readonly #change: Uint8Array;
+  readonly #changeView: DataView;
+  readonly #watches = new Map<number, EpollWatch>();
+  #nextId = 1;
+
+  constructor(library: NativeLibrary, architecture: string) {
     this.#library = library;
-    this.#watches = watches;
+    // struct epoll_event is packed on x86-64 alone.
+    this.#eventLen = architecture === 'x64' ? 12 : 16;
+    this.#dataAt = this.#eventLen - 8;
+    this.#events = new Uint8Array(new ArrayBuffer(this.#eventLen * EVENTS_PER_CALL));
+    this.#view = new DataView(this.#events.buffer);
+    this.#change = new Uint8Array(new ArrayBuffer(this.#eventLen));
+    this.#changeView = new DataView(this.#change.buffer);
+    this.descriptor = library.epoll_create1(EPOLL_CLOEXEC);
+    assert(this.descriptor >= 0, `epoll_create1: errno ${library.errno()}`);
   }
 
-  /** libuv has stopped the handle: it goes on unless its owner closes it, who takes the error away by reading. */
-  onError(status: number): void {
-    const wanted = this.#wanted;
-    this.#wanted = 0;
-    this.onReady(0, status);
-    if (this.#wanted === 0) this.want(wanted);
+  /** A number that no other watch of this process has had: descriptors come again. */
+  register(watch: EpollWatch): number {
+    const id = this.#nextId++;
+    if (this.#watches.size === 0) this.#library.keepAlive(true);
+    this.#watches.set(id, watch);
+    return id;
+  }
+
+  forget(id: number): void {
+    this.#watches.delete(id);
+    if (this.#watches.size === 0) this.#library.keepAlive(false);
+  }
+
+  control(operation: number, watch: EpollWatch, bits: number): void {
+    this.#changeView.setUint32(0, bits, true);
+    this.#changeView.setFloat64(this.#dataAt, watch.id, true);
+    const { descriptor } = watch;
+    const status = this.#library.epoll_ctl(this.descriptor, operation, descriptor, this.#change);
+    assert(status === 0, `epoll_ctl of descriptor ${descriptor}: errno ${this.#library.errno()}`);
+  }
+
+  /** How many events are at hand. */
+  wait(): number {
+    return this.#library.epoll_wait(this.descriptor, this.#events, EVENTS_PER_CALL, 0);
+  }
+
+  deliver(index: number): void {
+    const at = index * this.#eventLen;
+    const watch = this.#watches.get(this.#view.getFloat64(at + this.#dataAt, true));
+    watch?.onEvent(this.#view.getUint32(at, true));
+  }
+}
+
+class EpollWatch implements Watch {
+  readonly descriptor: number;
+  readonly id: number;
+  readonly #set: EpollSet;
+  readonly #onReady: OnReady;
+  #wanted = 0;
+  #armed = 0;
+  #registered = false;
+  #closed = false;
+
+  constructor(set: EpollSet, descriptor: number, onReady: OnReady) {
+    this.#set = set;
+    this.descriptor = descriptor;
+    this.#onReady = onReady;
+    this.id = set.register(this);
   }
 
   want(events: number): void {
-    if (this.#closed || events === this.#wanted) return;
+    if (this.#closed) return;
     this.#wanted = events;
-    if (events === 0) this.#library.poll.stop(this.#handle);
-    else this.#library.poll.start(this.#handle, events);
+    if ((events & ~this.#armed) !== 0 || (events !== 0 && !this.#registered)) this.#arm(this.#armed | events);
   }
 
   close(): void {
     if (this.#closed) return;
     this.#closed = true;
-    this.#watches.delete(this.#handle);
-    this.#library.poll.close(this.#handle);
+    this.#set.forget(this.id);
+  }
+
+  detach(): void {
+    if (this.#closed) return;
+    this.#disarm();
+    this.close();
+  }
+
+  onEvent(bits: number): void {
+    if ((bits & EPOLLERR) !== 0) {
+      const wanted = this.#wanted;
+      this.#onReady(0, FAILED);
+      // Who wants nothing would be called for this error for ever.
+      if (wanted === 0 && !this.#closed) this.#disarm();
+      return;
+    }
+    // A hang-up is told to whoever wants anything: the next read or write says what it is.
+    const hangUp = (bits & EPOLLHUP) !== 0 ? UV_READABLE | UV_WRITABLE : 0;
+    const readable = (bits & (EPOLLIN | EPOLLRDHUP)) !== 0 ? UV_READABLE : 0;
+    const writable = (bits & EPOLLOUT) !== 0 ? UV_WRITABLE : 0;
+    const ready = hangUp | readable | writable;
+    const wanted = ready & this.#wanted;
+    if (wanted !== 0) this.#onReady(wanted, 0);
+    if (this.#closed || (ready & ~this.#wanted) === 0) return;
+    if (this.#wanted === 0) this.#disarm();
+    else if (this.#armed !== this.#wanted) this.#arm(this.#wanted);
+  }
+
+  #arm(events: number): void {
+    const operation = this.#registered ? EPOLL_CTL_MOD : EPOLL_CTL_ADD;
+    this.#registered = true;
+    this.#armed = events;
+    const bits = ((events & UV_READABLE) !== 0 ? EPOLLIN : 0) | ((events & UV_WRITABLE) !== 0 ? EPOLLOUT : 0);
+    this.#set.control(operation, this, bits);
+  }
+
+  #disarm(): void {
+    if (!this.#registered) return;
+    this.#registered = false;
+    this.#armed = 0;
+    this.#set.control(EPOLL_CTL_DEL, this, 0);
   }
 }
 

@@ -34,6 +34,9 @@ export class NativeStream implements HostStream {
   #state: State;
   #wantRead = false;
   #wantWrite = false;
+  /** Nagle's algorithm holds back no first write: most requests need no call to switch it off. */
+  #hasWritten = false;
+  #delays: boolean;
 
   /** Takes over a non-blocking descriptor; `events` may follow by `listen` for an accepted one. */
   constructor(
@@ -49,8 +52,7 @@ export class NativeStream implements HostStream {
     this.#state = state;
     this.#watch = poller.watch(descriptor, (ready, status) => this.#onReady(ready, status));
     if (this.#state === 'connecting') this.#watch.want(UV_WRITABLE);
-    if (remote.kind === 'ip')
-      poller.library.setsockopt(descriptor, IPPROTO_TCP, TCP_NODELAY, ONE, ONE.length);
+    this.#delays = remote.kind === 'ip';
   }
 
   listen(events: HostStreamEvents): void {
@@ -79,6 +81,8 @@ export class NativeStream implements HostStream {
       this.#wantWrite = true;
       return 0;
     }
+    if (this.#delays && this.#hasWritten) this.#stopDelaying();
+    this.#hasWritten = true;
     const count = this.#poller.library.write(this.#descriptor, from, from.length);
     if (count < 0) this.#failUnlessBlocked();
     if (count < from.length && this.isOpen) {
@@ -111,6 +115,11 @@ export class NativeStream implements HostStream {
     const linger = Uint8Array.of(1, 0, 0, 0, 0, 0, 0, 0);
     this.#poller.library.setsockopt(this.#descriptor, SOL_SOCKET, SO_LINGER, linger, linger.length);
     this.close();
+  }
+
+  #stopDelaying(): void {
+    this.#delays = false;
+    this.#poller.library.setsockopt(this.#descriptor, IPPROTO_TCP, TCP_NODELAY, ONE, ONE.length);
   }
 
   #arm(): void {
