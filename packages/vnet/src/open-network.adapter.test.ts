@@ -1,9 +1,13 @@
 import { execFile, execFileSync } from 'node:child_process';
+import { createHash } from 'node:crypto';
 import { createSocket } from 'node:dgram';
 import { createServer, type Server } from 'node:net';
+import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { silentLogger } from '@orlop/core';
+import { temporaryFolder } from '@orlop/testkit';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { joinNetwork } from './join/join-network.ts';
 import { type OpenNetwork, openNetwork } from './open-network.ts';
 
 /** A network namespace of Linux as the guest: needs root, iproute2 and /dev/net/tun. */
@@ -102,6 +106,42 @@ describe.skipIf(why !== undefined)(
       s.on('end', () => console.log(hash(data) === hash(Buffer.concat(got)), Buffer.concat(got).length));
     `);
       expect(digests).toBe(`true ${16 << 20}`);
+    });
+
+    it('finishes what its kernel leaves to the link, for a program behind another kind of link', async () => {
+      const folder = await temporaryFolder('cut');
+      const socketPath = join(folder.path, 'net.sock');
+      await opened.listen({ kind: 'qemu', endpoint: { kind: 'unix', path: socketPath } });
+      // This stack verifies every checksum.
+      const program = await joinNetwork({ socketPath, addresses: ['192.168.127.40/24'], mtu: 1500 });
+      try {
+        await program.listen({ port: 7 }, async (stream) => {
+          const hash = createHash('sha256');
+          for await (const part of stream) hash.update(part);
+          await stream.write(new TextEncoder().encode(hash.digest('hex')));
+          stream.end();
+        });
+        await program.datagrams.bind({ port: 7 }, (bytes, from, own) => own.send(bytes.slice(), from));
+        const outcome = await guestScript(`
+          const data = require('crypto').randomBytes(8 << 20);
+          const expected = require('crypto').createHash('sha256').update(data).digest('hex');
+          const s = require('net').connect({ host: '192.168.127.40', port: 7, allowHalfOpen: true });
+          let text = '';
+          s.end(data);
+          s.on('data', (d) => { text += d; });
+          s.on('end', () => {
+            const u = require('dgram').createSocket('udp4');
+            u.on('message', (m) => { console.log(text === expected, m.length); u.close(); });
+            u.send(Buffer.alloc(1000, 'u'), 7, '192.168.127.40');
+          });
+        `);
+        expect(outcome).toBe('true 1000');
+        const { tcp, udp } = program.stack;
+        expect([tcp.counters.badChecksum, udp.counters.badChecksum]).toEqual([0, 0]);
+      } finally {
+        program.close();
+        await folder.remove();
+      }
     });
 
     it('gives the guest an IPv6 address by advertisement, and reaches ::1 of the host', async () => {

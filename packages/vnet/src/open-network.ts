@@ -21,7 +21,7 @@ import { listenQemu, listenVpnkit } from './link/stream-listener.ts';
 import { openTap } from './link/tap.ts';
 import { createNativeSockets } from './native/native-sockets.ts';
 import { Poller } from './native/poller.ts';
-import { nodeScheduler } from './node-scheduler.ts';
+import { nodeScheduler, schedulerWith } from './node-scheduler.ts';
 import { HttpProxy } from './proxy/http-proxy.ts';
 import { readProxyConfig } from './proxy/proxy-settings.ts';
 import { VirtualNetwork } from './virtual-network.ts';
@@ -68,6 +68,7 @@ export async function openNetwork(options: OpenNetworkOptions): Promise<OpenNetw
   const settings = readNetworkConfig(options.config);
   const poller = openPoller(options);
   const sockets = poller === undefined ? createNodeSockets() : createNativeSockets(poller);
+  const scheduler = poller === undefined ? nodeScheduler : schedulerWith((callback) => poller.soon(callback));
   const hostServers = new ResolvConfFile(options.resolvConfPath ?? '/etc/resolv.conf');
   const forwarding = new ForwardingResolver({
     sockets,
@@ -82,7 +83,7 @@ export async function openNetwork(options: OpenNetworkOptions): Promise<OpenNetw
   let proxy: HttpProxy | undefined;
   const network = new VirtualNetwork(settings, {
     sockets,
-    scheduler: nodeScheduler,
+    scheduler,
     random: systemRandom,
     logger: options.logger,
     createStack,
@@ -170,7 +171,12 @@ async function openLink(spec: LinkSpec, context: LinkContext): Promise<HostListe
     case 'tap': {
       const { name, namespace } = spec;
       onLink(
-        openTap(needPoller(context, spec.kind), { name, mtu, ...(namespace !== undefined && { namespace }) }),
+        openTap(needPoller(context, spec.kind), {
+          name,
+          mtu,
+          offload: true,
+          ...(namespace !== undefined && { namespace }),
+        }),
       );
       return undefined;
     }
@@ -185,7 +191,7 @@ async function openLink(spec: LinkSpec, context: LinkContext): Promise<HostListe
 function openPoller({ dataPlane = 'auto', platform, logger }: OpenNetworkOptions): Poller | undefined {
   if (dataPlane === 'node') return undefined;
   try {
-    return new Poller(platform);
+    return new Poller(platform, process.arch);
   } catch (error) {
     if (dataPlane === 'native') throw error;
     logger.info('system calls are not at hand: sockets go through Node', { reason: String(error) });

@@ -8,7 +8,7 @@ import {
   type LinkHandler,
   type LinkKind,
 } from './link.ts';
-import { emitVirtioNetHeader, VIRTIO_NET_HEADER_LEN } from './virtio-net-header.ts';
+import { emitVirtioNetHeader, readVirtioSegmentSize, VIRTIO_NET_HEADER_LEN } from './virtio-net-header.ts';
 
 export interface DescriptorLinkOptions {
   readonly kind: LinkKind;
@@ -87,7 +87,7 @@ export class DescriptorLink implements Link {
   commit(length: number, segmentSize?: number): void {
     this.counters.framesOut++;
     this.counters.bytesOut += length;
-    if (this.segmentation) emitVirtioNetHeader(this.buffer, this.offset, segmentSize);
+    if (this.segmentation) emitVirtioNetHeader(this.buffer, this.offset, length, segmentSize);
     const whole = this.offset + length;
     if (this.#handler === undefined || this.#write(whole)) return;
     this.#waitingLength = whole;
@@ -140,7 +140,9 @@ export class DescriptorLink implements Link {
       this.counters.framesIn++;
       this.counters.bytesIn += length - this.offset;
       const frameLength = length - this.offset;
-      if (frameLength >= ETHERNET_HEADER_LEN) this.#handler.onFrame(this.#incoming, this.offset, frameLength);
+      if (frameLength < ETHERNET_HEADER_LEN) continue;
+      const segmentSize = this.segmentation ? readVirtioSegmentSize(this.#incoming, 0) : undefined;
+      this.#handler.onFrame(this.#incoming, this.offset, frameLength, segmentSize);
     }
     this.#readsPerTurn = count === budget ? Math.min(budget * 4, MAX_READS_PER_TURN) : Math.max(count, 1);
     if (count > 0) this.#handler?.onBatchEnd();

@@ -4,9 +4,10 @@ import type { FrameSink } from '@orlop/netstack';
 export interface LinkHandler {
   /**
    * One Ethernet frame at `buffer[offset .. offset + length)`. The bytes are the link's: they are valid during the
-   * call only.
+   * call only. With `segmentSize` the sender left the checksum of its TCP or UDP segment at the pseudo header's sum,
+   * and a TCP payload longer than that uncut (0 = it is not to be cut).
    */
-  onFrame(buffer: Uint8Array, offset: number, length: number): void;
+  onFrame(buffer: Uint8Array, offset: number, length: number, segmentSize?: number): void;
   /** Every frame that was at hand has been given: the time to answer. */
   onBatchEnd(): void;
   /** After `reserve` answered false: there is room again. */

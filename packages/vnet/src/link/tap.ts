@@ -7,7 +7,11 @@ import {
   O_CLOEXEC,
   O_NONBLOCK,
   O_RDWR,
+  TUN_F_CSUM,
+  TUN_F_TSO4,
+  TUN_F_TSO6,
   TUNSETIFF,
+  TUNSETOFFLOAD,
 } from '../native/constants.ts';
 import type { Poller } from '../native/poller.ts';
 import { DescriptorLink } from './descriptor-link.ts';
@@ -19,6 +23,11 @@ export interface TapOptions {
   readonly mtu: number;
   /** Path of the network namespace that the interface is in (`/run/netns/x`). @default this process's */
   readonly namespace?: string;
+  /**
+   * The kernel behind the interface leaves checksums and the cutting of large TCP segments to us too: for a
+   * receiver that knows what `segmentSize` of `onFrame` means. @default false
+   */
+  readonly offload?: boolean;
 }
 
 const INTERFACE_NAME_MAX_LEN = 15;
@@ -46,7 +55,6 @@ function openHere(poller: Poller, name: Uint8Array, options: TapOptions): number
   if (descriptor < 0) throw failed(options, 'open /dev/net/tun', poller.library.errno());
   const request = new Uint8Array(INTERFACE_REQUEST_LEN);
   request.set(name);
-  // The header is for what we send: what comes in is whole frames, as no offload is switched on for it.
   const flags = IFF_TAP | IFF_NO_PI | IFF_VNET_HDR;
   request[16] = flags & 0xff;
   request[17] = flags >>> 8;
@@ -54,6 +62,10 @@ function openHere(poller: Poller, name: Uint8Array, options: TapOptions): number
     const errno = poller.library.errno();
     poller.library.close(descriptor);
     throw failed(options, 'attach to the interface', errno);
+  }
+  // Best effort: without it, frames come finished.
+  if (options.offload === true) {
+    poller.library.ioctlValue(descriptor, TUNSETOFFLOAD, TUN_F_CSUM | TUN_F_TSO4 | TUN_F_TSO6);
   }
   return descriptor;
 }

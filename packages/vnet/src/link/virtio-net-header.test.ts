@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { emitVirtioNetHeader, VIRTIO_NET_HEADER_LEN } from './virtio-net-header.ts';
+import { emitVirtioNetHeader, readVirtioSegmentSize, VIRTIO_NET_HEADER_LEN } from './virtio-net-header.ts';
 
 function frame(etherType: number, ipFirst: number, tcpOffset: number): Uint8Array {
   const bytes = new Uint8Array(200).fill(0xee);
@@ -17,13 +17,30 @@ describe('emitVirtioNetHeader', () => {
     ['IPv6', 0x86dd, 0x60, 54, [1, 4, 86, 0, 0xa8, 5, 54, 0, 16, 0]],
   ] as const)('says how to cut a segment of %s', (_name, etherType, ipFirst, tcp, expected) => {
     const bytes = frame(etherType, ipFirst, tcp);
-    emitVirtioNetHeader(bytes, VIRTIO_NET_HEADER_LEN, 1448);
+    emitVirtioNetHeader(bytes, VIRTIO_NET_HEADER_LEN, 4000, 1448);
     expect([...bytes.subarray(0, VIRTIO_NET_HEADER_LEN)]).toEqual(expected);
+  });
+
+  it('asks for the checksum alone where the payload is one segment', () => {
+    const bytes = frame(0x0800, 0x45, 34);
+    emitVirtioNetHeader(bytes, VIRTIO_NET_HEADER_LEN, 66 + 1448, 1448);
+    expect([...bytes.subarray(0, VIRTIO_NET_HEADER_LEN)]).toEqual([1, 0, 0, 0, 0, 0, 34, 0, 16, 0]);
   });
 
   it('is all zeros for a whole frame', () => {
     const bytes = frame(0x0800, 0x45, 34);
-    emitVirtioNetHeader(bytes, VIRTIO_NET_HEADER_LEN, undefined);
+    emitVirtioNetHeader(bytes, VIRTIO_NET_HEADER_LEN, 190, undefined);
     expect([...bytes.subarray(0, VIRTIO_NET_HEADER_LEN)]).toEqual(Array(VIRTIO_NET_HEADER_LEN).fill(0));
+  });
+});
+
+describe('readVirtioSegmentSize', () => {
+  it.each([
+    ['a whole frame', [0, 0, 0, 0, 0, 0, 0, 0, 0, 0], undefined],
+    ['a checksum to complete', [1, 0, 0, 0, 0, 0, 34, 0, 16, 0], 0],
+    ['IPv4 to cut', [1, 1, 66, 0, 0xa8, 5, 34, 0, 16, 0], 1448],
+    ['IPv6 with congestion notices to cut', [1, 0x84, 86, 0, 0x94, 5, 54, 0, 16, 0], 1428],
+  ])('tells %s', (_what, header, expected) => {
+    expect(readVirtioSegmentSize(Uint8Array.from(header), 0)).toBe(expected);
   });
 });

@@ -4,17 +4,25 @@ import { ETHERNET_HEADER_LEN } from './link.ts';
 export const VIRTIO_NET_HEADER_LEN = 10;
 
 const NEEDS_CHECKSUM = 1;
+const SEGMENTS_NONE = 0;
 const SEGMENTS_IPV4 = 1;
 const SEGMENTS_IPV6 = 4;
+/** Set beside the type when the segments carry congestion notices. */
+const SEGMENTS_ECN = 0x80;
 const TCP_CHECKSUM_OFFSET = 16;
 const ETHERTYPE_IPV6_HIGH = 0x86;
 
 /**
- * Writes the header of the frame at `frame`, right before it. Without `segmentSize` the frame is whole and the
- * header all zeros; with it, it is a TCP segment to be cut, its checksum field holding the pseudo header's sum.
- * Fields are in the host's byte order: little endian here.
+ * Writes the header of the frame at `frame` with `length` bytes, right before it. Without `segmentSize` the frame
+ * is whole and the header all zeros; with it, it is a TCP segment whose checksum field holds the pseudo header's
+ * sum, to be cut if its payload is longer. Fields are in the host's byte order: little endian here.
  */
-export function emitVirtioNetHeader(into: Uint8Array, frame: number, segmentSize: number | undefined): void {
+export function emitVirtioNetHeader(
+  into: Uint8Array,
+  frame: number,
+  length: number,
+  segmentSize: number | undefined,
+): void {
   const at = frame - VIRTIO_NET_HEADER_LEN;
   for (let index = 0; index < VIRTIO_NET_HEADER_LEN; index++) into[at + index] = 0;
   if (segmentSize === undefined) return;
@@ -24,10 +32,22 @@ export function emitVirtioNetHeader(into: Uint8Array, frame: number, segmentSize
   const tcp = ETHERNET_HEADER_LEN + ipLength;
   const headers = tcp + ((into[frame + tcp + 12] ?? 0) >>> 4) * 4;
   into[at] = NEEDS_CHECKSUM;
+  into[at + 6] = tcp;
+  into[at + 8] = TCP_CHECKSUM_OFFSET;
+  if (length - headers <= segmentSize) return;
   into[at + 1] = isVersion6 ? SEGMENTS_IPV6 : SEGMENTS_IPV4;
   into[at + 2] = headers;
   into[at + 4] = segmentSize;
   into[at + 5] = segmentSize >>> 8;
-  into[at + 6] = tcp;
-  into[at + 8] = TCP_CHECKSUM_OFFSET;
+}
+
+/**
+ * What the header at `at` leaves to the receiver: undefined = nothing, 0 = a checksum, more = a checksum and that
+ * the payload may be cut into segments of this size.
+ */
+export function readVirtioSegmentSize(bytes: Uint8Array, at: number): number | undefined {
+  if (((bytes[at + 1] ?? 0) & ~SEGMENTS_ECN) !== SEGMENTS_NONE) {
+    return (bytes[at + 4] ?? 0) | ((bytes[at + 5] ?? 0) << 8);
+  }
+  return ((bytes[at] ?? 0) & NEEDS_CHECKSUM) !== 0 ? 0 : undefined;
 }

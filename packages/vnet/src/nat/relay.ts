@@ -82,6 +82,12 @@ export class Relay implements TcpHandler {
     this.#enqueue();
   }
 
+  /** Straight from the frame to the host, as long as nothing waits before it. */
+  onBytes(_socket: TcpSocket, bytes: Uint8Array, from: number, length: number): number {
+    if (this.#queued || this.#closed || !this.#stream.isOpen) return 0;
+    return this.#stream.write(bytes.subarray(from, from + length));
+  }
+
   onEnd(): void {
     this.#enqueue();
   }
@@ -173,8 +179,9 @@ export class Relay implements TcpHandler {
         this.#socket.shutdown();
         return;
       }
-      this.#options.slab.take(count);
-      this.#socket.write(count === space.length ? space : space.subarray(0, count));
+      const lease = this.#options.slab.take(count);
+      const read = count === space.length ? space : space.subarray(0, count);
+      if (this.#socket.write(read, lease) === 0) lease.release();
       if (count < space.length) return;
     }
   }

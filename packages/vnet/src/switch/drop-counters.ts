@@ -5,6 +5,7 @@ export const DROP_REASONS = [
   'broadcast-limit', // the port's allowance of broadcast and unknown destinations is used up
   'queue-full', // the destination does not take frames
   'too-big', // larger than the destination link's MTU
+  'bad-offload', // left to be finished by the link, but no TCP or UDP segment that could be
   'unplugged', // no port has the destination
 ] as const;
 
@@ -18,6 +19,7 @@ export function createDropCounters(): DropCounters {
     'broadcast-limit': 0,
     'queue-full': 0,
     'too-big': 0,
+    'bad-offload': 0,
     unplugged: 0,
   };
 }

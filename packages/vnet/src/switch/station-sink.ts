@@ -22,8 +22,6 @@ export class StationSink implements FrameSink {
   readonly #lookup: Lookup;
   readonly #sent: Sent;
   readonly #now: () => number;
-  /** True while every link cuts large segments itself, wherever they go. */
-  segmentation = false;
   #guess: Port | undefined;
   #inPlace = false;
 
@@ -32,6 +30,11 @@ export class StationSink implements FrameSink {
     this.#lookup = lookup;
     this.#sent = sent;
     this.#now = now;
+  }
+
+  /** As the link can where the next frame most likely goes: for another the switch finishes the frame. */
+  get segmentation(): boolean {
+    return this.#guess?.link.segmentation === true;
   }
 
   get buffer(): Uint8Array {

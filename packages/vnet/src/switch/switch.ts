@@ -1,8 +1,9 @@
 import type { FrameSink } from '@orlop/netstack';
 import { vnetError } from '../errors.ts';
-import { copyFrame, ETHERNET_HEADER_LEN, type Link, type LinkHandler } from '../link/link.ts';
+import { ETHERNET_HEADER_LEN, type Link, type LinkHandler } from '../link/link.ts';
 import { MacTable, readMacKey } from './mac-table.ts';
 import { Port } from './port.ts';
+import { sendFrame } from './segment-cutter.ts';
 import { StationSink } from './station-sink.ts';
 import { TokenBucket } from './token-bucket.ts';
 
@@ -37,6 +38,8 @@ export interface PortEvents {
 
 /** Ethernet's header and an 802.1Q tag: what a frame has beyond its IP packet. */
 const FRAME_OVERHEAD = ETHERNET_HEADER_LEN + 4;
+/** Headers of Ethernet, IPv4 and TCP without options: what a segment cut from a larger one has at least. */
+const MIN_HEADERS_LEN = ETHERNET_HEADER_LEN + 40;
 const AGE_INTERVAL_MS = 10_000;
 
 /** A learning switch between links and one station. Nothing is allocated per frame. */
@@ -83,7 +86,6 @@ export class Switch {
     const floods = this.#options.floodsPerSecond ?? 5000;
     const port = new Port(this.#nextId++, name, link, new TokenBucket(floods, floods, this.#now()));
     this.#ports.set(port.id, port);
-    this.#chooseSegmentation();
     link.open(this.#handlerOf(port, events));
     return port;
   }
@@ -118,7 +120,8 @@ export class Switch {
 
   #handlerOf(port: Port, events: PortEvents): LinkHandler {
     return {
-      onFrame: (frame, offset, length) => this.#receive(frame, offset, length, port),
+      onFrame: (frame, offset, length, segmentSize) =>
+        this.#receive(frame, offset, length, port, segmentSize),
       onBatchEnd: () => this.#turn(),
       onDrained: () => {
         port.blockedSinceMs = undefined;
@@ -132,12 +135,6 @@ export class Switch {
     };
   }
 
-  /** A frame may go anywhere, so the slowest link decides. */
-  #chooseSegmentation(): void {
-    this.#sink.segmentation =
-      this.#ports.size > 0 && [...this.#ports.values()].every((port) => port.link.segmentation === true);
-  }
-
   #turn(): void {
     this.#station.poll();
     this.flush();
@@ -149,12 +146,17 @@ export class Switch {
 
   #unplug(port: Port): void {
     this.#ports.delete(port.id);
-    this.#chooseSegmentation();
     this.#macs.forgetPort(port);
     this.#sink.forget(port);
   }
 
-  #receive(frame: Uint8Array, offset: number, length: number, port: Port): void {
+  #receive(
+    frame: Uint8Array,
+    offset: number,
+    length: number,
+    port: Port,
+    segmentSize: number | undefined,
+  ): void {
     this.observer?.onFrame(port, 'in', frame, offset, length);
     const source = offset + 6;
     if (((frame[source] ?? 0) & 1) === 1 || readMacKey(frame, source) === this.#stationKey) {
@@ -166,7 +168,7 @@ export class Switch {
       return;
     }
     if (readMacKey(frame, offset) === this.#stationKey) this.#station.receive(frame, offset, length, port);
-    else this.#route(frame, offset, length, port);
+    else this.#route(frame, offset, length, port, segmentSize);
   }
 
   /** `from` is undefined for the station. */
@@ -193,15 +195,15 @@ export class Switch {
   }
 
   #send(port: Port, frame: Uint8Array, offset: number, length: number, segmentSize?: number): void {
-    if (segmentSize === undefined && length > port.link.mtu + FRAME_OVERHEAD) {
+    const isCut = segmentSize !== undefined && segmentSize > 0;
+    const largest = isCut ? Math.min(length, segmentSize + MIN_HEADERS_LEN) : length;
+    if (largest > port.link.mtu + FRAME_OVERHEAD) {
       port.drops['too-big']++;
       return;
     }
-    if (!copyFrame(port.link, frame, offset, length, segmentSize)) {
-      port.drops['queue-full']++;
-      return;
-    }
-    this.#sent(port, frame, offset, length);
+    const result = sendFrame(port.link, frame, { offset, length, segmentSize });
+    if (result === 'sent') this.#sent(port, frame, offset, length);
+    else port.drops[result === 'full' ? 'queue-full' : 'bad-offload']++;
   }
 
   #sent(port: Port, frame: Uint8Array, offset: number, length: number): void {
