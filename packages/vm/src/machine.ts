@@ -45,6 +45,8 @@ export interface Machine {
   kill(): Promise<StoppedState>;
   /** Ends the process at once, for an exit handler, which cannot wait. Only where this process started the machine. */
   killNow(): void;
+  /** Lets a machine that was started with {@link StartOptions.bound} outlive this process. */
+  release(): void;
   /** {@link powerDown}, and {@link kill} when the guest has not ended within `graceMs`. */
   stop(options: { graceMs: number; signal?: AbortSignal }): Promise<StoppedState>;
 }
@@ -64,6 +66,8 @@ export interface StartOptions {
   readonly accelerator: AcceleratorName;
   /** Starts with the processor stopped until {@link Machine.resume}. @default false */
   readonly paused?: boolean;
+  /** Ends the machine when this process is gone, even by SIGKILL, unless it is released. @default false */
+  readonly bound?: boolean;
   /** Aborting ends a start that is under way and leaves no process. */
   readonly signal?: AbortSignal;
 }

@@ -47,7 +47,10 @@ export async function startRecorded(spec: MachineSpec, options: StartRecordedOpt
     const networks = lease.attachment === undefined ? [] : [lease.attachment];
     const machine = await machines.driver.start(
       { ...spec, networks },
-      { folder, accelerator: choice.accelerator, paused: !detached, signal: context.signal },
+      {
+        ...{ folder, accelerator: choice.accelerator, signal: context.signal },
+        ...{ paused: !detached, bound: !detached },
+      },
     );
     await replaceFile(join(folder, RECORD_FILE), `${JSON.stringify(record, undefined, 2)}\n`);
     if (detached) {
@@ -84,7 +87,10 @@ async function runAttached(machine: Machine, { context }: StartRecordedOptions):
   process.on('exit', endWithMe);
   try {
     const end = await attachMachine(context, machine, { owner: true, onOpen: () => machine.resume() });
-    if (end.kind === 'detached') return true;
+    if (end.kind === 'detached') {
+      machine.release();
+      return true;
+    }
     context.signal.throwIfAborted();
     checkEnd(machine.spec.name, end.state);
     return false;

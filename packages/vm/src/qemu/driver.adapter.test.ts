@@ -1,6 +1,9 @@
-import { readFile, stat, writeFile } from 'node:fs/promises';
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { readdir, readFile, stat, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
+import { build } from 'esbuild';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { machineFiles } from '../machine-folder.ts';
 import { findProcess, identifyProcess } from '../process-identity.ts';
@@ -184,4 +187,51 @@ describe('Machine', () => {
       .poll(() => machine.console.open().then((again) => again.destroy()), { timeout: 5000 })
       .toBeDefined();
   });
+});
+
+describe('a machine bound to the process that started it', () => {
+  /** Starts the tiny guest in a process of its own, and kills that. Returns QEMU's process. */
+  async function startAndKill(folder: string, word: string): Promise<number> {
+    const program = join(fixture.root.path, 'bound-start.mjs');
+    await build({
+      ...{ bundle: true, format: 'esm', platform: 'node', logLevel: 'error', outfile: program },
+      entryPoints: [join(import.meta.dirname, '../testing/bound-start.ts')],
+    });
+    const disk = fixture.spec.boot.kind === 'disk' ? fixture.spec.boot.path : '';
+    const starter: ChildProcess = spawn(process.execPath, [program, folder, disk, word], {
+      stdio: ['pipe', 'pipe', 'inherit'],
+    });
+    const [line] = await once(starter.stdout as NodeJS.ReadableStream, 'data');
+    const closed = once(starter, 'close');
+    starter.kill('SIGKILL');
+    await closed;
+    return Number(String(line));
+  }
+
+  it('ends with it, even by SIGKILL', async () => {
+    const folder = fixture.folder('bound');
+    expect(await startAndKill(folder, 'bound')).toBeGreaterThan(0);
+    const machine = await fixture.driver.open(folder);
+    await expect
+      .poll(() => machine.state(), { timeout: 10_000 })
+      .toMatchObject({ kind: 'stopped', reason: 'killed' });
+  });
+
+  it('goes on without it once it is released', async () => {
+    const folder = fixture.folder('released');
+    const pid = await startAndKill(folder, 'released');
+    const machine = await fixture.driver.open(folder);
+    // The watcher has ended; had it not been told to, QEMU would go within its first second.
+    await expect.poll(() => watchersOf(pid), { timeout: 10_000 }).toEqual([]);
+    expect(await machine.state()).toMatchObject({ kind: 'running', process: { pid } });
+  });
+
+  async function watchersOf(pid: number): Promise<string[]> {
+    const lines = await Promise.all(
+      (await readdir('/proc'))
+        .filter((name) => /^\d+$/.test(name))
+        .map((name) => readFile(`/proc/${name}/cmdline`, 'latin1').catch(() => '')),
+    );
+    return lines.filter((line) => line.startsWith('/bin/sh\0-c\0') && line.endsWith(`\0${pid}\0`));
+  }
 });

@@ -14,6 +14,7 @@ import { needsUefi, qemuArguments, type UefiFiles } from './arguments.ts';
 import { ensureDisk } from './disk-image.ts';
 import { readDriverLog } from './driver-log.ts';
 import { findFirmware, makeVariables } from './firmware.ts';
+import { Leash } from './leash.ts';
 import { createMac, createUuid, type MachineIdentity } from './machine-identity.ts';
 import { qemuPrograms } from './programs.ts';
 import { QemuMachine } from './qemu-machine.ts';
@@ -140,6 +141,8 @@ export class QemuDriver implements Driver {
       detached: true,
       stdio: ['ignore', log.fd, log.fd],
     });
+    const leash = options.bound === true && child.pid !== undefined ? new Leash(child.pid) : undefined;
+    child.once('exit', () => leash?.release());
     const ended = new Promise<Error>((resolve) => {
       child.once('error', resolve);
       child.once('exit', (status, signal) =>
@@ -169,7 +172,7 @@ export class QemuDriver implements Driver {
       waiting.abort();
     }
     child.unref();
-    return new QemuMachine(spec, folder, this.#given, child);
+    return new QemuMachine(spec, folder, this.#given, { child, leash });
   }
 
   async #waitForMonitor(folder: MachineFolder, signal: AbortSignal): Promise<undefined> {

@@ -16,6 +16,7 @@ import type { MachineSpec } from '../machine-spec.ts';
 import { findProcess, signalProcess } from '../process-identity.ts';
 import { connectUnixSocket } from '../unix-socket.ts';
 import { readDriverLog } from './driver-log.ts';
+import type { Leash } from './leash.ts';
 import { QmpClient } from './qmp-client.ts';
 
 type RunningState = Extract<MachineState, { kind: 'running' }>;
@@ -33,13 +34,20 @@ export class QemuMachine implements Machine {
   readonly #folder: MachineFolder;
   readonly #given: DriverDependencies;
   readonly #child: ChildProcess | undefined;
+  readonly #leash: Leash | undefined;
 
-  /** @param child the process, where this one started it */
-  constructor(spec: MachineSpec, folder: MachineFolder, given: DriverDependencies, child?: ChildProcess) {
+  /** @param own the process and what ties it to this one, where this one started it */
+  constructor(
+    spec: MachineSpec,
+    folder: MachineFolder,
+    given: DriverDependencies,
+    own: { readonly child?: ChildProcess; readonly leash?: Leash | undefined } = {},
+  ) {
     this.spec = spec;
     this.#folder = folder;
     this.#given = given;
-    this.#child = child;
+    this.#child = own.child;
+    this.#leash = own.leash;
     this.console = new ConsoleSocket(folder, spec.name);
   }
 
@@ -125,6 +133,10 @@ export class QemuMachine implements Machine {
     const at = new Date(this.#given.clock.wallMs()).toISOString();
     const state: StoppedState = { kind: 'stopped', at, reason: 'killed' };
     writeFileSync(this.#folder.file('state'), JSON.stringify(state));
+  }
+
+  release(): void {
+    this.#leash?.release();
   }
 
   async #requireRunning(): Promise<RunningState> {
