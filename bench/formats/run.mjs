@@ -84,11 +84,13 @@ function measure(program, format, input, peers) {
   rows.push({
     format,
     seconds: round(own.seconds),
+    'cpu s': round(own.cpuSeconds),
     'spooling s': round(own.spoolSeconds),
     'peak MB': Math.round(own.peakMb),
     'output MB': Math.round(own.outputMb),
     tool,
     'its seconds': round(best.seconds),
+    'its cpu s': round(best.cpuSeconds),
     'its peak MB': Math.round(best.peakMb),
     'its output MB': Math.round(best.outputMb),
     ratio: round(own.seconds / best.seconds),
@@ -100,14 +102,14 @@ function measure(program, format, input, peers) {
 /** Runs a command to its end; its peak of resident memory is what the kernel counted. */
 function run(words) {
   const started = performance.now();
-  const result = spawnSync('/usr/bin/time', ['-f', '%M', 'sh', '-c', words], {
+  const result = spawnSync('/usr/bin/time', ['-f', '%M %U %S', 'sh', '-c', words], {
     encoding: 'utf8',
     maxBuffer: 1 << 26,
   });
   const seconds = (performance.now() - started) / 1000;
   if (result.status !== 0) throw new Error(`${words} failed:\n${result.stderr}`);
-  const peakKiB = Number(result.stderr.trim().split('\n').at(-1));
-  return { seconds, peakMb: (peakKiB * 1024) / 1e6, stdout: result.stdout };
+  const [peakKiB, user, system] = result.stderr.trim().split('\n').at(-1).split(' ').map(Number);
+  return { seconds, cpuSeconds: user + system, peakMb: (peakKiB * 1024) / 1e6, stdout: result.stdout };
 }
 
 async function bundle(name) {

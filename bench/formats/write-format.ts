@@ -54,10 +54,14 @@ const file = await open(output, 'w+');
 const sink = new DiskFile(file, signal);
 const started = performance.now();
 let written = started;
+let used = process.cpuUsage();
+let spoolPeakMb = 0;
 const fileSystem = fileSystems[format];
 if (fileSystem !== undefined) {
   const spool = await Spool.write(folderEntries(input, fileSystem !== fileSystems['fat']), dirname(output));
   written = performance.now();
+  used = process.cpuUsage();
+  spoolPeakMb = (process.resourceUsage().maxRSS * 1024) / 1e6;
   await fileSystem(spool.tree(), sink);
   await spool.remove();
 } else {
@@ -68,7 +72,15 @@ if (fileSystem !== undefined) {
 }
 await file.close();
 const seconds = (performance.now() - written) / 1000;
-console.log(JSON.stringify({ seconds, spoolSeconds: (written - started) / 1000 }));
+const { user, system } = process.cpuUsage(used);
+console.log(
+  JSON.stringify({
+    seconds,
+    cpuSeconds: (user + system) / 1e6,
+    spoolSeconds: (written - started) / 1000,
+    spoolPeakMb,
+  }),
+);
 
 async function* folderEntries(folder: string, links: boolean, prefix = ''): EntryStream {
   for (const name of (await readdir(join(folder, prefix))).sort()) {

@@ -65,14 +65,17 @@ export function roundUp(value: number, unit: number): number {
   return Math.ceil(value / unit) * unit;
 }
 
-export function isZero(bytes: Uint8Array): boolean {
-  const { length } = bytes;
-  let at = 0;
-  if (bytes.byteOffset % 4 === 0) {
-    const words = new Int32Array(bytes.buffer, bytes.byteOffset, length >> 2);
+/** Whether `bytes` holds nothing but zeros from `from` to `to`. */
+export function isZero(bytes: Uint8Array, from = 0, to = bytes.length): boolean {
+  let at = from;
+  // Most content shows at once what it is.
+  if (at < to && bytes[at] !== 0) return false;
+  while (at < to && (bytes.byteOffset + at) % 4 !== 0) if (bytes[at++] !== 0) return false;
+  if (at < to) {
+    const words = new Int32Array(bytes.buffer, bytes.byteOffset + at, (to - at) >> 2);
     for (let i = 0; i < words.length; i++) if (words[i] !== 0) return false;
-    at = words.length * 4;
+    at += words.length * 4;
   }
-  for (; at < length; at++) if (bytes[at] !== 0) return false;
+  for (; at < to; at++) if (bytes[at] !== 0) return false;
   return true;
 }

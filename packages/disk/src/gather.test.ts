@@ -69,7 +69,8 @@ describe('gatherWrites', () => {
     await expect(writing).rejects.toThrow('no space');
     expect(underWay).toBe(0);
     const aborted = gatherWrites(failing, {}, async (gathering) => {
-      await gathering.write(0, new Uint8Array(1 << 20));
+      gathering.put(0, new Uint8Array(1 << 20));
+      await gathering.step();
       throw new Error('the writer gave up');
     });
     await expect(aborted).rejects.toThrow('the writer gave up');

@@ -23,6 +23,20 @@ export interface FileNode extends NodeMetadata {
   readonly contentKey?: string;
   /** The content, exactly `sizeBytes`; may be asked for more than once. Each chunk is the reader's to keep. */
   open(): AsyncIterable<Uint8Array>;
+  /** Where the same content can be read from without a stream, if it can. */
+  readonly stored?: StoredContent;
+}
+
+/** Bytes that can be read from any place. */
+export interface ContentStore {
+  /** Fills `into` with the bytes at `offset`. Fails where there are fewer. */
+  read(offset: number, into: Uint8Array): Promise<void>;
+}
+
+/** A content that lies in one piece in a store. */
+export interface StoredContent {
+  readonly store: ContentStore;
+  readonly offset: number;
 }
 
 export interface SymlinkNode extends NodeMetadata {
@@ -131,7 +145,7 @@ export class TreeBuilder {
 
 /** A directory's children in the order of their names' UTF-8 bytes: the order every writer uses. */
 export function sortedChildren(directory: DirectoryNode): [string, TreeNode][] {
-  return [...directory.children].sort(([a], [b]) => compareUtf8(a, b));
+  return [...directory.children].sort((a, b) => compareUtf8(a[0], b[0]));
 }
 
 /** UTF-8 orders as code points do; UTF-16 does not where surrogates meet the end of the BMP. */

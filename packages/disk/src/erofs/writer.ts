@@ -1,13 +1,13 @@
 import type { BlockSink } from '../block.ts';
 import { isZero, Layout } from '../bytes.ts';
-import { contentPieces } from '../content.ts';
+import { type ContentFile, visitContents } from '../content-visit.ts';
 import { diskError } from '../errors.ts';
 import { chainChecksum } from '../ext4/checksum.ts';
 import { uuidBytes } from '../ext4/superblock.ts';
-import { gatherWrites } from '../gather.ts';
+import { type GatheringSink, gatherWrites } from '../gather.ts';
 import type { Guid } from '../guid.ts';
 import { numberNodes } from '../numbering.ts';
-import type { DirectoryNode, FileNode, TreeNode } from '../tree.ts';
+import type { DirectoryNode, TreeNode } from '../tree.ts';
 import { BLOCK_BITS, BLOCK_BYTES, INODE_BYTES, SLOT_BYTES, SUPERBLOCK_OFFSET } from './constants.ts';
 import { encodeInode } from './inode.ts';
 import { type ErofsPlan, type PlannedInode, planErofs } from './plan.ts';
@@ -24,8 +24,6 @@ const MAGIC = 0xe0f5e1e2;
 const COMPATIBLE_CHECKSUM = 1;
 const COMPATIBLE_MTIME = 2;
 const MAX_LABEL_BYTES = 16;
-/** Whole blocks, so that only the last piece of a content has a tail. */
-const PIECE_BYTES = 1 << 20;
 
 /**
  * Writes an EROFS image of `root`, not compressed: whole blocks of content, the rest of each file behind its inode,
@@ -50,59 +48,66 @@ export async function writeErofs(
   return plan.blocks * BLOCK_BYTES;
 }
 
-async function writeInodes(plan: ErofsPlan, metadata: BlockSink, data: BlockSink): Promise<void> {
+/** Inodes in their order; each stands with what is behind it, a file's when its content has been seen. */
+async function writeInodes(plan: ErofsPlan, metadata: GatheringSink, data: GatheringSink): Promise<void> {
   const starts = new Map<TreeNode, number>(plan.inodes.map(({ node, start }) => [node, start]));
   const numberOf = (node: TreeNode) => (starts.get(node) ?? 0) / SLOT_BYTES;
-  for (const [i, inode] of plan.inodes.entries()) {
-    const next = plan.inodes[i + 1]?.start ?? plan.metadataEnd;
-    const record = new Uint8Array(next - inode.start);
-    record.set(encodeInode(inode, i + 1));
+  const files = plan.inodes.flatMap((inode, index): PlannedContent[] => {
+    const { path, node, shared, layout } = inode;
+    // A twin whose content is all in blocks need not be read again.
+    if (node.type !== 'file' || node.sizeBytes === 0 || (shared && layout === 'plain')) return [];
+    return [{ path, node, inode, index }];
+  });
+  const encode = (index: number, putTail: (tail: Uint8Array) => void) => {
+    const inode = plan.inodes[index] as PlannedInode;
+    const record = new Uint8Array((plan.inodes[index + 1]?.start ?? plan.metadataEnd) - inode.start);
+    record.set(encodeInode(inode, index + 1));
     record.set(inode.xattrs, INODE_BYTES);
-    const tail = record.subarray(INODE_BYTES + inode.xattrs.length);
-    if (inode.node.type === 'file') await writeFile(inode, inode.node, data, tail);
-    else await writeBytes(inode, contentOf(inode, numberOf), data, tail);
-    await metadata.write(inode.start, record);
+    putTail(record.subarray(INODE_BYTES + inode.xattrs.length));
+    metadata.put(inode.start, record);
+  };
+  let next = 0;
+  const encodeOther = () => {
+    const inode = plan.inodes[next] as PlannedInode;
+    encode(next++, (tail) => {
+      if (inode.node.type !== 'file') putBytes(inode, contentOf(inode, numberOf), data, tail);
+    });
+  };
+  await visitContents(files, {
+    visit: ({ inode, index }, at, bytes) => {
+      while (next < index) encodeOther();
+      // Pieces are whole blocks, so that only the last has a tail.
+      const inBlocks = Math.min(bytes.length, inode.blockBytes - at);
+      if (inBlocks > 0 && !inode.shared && !isZero(bytes, 0, inBlocks))
+        data.put(inode.firstBlock * BLOCK_BYTES + at, bytes.subarray(0, inBlocks));
+      if (at + bytes.length === inode.sizeBytes) encode(next++, (tail) => tail.set(bytes.subarray(inBlocks)));
+    },
+    step: async () => {
+      await data.step();
+      await metadata.step();
+    },
+  });
+  while (next < plan.inodes.length) {
+    encodeOther();
+    if (metadata.full) await metadata.step();
+    if (data.full) await data.step();
   }
+}
+
+interface PlannedContent extends ContentFile {
+  readonly inode: PlannedInode;
+  readonly index: number;
 }
 
 /** @param tail takes what stands behind the inode */
-async function writeFile(
-  inode: PlannedInode,
-  node: FileNode,
-  data: BlockSink,
-  tail: Uint8Array,
-): Promise<void> {
-  // A twin whose content is all in blocks need not be read again.
-  if (inode.shared && inode.layout === 'plain') return;
-  let at = 0;
-  for await (const piece of contentPieces(inode.path, node, PIECE_BYTES)) {
-    const inBlocks = Math.min(piece.length, inode.blockBytes - at);
-    if (inBlocks > 0 && !inode.shared)
-      await writeUnlessZero(data, inode.firstBlock * BLOCK_BYTES + at, piece.subarray(0, inBlocks));
-    tail.set(piece.subarray(inBlocks));
-    at += piece.length;
-  }
-}
-
-async function writeBytes(
-  inode: PlannedInode,
-  bytes: Uint8Array,
-  data: BlockSink,
-  tail: Uint8Array,
-): Promise<void> {
-  if (inode.blockBytes > 0)
-    await data.write(inode.firstBlock * BLOCK_BYTES, bytes.subarray(0, inode.blockBytes));
+function putBytes(inode: PlannedInode, bytes: Uint8Array, data: GatheringSink, tail: Uint8Array): void {
+  if (inode.blockBytes > 0) data.put(inode.firstBlock * BLOCK_BYTES, bytes.subarray(0, inode.blockBytes));
   tail.set(bytes.subarray(inode.blockBytes));
 }
 
 function contentOf({ node, listing }: PlannedInode, numberOf: (node: TreeNode) => number): Uint8Array {
   if (listing !== undefined) return listing.encode(numberOf);
   return node.type === 'symlink' ? new TextEncoder().encode(node.target) : new Uint8Array(0);
-}
-
-/** Zeros need not be written. */
-async function writeUnlessZero(sink: BlockSink, offset: number, bytes: Uint8Array): Promise<void> {
-  if (!isZero(bytes)) await sink.write(offset, bytes);
 }
 
 function encodeSuperblock(plan: ErofsPlan, root: DirectoryNode, options: ErofsOptions): Uint8Array {

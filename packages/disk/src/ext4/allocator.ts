@@ -37,7 +37,7 @@ export class BlockAllocator {
   bitmap(group: number): Uint8Array {
     const bitmap = this.#bitmaps[group] as Uint8Array;
     const blocks = Math.min(BLOCKS_PER_GROUP, this.#geometry.blocks - group * BLOCKS_PER_GROUP);
-    for (let bit = blocks; bit < BLOCKS_PER_GROUP; bit++) setBit(bitmap, bit);
+    setBits(bitmap, blocks, BLOCKS_PER_GROUP);
     return bitmap;
   }
 
@@ -93,12 +93,15 @@ export class BlockAllocator {
   }
 
   #mark(start: number, count: number): void {
-    for (let block = start; block < start + count; block++) {
-      const group = Math.floor(block / BLOCKS_PER_GROUP);
+    for (let done = 0; done < count; ) {
+      const group = Math.floor((start + done) / BLOCKS_PER_GROUP);
       const bitmap = this.#bitmaps[group];
       if (bitmap === undefined) throw this.#full();
-      setBit(bitmap, block % BLOCKS_PER_GROUP);
-      this.#free[group] = (this.#free[group] ?? 0) - 1;
+      const from = (start + done) % BLOCKS_PER_GROUP;
+      const to = Math.min(from + count - done, BLOCKS_PER_GROUP);
+      setBits(bitmap, from, to);
+      this.#free[group] = (this.#free[group] ?? 0) - (to - from);
+      done += to - from;
     }
   }
 
@@ -113,6 +116,14 @@ export class BlockAllocator {
   }
 }
 
-export function setBit(bitmap: Uint8Array, bit: number): void {
+/** Sets the bits from `from` to before `to`. */
+export function setBits(bitmap: Uint8Array, from: number, to: number): void {
+  let bit = from;
+  for (; bit < to && (bit & 7) !== 0; bit++) setBit(bitmap, bit);
+  bitmap.fill(0xff, bit >> 3, to >> 3);
+  for (bit = Math.max(bit, to & ~7); bit < to; bit++) setBit(bitmap, bit);
+}
+
+function setBit(bitmap: Uint8Array, bit: number): void {
   bitmap[bit >> 3] = (bitmap[bit >> 3] as number) | (1 << (bit & 7));
 }

@@ -36,6 +36,9 @@ const NODE_LIMIT = (BLOCK_BYTES - NODE_HEAD - INDEX_TAIL_BYTES) / INDEX_ENTRY_BY
 interface EncodedEntry {
   readonly name: Uint8Array;
   readonly entry: DirectoryEntry;
+}
+
+interface HashedEntry extends EncodedEntry {
   readonly hash: number;
 }
 
@@ -45,21 +48,20 @@ export function encodeDirectory(
   context: DirectoryContext,
 ): { blocks: Uint8Array[]; indexed: boolean } {
   const encoder = new TextEncoder();
-  const encoded = entries.map((entry): EncodedEntry => {
-    const name = encoder.encode(entry.name);
-    return { name, entry, hash: hashName(name, context.hashSeed) };
-  });
-  const dots = dotEntries(context);
-  const total = [...dots, ...encoded].reduce((sum, { name }) => sum + entryBytes(name), 0);
-  if (total <= BLOCK_BYTES - TAIL_BYTES)
-    return { blocks: [encodeLeaf([...dots, ...encoded], context)], indexed: false };
-  return { blocks: encodeTree(encoded, context), indexed: true };
+  const encoded = entries.map((entry): EncodedEntry => ({ name: encoder.encode(entry.name), entry }));
+  const all = [...dotEntries(context), ...encoded];
+  const total = all.reduce((sum, { name }) => sum + entryBytes(name), 0);
+  if (total <= BLOCK_BYTES - TAIL_BYTES) return { blocks: [encodeLeaf(all, context)], indexed: false };
+  const hashed = encoded.map(
+    ({ name, entry }): HashedEntry => ({ name, entry, hash: hashName(name, context.hashSeed) }),
+  );
+  return { blocks: encodeTree(hashed, context), indexed: true };
 }
 
 function dotEntries({ inode, parent }: DirectoryContext): EncodedEntry[] {
   return [
-    { name: Uint8Array.of(0x2e), entry: { name: '.', inode, kind: DIRECTORY_KIND }, hash: 0 },
-    { name: Uint8Array.of(0x2e, 0x2e), entry: { name: '..', inode: parent, kind: DIRECTORY_KIND }, hash: 0 },
+    { name: Uint8Array.of(0x2e), entry: { name: '.', inode, kind: DIRECTORY_KIND } },
+    { name: Uint8Array.of(0x2e, 0x2e), entry: { name: '..', inode: parent, kind: DIRECTORY_KIND } },
   ];
 }
 
@@ -96,7 +98,7 @@ interface IndexEntry {
   readonly block: number;
 }
 
-function encodeTree(entries: readonly EncodedEntry[], context: DirectoryContext): Uint8Array[] {
+function encodeTree(entries: readonly HashedEntry[], context: DirectoryContext): Uint8Array[] {
   const leaves = fillLeaves([...entries].sort((a, b) => a.hash - b.hash || compareBytes(a.name, b.name)));
   const twoLevels = leaves.length > ROOT_LIMIT;
   const nodes = twoLevels ? Math.ceil(leaves.length / NODE_LIMIT) : 0;
@@ -121,9 +123,9 @@ function encodeTree(entries: readonly EncodedEntry[], context: DirectoryContext)
   return blocks;
 }
 
-function fillLeaves(sorted: readonly EncodedEntry[]): EncodedEntry[][] {
-  const leaves: EncodedEntry[][] = [];
-  let leaf: EncodedEntry[] = [];
+function fillLeaves(sorted: readonly HashedEntry[]): HashedEntry[][] {
+  const leaves: HashedEntry[][] = [];
+  let leaf: HashedEntry[] = [];
   let bytes = 0;
   for (const entry of sorted) {
     const length = entryBytes(entry.name);

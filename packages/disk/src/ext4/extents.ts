@@ -1,5 +1,5 @@
-import type { BlockSink } from '../block.ts';
 import { Layout } from '../bytes.ts';
+import type { GatheringSink } from '../gather.ts';
 import type { BlockAllocator } from './allocator.ts';
 import { chainChecksum } from './checksum.ts';
 import { BLOCK_BYTES } from './constants.ts';
@@ -35,16 +35,13 @@ export function appendExtent(extents: FileExtent[], next: FileExtent): void {
 /**
  * Writes the blocks of a file's extent tree. @returns the tree's root for the inode, and the blocks it took.
  */
-export async function writeExtentTree(
-  sink: BlockSink,
+export function writeExtentTree(
+  sink: GatheringSink,
   allocator: BlockAllocator,
   extents: readonly FileExtent[],
   seed: number,
-): Promise<{ root: Uint8Array; treeBlocks: number }> {
-  let level: Entry[] = splitExtents(extents).map((extent) => ({
-    logical: extent.logical,
-    bytes: encodeExtent(extent),
-  }));
+): { root: Uint8Array; treeBlocks: number } {
+  let level: readonly Entry[] = splitExtents(extents);
   let depth = 0;
   let treeBlocks = 0;
   while (level.length > ENTRIES_IN_INODE) {
@@ -55,10 +52,9 @@ export async function writeExtentTree(
       const bytes = encodeNode(entries, depth, ENTRIES_PER_BLOCK, BLOCK_BYTES);
       const tail = ENTRY_BYTES + ENTRIES_PER_BLOCK * ENTRY_BYTES;
       new Layout(bytes).u32le(tail, chainChecksum(seed, bytes.subarray(0, tail)));
-      await sink.write(block * BLOCK_BYTES, bytes);
+      sink.put(block * BLOCK_BYTES, bytes);
       treeBlocks++;
-      const logical = entries[0]?.logical ?? 0;
-      parents.push({ logical, bytes: encodeIndex(logical, block) });
+      parents.push({ logical: entries[0]?.logical ?? 0, start: block, count: 0 });
     }
     level = parents;
     depth++;
@@ -66,12 +62,11 @@ export async function writeExtentTree(
   return { root: encodeNode(level, depth, ENTRIES_IN_INODE, ROOT_BYTES), treeBlocks };
 }
 
-interface Entry {
-  readonly logical: number;
-  readonly bytes: Uint8Array;
-}
+/** A run of blocks at depth 0; above it, the block of a node, and `count` means nothing. */
+type Entry = FileExtent;
 
-function splitExtents(extents: readonly FileExtent[]): FileExtent[] {
+function splitExtents(extents: readonly FileExtent[]): readonly FileExtent[] {
+  if (extents.every(({ count }) => count <= MAX_EXTENT_BLOCKS)) return extents;
   const parts: FileExtent[] = [];
   for (const { logical, start, count } of extents) {
     for (let at = 0; at < count; at += MAX_EXTENT_BLOCKS) {
@@ -87,23 +82,17 @@ function splitExtents(extents: readonly FileExtent[]): FileExtent[] {
 
 function encodeNode(entries: readonly Entry[], depth: number, room: number, bytes: number): Uint8Array {
   const layout = new Layout(bytes).u16le(0, MAGIC).u16le(2, entries.length).u16le(4, room).u16le(6, depth);
-  entries.forEach((entry, i) => {
-    layout.set(ENTRY_BYTES + i * ENTRY_BYTES, entry.bytes);
-  });
+  let at = ENTRY_BYTES;
+  for (const { logical, start, count } of entries) {
+    const high = Math.floor(start / 2 ** 32);
+    layout.u32le(at, logical);
+    if (depth === 0)
+      layout
+        .u16le(at + 4, count)
+        .u16le(at + 6, high)
+        .u32le(at + 8, start % 2 ** 32);
+    else layout.u32le(at + 4, start % 2 ** 32).u16le(at + 8, high);
+    at += ENTRY_BYTES;
+  }
   return layout.bytes;
-}
-
-function encodeExtent({ logical, start, count }: FileExtent): Uint8Array {
-  return new Layout(ENTRY_BYTES)
-    .u32le(0, logical)
-    .u16le(4, count)
-    .u16le(6, Math.floor(start / 2 ** 32))
-    .u32le(8, start % 2 ** 32).bytes;
-}
-
-function encodeIndex(logical: number, block: number): Uint8Array {
-  return new Layout(ENTRY_BYTES)
-    .u32le(0, logical)
-    .u32le(4, block % 2 ** 32)
-    .u16le(8, Math.floor(block / 2 ** 32)).bytes;
 }

@@ -1,6 +1,6 @@
-import type { BlockSink } from '../block.ts';
 import { Layout } from '../bytes.ts';
-import { type BlockAllocator, setBit } from './allocator.ts';
+import type { GatheringSink } from '../gather.ts';
+import { type BlockAllocator, setBits } from './allocator.ts';
 import { chainChecksum } from './checksum.ts';
 import { BLOCK_BYTES, BLOCKS_PER_GROUP, DESCRIPTOR_BYTES, INODE_BYTES } from './constants.ts';
 import type { Ext4Geometry } from './geometry.ts';
@@ -9,7 +9,7 @@ const ITABLE_ZEROED = 4;
 
 /** The groups' bitmaps and inode tables, and the inodes as they are written in the order of their numbers. */
 export class GroupTables {
-  readonly #sink: BlockSink;
+  readonly #sink: GatheringSink;
   readonly #geometry: Ext4Geometry;
   readonly #seed: number;
   readonly #blockBitmaps: number;
@@ -20,7 +20,7 @@ export class GroupTables {
   #tableGroup = 0;
   #lastInode = 0;
 
-  constructor(sink: BlockSink, geometry: Ext4Geometry, allocator: BlockAllocator, seed: number) {
+  constructor(sink: GatheringSink, geometry: Ext4Geometry, allocator: BlockAllocator, seed: number) {
     this.#sink = sink;
     this.#geometry = geometry;
     this.#seed = seed;
@@ -34,21 +34,23 @@ export class GroupTables {
     this.#table = new Uint8Array(geometry.inodeTableBlocks * BLOCK_BYTES);
   }
 
-  /** Numbers ascend from call to call; those passed over count as used when below the first own inode. */
-  async writeInode(inode: number, bytes: Uint8Array, directory: boolean): Promise<void> {
+  /**
+   * Where the inode's bytes go, zeros yet, to be filled in at once. Numbers ascend from call to call; those passed over
+   * count as used when below the first own inode.
+   */
+  slot(inode: number, directory: boolean): Uint8Array {
     const group = Math.floor((inode - 1) / this.#geometry.inodesPerGroup);
-    if (group !== this.#tableGroup) await this.#flushTable();
+    if (group !== this.#tableGroup) this.#flushTable();
     this.#tableGroup = group;
-    this.#table.set(bytes, ((inode - 1) % this.#geometry.inodesPerGroup) * INODE_BYTES);
     this.#lastInode = inode;
     if (directory) this.#directories[group] = (this.#directories[group] ?? 0) + 1;
+    const at = ((inode - 1) % this.#geometry.inodesPerGroup) * INODE_BYTES;
+    return this.#table.subarray(at, at + INODE_BYTES);
   }
 
   /** Writes bitmaps; to be called last. @returns the descriptors and the totals. */
-  async finish(
-    allocator: BlockAllocator,
-  ): Promise<{ descriptors: Uint8Array; freeBlocks: number; freeInodes: number }> {
-    await this.#flushTable();
+  finish(allocator: BlockAllocator): { descriptors: Uint8Array; freeBlocks: number; freeInodes: number } {
+    this.#flushTable();
     const { groups, inodesPerGroup } = this.#geometry;
     const descriptors = new Uint8Array(this.#geometry.descriptorBlocks * BLOCK_BYTES);
     let freeBlocks = 0;
@@ -56,8 +58,8 @@ export class GroupTables {
       const used = Math.min(Math.max(this.#lastInode - group * inodesPerGroup, 0), inodesPerGroup);
       const blockBitmap = allocator.bitmap(group);
       const inodeBitmap = encodeInodeBitmap(used, inodesPerGroup);
-      await this.#sink.write((this.#blockBitmaps + group) * BLOCK_BYTES, blockBitmap);
-      await this.#sink.write((this.#inodeBitmaps + group) * BLOCK_BYTES, inodeBitmap);
+      this.#sink.put((this.#blockBitmaps + group) * BLOCK_BYTES, blockBitmap);
+      this.#sink.put((this.#inodeBitmaps + group) * BLOCK_BYTES, inodeBitmap);
       freeBlocks += allocator.freeBlocks(group);
       const descriptor = this.#encodeDescriptor(group, allocator.freeBlocks(group), inodesPerGroup - used, {
         blocks: chainChecksum(this.#seed, blockBitmap.subarray(0, BLOCKS_PER_GROUP / 8)),
@@ -68,14 +70,14 @@ export class GroupTables {
     return { descriptors, freeBlocks, freeInodes: groups * inodesPerGroup - this.#lastInode };
   }
 
-  async #flushTable(): Promise<void> {
+  #flushTable(): void {
     const start = this.#inodeTables[this.#tableGroup] ?? 0;
     const used = Math.min(
       Math.max(this.#lastInode - this.#tableGroup * this.#geometry.inodesPerGroup, 0),
       this.#geometry.inodesPerGroup,
     );
     // What is never used stays a hole.
-    await this.#sink.write(start * BLOCK_BYTES, this.#table.slice(0, used * INODE_BYTES));
+    this.#sink.put(start * BLOCK_BYTES, this.#table.slice(0, used * INODE_BYTES));
     this.#table.fill(0);
   }
 
@@ -109,6 +111,6 @@ export class GroupTables {
 
 function encodeInodeBitmap(used: number, inodesPerGroup: number): Uint8Array {
   const bitmap = new Uint8Array(BLOCK_BYTES).fill(0xff, inodesPerGroup / 8);
-  for (let bit = 0; bit < used; bit++) setBit(bitmap, bit);
+  setBits(bitmap, 0, used);
   return bitmap;
 }

@@ -1,7 +1,7 @@
 import { Layout } from '../bytes.ts';
 import type { TreeNode } from '../tree.ts';
 import { chainChecksum } from './checksum.ts';
-import { BLOCK_BYTES, EXTRA_INODE_BYTES, fileKind, INODE_BYTES } from './constants.ts';
+import { BLOCK_BYTES, EXTRA_INODE_BYTES, fileKind } from './constants.ts';
 
 export interface InodeFields {
   readonly type: TreeNode['type'];
@@ -22,15 +22,23 @@ export interface InodeFields {
 
 const MAX_LINKS = 65000;
 
-/** @param seed checksum seed of the inode. */
-export function encodeInode(fields: InodeFields, seed: number): Uint8Array {
+/** Offsets of each time's seconds, and of what goes beyond them: change, modification, access, birth. */
+const TIMES = [
+  [0x0c, 0x84],
+  [0x10, 0x88],
+  [0x08, 0x8c],
+  [0x90, 0x94],
+] as const;
+
+/** @param seed checksum seed of the inode. @param slot takes the inode; all zero before */
+export function putInode(fields: InodeFields, seed: number, slot: Uint8Array): void {
   const seconds = Math.floor(fields.mtime);
   const nanoseconds = Math.round((fields.mtime - seconds) * 1e9);
   // Two bits carry the seconds beyond 2038; the rest is nanoseconds.
   const extra = ((nanoseconds << 2) | (Math.floor((seconds + 2 ** 31) / 2 ** 32) & 3)) >>> 0;
   const sectors = fields.blocks * (BLOCK_BYTES / 512);
   const xattrBlock = fields.xattrBlock ?? 0;
-  const layout = new Layout(INODE_BYTES)
+  const layout = new Layout(slot)
     .u16le(0x00, fileKind[fields.type].mode | fields.mode)
     .u16le(0x02, fields.uid & 0xffff)
     .u32le(0x04, fields.sizeBytes % 2 ** 32)
@@ -47,17 +55,10 @@ export function encodeInode(fields: InodeFields, seed: number): Uint8Array {
     .u16le(0x78, fields.uid >>> 16)
     .u16le(0x7a, fields.gid >>> 16)
     .u16le(0x80, EXTRA_INODE_BYTES);
-  for (const [at, extraAt] of [
-    [0x08, 0x8c],
-    [0x0c, 0x84],
-    [0x10, 0x88],
-    [0x90, 0x94],
-  ] as const) {
-    layout.u32le(at, seconds >>> 0).u32le(extraAt, extra);
-  }
+  for (const [at, extraAt] of TIMES) layout.u32le(at, seconds >>> 0).u32le(extraAt, extra);
   if (fields.xattrs !== undefined) layout.set(128 + EXTRA_INODE_BYTES, fields.xattrs);
-  const checksum = chainChecksum(seed, layout.bytes);
-  return layout.u16le(0x7c, checksum & 0xffff).u16le(0x82, checksum >>> 16).bytes;
+  const checksum = chainChecksum(seed, slot);
+  layout.u16le(0x7c, checksum & 0xffff).u16le(0x82, checksum >>> 16);
 }
 
 /** i_block of a device: the old form where both numbers fit a byte, else the new. */

@@ -1,8 +1,8 @@
 import type { BlockSink } from '../block.ts';
 import { isZero, roundUp } from '../bytes.ts';
-import { contentPieces } from '../content.ts';
+import { visitContents } from '../content-visit.ts';
 import { diskError } from '../errors.ts';
-import { gatherWrites } from '../gather.ts';
+import { type GatheringSink, gatherWrites } from '../gather.ts';
 import type { Guid } from '../guid.ts';
 import { type Numbering, numberNodes } from '../numbering.ts';
 import { type DirectoryNode, type FileNode, sortedChildren, type TreeNode } from '../tree.ts';
@@ -23,7 +23,7 @@ import { type DirectoryEntry, encodeDirectory } from './directory.ts';
 import { appendExtent, type FileExtent, writeExtentTree } from './extents.ts';
 import { type Ext4Geometry, hasBackup, planExt4 } from './geometry.ts';
 import { GroupTables } from './groups.ts';
-import { encodeDeviceRoot, encodeInode, type InodeFields } from './inode.ts';
+import { encodeDeviceRoot, type InodeFields, putInode } from './inode.ts';
 import { encodeJournalHead, encodeSuperblock, uuidBytes } from './superblock.ts';
 import { encodeXattrs, sealXattrBlock } from './xattrs.ts';
 
@@ -39,7 +39,6 @@ export interface Ext4Options {
   readonly journal?: boolean;
 }
 
-const PIECE_BYTES = 1 << 20;
 const MAX_NAME_BYTES = 255;
 const MAX_TARGET_BYTES = 4095;
 /** Targets that fit the inode. */
@@ -114,8 +113,20 @@ function withLostFound(root: DirectoryNode): DirectoryNode {
 /** What an inode needs to know about its blocks. */
 type Stored = Pick<InodeFields, 'sizeBytes' | 'blocks' | 'flags' | 'root'>;
 
+interface OrderedNode {
+  readonly path: string;
+  readonly node: TreeNode;
+  readonly inode: number;
+}
+
+/** A file whose blocks are being written. */
+interface OpenFile {
+  readonly extents: FileExtent[];
+  used: number;
+}
+
 class Ext4Writer {
-  readonly #sink: BlockSink;
+  readonly #sink: GatheringSink;
   readonly #geometry: Ext4Geometry;
   readonly #numbering: Numbering;
   readonly #options: Ext4Options;
@@ -127,7 +138,7 @@ class Ext4Writer {
   readonly #inodes = new Map<TreeNode, number>();
   readonly #parents = new Map<TreeNode, number>();
 
-  constructor(sink: BlockSink, geometry: Ext4Geometry, numbering: Numbering, options: Ext4Options) {
+  constructor(sink: GatheringSink, geometry: Ext4Geometry, numbering: Numbering, options: Ext4Options) {
     this.#sink = sink;
     this.#geometry = geometry;
     this.#numbering = numbering;
@@ -142,11 +153,10 @@ class Ext4Writer {
 
   async write(): Promise<void> {
     const order = this.#assignInodes();
-    const rootNode = order[0] as readonly [string, TreeNode];
-    await this.#writeNode(ROOT_INODE, rootNode[0], rootNode[1]);
-    const journal = await this.#writeJournal();
-    for (const [path, node] of order.slice(1)) await this.#writeNode(this.#inodes.get(node) ?? 0, path, node);
-    const { descriptors, freeBlocks, freeInodes } = await this.#groups.finish(this.#allocator);
+    this.#writeNode(order[0] as OrderedNode);
+    const journal = this.#writeJournal();
+    await this.#writeNodes(order);
+    const { descriptors, freeBlocks, freeInodes } = this.#groups.finish(this.#allocator);
     const fields = {
       geometry: this.#geometry,
       uuid: this.#uuid,
@@ -166,36 +176,68 @@ class Ext4Writer {
   }
 
   /** Root first, lost+found second, the others as the walk met them. */
-  #assignInodes(): (readonly [string, TreeNode])[] {
+  #assignInodes(): OrderedNode[] {
     const [root, ...others] = this.#numbering.nodes;
     if (root === undefined) throw new Error('bug: a tree without a root');
     const lostFound = others.filter(([path]) => path === 'lost+found');
-    const order = [root, ...lostFound, ...others.filter(([path]) => path !== 'lost+found')];
-    order.forEach(([, node], i) => {
-      this.#inodes.set(node, i === 0 ? ROOT_INODE : LOST_FOUND_INODE + i - 1);
-    });
-    for (const [, node] of order) {
+    const order = [root, ...lostFound, ...others.filter(([path]) => path !== 'lost+found')].map(
+      ([path, node], i): OrderedNode => ({
+        path,
+        node,
+        inode: i === 0 ? ROOT_INODE : LOST_FOUND_INODE + i - 1,
+      }),
+    );
+    for (const { node, inode } of order) this.#inodes.set(node, inode);
+    for (const { node, inode } of order) {
       if (node.type !== 'directory') continue;
       for (const child of node.children.values())
-        if (child.type === 'directory') this.#parents.set(child, this.#inodes.get(node) ?? 0);
+        if (child.type === 'directory') this.#parents.set(child, inode);
     }
     return order;
   }
 
-  async #writeNode(inode: number, path: string, node: TreeNode): Promise<void> {
-    const seed = inodeSeed(this.#seed, inode);
-    const stored = await this.#store(inode, path, node, seed);
+  /** All but the root, in their order: contents as they come, the other nodes between. */
+  async #writeNodes(order: readonly OrderedNode[]): Promise<void> {
+    let next = 1;
+    const upcoming = () => order[next] as OrderedNode;
+    let open: OpenFile | undefined;
+    const files = order.filter((ordered): ordered is OrderedNode & { node: FileNode } =>
+      hasContent(ordered.node),
+    );
+    await visitContents(files, {
+      visit: (file, at, bytes) => {
+        if (open === undefined) {
+          for (; upcoming() !== file; next++) this.#writeNode(upcoming());
+          open = { extents: [], used: 0 };
+        }
+        this.#addPiece(open, at / BLOCK_BYTES, bytes);
+        if (at + bytes.length < file.node.sizeBytes) return;
+        this.#writeInode(file, this.#finishFile(file, open));
+        open = undefined;
+        next++;
+      },
+      step: () => this.#sink.step(),
+    });
+    for (; next < order.length; next++) {
+      this.#writeNode(upcoming());
+      if (this.#sink.full) await this.#sink.step();
+    }
+  }
+
+  /** Anything but a file with content. */
+  #writeNode(ordered: OrderedNode): void {
+    this.#writeInode(ordered, this.#store(ordered));
+  }
+
+  #writeInode({ path, node, inode }: OrderedNode, stored: Stored): void {
     const xattrs = encodeXattrs(path, node.xattrs);
     let xattrBlock: number | undefined;
     if (xattrs.place === 'block') {
       xattrBlock = this.#allocator.allocateRun(1);
-      await this.#sink.write(xattrBlock * BLOCK_BYTES, sealXattrBlock(xattrs.bytes, xattrBlock, this.#seed));
+      this.#sink.put(xattrBlock * BLOCK_BYTES, sealXattrBlock(xattrs.bytes, xattrBlock, this.#seed));
     }
-    const subdirectories =
-      node.type === 'directory'
-        ? [...node.children.values()].filter((child) => child.type === 'directory').length
-        : 0;
-    const bytes = encodeInode(
+    const directory = node.type === 'directory';
+    putInode(
       {
         ...stored,
         type: node.type,
@@ -203,24 +245,24 @@ class Ext4Writer {
         uid: node.uid,
         gid: node.gid,
         mtime: node.mtime,
-        links: node.type === 'directory' ? 2 + subdirectories : (this.#numbering.names.get(node) ?? 1),
+        links: directory ? 2 + countSubdirectories(node) : (this.#numbering.names.get(node) ?? 1),
         blocks: stored.blocks + (xattrBlock === undefined ? 0 : 1),
         ...(xattrs.place === 'inode' && { xattrs: xattrs.bytes }),
         ...(xattrBlock !== undefined && { xattrBlock }),
       },
-      seed,
+      inodeSeed(this.#seed, inode),
+      this.#groups.slot(inode, directory),
     );
-    await this.#groups.writeInode(inode, bytes, node.type === 'directory');
   }
 
-  #store(inode: number, path: string, node: TreeNode, seed: number): Promise<Stored> | Stored {
+  #store({ path, node, inode }: OrderedNode): Stored {
     switch (node.type) {
       case 'directory':
-        return this.#storeDirectory(inode, path, node, seed);
+        return this.#storeDirectory(inode, path, node);
       case 'file':
-        return this.#storeFile(path, node, seed);
+        return { sizeBytes: 0, ...this.#extentTree(inode, [], 0) };
       case 'symlink':
-        return this.#storeSymlink(path, node.target, seed);
+        return this.#storeSymlink(inode, path, node.target);
       case 'char':
       case 'block':
         return { sizeBytes: 0, blocks: 0, flags: 0, root: encodeDeviceRoot(node.major, node.minor) };
@@ -229,55 +271,69 @@ class Ext4Writer {
     }
   }
 
-  async #storeDirectory(inode: number, path: string, node: DirectoryNode, seed: number): Promise<Stored> {
+  #storeDirectory(inode: number, path: string, node: DirectoryNode): Stored {
+    const encoder = new TextEncoder();
     const entries = sortedChildren(node).map(([name, child]): DirectoryEntry => {
-      if (new TextEncoder().encode(name).length > MAX_NAME_BYTES)
+      if (name.length > MAX_NAME_BYTES / 3 && encoder.encode(name).length > MAX_NAME_BYTES)
         throw diskError('disk.bad-name', `"${name}" in "/${path}" is longer than ${MAX_NAME_BYTES} bytes`);
       return { name, inode: this.#inodes.get(child) ?? 0, kind: fileKind[child.type].entry };
     });
     const parent = this.#parents.get(node) ?? ROOT_INODE;
+    const seed = inodeSeed(this.#seed, inode);
     const { blocks, indexed } = encodeDirectory(entries, { inode, parent, seed, hashSeed: this.#hashSeed });
     const extents: FileExtent[] = [];
     let written = 0;
     for (const run of this.#allocator.allocate(blocks.length)) {
       for (let i = 0; i < run.count; i++)
-        await this.#sink.write((run.start + i) * BLOCK_BYTES, blocks[written + i] as Uint8Array);
+        this.#sink.put((run.start + i) * BLOCK_BYTES, blocks[written + i] as Uint8Array);
       appendExtent(extents, { logical: written, start: run.start, count: run.count });
       written += run.count;
     }
-    const { root, treeBlocks } = await writeExtentTree(this.#sink, this.#allocator, extents, seed);
+    const tree = this.#extentTree(inode, extents, blocks.length);
     return {
+      ...tree,
       sizeBytes: blocks.length * BLOCK_BYTES,
-      blocks: blocks.length + treeBlocks,
-      flags: inodeFlag.extents | (indexed ? inodeFlag.index : 0),
-      root,
+      flags: tree.flags | (indexed ? inodeFlag.index : 0),
     };
   }
 
-  async #storeFile(path: string, node: FileNode, seed: number): Promise<Stored> {
-    const extents: FileExtent[] = [];
-    let block = 0;
-    let used = 0;
-    for await (const piece of contentPieces(path, node, PIECE_BYTES)) {
-      for (const [from, to] of nonZeroBlocks(piece)) {
-        let at = from;
-        for (const run of this.#allocator.allocate(to - from)) {
-          await this.#sink.write(
-            run.start * BLOCK_BYTES,
-            piece.subarray(at * BLOCK_BYTES, (at + run.count) * BLOCK_BYTES),
-          );
-          appendExtent(extents, { logical: block + at, start: run.start, count: run.count });
-          at += run.count;
-          used += run.count;
-        }
-      }
-      block += Math.ceil(piece.length / BLOCK_BYTES);
+  /** @param block the first of the piece, in the file */
+  #addPiece(file: OpenFile, block: number, piece: Uint8Array): void {
+    const { length } = piece;
+    for (let from = 0; from < length; ) {
+      const start = from;
+      while (from < length && !isZero(piece, from, Math.min(from + BLOCK_BYTES, length))) from += BLOCK_BYTES;
+      if (from > start) this.#addBlocks(file, block + start / BLOCK_BYTES, piece.subarray(start, from));
+      else from += BLOCK_BYTES;
     }
-    const { root, treeBlocks } = await writeExtentTree(this.#sink, this.#allocator, extents, seed);
-    return { sizeBytes: node.sizeBytes, blocks: used + treeBlocks, flags: inodeFlag.extents, root };
   }
 
-  async #storeSymlink(path: string, target: string, seed: number): Promise<Stored> {
+  #addBlocks(file: OpenFile, block: number, bytes: Uint8Array): void {
+    let done = 0;
+    for (const { start, count } of this.#allocator.allocate(Math.ceil(bytes.length / BLOCK_BYTES))) {
+      this.#sink.put(
+        start * BLOCK_BYTES,
+        done === 0 && count * BLOCK_BYTES >= bytes.length
+          ? bytes
+          : bytes.subarray(done * BLOCK_BYTES, (done + count) * BLOCK_BYTES),
+      );
+      appendExtent(file.extents, { logical: block + done, start, count });
+      done += count;
+    }
+    file.used += done;
+  }
+
+  #finishFile({ node, inode }: OrderedNode & { node: FileNode }, { extents, used }: OpenFile): Stored {
+    return { sizeBytes: node.sizeBytes, ...this.#extentTree(inode, extents, used) };
+  }
+
+  #extentTree(inode: number, extents: readonly FileExtent[], used: number): Omit<Stored, 'sizeBytes'> {
+    const seed = inodeSeed(this.#seed, inode);
+    const { root, treeBlocks } = writeExtentTree(this.#sink, this.#allocator, extents, seed);
+    return { blocks: used + treeBlocks, flags: inodeFlag.extents, root };
+  }
+
+  #storeSymlink(inode: number, path: string, target: string): Stored {
     const bytes = new TextEncoder().encode(target);
     if (bytes.length > MAX_TARGET_BYTES)
       throw diskError(
@@ -287,59 +343,49 @@ class Ext4Writer {
     if (bytes.length <= FAST_TARGET_BYTES)
       return { sizeBytes: bytes.length, blocks: 0, flags: 0, root: bytes };
     const start = this.#allocator.allocateRun(1);
-    await this.#sink.write(start * BLOCK_BYTES, bytes);
-    const { root } = await writeExtentTree(
-      this.#sink,
-      this.#allocator,
-      [{ logical: 0, start, count: 1 }],
-      seed,
-    );
-    return { sizeBytes: bytes.length, blocks: 1, flags: inodeFlag.extents, root };
+    this.#sink.put(start * BLOCK_BYTES, bytes);
+    return { sizeBytes: bytes.length, ...this.#extentTree(inode, [{ logical: 0, start, count: 1 }], 1) };
   }
 
-  async #writeJournal(): Promise<{ root: Uint8Array; sizeBytes: number } | undefined> {
+  #writeJournal(): { root: Uint8Array; sizeBytes: number } | undefined {
     const { journalBlocks } = this.#geometry;
     if (journalBlocks === 0) return undefined;
-    const seed = inodeSeed(this.#seed, JOURNAL_INODE);
     const extents: FileExtent[] = [];
     let logical = 0;
     for (const run of this.#allocator.allocate(journalBlocks)) {
       appendExtent(extents, { logical, start: run.start, count: run.count });
       logical += run.count;
     }
-    await this.#sink.write(
+    this.#sink.put(
       (extents[0]?.start ?? 0) * BLOCK_BYTES,
       encodeJournalHead(journalBlocks, this.#uuid, BLOCK_BYTES),
     );
-    const { root, treeBlocks } = await writeExtentTree(this.#sink, this.#allocator, extents, seed);
+    const tree = this.#extentTree(JOURNAL_INODE, extents, journalBlocks);
     const sizeBytes = journalBlocks * BLOCK_BYTES;
-    const fields: InodeFields = {
-      type: 'file',
-      mode: 0o600,
-      uid: 0,
-      gid: 0,
-      mtime: this.#options.mtime ?? 0,
-      links: 1,
-      sizeBytes,
-      blocks: journalBlocks + treeBlocks,
-      flags: inodeFlag.extents,
-      root,
-    };
-    await this.#groups.writeInode(JOURNAL_INODE, encodeInode(fields, seed), false);
-    return { root, sizeBytes };
+    putInode(
+      {
+        ...tree,
+        type: 'file',
+        mode: 0o600,
+        uid: 0,
+        gid: 0,
+        mtime: this.#options.mtime ?? 0,
+        links: 1,
+        sizeBytes,
+      },
+      inodeSeed(this.#seed, JOURNAL_INODE),
+      this.#groups.slot(JOURNAL_INODE, false),
+    );
+    return { root: tree.root, sizeBytes };
   }
 }
 
-/** Runs of blocks of a piece that hold anything but zeros. */
-function* nonZeroBlocks(piece: Uint8Array): Generator<readonly [from: number, to: number]> {
-  const blocks = Math.ceil(piece.length / BLOCK_BYTES);
-  let from = -1;
-  for (let i = 0; i <= blocks; i++) {
-    const filled = i < blocks && !isZero(piece.subarray(i * BLOCK_BYTES, (i + 1) * BLOCK_BYTES));
-    if (filled && from < 0) from = i;
-    if (!filled && from >= 0) {
-      yield [from, i];
-      from = -1;
-    }
-  }
+function hasContent(node: TreeNode): boolean {
+  return node.type === 'file' && node.sizeBytes > 0;
+}
+
+function countSubdirectories(directory: DirectoryNode): number {
+  let count = 0;
+  for (const child of directory.children.values()) if (child.type === 'directory') count++;
+  return count;
 }

@@ -1,13 +1,13 @@
 import type { BlockSink } from '../block.ts';
 import { roundUp } from '../bytes.ts';
-import { contentPieces } from '../content.ts';
+import { visitContents } from '../content-visit.ts';
 import { diskError } from '../errors.ts';
 import { gatherWrites } from '../gather.ts';
 import { joinPath } from '../numbering.ts';
 import { SECTOR_BYTES } from '../partition/mbr.ts';
-import { type DirectoryNode, sortedChildren, type TreeNode } from '../tree.ts';
+import { type DirectoryNode, type FileNode, sortedChildren, type TreeNode } from '../tree.ts';
 import { BACKUP_BOOT_SECTOR, encodeBootSector, encodeFsInfo } from './boot-sector.ts';
-import { encodeDirectory, type FatEntry } from './directory.ts';
+import { DirectoryEncoder, type FatEntry } from './directory.ts';
 import { DIRECTORY_ENTRY_BYTES, FAT_COPIES, type FatBits, type FatGeometry, planFat } from './geometry.ts';
 import { assignNames, entriesOf, type FatName } from './name.ts';
 import { FatTable } from './table.ts';
@@ -36,7 +36,6 @@ export interface FatResult {
 /** Entries of the fixed root directory of FAT12 and 16, as common for hard disks. */
 const ROOT_ENTRIES = 512;
 const MAX_FILE_BYTES = 0xffff_ffff;
-const PIECE_BYTES = 1 << 20;
 
 interface PlannedDirectory {
   readonly path: string;
@@ -73,7 +72,7 @@ export async function writeFat(
     (geometry.dataSector + (cluster - 2) * geometry.sectorsPerCluster) * SECTOR_BYTES;
 
   const fileOffsets = new Map<string, number>();
-  const files: { path: string; node: TreeNode & { type: 'file' }; cluster: number }[] = [];
+  const files: { path: string; node: FileNode; cluster: number }[] = [];
   for (const plan of directories) {
     for (const [name, node] of plan.children) {
       if (node.type !== 'file') continue;
@@ -103,35 +102,39 @@ export async function writeFat(
     await sink.write((geometry.reservedSectors + copy * geometry.sectorsPerFat) * SECTOR_BYTES, fat);
   }
 
-  const clusterByPath = new Map(files.map((file) => [file.path, file.cluster]));
-  const directoryByPath = new Map(directories.map((plan) => [plan.path, plan.node]));
-  for (const plan of directories) {
-    const entries = plan.children.map(([name, node], i): FatEntry => {
-      const path = joinPath(plan.path, name);
-      const directory = node.type === 'directory';
-      return {
-        name: plan.names[i] as FatName,
-        directory,
-        readOnly: (node.mode & 0o222) === 0,
-        mtime: node.mtime,
-        firstCluster: (directory ? clusterOf.get(node) : clusterByPath.get(path)) ?? 0,
-        sizeBytes: node.type === 'file' ? node.sizeBytes : 0,
-      };
+  await gatherWrites(sink, { unitBytes: clusterBytes, firstUnit: offsetOf(2) }, async (gathering) => {
+    const encoder = new DirectoryEncoder();
+    const directoryByPath = new Map(directories.map((plan) => [plan.path, plan.node]));
+    // Files have clusters in the order in which the directories' entries name them.
+    let file = 0;
+    for (const plan of directories) {
+      const entries = plan.children.map(([, node], i): FatEntry => {
+        const directory = node.type === 'directory';
+        return {
+          name: plan.names[i] as FatName,
+          directory,
+          readOnly: (node.mode & 0o222) === 0,
+          mtime: node.mtime,
+          firstCluster: (directory ? clusterOf.get(node) : files[file++]?.cluster) ?? 0,
+          sizeBytes: node.type === 'file' ? node.sizeBytes : 0,
+        };
+      });
+      const isRoot = plan === rootPlan;
+      const bytes = encoder.encode(
+        isRoot ? [] : dotEntries(plan, directoryByPath, clusterOf),
+        isRoot && label !== '' ? label : undefined,
+        entries,
+      );
+      const at =
+        isRoot && fixedRoot
+          ? (geometry.reservedSectors + FAT_COPIES * geometry.sectorsPerFat) * SECTOR_BYTES
+          : offsetOf(clusterOf.get(plan.node) ?? 2);
+      await gathering.write(at, bytes);
+    }
+    await visitContents(files, {
+      visit: ({ cluster }, at, bytes) => gathering.put(offsetOf(cluster) + at, bytes),
+      step: () => gathering.step(),
     });
-    const isRoot = plan === rootPlan;
-    const bytes = encodeDirectory(
-      isRoot ? [] : dotEntries(plan, directoryByPath, clusterOf),
-      isRoot && label !== '' ? label : undefined,
-      entries,
-    );
-    const at =
-      isRoot && fixedRoot
-        ? (geometry.reservedSectors + FAT_COPIES * geometry.sectorsPerFat) * SECTOR_BYTES
-        : offsetOf(clusterOf.get(plan.node) ?? 2);
-    await sink.write(at, bytes);
-  }
-  await gatherWrites(sink, { unitBytes: clusterBytes }, async (gathering) => {
-    for (const { path, node, cluster } of files) await copyContent(gathering, path, node, offsetOf(cluster));
   });
   return { geometry, fileOffsets };
 }
@@ -201,17 +204,4 @@ function dotEntries(
       firstCluster: parentNode === undefined ? 0 : (clusterOf.get(parentNode) ?? 0),
     },
   ];
-}
-
-async function copyContent(
-  sink: BlockSink,
-  path: string,
-  node: TreeNode & { type: 'file' },
-  start: number,
-): Promise<void> {
-  let at = start;
-  for await (const piece of contentPieces(path, node, PIECE_BYTES)) {
-    await sink.write(at, piece);
-    at += piece.length;
-  }
 }

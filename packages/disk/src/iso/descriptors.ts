@@ -1,6 +1,6 @@
 import { Layout } from '../bytes.ts';
 import { both16, both32, ISO_SECTOR_BYTES, longDate } from './fields.ts';
-import { encodeName } from './names.ts';
+import { putName } from './names.ts';
 
 export interface VolumeFields {
   readonly joliet: boolean;
@@ -77,17 +77,17 @@ export function encodePathTable(
   joliet: boolean,
   bigEndian: boolean,
 ): Uint8Array {
-  const names = entries.map(({ identifier }) =>
-    identifier === '' ? Uint8Array.of(0) : encodeName(identifier, joliet),
-  );
-  const layout = new Layout(names.reduce((sum, name) => sum + 8 + name.length + (name.length % 2), 0));
+  // The root's identifier is a byte of zero.
+  const nameBytes = (name: string) => (name === '' ? 1 : name.length * (joliet ? 2 : 1));
+  const entryBytes = (name: string) => 8 + nameBytes(name) + (nameBytes(name) % 2);
+  const layout = new Layout(entries.reduce((sum, { identifier }) => sum + entryBytes(identifier), 0));
   let at = 0;
-  entries.forEach(({ sector, parent }, i) => {
-    const name = names[i] as Uint8Array;
-    layout.u8(at, name.length).set(at + 8, name);
+  for (const { identifier, sector, parent } of entries) {
+    layout.u8(at, nameBytes(identifier));
+    putName(layout.bytes, at + 8, identifier, joliet);
     if (bigEndian) layout.u32be(at + 2, sector).u16be(at + 6, parent);
     else layout.u32le(at + 2, sector).u16le(at + 6, parent);
-    at += 8 + name.length + (name.length % 2);
-  });
+    at += entryBytes(identifier);
+  }
   return layout.bytes;
 }

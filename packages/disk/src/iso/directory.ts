@@ -1,148 +1,143 @@
-import { Layout } from '../bytes.ts';
-import { both16, both32, ISO_SECTOR_BYTES, sectorsOf, shortDate } from './fields.ts';
-import { CONTINUATION_BYTES, continuation, type SystemUseEntry } from './rock-ridge.ts';
+import { ISO_SECTOR_BYTES, putBoth32, type ShortDates, sectorsOf } from './fields.ts';
+import { putName } from './names.ts';
+import { CONTINUATION_BYTES, SystemUse } from './rock-ridge.ts';
 
-/** A directory record before its content has a place. */
-export interface PlannedRecord {
-  readonly identifier: Uint8Array;
-  readonly directory: boolean;
-  readonly mtime: number;
-  readonly systemUse: readonly SystemUseEntry[];
-  /** Pieces of the content, each at most 4 GiB less a sector; one record each. */
-  extents(): readonly { readonly sector: number; readonly sizeBytes: number }[];
-  /** How many records {@link extents} will ask for. */
-  readonly extentCount: number;
+/** Where a content lies. The sector, and a directory's size, may become known after the record is encoded. */
+export interface Placed {
+  readonly sector: number;
+  readonly sizeBytes: number;
 }
+
+/** Bytes that one record can stand for: 4 GiB less a sector, in whole sectors. */
+const MAX_EXTENT_BYTES = 0xffff_f800;
 
 const HEAD_BYTES = 33;
 const MAX_RECORD = 254;
 const FLAG_DIRECTORY = 2;
 const FLAG_MORE_EXTENTS = 0x80;
 
-interface Split {
-  readonly inRecord: readonly SystemUseEntry[];
-  readonly continued: readonly SystemUseEntry[];
-  readonly recordBytes: number;
+/** A directory's records and its continuation area, each whole sectors, without places yet. */
+export interface EncodedDirectory {
+  readonly records: Uint8Array;
+  readonly continuations: Uint8Array;
+  /** Fills in where everything lies. */
+  finish(continuationSector: number): void;
 }
 
-/** What of the system use entries fits the record, and what goes to the continuation area. */
-function split(record: PlannedRecord): Split {
-  const base = HEAD_BYTES + record.identifier.length + (record.identifier.length % 2 === 0 ? 1 : 0);
-  const total = sum(record.systemUse);
-  if (base + total <= MAX_RECORD)
-    return { inRecord: record.systemUse, continued: [], recordBytes: even(base + total) };
-  let count = 0;
-  let used = 0;
-  while (
-    count < record.systemUse.length &&
-    base + used + (record.systemUse[count]?.length ?? 0) + CONTINUATION_BYTES <= MAX_RECORD
-  ) {
-    used += record.systemUse[count]?.length ?? 0;
-    count++;
+export interface RecordFields {
+  /** `''` and `'\u0001'` are the directory itself and its parent. */
+  readonly identifier: string;
+  readonly directory: boolean;
+  readonly mtime: number;
+  readonly target: Placed;
+}
+
+/** Encodes the records of one directory after another. ECMA-119 9.1. */
+export class DirectoryEncoder {
+  readonly systemUse: SystemUse;
+  readonly #dates: ShortDates;
+  readonly #joliet: boolean;
+  readonly #records = new GrowingBytes();
+  readonly #area = new GrowingBytes();
+  #targets: { readonly at: number; readonly target: Placed; readonly from: number }[] = [];
+  #continuations: { readonly at: number; readonly areaAt: number }[] = [];
+
+  constructor(joliet: boolean, dates: ShortDates) {
+    this.#joliet = joliet;
+    this.#dates = dates;
+    this.systemUse = new SystemUse(dates);
   }
-  return {
-    inRecord: record.systemUse.slice(0, count),
-    continued: record.systemUse.slice(count),
-    recordBytes: even(base + used + CONTINUATION_BYTES),
-  };
-}
 
-/** Bytes of a directory's records (whole sectors) and of its continuation area (whole sectors). */
-export function measureDirectory(records: readonly PlannedRecord[]): {
-  recordBytes: number;
-  continuationBytes: number;
-} {
-  let at = 0;
-  let continued = 0;
-  for (const record of records) {
-    const parts = split(record);
-    for (let i = 0; i < record.extentCount; i++) at = placeRecord(at, parts.recordBytes) + parts.recordBytes;
-    continued = placeContinuation(continued, sum(parts.continued)) + sum(parts.continued);
-  }
-  return {
-    recordBytes: sectorsOf(at) * ISO_SECTOR_BYTES,
-    continuationBytes: sectorsOf(continued) * ISO_SECTOR_BYTES,
-  };
-}
-
-/** @param continuationSector where the continuation area lies; the result holds records, then that area. */
-export function encodeDirectory(
-  records: readonly PlannedRecord[],
-  continuationSector: number,
-): { records: Uint8Array; continuations: Uint8Array } {
-  const { recordBytes, continuationBytes } = measureDirectory(records);
-  const layout = new Layout(recordBytes);
-  const area = new Layout(continuationBytes);
-  let at = 0;
-  let areaAt = 0;
-  for (const record of records) {
-    const parts = split(record);
-    const continued = sum(parts.continued);
-    const systemUse = [...parts.inRecord];
-    if (continued > 0) {
-      areaAt = placeContinuation(areaAt, continued);
-      systemUse.push(
-        continuation(
-          continuationSector + Math.floor(areaAt / ISO_SECTOR_BYTES),
-          areaAt % ISO_SECTOR_BYTES,
-          continued,
-        ),
-      );
-      for (const entry of parts.continued) {
-        area.set(areaAt, entry);
-        areaAt += entry.length;
-      }
+  /** A record with what {@link systemUse} holds; a large content takes several. */
+  add(fields: RecordFields): void {
+    const { identifier, target } = fields;
+    const name = identifier.length === 1 && identifier < '\u0002' ? identifier : undefined;
+    const nameBytes = name !== undefined ? 1 : identifier.length * (this.#joliet ? 2 : 1);
+    const base = HEAD_BYTES + nameBytes + (nameBytes % 2 === 0 ? 1 : 0);
+    const { systemUse } = this;
+    let inRecord = systemUse.length;
+    let length = base + inRecord;
+    let continuation: Uint8Array | undefined;
+    let areaAt = 0;
+    if (length > MAX_RECORD) {
+      inRecord = 0;
+      for (const end of systemUse.ends) if (base + end + CONTINUATION_BYTES <= MAX_RECORD) inRecord = end;
+      length = base + inRecord + CONTINUATION_BYTES;
+      const rest = systemUse.bytes.subarray(inRecord, systemUse.length);
+      areaAt = this.#area.add(rest);
+      continuation = systemUse.encodeContinuation(0, areaAt % ISO_SECTOR_BYTES, rest.length);
     }
-    const extents = record.extents();
-    extents.forEach((extent, i) => {
-      at = placeRecord(at, parts.recordBytes);
-      putRecord(layout, at, parts.recordBytes, record, systemUse, extent, i < extents.length - 1);
-      at += parts.recordBytes;
-    });
+    length += length % 2;
+    for (let from = 0; from === 0 || from < target.sizeBytes; from += MAX_EXTENT_BYTES) {
+      const at = this.#records.take(length);
+      const { bytes } = this.#records;
+      const more = target.sizeBytes - from > MAX_EXTENT_BYTES;
+      bytes[at] = length;
+      this.#dates.put(bytes, at + 18, fields.mtime);
+      bytes[at + 25] = (fields.directory ? FLAG_DIRECTORY : 0) | (more ? FLAG_MORE_EXTENTS : 0);
+      bytes[at + 28] = bytes[at + 31] = 1;
+      bytes[at + 32] = nameBytes;
+      if (name !== undefined) bytes[at + HEAD_BYTES] = name.charCodeAt(0);
+      else putName(bytes, at + HEAD_BYTES, identifier, this.#joliet);
+      if (inRecord > 0) bytes.set(systemUse.bytes.subarray(0, inRecord), at + base);
+      if (continuation !== undefined) {
+        bytes.set(continuation, at + base + inRecord);
+        this.#continuations.push({ at: at + base + inRecord + 4, areaAt });
+      }
+      this.#targets.push({ at, target, from });
+    }
   }
-  return { records: layout.bytes, continuations: area.bytes };
-}
 
-/** ECMA-119 9.1. */
-function putRecord(
-  layout: Layout,
-  at: number,
-  length: number,
-  record: PlannedRecord,
-  systemUse: readonly SystemUseEntry[],
-  extent: { readonly sector: number; readonly sizeBytes: number },
-  more: boolean,
-): void {
-  layout.u8(at, length);
-  both32(layout, at + 2, extent.sector);
-  both32(layout, at + 10, extent.sizeBytes);
-  layout
-    .set(at + 18, shortDate(record.mtime))
-    .u8(at + 25, (record.directory ? FLAG_DIRECTORY : 0) | (more ? FLAG_MORE_EXTENTS : 0));
-  both16(layout, at + 28, 1);
-  layout.u8(at + 32, record.identifier.length).set(at + HEAD_BYTES, record.identifier);
-  let systemUseAt = at + HEAD_BYTES + record.identifier.length + (record.identifier.length % 2 === 0 ? 1 : 0);
-  for (const entry of systemUse) {
-    layout.set(systemUseAt, entry);
-    systemUseAt += entry.length;
+  finish(): EncodedDirectory {
+    const records = this.#records.finish();
+    const continuations = this.#area.finish();
+    const [targets, references] = [this.#targets, this.#continuations];
+    this.#targets = [];
+    this.#continuations = [];
+    return {
+      records,
+      continuations,
+      finish(continuationSector) {
+        for (const { at, target, from } of targets) {
+          putBoth32(records, at + 2, target.sizeBytes === 0 ? 0 : target.sector + from / ISO_SECTOR_BYTES);
+          putBoth32(records, at + 10, Math.min(MAX_EXTENT_BYTES, target.sizeBytes - from));
+        }
+        for (const { at, areaAt } of references)
+          putBoth32(records, at, continuationSector + Math.floor(areaAt / ISO_SECTOR_BYTES));
+      },
+    };
   }
 }
 
-/** A record does not cross a sector's end. */
-function placeRecord(at: number, length: number): number {
-  const room = ISO_SECTOR_BYTES - (at % ISO_SECTOR_BYTES);
-  return room < length ? at + room : at;
-}
+/** Collects what may not cross a sector's end, and gives it out as whole sectors. */
+class GrowingBytes {
+  bytes = new Uint8Array(ISO_SECTOR_BYTES);
+  #length = 0;
 
-/** Nor does the part of a continuation area that belongs to one record, since it is short. */
-function placeContinuation(at: number, length: number): number {
-  return placeRecord(at, Math.min(length, ISO_SECTOR_BYTES));
-}
+  /** @returns where `length` bytes of zeros begin, in one sector unless they are longer than one */
+  take(length: number): number {
+    const room = ISO_SECTOR_BYTES - (this.#length % ISO_SECTOR_BYTES);
+    const at = room < Math.min(length, ISO_SECTOR_BYTES) ? this.#length + room : this.#length;
+    this.#length = at + length;
+    if (this.#length > this.bytes.length) {
+      const grown = new Uint8Array(sectorsOf(this.#length * 2) * ISO_SECTOR_BYTES);
+      grown.set(this.bytes);
+      this.bytes = grown;
+    }
+    return at;
+  }
 
-function sum(entries: readonly SystemUseEntry[]): number {
-  return entries.reduce((total, entry) => total + entry.length, 0);
-}
+  add(content: Uint8Array): number {
+    const at = this.take(content.length);
+    this.bytes.set(content, at);
+    return at;
+  }
 
-function even(length: number): number {
-  return length + (length % 2);
+  finish(): Uint8Array {
+    const used = sectorsOf(this.#length) * ISO_SECTOR_BYTES;
+    const result = this.bytes.slice(0, used);
+    this.bytes.fill(0, 0, this.#length);
+    this.#length = 0;
+    return result;
+  }
 }

@@ -12,10 +12,12 @@ export function both32(layout: Layout, at: number, value: number): void {
   layout.u32le(at, value).u32be(at + 4, value);
 }
 
-export function bytesOfBoth32(value: number): Uint8Array {
-  const layout = new Layout(8);
-  both32(layout, 0, value);
-  return layout.bytes;
+/** {@link both32} without a layout: directories have thousands. */
+export function putBoth32(bytes: Uint8Array, at: number, value: number): void {
+  bytes[at] = bytes[at + 7] = value & 0xff;
+  bytes[at + 1] = bytes[at + 6] = (value >>> 8) & 0xff;
+  bytes[at + 2] = bytes[at + 5] = (value >>> 16) & 0xff;
+  bytes[at + 3] = bytes[at + 4] = value >>> 24;
 }
 
 /** 9.1.5: seven bytes, UTC. */
@@ -30,6 +32,20 @@ export function shortDate(mtime: number): Uint8Array {
     date.getUTCSeconds(),
     0,
   );
+}
+
+/** Dates of many records, of which neighbours mostly have the same. */
+export class ShortDates {
+  #mtime = 0;
+  #date = shortDate(0);
+
+  put(bytes: Uint8Array, at: number, mtime: number): void {
+    if (mtime !== this.#mtime) {
+      this.#mtime = mtime;
+      this.#date = shortDate(mtime);
+    }
+    bytes.set(this.#date, at);
+  }
 }
 
 /** 8.4.26.1: sixteen digits and a zone, UTC. */

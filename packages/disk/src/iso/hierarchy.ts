@@ -2,19 +2,9 @@ import { Layout } from '../bytes.ts';
 import { joinPath, type Numbering } from '../numbering.ts';
 import { type DirectoryNode, sortedChildren, type TreeNode } from '../tree.ts';
 import { encodePathTable, type PathTableEntry } from './descriptors.ts';
-import { encodeDirectory, measureDirectory, type PlannedRecord } from './directory.ts';
-import { both16, both32, ISO_SECTOR_BYTES, sectorsOf, shortDate } from './fields.ts';
-import { encodeName, isoNames, jolietNames } from './names.ts';
-import { extensionReference, rockRidgeEntries, systemUseHead } from './rock-ridge.ts';
-
-/** A file's place, in pieces that a directory record can say. */
-export interface Placed {
-  readonly sector: number;
-  readonly sizeBytes: number;
-}
-
-/** Bytes that one record can stand for: 4 GiB less a sector, in whole sectors. */
-export const MAX_EXTENT_BYTES = 0xffff_f800;
+import { DirectoryEncoder, type EncodedDirectory, type Placed } from './directory.ts';
+import { both16, both32, ISO_SECTOR_BYTES, ShortDates, sectorsOf, shortDate } from './fields.ts';
+import { isoNames, jolietNames } from './names.ts';
 
 interface PlannedDirectory {
   readonly path: string;
@@ -22,23 +12,26 @@ interface PlannedDirectory {
   readonly identifier: string;
   readonly parent: PlannedDirectory | undefined;
   readonly number: number;
-  records: PlannedRecord[];
+  encoded: EncodedDirectory | undefined;
   sector: number;
   sizeBytes: number;
-  continuationSector: number;
 }
+
+/** What has no content of its own. */
+const NOWHERE: Placed = { sector: 0, sizeBytes: 0 };
 
 /**
  * One of the two trees of directories of an image: the primary one with Rock Ridge, or Joliet's. First
- * {@link place} gives everything sectors, then {@link encode} writes it.
+ * {@link place} gives the directories sectors; when the files have theirs, too, {@link finish} gives the bytes.
  */
 export class Hierarchy {
   readonly joliet: boolean;
   readonly #numbering: Numbering;
   readonly #files: ReadonlyMap<TreeNode, Placed>;
   readonly #directories: PlannedDirectory[] = [];
+  readonly #encoder: DirectoryEncoder;
 
-  /** @param files places of the files; filled in before {@link encode}. */
+  /** @param files the files' sizes; their sectors may follow until {@link finish}. */
   constructor(
     joliet: boolean,
     root: DirectoryNode,
@@ -48,6 +41,7 @@ export class Hierarchy {
     this.joliet = joliet;
     this.#numbering = numbering;
     this.#files = files;
+    this.#encoder = new DirectoryEncoder(joliet, new ShortDates());
     this.#plan(root);
   }
 
@@ -68,22 +62,23 @@ export class Hierarchy {
   place(firstSector: number): number {
     let sector = firstSector;
     for (const directory of this.#directories) {
-      const { recordBytes, continuationBytes } = measureDirectory(directory.records);
+      const { records, continuations } = directory.encoded as EncodedDirectory;
       directory.sector = sector;
-      directory.sizeBytes = recordBytes;
-      directory.continuationSector = sector + sectorsOf(recordBytes);
-      sector = directory.continuationSector + sectorsOf(continuationBytes);
+      directory.sizeBytes = records.length;
+      sector += sectorsOf(records.length) + sectorsOf(continuations.length);
     }
     return sector;
   }
 
   /** The bytes of each directory and where they go. */
-  *encode(): Generator<{ offset: number; bytes: Uint8Array }> {
-    for (const { records, sector, continuationSector } of this.#directories) {
-      const encoded = encodeDirectory(records, continuationSector);
-      yield { offset: sector * ISO_SECTOR_BYTES, bytes: encoded.records };
-      if (encoded.continuations.length > 0)
-        yield { offset: continuationSector * ISO_SECTOR_BYTES, bytes: encoded.continuations };
+  *finish(): Generator<{ offset: number; bytes: Uint8Array }> {
+    for (const { encoded, sector } of this.#directories) {
+      const { records, continuations, finish } = encoded as EncodedDirectory;
+      const continuationSector = sector + sectorsOf(records.length);
+      finish(continuationSector);
+      yield { offset: sector * ISO_SECTOR_BYTES, bytes: records };
+      if (continuations.length > 0)
+        yield { offset: continuationSector * ISO_SECTOR_BYTES, bytes: continuations };
     }
   }
 
@@ -101,112 +96,69 @@ export class Hierarchy {
 
   /** Level by level, since the path table is in that order (ECMA-119 6.9.1). */
   #plan(root: DirectoryNode): void {
-    const add = (
-      path: string,
-      node: DirectoryNode,
-      identifier: string,
-      parent: PlannedDirectory | undefined,
-    ): PlannedDirectory => {
-      const planned = {
-        path,
-        node,
-        identifier,
-        parent,
-        number: this.#directories.length + 1,
-        records: [],
-        sector: 0,
-        sizeBytes: 0,
-        continuationSector: 0,
-      };
-      this.#directories.push(planned);
-      return planned;
-    };
-    add('', root, '', undefined);
-    for (let i = 0; i < this.#directories.length; i++) {
-      const directory = this.#directories[i] as PlannedDirectory;
-      const children = sortedChildren(directory.node).filter(
-        ([, child]) => !this.joliet || child.type === 'directory' || child.type === 'file',
-      );
-      const identifiers = this.joliet
-        ? jolietNames(children.map(([name]) => name))
-        : isoNames(children.map(([name, child]) => ({ name, directory: child.type === 'directory' })));
-      const named = children.map(([name, child], n) => ({
-        name,
-        child,
-        identifier: identifiers[n] as string,
-      }));
-      named.sort((a, b) => (a.identifier < b.identifier ? -1 : 1));
-      directory.records = [
-        this.#dotRecord(directory, directory, 0),
-        this.#dotRecord(directory.parent ?? directory, directory, 1),
-      ];
-      for (const { name, child, identifier } of named) {
-        if (child.type === 'directory') {
-          const planned = add(joinPath(directory.path, name), child, identifier, directory);
-          directory.records.push(this.#record(child, name, identifier, () => [planned], 1));
-        } else {
-          const pieces =
-            child.type === 'file' ? Math.max(1, Math.ceil(child.sizeBytes / MAX_EXTENT_BYTES)) : 1;
-          directory.records.push(
-            this.#record(child, name, identifier, () => this.#fileExtents(child), pieces),
-          );
-        }
-      }
-    }
+    this.#add('', root, '', undefined);
+    for (let i = 0; i < this.#directories.length; i++) this.#encode(this.#directories[i] as PlannedDirectory);
   }
 
-  #dotRecord(target: PlannedDirectory, holder: PlannedDirectory, which: 0 | 1): PlannedRecord {
-    const systemUse = this.joliet ? [] : rockRidgeEntries(target.node, undefined, this.#context(target.node));
-    if (!this.joliet && which === 0 && holder.parent === undefined) systemUse.unshift(systemUseHead());
-    if (!this.joliet && which === 0 && holder.parent === undefined) systemUse.push(extensionReference());
-    return {
-      identifier: Uint8Array.of(which),
-      directory: true,
-      mtime: target.node.mtime,
-      systemUse,
-      extents: () => [target],
-      extentCount: 1,
-    };
-  }
-
-  #record(
-    node: TreeNode,
-    name: string,
+  #add(
+    path: string,
+    node: DirectoryNode,
     identifier: string,
-    extents: () => readonly Placed[],
-    extentCount: number,
-  ): PlannedRecord {
-    return {
-      identifier: encodeName(identifier, this.joliet),
-      directory: node.type === 'directory',
-      mtime: node.mtime,
-      systemUse: this.joliet ? [] : rockRidgeEntries(node, name, this.#context(node)),
-      extents,
-      extentCount,
-    };
+    parent: PlannedDirectory | undefined,
+  ): PlannedDirectory {
+    const number = this.#directories.length + 1;
+    const planned = { path, node, identifier, parent, number, encoded: undefined, sector: 0, sizeBytes: 0 };
+    this.#directories.push(planned);
+    return planned;
+  }
+
+  #encode(directory: PlannedDirectory): void {
+    const all = sortedChildren(directory.node);
+    const children = this.joliet
+      ? all.filter(([, child]) => child.type === 'directory' || child.type === 'file')
+      : all;
+    const identifiers = this.joliet
+      ? jolietNames(children.map(([name]) => name))
+      : isoNames(children.map(([name, child]) => ({ name, directory: child.type === 'directory' })));
+    // Directories have a place in the list before they have an encoding: a record knows its target, not where it lies.
+    const named = children.map(([name, child], n) => ({ name, child, identifier: identifiers[n] as string }));
+    named.sort((a, b) => (a.identifier < b.identifier ? -1 : 1));
+    this.#addDot(directory, '\u0000', directory);
+    this.#addDot(directory, '\u0001', directory.parent ?? directory);
+    for (const { name, child, identifier } of named) {
+      const target =
+        child.type === 'directory'
+          ? this.#add(joinPath(directory.path, name), child, identifier, directory)
+          : (this.#files.get(child) ?? NOWHERE);
+      this.#addRecord(identifier, name, child, target);
+    }
+    directory.encoded = this.#encoder.finish();
+  }
+
+  #addDot(holder: PlannedDirectory, identifier: string, target: PlannedDirectory): void {
+    const { systemUse } = this.#encoder;
+    systemUse.clear();
+    if (!this.joliet) {
+      const first = identifier === '\u0000' && holder.parent === undefined;
+      if (first) systemUse.addIndicator();
+      systemUse.addNode(target.node, undefined, this.#context(target.node));
+      if (first) systemUse.addExtensionReference();
+    }
+    this.#encoder.add({ identifier, directory: true, mtime: target.node.mtime, target });
+  }
+
+  #addRecord(identifier: string, name: string, node: TreeNode, target: Placed): void {
+    const { systemUse } = this.#encoder;
+    systemUse.clear();
+    if (!this.joliet) systemUse.addNode(node, name, this.#context(node));
+    this.#encoder.add({ identifier, directory: node.type === 'directory', mtime: node.mtime, target });
   }
 
   #context(node: TreeNode): { links: number; serial: number } {
-    const subdirectories =
-      node.type === 'directory'
-        ? [...node.children.values()].filter((child) => child.type === 'directory').length
-        : 0;
-    return {
-      links: node.type === 'directory' ? 2 + subdirectories : (this.#numbering.names.get(node) ?? 1),
-      serial: (this.#numbering.indexes.get(node) ?? 0) + 1,
-    };
-  }
-
-  #fileExtents(node: TreeNode): Placed[] {
-    const placed = this.#files.get(node);
-    if (placed === undefined) return [{ sector: 0, sizeBytes: 0 }];
-    const extents: Placed[] = [];
-    for (let at = 0; at < placed.sizeBytes || at === 0; at += MAX_EXTENT_BYTES) {
-      extents.push({
-        sector: placed.sector + at / ISO_SECTOR_BYTES,
-        sizeBytes: Math.min(MAX_EXTENT_BYTES, placed.sizeBytes - at),
-      });
-    }
-    return extents;
+    const serial = (this.#numbering.indexes.get(node) ?? 0) + 1;
+    if (node.type !== 'directory') return { links: this.#numbering.names.get(node) ?? 1, serial };
+    let links = 2;
+    for (const child of node.children.values()) if (child.type === 'directory') links++;
+    return { links, serial };
   }
 }

@@ -63,17 +63,13 @@ export function jolietNames(names: readonly string[]): string[] {
   });
 }
 
-/** Identifiers as bytes: one each, or two each in Joliet, big endian. */
-export function encodeName(name: string, joliet: boolean): Uint8Array {
-  if (!joliet) {
-    const bytes = new Uint8Array(name.length);
-    for (let i = 0; i < name.length; i++) bytes[i] = name.charCodeAt(i);
-    return bytes;
-  }
-  const bytes = new Uint8Array(name.length * 2);
+/** Puts an identifier's bytes: one a character, or two in Joliet, big endian. */
+export function putName(bytes: Uint8Array, at: number, name: string, joliet: boolean): void {
   for (let i = 0; i < name.length; i++) {
-    bytes[i * 2] = name.charCodeAt(i) >> 8;
-    bytes[i * 2 + 1] = name.charCodeAt(i) & 0xff;
+    const unit = name.charCodeAt(i);
+    if (joliet) {
+      bytes[at + i * 2] = unit >> 8;
+      bytes[at + i * 2 + 1] = unit & 0xff;
+    } else bytes[at + i] = unit;
   }
-  return bytes;
 }

@@ -1,8 +1,9 @@
 import type { BlockSink } from '../block.ts';
 import { roundUp } from '../bytes.ts';
 import { contentPieces } from '../content.ts';
+import { visitContents } from '../content-visit.ts';
 import { diskError } from '../errors.ts';
-import { gatherWrites } from '../gather.ts';
+import { type GatheringSink, gatherWrites } from '../gather.ts';
 import { numberNodes } from '../numbering.ts';
 import type { DirectoryNode, FileNode, TreeNode } from '../tree.ts';
 import {
@@ -15,8 +16,9 @@ import {
   patchInfoTable,
 } from './boot.ts';
 import { encodeTerminator, encodeVolumeDescriptor } from './descriptors.ts';
+import type { Placed } from './directory.ts';
 import { ISO_SECTOR_BYTES, sectorsOf } from './fields.ts';
-import { Hierarchy, type Placed } from './hierarchy.ts';
+import { Hierarchy } from './hierarchy.ts';
 
 export interface IsoOptions {
   /** At most 32 characters; 16 of them in Joliet. */
@@ -30,7 +32,6 @@ export interface IsoOptions {
 }
 
 const SYSTEM_AREA_SECTORS = 16;
-const PIECE_BYTES = 1 << 20;
 /** Some drives read ahead beyond the end; mkisofs pads by as much. */
 const PAD_SECTORS = 150;
 const HYBRID_ALIGN_BYTES = 1 << 20;
@@ -45,9 +46,9 @@ export function writeIso(sink: BlockSink, root: DirectoryNode, options: IsoOptio
   );
 }
 
-async function writeImage(sink: BlockSink, root: DirectoryNode, options: IsoOptions): Promise<number> {
+async function writeImage(sink: GatheringSink, root: DirectoryNode, options: IsoOptions): Promise<number> {
   const numbering = numberNodes(root);
-  const places = new Map<TreeNode, Placed>();
+  const { files, places } = planFiles(numbering.nodes);
   const hierarchies = [
     new Hierarchy(false, root, numbering, places),
     new Hierarchy(true, root, numbering, places),
@@ -66,8 +67,11 @@ async function writeImage(sink: BlockSink, root: DirectoryNode, options: IsoOpti
     return { hierarchy, bytes, little, big };
   });
   for (const { hierarchy } of tables) sector = hierarchy.place(sector);
-  const contents = placeFiles(numbering.nodes, places, sector);
-  sector = contents.end + PAD_SECTORS;
+  for (const { node, placed } of files) {
+    placed.sector = sector;
+    sector += sectorsOf(node.sizeBytes);
+  }
+  sector += PAD_SECTORS;
   const imageBytes = roundUp(
     sector * ISO_SECTOR_BYTES,
     options.hybrid === undefined ? ISO_SECTOR_BYTES : HYBRID_ALIGN_BYTES,
@@ -97,39 +101,60 @@ async function writeImage(sink: BlockSink, root: DirectoryNode, options: IsoOpti
       await sink.write(at(descriptor++), encodeBootRecord(catalogSector));
     await sink.write(at(little), hierarchy.encodePathTable(false));
     await sink.write(at(big), hierarchy.encodePathTable(true));
-    for (const { offset, bytes: records } of hierarchy.encode()) await sink.write(offset, records);
+    for (const { offset, bytes: records } of hierarchy.finish()) {
+      sink.put(offset, records);
+      if (sink.full) await sink.step();
+    }
   }
   await sink.write(at(descriptor), encodeTerminator());
   if (boot.length > 0) await sink.write(at(catalogSector), encodeBootCatalog(bootImages));
   const patched = new Map(
     bootImages.filter((image) => image.infoTable).map((image) => [image.sector, image]),
   );
-  for (const { path, node, sector: start } of contents.files) {
-    if (patched.has(start)) await sink.write(at(start), patchInfoTable(await readAll(path, node), start));
-    else await copyContent(sink, path, node, at(start));
+  for (const { path, node, placed } of files) {
+    if (patched.has(placed.sector))
+      await sink.write(at(placed.sector), patchInfoTable(await readAll(path, node), placed.sector));
   }
+  await visitContents(
+    files.filter(({ placed }) => !patched.has(placed.sector)),
+    {
+      visit: ({ placed }, from, bytes) => sink.put(at(placed.sector) + from, bytes),
+      step: () => sink.step(),
+    },
+  );
   return imageBytes;
 }
 
-function placeFiles(
-  nodes: readonly (readonly [string, TreeNode])[],
-  places: Map<TreeNode, Placed>,
-  first: number,
-): { files: { path: string; node: FileNode; sector: number }[]; end: number } {
+/** A file whose content is stored. */
+interface PlannedFile {
+  readonly path: string;
+  readonly node: FileNode;
+  readonly placed: { sector: number; readonly sizeBytes: number };
+}
+
+/** Which contents are stored, and by every file the place of its own, which has no sector yet. */
+function planFiles(nodes: readonly (readonly [string, TreeNode])[]): {
+  files: PlannedFile[];
+  places: ReadonlyMap<TreeNode, Placed>;
+} {
   const byKey = new Map<string, Placed>();
-  const files: { path: string; node: FileNode; sector: number }[] = [];
-  let sector = first;
+  const places = new Map<TreeNode, Placed>();
+  const files: PlannedFile[] = [];
   for (const [path, node] of nodes) {
     if (node.type !== 'file') continue;
-    const twin = node.contentKey === undefined ? undefined : byKey.get(node.contentKey);
-    const placed = twin ?? { sector: node.sizeBytes === 0 ? 0 : sector, sizeBytes: node.sizeBytes };
+    const { contentKey } = node;
+    const twin = contentKey === undefined ? undefined : byKey.get(contentKey);
+    if (twin !== undefined) {
+      places.set(node, twin);
+      continue;
+    }
+    const placed = { sector: 0, sizeBytes: node.sizeBytes };
     places.set(node, placed);
-    if (twin !== undefined || node.sizeBytes === 0) continue;
-    if (node.contentKey !== undefined) byKey.set(node.contentKey, placed);
-    files.push({ path, node, sector });
-    sector += sectorsOf(node.sizeBytes);
+    if (node.sizeBytes === 0) continue;
+    if (contentKey !== undefined) byKey.set(contentKey, placed);
+    files.push({ path, node, placed });
   }
-  return { files, end: sector };
+  return { files, places };
 }
 
 function placeBootImage(
@@ -149,12 +174,4 @@ function placeBootImage(
 async function readAll(path: string, node: FileNode): Promise<Uint8Array> {
   for await (const piece of contentPieces(path, node, node.sizeBytes)) return piece;
   return new Uint8Array(0);
-}
-
-async function copyContent(sink: BlockSink, path: string, node: FileNode, start: number): Promise<void> {
-  let at = start;
-  for await (const piece of contentPieces(path, node, PIECE_BYTES)) {
-    await sink.write(at, piece);
-    at += piece.length;
-  }
 }

@@ -3,14 +3,14 @@ import { type FileHandle, open, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { ArchiveEntry, EntryHeader, EntryStream } from '@orlop/archive';
 import { emptyBody } from '@orlop/archive';
-import { type DirectoryNode, type NodeMetadata, TreeBuilder } from '@orlop/disk';
+import { type ContentStore, type DirectoryNode, type NodeMetadata, TreeBuilder } from '@orlop/disk';
 import { writeAll } from './output-set.ts';
 
 /**
  * A composition kept on disk: its entries can be read again in their order, or as the tree that unpacking them
  * would give. Contents are in one file; headers are in memory.
  */
-export class Spool {
+export class Spool implements ContentStore {
   readonly #path: string;
   readonly #file: FileHandle;
   readonly #members: readonly SpooledMember[];
@@ -107,6 +107,7 @@ export class Spool {
             sizeBytes: header.sizeBytes,
             ...(member.contentKey === undefined ? {} : { contentKey: member.contentKey }),
             open: () => this.#body(member),
+            stored: { store: this, offset: member.offset },
           });
           break;
         case 'symlink':
@@ -136,10 +137,9 @@ export class Spool {
   }
 
   #body({ header, offset, window }: SpooledMember): AsyncIterable<Uint8Array> {
-    const { sizeBytes, name } = header;
+    const { sizeBytes } = header;
     if (sizeBytes === 0) return emptyBody;
-    const read = (at: number, length: number) => this.#read(at, length, name);
-    if (window === undefined) return readAhead(read, offset, sizeBytes);
+    if (window === undefined) return readAhead((at, length) => this.#read(at, length), offset, sizeBytes);
     return {
       [Symbol.asyncIterator]: () => {
         let given = false;
@@ -147,7 +147,7 @@ export class Spool {
           next: async () => {
             if (given) return { done: true, value: undefined };
             given = true;
-            return { done: false, value: await this.#small(offset, sizeBytes, window, name) };
+            return { done: false, value: await this.#small(offset, sizeBytes, window) };
           },
         };
       },
@@ -155,16 +155,16 @@ export class Spool {
   }
 
   /** Small files are mostly asked for in about the order in which they lie: one reading serves many. */
-  async #small(offset: number, sizeBytes: number, window: Window, name: string): Promise<Uint8Array> {
-    const bytes = await this.#window(window, name);
+  async #small(offset: number, sizeBytes: number, window: Window): Promise<Uint8Array> {
+    const bytes = await this.#window(window);
     return bytes.subarray(offset - window.start, offset - window.start + sizeBytes);
   }
 
-  #window(window: Window, name: string): Promise<Uint8Array> {
+  #window(window: Window): Promise<Uint8Array> {
     const recent = this.#recent;
-    if (window === this.#last) return recent.get(window) ?? this.#read(window.start, window.sizeBytes, name);
+    if (window === this.#last) return recent.get(window) ?? this.#read(window.start, window.sizeBytes);
     const begin = (wanted: Window) => {
-      const bytes = recent.get(wanted) ?? this.#read(wanted.start, wanted.sizeBytes, name);
+      const bytes = recent.get(wanted) ?? this.#read(wanted.start, wanted.sizeBytes);
       // Its failure is seen by whoever waits for it.
       bytes.catch(() => {});
       // The latest last.
@@ -183,14 +183,19 @@ export class Spool {
     return bytes;
   }
 
-  async #read(at: number, length: number, name: string): Promise<Uint8Array> {
+  async #read(at: number, length: number): Promise<Uint8Array> {
     const buffer = Buffer.allocUnsafeSlow(length);
-    for (let done = 0; done < length; ) {
-      const { bytesRead } = await this.#file.read(buffer, done, length - done, at + done);
-      if (bytesRead === 0) throw new Error(`bug: the spool ends before ${name}`);
+    await this.read(at, buffer);
+    return buffer;
+  }
+
+  async read(offset: number, into: Uint8Array): Promise<void> {
+    for (let done = 0; done < into.length; ) {
+      const { bytesRead } = await this.#file.read(into, done, into.length - done, offset + done);
+      if (bytesRead === 0)
+        throw new Error(`bug: the spool ends at ${offset + done}, before ${offset + into.length}`);
       done += bytesRead;
     }
-    return buffer;
   }
 }
 
