@@ -14,5 +14,6 @@ export { QemuDriver, removeMachineFolder } from './qemu/driver.ts';
 export { findFirmware } from './qemu/firmware.ts';
 export * from './qemu/probe/probe-accelerator.ts';
 export { qemuImgProgram, qemuPrograms } from './qemu/programs.ts';
+export { isSavedStateError } from './qemu/saved-state.ts';
 export { findVirtiofsd } from './qemu/virtiofsd.ts';
 export * from './run-tool.ts';

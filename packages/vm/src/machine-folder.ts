@@ -11,6 +11,7 @@ export const machineFiles = {
   state: 'state.json',
   /** What stays the same over restarts: the addresses of network cards, the machine's UUID. */
   identity: 'identity.json',
+  launch: 'launch.json',
   pid: 'machine.pid',
   startLock: 'start.lock',
   /** What the driver's process said on its standard error. */
@@ -22,6 +23,9 @@ export const machineFiles = {
   eventSocket: 'events.sock',
   firmwareVariables: 'firmware-variables.fd',
   metadata: 'data.iso',
+  /** Memory and devices of a machine that was saved, and what they belong to. */
+  saved: 'saved.zst',
+  savedRecord: 'saved.json',
 } as const;
 
 /** A machine's folder: one machine, one folder, 0700, every file written whole or not at all. */

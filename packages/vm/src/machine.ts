@@ -21,6 +21,7 @@ export type MachineState =
 export type StopReason =
   | 'powered-off' // the guest ended, of itself or after a request to power down
   | 'killed' // Orlop ended the process
+  | 'saved' // its memory is in a file
   | 'start-failed'
   | 'died' // the process went away without ending properly
   | 'host-restarted';
@@ -47,11 +48,29 @@ export interface Machine {
   killNow(): void;
   /** Lets a machine that was started with {@link StartOptions.bound} outlive this process. */
   release(): void;
+  /**
+   * Writes memory and devices into the machine's folder and ends its process: {@link StartOptions.fromSaved} goes on from
+   * there, as long as nothing that the machine is made of has changed. A machine that cannot be saved runs on.
+   *
+   * @throws OrlopError `vm.save-refused` (with what in the machine cannot be saved), `vm.save-failed`
+   */
+  save(options?: { signal?: AbortSignal }): Promise<SavedState>;
+  /** What {@link save} left, if it is there. */
+  saved(): Promise<SavedState | undefined>;
+  /** Forgets what {@link save} left. */
+  discardSaved(): Promise<void>;
   /** {@link powerDown}, and {@link kill} when the guest has not ended within `graceMs`. */
   stop(options: { graceMs: number; signal?: AbortSignal }): Promise<StoppedState>;
 }
 
 export type StoppedState = Extract<MachineState, { kind: 'stopped' }>;
+
+/** A machine's memory and devices in a file. */
+export interface SavedState {
+  /** What the file takes on the host. */
+  readonly sizeBytes: number;
+  readonly savedAt: string;
+}
 
 export interface MachineConsole {
   /** Everything that the guest said since the machine was started, whoever listened. */
@@ -68,6 +87,13 @@ export interface StartOptions {
   readonly paused?: boolean;
   /** Ends the machine when this process is gone, even by SIGKILL, unless it is released. @default false */
   readonly bound?: boolean;
+  /**
+   * Goes on where {@link Machine.save} left off: the machine is paused until {@link Machine.resume}, and the saved state is
+   * used up whatever comes of it. @default false
+   *
+   * @throws OrlopError `vm.not-saved`, `vm.save-stale`, `vm.save-damaged`; nothing of the machine's disks has changed then
+   */
+  readonly fromSaved?: boolean;
   /** Aborting ends a start that is under way and leaves no process. */
   readonly signal?: AbortSignal;
 }

@@ -68,7 +68,7 @@ describe('qemuArguments', () => {
       '-append console=ttyS0 a=b,c cryptomgr.notests no_timer_check',
       '-object rng-random,id=rng0,filename=/dev/urandom',
       '-device virtio-rng-pci,rng=rng0',
-      '-device virtio-balloon-pci',
+      '-device virtio-balloon-pci,free-page-reporting=on',
       '-display none',
     ]);
   });

@@ -1,7 +1,7 @@
 import { spawn } from 'node:child_process';
 import { open, rename, rm, stat } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
-import type { OrlopError, Random } from '@orlop/core';
+import { OrlopError, type Random } from '@orlop/core';
 import { vmError } from '../errors.ts';
 import { requireProgram } from '../find-program.ts';
 import type { Driver, DriverDependencies, Machine, StartOptions } from '../machine.ts';
@@ -15,10 +15,12 @@ import { ensureDisk } from './disk-image.ts';
 import { readDriverLog } from './driver-log.ts';
 import { findFirmware, makeVariables } from './firmware.ts';
 import { Leash } from './leash.ts';
+import { fingerprintMachine } from './machine-fingerprint.ts';
 import { createMac, createUuid, type MachineIdentity } from './machine-identity.ts';
 import { qemuPrograms } from './programs.ts';
 import { QemuMachine } from './qemu-machine.ts';
 import { QmpClient } from './qmp-client.ts';
+import { incomingCommand, readSavedState, removeSavedState, waitForIncoming } from './saved-state.ts';
 import { findVirtiofsd, startVirtiofsd, type Virtiofsd } from './virtiofsd.ts';
 
 /** How long QEMU may take from its start until its monitor answers; it does so within 0.1 s on an idle machine. */
@@ -114,13 +116,21 @@ export class QemuDriver implements Driver {
         }),
       );
     }
-    const args = qemuArguments(spec, {
+    const surroundings = {
       accelerator: options.accelerator,
       macs: spec.networks.map((network, index) => network.mac ?? identity.macs[index] ?? ''),
       uuid: identity.uuid,
       ...(uefi === undefined ? {} : { uefi }),
       virtiofsSockets: servers.map((server) => server.socket),
+      paused: false,
+    };
+    const launch = { program, args: qemuArguments(spec, surroundings) };
+    if (options.fromSaved === true) await refuseStale(folder, await fingerprintMachine(spec, launch));
+    await folder.writeJson('launch', launch);
+    const args = qemuArguments(spec, {
+      ...surroundings,
       paused: options.paused === true,
+      ...(options.fromSaved === true && { incoming: incomingCommand }),
     });
     await prepareFiles(folder);
     signal?.throwIfAborted();
@@ -150,15 +160,26 @@ export class QemuDriver implements Driver {
       );
     });
     await log.close();
+    const explain = (failure: Error) =>
+      options.fromSaved === true ? explainDamage(folder, failure) : explainFailure(folder, failure);
     const waiting = new AbortController();
     try {
       const signal = AbortSignal.any(
         options.signal === undefined ? [waiting.signal] : [waiting.signal, options.signal],
       );
       const failure = await Promise.race([ended, this.#waitForMonitor(folder, signal)]);
-      if (failure !== undefined) throw await explainFailure(folder, failure);
+      if (failure !== undefined) throw await explain(failure);
       const process = child.pid === undefined ? undefined : await identifyProcess(child.pid);
       if (process === undefined) throw await explainFailure(folder, await ended);
+      if (options.fromSaved === true) {
+        // QEMU ends when it cannot make sense of a state, and its monitor may go before it.
+        const takenIn = takeStateIn(folder, signal).catch((error) => {
+          if (error instanceof OrlopError && error.code === 'vm.qmp-closed') return ended;
+          throw error;
+        });
+        const damage = await Promise.race([ended, takenIn]);
+        if (damage !== undefined) throw await explain(damage);
+      }
       await folder.writeState({
         kind: 'running',
         at: this.#now(),
@@ -170,6 +191,8 @@ export class QemuDriver implements Driver {
       throw error;
     } finally {
       waiting.abort();
+      // Once the guest runs, its disks are no longer those of the saved state.
+      if (options.fromSaved === true) await removeSavedState(folder);
     }
     child.unref();
     return new QemuMachine(spec, folder, this.#given, { child, leash });
@@ -200,6 +223,30 @@ async function answers(folder: MachineFolder): Promise<boolean> {
   } catch {
     return false;
   }
+}
+
+/** @throws OrlopError `vm.not-saved`, `vm.save-stale` */
+async function refuseStale(folder: MachineFolder, fingerprint: string): Promise<void> {
+  const saved = await readSavedState(folder);
+  if (saved === undefined) throw vmError('vm.not-saved', `there is no saved state in "${folder.path}"`);
+  if (saved.fingerprint === fingerprint) return;
+  throw vmError(
+    'vm.save-stale',
+    `the state saved at ${saved.savedAt} is of another machine than this one now is`,
+    {
+      hint: 'its settings, its image, its disks, QEMU or the processor have changed since; it starts anew without it',
+    },
+  );
+}
+
+async function takeStateIn(folder: MachineFolder, signal: AbortSignal): Promise<undefined> {
+  const qmp = await QmpClient.connect(await connectUnixSocket(folder.file('commandSocket')));
+  try {
+    await waitForIncoming(qmp, { folder, signal });
+  } finally {
+    qmp.close();
+  }
+  return undefined;
 }
 
 /** The console's log of the run before stays as `console.log.1`; sockets of a process that was killed go. */
@@ -265,6 +312,14 @@ async function explainFailure(folder: MachineFolder, failure: Error): Promise<Or
     });
   }
   return vmError('vm.start-failed', `QEMU did not start: ${words === '' ? failure.message : words}`);
+}
+
+async function explainDamage(folder: MachineFolder, failure: Error): Promise<OrlopError> {
+  const words = await readDriverLog(folder);
+  return vmError(
+    'vm.save-damaged',
+    `the saved state cannot be used: ${words === '' ? failure.message : words}`,
+  );
 }
 
 /** Removes everything that a machine has; it must not run. */

@@ -3,11 +3,13 @@ import { writeFileSync } from 'node:fs';
 import { access } from 'node:fs/promises';
 import { ConsoleSocket } from '../console/console-socket.ts';
 import { vmError } from '../errors.ts';
+import { requireProgram } from '../find-program.ts';
 import type {
   DriverDependencies,
   Machine,
   MachineConsole,
   MachineState,
+  SavedState,
   StoppedState,
   StopReason,
 } from '../machine.ts';
@@ -17,7 +19,9 @@ import { findProcess, signalProcess } from '../process-identity.ts';
 import { connectUnixSocket } from '../unix-socket.ts';
 import { readDriverLog } from './driver-log.ts';
 import type { Leash } from './leash.ts';
+import { fingerprintMachine, type Launch } from './machine-fingerprint.ts';
 import { QmpClient } from './qmp-client.ts';
+import { readSavedState, recordState, removeSavedState, writeState, zstdProgram } from './saved-state.ts';
 
 type RunningState = Extract<MachineState, { kind: 'running' }>;
 
@@ -84,6 +88,41 @@ export class QemuMachine implements Machine {
     } finally {
       qmp.close();
     }
+  }
+
+  async save({ signal }: { signal?: AbortSignal } = {}): Promise<SavedState> {
+    const { process } = await this.#requireRunning();
+    const { name, debianPackage } = zstdProgram;
+    await requireProgram(name, { searchPath: this.#given.searchPath, debianPackage });
+    const qmp = await this.#connect();
+    try {
+      const { running } = (await qmp.execute('query-status')) as { readonly running: boolean };
+      await qmp.execute('stop');
+      try {
+        await writeState(qmp, { folder: this.#folder, ...(signal !== undefined && { signal }) });
+      } catch (error) {
+        await removeSavedState(this.#folder);
+        if (running) await qmp.execute('cont');
+        throw error;
+      }
+      await qmp.execute('quit').catch(() => undefined); // it may close the monitor before it answers
+    } finally {
+      qmp.close();
+    }
+    if (!(await this.#waitUntilGone(process, QUIT_TIMEOUT_MS))) await this.kill();
+    const { at } = await this.#conclude('saved');
+    const launch = await this.#folder.readJson<Launch>('launch');
+    if (launch === undefined) throw vmError('vm.bad-state', `"${this.#folder.file('launch')}" is missing`);
+    const fingerprint = await fingerprintMachine(this.spec, launch);
+    return recordState(this.#folder, { fingerprint, savedAt: at });
+  }
+
+  async saved(): Promise<SavedState | undefined> {
+    return readSavedState(this.#folder);
+  }
+
+  async discardSaved(): Promise<void> {
+    await removeSavedState(this.#folder);
   }
 
   async waitForExit({ signal }: { signal?: AbortSignal } = {}): Promise<StoppedState> {
