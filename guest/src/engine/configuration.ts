@@ -8,6 +8,8 @@ export interface EngineConfiguration {
   /** Absent: the engine is reached from within the machine only. */
   readonly tls?: { readonly ca: string; readonly certificate: string; readonly key: string };
   readonly port: number;
+  /** How the host asks for what the machine alone can do; see pkg/docker/engine-agent. Absent: nobody answers. */
+  readonly agent?: { readonly port: number; readonly token: string };
   /** Absent: by DHCP. */
   readonly network?: StaticNetwork;
   /** Addresses that may connect to the port; none: the gateway alone. */
@@ -100,6 +102,8 @@ export function parseConfiguration(text: string): Parsed<EngineConfiguration> {
   if (typeof port !== 'number' || !Number.isInteger(port) || port < 1 || port > 65_535) {
     return { kind: 'problem', text: `port ${String(port)} is none: 1 to 65535` };
   }
+  const agent = root['agent'] === undefined ? undefined : readAgent(asRecord(root['agent']));
+  if (typeof agent === 'string') return { kind: 'problem', text: agent };
   const network = root['network'] === undefined ? undefined : readStaticNetwork(root['network']);
   if (typeof network === 'string') return { kind: 'problem', text: network };
   const shares = asList(root['shares']).map(readShare);
@@ -114,6 +118,7 @@ export function parseConfiguration(text: string): Parsed<EngineConfiguration> {
       hostname: asText(root['hostname']),
       ...(given === 0 ? {} : { tls: keys }),
       port,
+      ...(agent === undefined ? {} : { agent }),
       ...(network === undefined ? {} : { network }),
       clients: asList(root['clients']).map(asText),
       daemon: Object.fromEntries(
@@ -126,6 +131,16 @@ export function parseConfiguration(text: string): Parsed<EngineConfiguration> {
       shares: shares.toSorted((one, other) => (one.path < other.path ? -1 : 1)),
     },
   };
+}
+
+function readAgent(agent: Readonly<Record<string, unknown>>): { port: number; token: string } | string {
+  const { port } = agent;
+  const token = asText(agent['token']);
+  if (typeof port !== 'number' || !Number.isInteger(port) || port < 1 || port > 65_535)
+    return `agent port ${String(port)} is none: 1 to 65535`;
+  // It becomes a line of a file that a shell reads.
+  if (!/^[0-9a-f]{32,}$/.test(token)) return 'agent token: at least 32 hexadecimal digits';
+  return { port, token };
 }
 
 function readShare(value: unknown): ShareMount {

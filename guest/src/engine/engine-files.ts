@@ -16,6 +16,8 @@ export function writeEngineFiles(
     files.write(enginePaths.certificate, configuration.tls.certificate, secret);
     files.write(enginePaths.key, configuration.tls.key, secret);
   }
+  const { agent } = configuration;
+  if (agent !== undefined) files.write(enginePaths.agent, `${agent.port}\n${agent.token}\n`, secret);
   files.write(enginePaths.daemon, `${JSON.stringify(daemonSettings(configuration), undefined, 2)}\n`, secret);
   const environment = Object.entries(configuration.environment).filter(([name]) =>
     /^[A-Za-z_]\w*$/.test(name),
@@ -40,8 +42,9 @@ export function writeEngineFiles(
       .map(({ tag, path, readOnly }) => `${tag}\t${readOnly ? 'ro' : 'rw'}\t${path}\n`)
       .join(''),
   );
+  const ports = [configuration.port, ...(agent === undefined ? [] : [agent.port])];
   const clients = configuration.clients.length > 0 ? configuration.clients : [gateway];
-  files.write(enginePaths.firewall, firewallRules({ port: configuration.port, clients }));
+  files.write(enginePaths.firewall, firewallRules({ ports, clients }));
 }
 
 /** dockerd's own file: what the host asked for, and over it what makes it this machine's. */

@@ -10,6 +10,8 @@ export const enginePaths = {
   environment: '/run/engine/environment',
   certificates: '/run/engine/certificates',
   registryCertificates: '/run/engine/certs.d',
+  /** Port and token, one a line. */
+  agent: '/run/engine/agent',
   shares: '/run/engine/shares',
   firewall: '/run/engine/firewall',
   data: '/var/lib',

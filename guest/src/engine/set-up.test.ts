@@ -146,7 +146,7 @@ describe('setUpEngine', () => {
 
 describe('firewallRules', () => {
   it('accepts the clients by the card, then drops everybody', () => {
-    expect(firewallRules({ port: 2376, clients: ['10.0.0.1', 'x; reboot'] }).split('\n')).toEqual([
+    expect(firewallRules({ ports: [2376], clients: ['10.0.0.1', 'x; reboot'] }).split('\n')).toEqual([
       '*raw',
       '-A PREROUTING -i eth0 -s 10.0.0.1 -p tcp --dport 2376 -j ACCEPT',
       '-A PREROUTING -p tcp --dport 2376 -m addrtype --dst-type LOCAL -j DROP',

@@ -29,7 +29,7 @@ describe('DaemonClient', () => {
     const { transport, asked } = answering(200, '{"name":"dev"}');
     await new DaemonClient(transport).start('dev', { settings: { cpus: 2 } });
     expect(asked).toEqual([
-      { method: 'POST', path: '/v1/engines/dev/start', body: '{"settings":{"cpus":2}}' },
+      { method: 'POST', path: '/v1/engines/dev/start', body: '{"settings":{"cpus":2},"fresh":false}' },
     ]);
   });
 

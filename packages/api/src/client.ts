@@ -1,7 +1,15 @@
 import { apiError, decodeError } from './errors.ts';
 import { fillPath, type Operation, routes } from './routes.ts';
 import { readServerSentEvents } from './server-sent-events.ts';
-import type { DaemonStatus, EngineEvent, EngineStatus, PortStatus, Snapshot } from './states.ts';
+import type {
+  DaemonStatus,
+  DiskReclaim,
+  EngineEvent,
+  EngineStatus,
+  EngineUsage,
+  PortStatus,
+  Snapshot,
+} from './states.ts';
 
 /** Carries one request to the daemon: over a unix socket here, `fetch` in a browser. */
 export type Transport = (request: TransportRequest) => Promise<TransportAnswer>;
@@ -42,15 +50,19 @@ export class DaemonClient {
   /** Answers when Docker answers. */
   start(
     name: string,
-    options: CallOptions & { readonly settings?: Record<string, unknown> } = {},
+    options: CallOptions & { readonly settings?: Record<string, unknown>; readonly fresh?: boolean } = {},
   ): Promise<EngineStatus> {
-    const { settings = {}, ...rest } = options;
-    return this.#call('start', { ...rest, params: { name }, body: { settings } });
+    const { settings = {}, fresh = false, ...rest } = options;
+    return this.#call('start', { ...rest, params: { name }, body: { settings, fresh } });
   }
 
-  stop(name: string, options: CallOptions & { readonly graceMs?: number } = {}): Promise<EngineStatus> {
-    const { graceMs, ...rest } = options;
-    return this.#call('stop', { ...rest, params: { name }, body: graceMs === undefined ? {} : { graceMs } });
+  stop(
+    name: string,
+    options: CallOptions & { readonly graceMs?: number; readonly save?: boolean } = {},
+  ): Promise<EngineStatus> {
+    const { graceMs, save = false, ...rest } = options;
+    const body = { save, ...(graceMs !== undefined && { graceMs }) };
+    return this.#call('stop', { ...rest, params: { name }, body });
   }
 
   reset(name: string, options: CallOptions & { readonly keepData: boolean }): Promise<EngineStatus> {
@@ -64,6 +76,18 @@ export class DaemonClient {
 
   wake(name: string, options: CallOptions = {}): Promise<EngineStatus> {
     return this.#call('wake', { ...options, params: { name } });
+  }
+
+  suspend(name: string, options: CallOptions = {}): Promise<EngineStatus> {
+    return this.#call('suspend', { ...options, params: { name } });
+  }
+
+  usage(name: string, options: CallOptions = {}): Promise<EngineUsage> {
+    return this.#call('usage', { ...options, params: { name } });
+  }
+
+  reclaimDisk(name: string, options: CallOptions = {}): Promise<DiskReclaim> {
+    return this.#call('diskReclaim', { ...options, params: { name } });
   }
 
   ports(name: string, options: CallOptions = {}): Promise<readonly PortStatus[]> {

@@ -69,14 +69,24 @@ const routeTable = {
     method: 'POST',
     path: '/v1/engines/{name}/start',
     summary: 'Start an engine, and answer when Docker answers; one that runs stays as it is',
-    body: object({ settings: SETTINGS }),
+    body: object({
+      settings: SETTINGS,
+      fresh: { type: 'boolean', description: 'without the state that was saved, if one was' },
+    }),
     answer: ENGINE_STATUS,
   },
   stop: {
     method: 'POST',
     path: '/v1/engines/{name}/stop',
     summary: 'Power an engine off, or give up its start',
-    body: object({ graceMs: { type: 'number' } }),
+    body: object({
+      graceMs: { type: 'number' },
+      save: {
+        type: 'boolean',
+        description:
+          'keep its memory in a file, so that the next start goes on; powered off where that cannot be',
+      },
+    }),
     answer: ENGINE_STATUS,
   },
   reset: {
@@ -98,6 +108,24 @@ const routeTable = {
     summary: 'Let the processors run',
     answer: ENGINE_STATUS,
   },
+  suspend: {
+    method: 'POST',
+    path: '/v1/engines/{name}/suspend',
+    summary: 'Keep its memory in a file and end its process, until the next request',
+    answer: ENGINE_STATUS,
+  },
+  usage: {
+    method: 'GET',
+    path: '/v1/engines/{name}/usage',
+    summary: 'What the engine takes of the host: memory, processor time, disk',
+    answer: { $ref: '#/components/schemas/EngineUsage' },
+  },
+  diskReclaim: {
+    method: 'POST',
+    path: '/v1/engines/{name}/disk/reclaim',
+    summary: 'Give blocks of the data disk that no file has back to the host',
+    answer: { $ref: '#/components/schemas/DiskReclaim' },
+  },
   ports: {
     method: 'GET',
     path: '/v1/engines/{name}/ports',
@@ -113,7 +141,7 @@ const routeTable = {
   snapshotCreate: {
     method: 'POST',
     path: '/v1/engines/{name}/snapshots/{snapshot}',
-    summary: 'Copy the data; an engine that runs is stopped for it and started again',
+    summary: 'Copy the data; an engine that runs goes on, its disk is frozen for a moment',
     answer: { $ref: '#/components/schemas/Snapshot' },
   },
   snapshotRestore: {

@@ -5,6 +5,8 @@ export type EngineState =
   | { readonly kind: 'running'; readonly since: string; readonly stages: readonly StageRecord[] }
   /** The idle saver has stopped the processors; the next request wakes them. */
   | { readonly kind: 'asleep'; readonly since: string; readonly stages: readonly StageRecord[] }
+  /** Its memory is in a file and no process runs; the next request brings it back as it was. */
+  | { readonly kind: 'suspended'; readonly since: string; readonly fileBytes: number }
   | { readonly kind: 'stopping'; readonly since: string }
   | {
       readonly kind: 'failed';
@@ -16,6 +18,7 @@ export type EngineState =
 export type StopReason =
   | 'never-started'
   | 'asked' // by a command
+  | 'saved' // by a command; the next start goes on where it was
   | 'powered-off' // the guest ended of itself
   | 'died' // its process went away
   | 'cancelled'; // the start was given up
@@ -54,6 +57,35 @@ export interface EngineStatus {
   readonly ports: readonly PortStatus[];
   /** Settings that were changed and have no effect before a restart. */
   readonly pendingRestart: readonly string[];
+}
+
+/** What an engine takes of its host, now. */
+export interface EngineUsage {
+  /** Resident memory of the machine's process; absent while none runs. */
+  readonly machineRssBytes?: number;
+  /** Processor time of the machine's process since its start. */
+  readonly machineCpuMs?: number;
+  /** Resident memory of the daemon, which serves every engine. */
+  readonly daemonRssBytes: number;
+  readonly daemonCpuMs: number;
+  /** What the machine's system and its containers use; absent while it cannot be asked. */
+  readonly guestUsedBytes?: number;
+  readonly guestTotalBytes?: number;
+  readonly diskBytes: number;
+  /** What the host gives of it. */
+  readonly diskUsedBytes: number;
+  /** The file that a suspended engine is in. */
+  readonly savedBytes: number;
+  readonly snapshotBytes: number;
+}
+
+/** What giving back unused blocks of the data disk brought. */
+export interface DiskReclaim {
+  /** What the host gave of the disk before and after. */
+  readonly beforeBytes: number;
+  readonly afterBytes: number;
+  /** What the machine's file system said to be free, given back before or not. */
+  readonly trimmedBytes: number;
 }
 
 /** One published port of a container on the host. */

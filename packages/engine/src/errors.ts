@@ -11,6 +11,8 @@ export const engineError = defineErrors({
   'engine.machine-ended': 'failed',
   'engine.docker-unreachable': 'unavailable',
   'engine.docker-failed': 'failed',
+  'engine.agent-failed': 'unavailable',
+  'engine.cannot-suspend': 'conflict',
   'engine.no-image': 'not-found',
   'engine.socket-busy': 'conflict',
   'engine.disk-shrink': 'invalid',

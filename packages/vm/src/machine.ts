@@ -36,6 +36,8 @@ export interface Machine {
   state(): Promise<MachineState>;
   /** Lets a machine run that was started paused, or paused since. */
   resume(): Promise<void>;
+  /** Tells of each time that the processors begin to run again, whoever let them; until aborted or the machine ends. */
+  watchResumes(options: { readonly signal: AbortSignal; readonly onResume: () => void }): Promise<void>;
   /** Stops the processors; memory and devices stay as they are. */
   pause(): Promise<void>;
   /** Resolves with the stopped state. @throws OrlopError `vm.cancelled` */
@@ -55,6 +57,13 @@ export interface Machine {
    * @throws OrlopError `vm.save-refused` (with what in the machine cannot be saved), `vm.save-failed`
    */
   save(options?: { signal?: AbortSignal }): Promise<SavedState>;
+  /**
+   * Begins to copy a disk, as it is now, into a file that is not there yet. The machine goes on, and so may its guest's
+   * file system as soon as this resolves.
+   *
+   * @throws OrlopError `vm.bad-spec`, `vm.qmp-failed`
+   */
+  backupDisk(index: number, path: string): Promise<DiskBackup>;
   /** What {@link save} left, if it is there. */
   saved(): Promise<SavedState | undefined>;
   /** Forgets what {@link save} left. */
@@ -64,6 +73,12 @@ export interface Machine {
 }
 
 export type StoppedState = Extract<MachineState, { kind: 'stopped' }>;
+
+/** A copy of a disk that is being made. */
+export interface DiskBackup {
+  /** Resolves when it is whole; must be called. @throws OrlopError `vm.disk-failed`, `vm.cancelled` */
+  finish(options?: { readonly signal?: AbortSignal }): Promise<void>;
+}
 
 /** A machine's memory and devices in a file. */
 export interface SavedState {

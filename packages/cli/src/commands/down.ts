@@ -8,6 +8,7 @@ const GRACE_SECONDS = 60;
 interface DownOptions {
   readonly all?: boolean;
   readonly time: number;
+  readonly save?: boolean;
   readonly json?: boolean;
 }
 
@@ -18,6 +19,7 @@ export function registerDown(program: Command, context: CommandContext): void {
     .argument('[name]', 'one of several engines', 'default')
     .option('--all', 'every engine, and the daemon')
     .option('-t, --time <seconds>', 'how long containers and machine may take', parseSeconds, GRACE_SECONDS)
+    .option('--save', 'keep its memory in a file: the next `orlop up` goes on where it was')
     .option('--json', "print the engine's status as JSON")
     .action(async (name: string, options: DownOptions) => {
       const { ensureDaemon, findDaemon } = await import('./engine-daemon.ts');
@@ -27,7 +29,12 @@ export function registerDown(program: Command, context: CommandContext): void {
       }
       // A daemon that was killed may have left a machine, so one is needed to end it in order.
       const client = await ensureDaemon(context);
-      const status = await client.stop(name, { graceMs: options.time * 1000 });
+      const save = options.save === true;
+      const status = await client.stop(name, { graceMs: options.time * 1000, save });
+      if (save && status.state.kind === 'stopped' && status.state.reason !== 'saved') {
+        const why = status.state.detail ?? 'it did not run';
+        context.stderr.write(`powered off, and not saved: ${why}\n`);
+      }
       if (options.json) context.stdout.write(`${JSON.stringify(status)}\n`);
     });
 }
@@ -42,7 +49,7 @@ export function registerRestart(program: Command, context: CommandContext): void
     const { ensureDaemon } = await import('./engine-daemon.ts');
     const client = await ensureDaemon(context);
     await client.stop(name);
-    await bringUp(client, name, { context, options });
+    await bringUp(client, name, { context, options: { ...options, fresh: true } });
   });
 }
 

@@ -1,4 +1,4 @@
-import type { EngineEvent, EngineStatus, PortStatus, StageRecord } from '@orlop/api';
+import type { EngineEvent, EngineStatus, EngineUsage, PortStatus, StageRecord } from '@orlop/api';
 import type { CommandContext } from '../context.ts';
 import { formatBytes } from '../progress.ts';
 
@@ -72,6 +72,25 @@ export function formatEngine(status: EngineStatus): string {
   return `${lines.join('\n')}\n`;
 }
 
+/** What an engine takes of its host. */
+export function formatUsage(usage: EngineUsage): string {
+  const guest =
+    usage.guestUsedBytes === undefined
+      ? ''
+      : `; its system uses ${formatBytes(usage.guestUsedBytes)} of ${formatBytes(usage.guestTotalBytes ?? 0)}`;
+  const machine =
+    usage.machineRssBytes === undefined ? 'no machine' : `machine ${formatBytes(usage.machineRssBytes)}`;
+  const files = [
+    `disk ${formatBytes(usage.diskUsedBytes)} of ${formatBytes(usage.diskBytes)}`,
+    ...(usage.savedBytes > 0 ? [`saved state ${formatBytes(usage.savedBytes)}`] : []),
+    ...(usage.snapshotBytes > 0 ? [`snapshots ${formatBytes(usage.snapshotBytes)}`] : []),
+  ];
+  return (
+    `  memory    ${machine}, daemon ${formatBytes(usage.daemonRssBytes)}${guest}\n` +
+    `  files     ${files.join(', ')}\n`
+  );
+}
+
 export function formatPort(port: PortStatus): string {
   const address = port.hostAddress.includes(':') ? `[${port.hostAddress}]` : port.hostAddress;
   const where = `${port.protocol} ${address}:${port.hostPort} → ${port.container}:${port.containerPort}`;
@@ -92,6 +111,8 @@ function formatState({ state }: EngineStatus): string {
       return `running since ${state.since}`;
     case 'asleep':
       return `asleep since ${state.since}; the next request wakes it`;
+    case 'suspended':
+      return `suspended since ${state.since}, in a file of ${formatBytes(state.fileBytes)}; the next request brings it back`;
     case 'stopping':
       return 'stopping';
     case 'failed':

@@ -7,6 +7,7 @@ import { registerCompletion } from './completion.ts';
 import { registerConfig } from './config.ts';
 import { registerDaemon } from './daemon.ts';
 import { registerDiagnose } from './diagnose.ts';
+import { registerDisk } from './disk.ts';
 import { registerDoctor } from './doctor.ts';
 import { registerDown, registerReset, registerRestart } from './down.ts';
 import { registerContext } from './engine-context.ts';
@@ -42,6 +43,7 @@ export const commands: readonly RegisterCommand[] = [
   registerContext,
   registerShell,
   registerSleep,
+  registerDisk,
   registerSnapshot,
   registerReset,
   registerDiagnose,

@@ -11,7 +11,7 @@ export function registerSnapshot(program: Command, context: CommandContext): voi
   const command = program
     .command('snapshot')
     .description(
-      "copies of an engine's containers, images and volumes; it is stopped for them and started again",
+      "copies of an engine's containers, images and volumes; it goes on while one is made, and is restarted to restore one",
     );
   const add = (text: string, summary: string) =>
     command

@@ -22,13 +22,20 @@ async function showStatus(
   { context, options }: { readonly context: CommandContext; readonly options: StatusOptions },
 ): Promise<void> {
   const { ensureDaemon } = await import('./engine-daemon.ts');
-  const { formatEngine } = await import('./engine-report.ts');
+  const { formatEngine, formatUsage } = await import('./engine-report.ts');
   const client = await ensureDaemon(context);
   const engines: readonly EngineStatus[] =
     name === undefined ? (await client.status()).engines : [await client.engine(name)];
-  if (options.json) context.stdout.write(`${JSON.stringify(engines)}\n`);
-  else if (engines.length === 0) context.stdout.write('there is no engine yet: orlop up\n');
-  else context.stdout.write(engines.map(formatEngine).join(''));
+  const shown = await Promise.all(
+    engines.map(async (engine) => ({ engine, usage: await client.usage(engine.name) })),
+  );
+  if (options.json) {
+    context.stdout.write(`${JSON.stringify(shown.map(({ engine, usage }) => ({ ...engine, usage })))}\n`);
+  } else if (engines.length === 0) context.stdout.write('there is no engine yet: orlop up\n');
+  else
+    context.stdout.write(
+      shown.map(({ engine, usage }) => formatEngine(engine) + formatUsage(usage)).join(''),
+    );
   if (options.watch !== true) return;
   try {
     for await (const event of client.events({

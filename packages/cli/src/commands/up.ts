@@ -10,6 +10,7 @@ export interface UpOptions {
   readonly image?: string;
   readonly set: readonly string[];
   readonly use?: boolean;
+  readonly fresh?: boolean;
   readonly json?: boolean;
   readonly quiet?: boolean;
 }
@@ -21,6 +22,7 @@ export function registerUp(program: Command, context: CommandContext): void {
       .description('start the Docker engine in its machine, and put its socket at hand')
       .argument('[name]', 'one of several engines', 'default'),
   )
+    .option('--fresh', 'start from nothing, although its state was saved')
     .addHelpText(
       'after',
       '\nOptions hold until the engine stops; `orlop config set` keeps them. Ctrl-C gives the start up.',
@@ -54,6 +56,7 @@ export async function bringUp(
   const status = await watchStart(client, name, {
     context,
     settings,
+    fresh: options.fresh === true,
     quiet: options.quiet === true || options.json === true,
   });
   const { contextName, selectContext } = await import('@orlop/engine');
@@ -76,10 +79,11 @@ async function watchStart(
   options: {
     readonly context: CommandContext;
     readonly settings: Record<string, unknown>;
+    readonly fresh: boolean;
     readonly quiet: boolean;
   },
 ): Promise<EngineStatus> {
-  const { context, settings, quiet } = options;
+  const { context, settings, fresh, quiet } = options;
   const { reportStages } = await import('./engine-report.ts');
   const report = reportStages(context);
   const over = new AbortController();
@@ -93,7 +97,7 @@ async function watchStart(
   };
   context.signal.addEventListener('abort', onInterrupt, { once: true });
   try {
-    return await client.start(name, { settings });
+    return await client.start(name, { settings, fresh });
   } finally {
     context.signal.removeEventListener('abort', onInterrupt);
     over.abort();

@@ -84,13 +84,16 @@ export class DaemonServer {
       },
       engine: (call) => at(call).status(),
       start: async (call) => {
-        const { settings = {} } = call.body as { readonly settings?: Readonly<Record<string, unknown>> };
-        await at(call).start(settings);
+        const { settings = {}, fresh = false } = call.body as {
+          readonly settings?: Readonly<Record<string, unknown>>;
+          readonly fresh?: boolean;
+        };
+        await at(call).start(settings, { fresh });
         return at(call).status();
       },
       stop: async (call) => {
-        const { graceMs } = call.body as { readonly graceMs?: number };
-        await at(call).stop(graceMs);
+        const { graceMs, save } = call.body as { readonly graceMs?: number; readonly save?: boolean };
+        await at(call).stop({ ...(graceMs !== undefined && { graceMs }), save: save === true });
         return at(call).status();
       },
       reset: async (call) => {
@@ -107,9 +110,15 @@ export class DaemonServer {
         await at(call).wake();
         return at(call).status();
       },
+      suspend: async (call) => {
+        await at(call).suspend();
+        return at(call).status();
+      },
+      usage: (call) => at(call).usage(),
+      diskReclaim: (call) => at(call).reclaimDisk(),
       ports: async (call) => at(call).ports(),
       snapshots: (call) => at(call).listSnapshots(),
-      snapshotCreate: (call) => at(call).whileStopped((snapshots) => snapshots.create(snapshotOf(call))),
+      snapshotCreate: (call) => at(call).createSnapshot(snapshotOf(call)),
       snapshotRestore: async (call) => {
         await at(call).whileStopped((snapshots) => snapshots.restore(snapshotOf(call)));
         return at(call).status();

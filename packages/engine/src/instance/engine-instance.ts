@@ -1,30 +1,34 @@
-import { readFile, rm } from 'node:fs/promises';
+import { rm } from 'node:fs/promises';
 import type { Duplex } from 'node:stream';
 import {
+  type DiskReclaim,
   type EngineEvent,
   type EngineState,
   type EngineStatus,
+  type EngineUsage,
   encodeError,
   type PortStatus,
   type Snapshot,
 } from '@orlop/api';
 import { OrlopError } from '@orlop/core';
-import { type Machine, type MachineState, removeMachineFolder, replaceFile } from '@orlop/vm';
-import { ContainerWatcher } from '../docker/container-watcher.ts';
-import { contextName, removeContext, writeContext } from '../docker/docker-context.ts';
+import { type Machine, type MachineState, removeMachineFolder } from '@orlop/vm';
+import { contextName, removeContext } from '../docker/docker-context.ts';
 import { DockerSocket } from '../docker/docker-socket.ts';
-import { PortForwards } from '../docker/port-forwards.ts';
-import { findPortHolder } from '../docker/port-holder.ts';
 import { engineError } from '../errors.ts';
 import { changedSettings, type LayeredSettings } from '../settings/layered-settings.ts';
 import { loadSettings } from '../settings/load-settings.ts';
 import { settingOf } from '../settings/schema.ts';
 import { diskUsage } from './data-disk.ts';
+import { changeRecord, type Flags, readRecord } from './engine-record.ts';
 import type { EngineSurroundings } from './engine-surroundings.ts';
-import { IdleSaver } from './idle-saver.ts';
+import { engineUsage } from './engine-usage.ts';
 import { type InstancePaths, instancePaths } from './instance-paths.ts';
+import { copyLiveDisk, reclaimLiveDisk } from './live-disk.ts';
+import { saveEngine } from './save-engine.ts';
+import { offerContext, type Running, serveEngine } from './serve-engine.ts';
 import { Snapshots } from './snapshots.ts';
 import { adoptEngine, type LiveEngine, startEngine } from './start-engine.ts';
+import { openMachine } from './start-machine.ts';
 import { StartStages } from './start-stages.ts';
 
 export interface InstanceOptions {
@@ -33,19 +37,9 @@ export interface InstanceOptions {
   readonly emit: (event: EngineEvent) => void;
 }
 
-type Flags = Readonly<Record<string, unknown>>;
-
 interface Start {
   readonly promise: Promise<void>;
   readonly cancel: AbortController;
-}
-
-/** Everything that belongs to one running engine and ends with it. */
-interface Running {
-  readonly live: LiveEngine;
-  readonly forwards: PortForwards;
-  readonly watcher: ContainerWatcher;
-  readonly idle: IdleSaver;
 }
 
 const GRACE_MS = 60_000;
@@ -80,29 +74,68 @@ export class EngineInstance {
     return this.#state.kind !== 'stopped' && this.#state.kind !== 'failed';
   }
 
-  /** Starts the engine and resolves when Docker answers; joins a start that is under way. @throws OrlopError */
-  async start(flags: Flags = {}): Promise<void> {
-    await this.#stopping;
+  /**
+   * Starts the engine and resolves when Docker answers; joins a start that is under way. One that was suspended goes on as
+   * it was, unless other flags or `fresh` ask for a new start.
+   *
+   * @throws OrlopError
+   */
+  async start(flags: Flags = {}, { fresh = false }: { readonly fresh?: boolean } = {}): Promise<void> {
+    await this.#stopping?.catch(() => undefined);
     if (this.#running !== undefined) return this.wake();
-    this.#start ??= this.#begin(flags);
+    const machine = await this.#openMachine();
+    if (fresh) await machine?.discardSaved();
+    const goesOn = Object.keys(flags).length === 0 && (await machine?.saved()) !== undefined;
+    const wanted = goesOn ? (await readRecord(this.paths)).flags : flags;
+    this.#start ??= this.#begin(wanted);
     return this.#start.promise;
   }
 
-  /** Powers the engine off, or gives up its start. Harmless when stopped. */
-  async stop(graceMs = GRACE_MS): Promise<void> {
+  /**
+   * Powers the engine off, or gives up its start. Harmless when stopped.
+   *
+   * @param options.save keeps its memory in a file; where that cannot be it is powered off, and its state says why not
+   */
+  async stop({
+    graceMs = GRACE_MS,
+    save = false,
+  }: {
+    readonly graceMs?: number;
+    readonly save?: boolean;
+  } = {}): Promise<void> {
     this.#start?.cancel.abort();
     await this.#start?.promise.catch(() => undefined);
-    if (this.#running === undefined) return;
-    this.#stopping ??= this.#stop(this.#running, graceMs).finally(() => {
-      this.#stopping = undefined;
-    });
-    await this.#stopping;
+    await this.#stopping?.catch(() => undefined);
+    if (this.#state.kind === 'suspended') {
+      await this.#closeSocket();
+      await changeRecord(this.paths, { suspended: false });
+      this.#change({ kind: 'stopped', at: this.#now(), reason: 'saved' });
+    }
+    const running = this.#running;
+    if (running === undefined) return;
+    let notSaved: string | undefined;
+    if (save) {
+      try {
+        return await this.#saveAs('stopped');
+      } catch (error) {
+        if (!(error instanceof OrlopError) || error.code !== 'engine.cannot-suspend') throw error;
+        notSaved = error.message;
+      }
+    }
+    await this.#stopAlone(() => this.#stop(running, graceMs, notSaved));
+  }
+
+  /** Keeps memory and devices in a file and ends the process; a request brings it back. @throws OrlopError `engine.cannot-suspend` */
+  async suspend(): Promise<void> {
+    if (this.#state.kind === 'suspended') return;
+    await this.#saveAs('suspended');
   }
 
   /** Removes the machine, and with `keepData` false everything that containers have left. */
   async reset({ keepData }: { readonly keepData: boolean }): Promise<void> {
     await this.stop();
     await this.#killLeftover();
+    await this.#closeSocket();
     await removeMachineFolder(this.paths.machine);
     const { guestConfiguration, record, leases, cable, dataDisk } = this.paths;
     for (const path of [guestConfiguration, record, leases, cable]) await rm(path, { force: true });
@@ -117,13 +150,39 @@ export class EngineInstance {
       throw engineError('engine.busy', `the engine "${this.name}" is ${this.#state.kind}`);
     }
     const ran = this.#running !== undefined;
-    const flags = await this.#readFlags();
+    const { flags } = await readRecord(this.paths);
     await this.stop();
     try {
       return await work(new Snapshots(this.paths));
     } finally {
       if (ran) await this.start(flags);
     }
+  }
+
+  /** Copies the data; an engine that runs goes on. @throws OrlopError `engine.snapshot-exists`, … */
+  async createSnapshot(name: string): Promise<Snapshot> {
+    if (this.#running === undefined) return this.whileStopped((snapshots) => snapshots.create(name));
+    await this.wake();
+    const { live } = this.#requireRunning();
+    return new Snapshots(this.paths).create(name, (to) => copyLiveDisk(live, to, this.#around.logger));
+  }
+
+  /** @throws OrlopError `engine.agent-failed` */
+  async reclaimDisk(): Promise<DiskReclaim> {
+    await this.wake();
+    return reclaimLiveDisk(this.#requireRunning().live, this.paths.dataDisk);
+  }
+
+  async usage(): Promise<EngineUsage> {
+    const live = this.#running?.live;
+    const machine = await live?.machine.state();
+    const saved = await (await this.#openMachine())?.saved();
+    return engineUsage({
+      paths: this.paths,
+      ...(machine?.kind === 'running' && { pid: machine.process.pid }),
+      ...(live !== undefined && this.#state.kind === 'running' && { agent: live.agent }),
+      savedBytes: saved?.sizeBytes ?? 0,
+    });
   }
 
   listSnapshots(): Promise<Snapshot[]> {
@@ -141,11 +200,14 @@ export class EngineInstance {
     this.#change({ kind: 'asleep', since: this.#now(), stages: this.#state.stages });
   }
 
+  /** Lets an engine that rests run again, whichever rest it is. */
   async wake(): Promise<void> {
+    await this.#stopping?.catch(() => undefined);
+    if (this.#state.kind === 'suspended' || this.#start !== undefined) return this.start();
     if (this.#state.kind !== 'asleep') return;
     const { stages } = this.#state;
     const running = this.#requireRunning();
-    running.idle.touch();
+    this.#touch();
     await running.live.machine.resume();
     this.#change({ kind: 'running', since: this.#now(), stages });
   }
@@ -177,12 +239,27 @@ export class EngineInstance {
     };
   }
 
-  /** Finds an engine that runs although its daemon has ended, and joins it; one that cannot be joined is ended. */
+  /**
+   * Finds an engine that runs although its daemon has ended, and joins it; one that cannot be joined is ended. One that was
+   * suspended waits for requests again.
+   */
   async recover(): Promise<void> {
     const machine = await this.#openMachine();
-    if ((await machine?.state())?.kind !== 'running' || machine === undefined) return;
-    this.#start ??= this.#begin(await this.#readFlags(), machine);
-    await this.#start.promise;
+    if (machine === undefined) return;
+    const { flags, suspended } = await readRecord(this.paths);
+    if ((await machine.state()).kind === 'running') {
+      this.#start ??= this.#begin(flags, machine);
+      await this.#start.promise;
+      return;
+    }
+    const saved = await machine.saved();
+    if (saved === undefined) return;
+    if (!suspended) {
+      this.#change({ kind: 'stopped', at: saved.savedAt, reason: 'saved' });
+      return;
+    }
+    this.#change({ kind: 'suspended', since: saved.savedAt, fileBytes: saved.sizeBytes });
+    await this.#listen();
   }
 
   #begin(flags: Flags, machine?: Machine): Start {
@@ -213,7 +290,7 @@ export class EngineInstance {
       const settings = await loadSettings(paths, flags);
       const input = { paths, settings, stages, signal, around: this.#reporting() };
       const live = await this.#adoptOrStart(input, options.machine);
-      await replaceFile(paths.record, JSON.stringify({ flags }));
+      await changeRecord(paths, { flags, suspended: false });
       await this.#serve(live);
       this.#change({ kind: 'running', since: this.#now(), stages: stages.list() });
       this.#watchMachine(live.machine);
@@ -243,53 +320,48 @@ export class EngineInstance {
   }
 
   async #serve(live: LiveEngine): Promise<void> {
-    const { logger, clock, dockerConfig } = this.#around;
-    const forwards = new PortForwards({
-      forwards: live.network.opened.network.forwards,
-      routes: live.network.routes,
-      guestAddress: live.network.guestAddress,
-      whoHas: findPortHolder,
-      onChange: (change, port) => {
-        if (change === 'failed') logger.warn('a port cannot be published', { problem: port.problem });
-        this.#emit({ kind: 'port', engine: this.name, at: this.#now(), change, port });
+    const running = serveEngine(live, {
+      name: this.name,
+      around: this.#around,
+      onPort: (change, port) =>
+        this.#emit({ kind: 'port', engine: this.name, at: this.#now(), change, port }),
+      onContainers: (count) => {
+        this.#containers = count;
       },
+      seconds: async (setting) => (await loadSettings(this.paths)).number(setting),
+      isRunning: () => this.#state.kind === 'running',
+      isNeeded: () => this.#containers > 0 || (this.#socket?.connections ?? 0) > 0,
+      onRest: (how) => (how === 'sleep' ? this.sleep() : this.suspend()),
     });
-    const watcher = new ContainerWatcher({
-      docker: live.docker,
-      guestAddress: live.network.guestAddress,
-      logger,
-      onSeen: async ({ running, ports, subnets }) => {
-        this.#containers = running;
-        await forwards.apply(ports, subnets);
-      },
-    });
+    this.#running = running;
+    await running.watcher.look();
+    void running.watcher.run();
+    await this.#listen();
+    for (const saver of running.savers) saver.start();
+    if (live.settings.flag('docker.context')) {
+      await offerContext(this.name, this.paths.dockerSocket, this.#around);
+    }
+  }
+
+  /** Docker's socket on the host; it stays while the engine rests. */
+  async #listen(): Promise<void> {
+    if (this.#socket !== undefined) return;
     const socket = new DockerSocket({
-      logger,
+      logger: this.#around.logger,
       open: (signal) => this.#openDocker(signal),
-      onCount: () => this.#running?.idle.touch(),
+      onCount: () => this.#touch(),
     });
-    const idle = new IdleSaver({
-      clock,
-      limitSeconds: async () => (await loadSettings(this.paths)).number('idle.seconds'),
-      isBusy: () => this.#state.kind !== 'running' || this.#containers > 0 || socket.connections > 0,
-      onIdle: () => this.sleep(),
-      onError: (error) => logger.warn('the engine could not be put to sleep', { reason: String(error) }),
-    });
-    this.#running = { live, forwards, watcher, idle };
-    await watcher.look();
-    void watcher.run();
     await socket.listen(this.paths.dockerSocket);
     this.#socket = socket;
-    idle.start();
-    if (live.settings.flag('docker.context')) {
-      const outcome = await writeContext(dockerConfig, this.#contextNow());
-      if (outcome.kind === 'taken') {
-        logger.warn('a Docker context of this name is in use', {
-          context: contextName(this.name),
-          host: outcome.host,
-        });
-      }
-    }
+  }
+
+  async #closeSocket(): Promise<void> {
+    await this.#socket?.close();
+    this.#socket = undefined;
+  }
+
+  #touch(): void {
+    for (const saver of this.#running?.savers ?? []) saver.touch();
   }
 
   async #openDocker(signal: AbortSignal): Promise<Duplex> {
@@ -297,13 +369,44 @@ export class EngineInstance {
     return this.#requireRunning().live.docker.open(signal);
   }
 
-  async #stop(running: Running, graceMs: number): Promise<void> {
-    await this.wake(); // a guest that is paused cannot power off
+  /** One stop at a time; whoever comes meanwhile waits for the same. */
+  async #stopAlone(work: () => Promise<void>): Promise<void> {
+    this.#stopping ??= work().finally(() => {
+      this.#stopping = undefined;
+    });
+    await this.#stopping;
+  }
+
+  async #stop(running: Running, graceMs: number, notSaved: string | undefined): Promise<void> {
+    // A guest that is paused cannot power off.
+    if (this.#state.kind === 'asleep') await running.live.machine.resume();
     this.#change({ kind: 'stopping', since: this.#now() });
     this.#socket?.drop();
     await running.live.machine.stop({ graceMs });
     await this.#release();
-    this.#change({ kind: 'stopped', at: this.#now(), reason: 'asked' });
+    const detail = notSaved === undefined ? {} : { detail: notSaved };
+    this.#change({ kind: 'stopped', at: this.#now(), reason: 'asked', ...detail });
+  }
+
+  /** @throws OrlopError `engine.cannot-suspend`; the engine runs on then */
+  async #saveAs(kind: 'suspended' | 'stopped'): Promise<void> {
+    const running = this.#requireRunning();
+    const before = this.#state;
+    await this.#stopAlone(async () => {
+      this.#change({ kind: 'stopping', since: this.#now() });
+      try {
+        const { sizeBytes } = await saveEngine(running.live, this.#around.logger);
+        await this.#release({ keepSocket: kind === 'suspended' });
+        await changeRecord(this.paths, { suspended: kind === 'suspended' });
+        const at = this.#now();
+        if (kind === 'stopped') this.#change({ kind, at, reason: 'saved' });
+        else this.#change({ kind, since: at, fileBytes: sizeBytes });
+      } catch (error) {
+        const stages = 'stages' in before ? before.stages : [];
+        if (this.#running !== undefined) this.#change({ kind: 'running', since: this.#now(), stages });
+        throw error;
+      }
+    });
   }
 
   /** Notices a machine that ends without being asked. */
@@ -325,23 +428,18 @@ export class EngineInstance {
     );
   }
 
-  async #release(): Promise<void> {
+  async #release({ keepSocket = false }: { readonly keepSocket?: boolean } = {}): Promise<void> {
     const running = this.#running;
     this.#running = undefined;
     this.#containers = 0;
-    running?.idle.stop();
-    running?.watcher.stop();
-    running?.forwards.clear();
-    await this.#socket?.close();
-    this.#socket = undefined;
+    running?.stop();
+    if (keepSocket) this.#socket?.drop();
+    else await this.#closeSocket();
     running?.live.network.close();
   }
 
-  async #openMachine(): Promise<Machine | undefined> {
-    return this.#around.driver.open(this.paths.machine).catch((error) => {
-      if (error instanceof OrlopError && error.code === 'vm.not-found') return undefined;
-      throw error;
-    });
+  #openMachine(): Promise<Machine | undefined> {
+    return openMachine(this.#around.driver, this.paths.machine);
   }
 
   async #runningMachine(): Promise<Machine | undefined> {
@@ -352,15 +450,6 @@ export class EngineInstance {
 
   async #killLeftover(): Promise<void> {
     await (await this.#runningMachine())?.kill();
-  }
-
-  /** What the engine was started with; its settings files may have changed since. */
-  async #readFlags(): Promise<Flags> {
-    try {
-      return (JSON.parse(await readFile(this.paths.record, 'utf8')) as { readonly flags: Flags }).flags;
-    } catch {
-      return {}; // its start did not come to an end
-    }
   }
 
   #requireRunning(): Running {

@@ -1,3 +1,4 @@
+import { createHmac } from 'node:crypto';
 import { readFile, stat } from 'node:fs/promises';
 import type { Share } from '@orlop/vm';
 import { engineError } from '../errors.ts';
@@ -10,12 +11,16 @@ export const DOCKER_PORT = 2376;
 export const GUEST_CONFIGURATION_NAME = 'opt/orlop/engine';
 const HOST_AUTHORITIES = '/etc/ssl/certs/ca-certificates.crt';
 
+/** Where the machine answers about its disk, memory and clock; only the gateway may reach it too. */
+export const AGENT_PORT = 2377;
+
 /** What the machine is told at its start; the other side is guest/src/engine/configuration.ts. */
 export interface GuestConfiguration {
   readonly version: 1;
   readonly hostname: string;
   readonly tls: { readonly ca: string; readonly certificate: string; readonly key: string };
   readonly port: number;
+  readonly agent: { readonly port: number; readonly token: string };
   readonly daemon: Readonly<Record<string, unknown>>;
   readonly environment: Readonly<Record<string, string>>;
   readonly certificates: readonly string[];
@@ -38,11 +43,17 @@ export async function guestConfiguration(input: GuestConfigurationInput): Promis
     hostname: name === 'default' ? 'orlop' : `orlop-${name}`,
     tls: { ca: authority, certificate: server.certificate, key: server.key },
     port: DOCKER_PORT,
+    agent: { port: AGENT_PORT, token: agentToken(credentials) },
     daemon: daemonSettings(settings),
     environment: proxyEnvironment(settings, input.hostAddress),
     certificates: await readAuthorities(settings.texts('certificates')),
     shares: parseShares(settings.texts('shares')).map(({ tag, path, readOnly }) => ({ tag, path, readOnly })),
   };
+}
+
+/** As secret as the server's key, and as long-lived, without a file of its own. */
+export function agentToken({ server }: InstanceCredentials): string {
+  return createHmac('sha256', server.key).update('orlop engine agent').digest('hex');
 }
 
 function daemonSettings(settings: LayeredSettings): Readonly<Record<string, unknown>> {

@@ -7,9 +7,7 @@ import { engineError } from '../errors.ts';
 import { diskUsage } from './data-disk.ts';
 import type { InstancePaths } from './instance-paths.ts';
 
-/**
- * Copies of an engine's data disk. The engine must not run: its file system is whole then, with nothing on its way.
- */
+/** Copies of an engine's data disk, each with a file system that is whole. */
 export class Snapshots {
   readonly #paths: InstancePaths;
   readonly #folder: string;
@@ -37,8 +35,11 @@ export class Snapshots {
     );
   }
 
-  /** @throws OrlopError `engine.snapshot-exists`, `engine.no-data` */
-  async create(name: string): Promise<Snapshot> {
+  /**
+   * @param copy makes the file that it is given, where the engine runs and its disk cannot just be copied
+   * @throws OrlopError `engine.snapshot-exists`, `engine.no-data`, what `copy` throws
+   */
+  async create(name: string, copy?: (to: string) => Promise<void>): Promise<Snapshot> {
     const path = this.#path(name);
     if (await exists(path))
       throw engineError('engine.snapshot-exists', `there is a snapshot "${name}" already`);
@@ -46,7 +47,7 @@ export class Snapshots {
       throw engineError('engine.no-data', `the engine "${this.#paths.name}" has no data yet`);
     }
     await mkdir(this.#folder, { recursive: true, mode: 0o700 });
-    await copySparse(this.#paths.dataDisk, path);
+    await wholeOrNot(path, copy ?? ((to) => copySparse(this.#paths.dataDisk, to)));
     const made = (await this.list()).find((one) => one.name === name);
     if (made === undefined)
       throw engineError('engine.snapshot-failed', `the snapshot "${name}" is not there`);
@@ -55,7 +56,8 @@ export class Snapshots {
 
   /** Puts the data back as it was; the snapshot stays. @throws OrlopError `engine.unknown-snapshot` */
   async restore(name: string): Promise<void> {
-    await copySparse(await this.#require(name), this.#paths.dataDisk);
+    const from = await this.#require(name);
+    await wholeOrNot(this.#paths.dataDisk, (to) => copySparse(from, to));
   }
 
   /** @throws OrlopError `engine.unknown-snapshot` */
@@ -85,26 +87,29 @@ export class Snapshots {
 
 const COPY_TIMEOUT_MS = 3_600_000;
 
-/** Whole or not at all: shared blocks where the file system has them, holes stay holes elsewhere. */
-async function copySparse(from: string, to: string): Promise<void> {
+async function wholeOrNot(to: string, make: (temporary: string) => Promise<void>): Promise<void> {
   const temporary = `${to}.tmp`;
   await rm(temporary, { force: true });
   try {
-    const cloned = await copyFile(from, temporary, fs.COPYFILE_FICLONE_FORCE).then(
-      () => true,
-      () => false,
-    );
-    if (!cloned) {
-      const { status, stderr } = await runTool('/bin/cp', ['--sparse=always', '--', from, temporary], {
-        timeoutMs: COPY_TIMEOUT_MS,
-      });
-      if (status !== 0)
-        throw engineError('engine.snapshot-failed', `the disk could not be copied: ${stderr.trim()}`);
-    }
+    await make(temporary);
     await rename(temporary, to);
   } finally {
     await rm(temporary, { force: true });
   }
+}
+
+/** Shared blocks where the file system has them, holes stay holes elsewhere. */
+async function copySparse(from: string, to: string): Promise<void> {
+  const cloned = await copyFile(from, to, fs.COPYFILE_FICLONE_FORCE).then(
+    () => true,
+    () => false,
+  );
+  if (cloned) return;
+  const { status, stderr } = await runTool('/bin/cp', ['--sparse=always', '--', from, to], {
+    timeoutMs: COPY_TIMEOUT_MS,
+  });
+  if (status !== 0)
+    throw engineError('engine.snapshot-failed', `the disk could not be copied: ${stderr.trim()}`);
 }
 
 async function exists(path: string): Promise<boolean> {

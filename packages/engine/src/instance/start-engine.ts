@@ -1,6 +1,6 @@
 import { mkdir, rm } from 'node:fs/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { OrlopError } from '@orlop/core';
+import { type Logger, OrlopError } from '@orlop/core';
 import {
   type AcceleratorName,
   type Architecture,
@@ -12,11 +12,14 @@ import {
 import { DockerChannel } from '../docker/docker-channel.ts';
 import { engineError } from '../errors.ts';
 import type { LayeredSettings } from '../settings/layered-settings.ts';
-import { ensureCredentials } from '../tls/instance-authority.ts';
+import { ensureCredentials, type InstanceCredentials } from '../tls/instance-authority.ts';
 import { ensureDataDisk } from './data-disk.ts';
 import { ensureEngineImage } from './engine-image.ts';
 import type { EngineSurroundings } from './engine-surroundings.ts';
+import { GuestAgent } from './guest-agent.ts';
 import {
+  AGENT_PORT,
+  agentToken,
   DOCKER_PORT,
   GUEST_CONFIGURATION_NAME,
   guestConfiguration,
@@ -24,6 +27,7 @@ import {
 } from './guest-configuration.ts';
 import { InstanceNetwork } from './instance-network.ts';
 import { type InstancePaths, makeInstanceFolder } from './instance-paths.ts';
+import { type StartedMachine, startMachine } from './start-machine.ts';
 import type { StageVoice, StartStages } from './start-stages.ts';
 
 /** An engine that runs: what the rest of the daemon works with. */
@@ -32,6 +36,7 @@ export interface LiveEngine {
   readonly network: InstanceNetwork;
   readonly docker: DockerChannel;
   readonly dockerVersion: string;
+  readonly agent: GuestAgent;
   readonly settings: LayeredSettings;
 }
 
@@ -51,6 +56,8 @@ const LIMIT_MS = {
   machine: 60_000,
   kernel: 120_000,
   docker: 240_000,
+  /** dockerd runs already. */
+  again: 60_000,
 } as const;
 const POLL_MS = 50;
 const DIAL_TIMEOUT_MS = 2000;
@@ -84,10 +91,10 @@ export async function startEngine(input: StartInput): Promise<LiveEngine> {
   const network = await stages.run('network', at('the virtual network', LIMIT_MS.network), () =>
     InstanceNetwork.open(paths, { settings, logger: around.logger }),
   );
-  let machine: Machine | undefined;
+  let started: StartedMachine | undefined;
   try {
     const credentials = await ensureCredentials(paths.folder, around.clock.wallMs());
-    machine = await stages.run('machine', at('QEMU', LIMIT_MS.machine), async (voice) => {
+    started = await stages.run('machine', at('QEMU', LIMIT_MS.machine), async (voice) => {
       const configuration = await guestConfiguration({
         name: paths.name,
         settings,
@@ -98,7 +105,7 @@ export async function startEngine(input: StartInput): Promise<LiveEngine> {
       const choice = await accelerate(settings, { around, architecture, signal: voice.signal });
       await mkdir(around.home.machines, { recursive: true, mode: 0o700 });
       await rm(paths.cable, { force: true });
-      const started = await around.driver.start(
+      const found = await startMachine(
         {
           name: paths.machineName,
           arch: architecture,
@@ -115,18 +122,50 @@ export async function startEngine(input: StartInput): Promise<LiveEngine> {
           firmwareFiles: [{ name: GUEST_CONFIGURATION_NAME, path: paths.guestConfiguration }],
         },
         { folder: paths.machine, accelerator: choice.accelerator, signal: voice.signal },
+        around,
       );
-      voice.note(choice.accelerator);
-      return started;
+      const how = found.resumed ? ', from the saved state' : '';
+      const why = found.notResumed === undefined ? '' : `; ${found.notResumed}`;
+      voice.note(`${choice.accelerator}${how}${why}`);
+      return found;
     });
+    const { machine, resumed } = started;
     await network.plug(paths.cable);
-    const live = await waitForDocker({ ...input, machine, network, credentials });
-    return { ...live, machine, network, settings };
+    const agent = agentOf(network, { credentials, around });
+    if (resumed) {
+      await machine.resume();
+      setClock(agent, around);
+    }
+    const live = await waitForDocker({ ...input, machine, network, credentials, awake: resumed });
+    return { ...live, machine, network, settings, agent };
   } catch (error) {
-    await machine?.kill();
+    await started?.machine.kill();
     network.close();
-    throw error;
+    if (started?.resumed !== true || signal.aborted) throw error;
+    around.logger.warn('an engine that was brought back does not answer, and starts from nothing', {
+      engine: paths.name,
+      reason: String(error),
+    });
+    return startEngine(input);
   }
+}
+
+function agentOf(
+  network: InstanceNetwork,
+  { credentials, around }: { readonly credentials: InstanceCredentials; readonly around: EngineSurroundings },
+): GuestAgent {
+  return new GuestAgent({
+    token: agentToken(credentials),
+    clock: around.clock,
+    dial: (dialSignal) => network.dial(AGENT_PORT, dialSignal),
+  });
+}
+
+/** A machine that stood still has the time of then; what waits for it need not wait for this. */
+export function setClock(agent: GuestAgent, { logger }: { readonly logger: Logger }): void {
+  agent
+    .setClock()
+    .catch((error: Error) => logger.warn("the machine's clock could not be set", { reason: error.message }));
 }
 
 /** Joins an engine that runs already, whose daemon is gone. */
@@ -148,7 +187,10 @@ export async function adoptEngine(input: StartInput & { readonly machine: Machin
   try {
     await machine.resume(); // it may have been asleep
     const credentials = await ensureCredentials(paths.folder, around.clock.wallMs());
+    const agent = agentOf(network, { credentials, around });
+    setClock(agent, around);
     return {
+      agent,
       ...(await waitForDocker({ ...input, machine, network, credentials, awake: true })),
       machine,
       network,
@@ -191,7 +233,11 @@ async function waitForDocker(input: Waiting): Promise<Pick<LiveEngine, 'docker' 
   });
   const dockerVersion = await stages.run(
     'docker',
-    { waitsFor: 'the services of the machine', limitMs: LIMIT_MS.docker, signal },
+    {
+      waitsFor: 'the services of the machine',
+      limitMs: input.awake === true ? LIMIT_MS.again : LIMIT_MS.docker,
+      signal,
+    },
     async (voice) => {
       for (;;) {
         const answer = await askVersion(docker, voice);

@@ -102,6 +102,13 @@ export const settingsTable = {
     effect: 'now',
     fallback: () => 0,
   },
+  'idle.suspendSeconds': {
+    type: 'integer',
+    summary: 'keep the memory in a file and end the machine after this time without them; 0: never',
+    min: 0,
+    effect: 'now',
+    fallback: () => 0,
+  },
   'docker.context': {
     type: 'boolean',
     summary: 'make a Docker context for the engine',

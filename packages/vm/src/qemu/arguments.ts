@@ -181,7 +181,12 @@ function bootArguments(boot: Boot, { board, accelerator }: BootSurroundings): st
 }
 
 function diskArguments(disk: Disk, index: number): string[] {
-  return driveArguments(disk, `disk${index}`);
+  return driveArguments(disk, diskNode(index));
+}
+
+/** QEMU's name for a disk of the specification. */
+export function diskNode(index: number): string {
+  return `disk${index}`;
 }
 
 /** `discard=unmap` gives space back to the host when the guest trims. */

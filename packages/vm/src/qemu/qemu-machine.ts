@@ -1,10 +1,12 @@
 import type { ChildProcess } from 'node:child_process';
 import { writeFileSync } from 'node:fs';
 import { access } from 'node:fs/promises';
+import { resolve } from 'node:path';
 import { ConsoleSocket } from '../console/console-socket.ts';
 import { vmError } from '../errors.ts';
 import { requireProgram } from '../find-program.ts';
 import type {
+  DiskBackup,
   DriverDependencies,
   Machine,
   MachineConsole,
@@ -17,6 +19,8 @@ import type { MachineFolder } from '../machine-folder.ts';
 import type { MachineSpec } from '../machine-spec.ts';
 import { findProcess, signalProcess } from '../process-identity.ts';
 import { connectUnixSocket } from '../unix-socket.ts';
+import { diskNode } from './arguments.ts';
+import { beginDiskBackup } from './disk-backup.ts';
 import { readDriverLog } from './driver-log.ts';
 import type { Leash } from './leash.ts';
 import { fingerprintMachine, type Launch } from './machine-fingerprint.ts';
@@ -75,6 +79,27 @@ export class QemuMachine implements Machine {
     await this.execute('stop');
   }
 
+  async watchResumes({
+    signal,
+    onResume,
+  }: {
+    readonly signal: AbortSignal;
+    readonly onResume: () => void;
+  }): Promise<void> {
+    const socket = await connectUnixSocket(this.#folder.file('eventSocket'));
+    const closed = new Promise<void>((resolve) => socket.once('close', () => resolve()));
+    const qmp = await QmpClient.connect(socket, {
+      onEvent: ({ event }) => {
+        if (event === 'RESUME' && !signal.aborted) onResume();
+      },
+    });
+    const onAbort = () => qmp.close();
+    signal.addEventListener('abort', onAbort, { once: true });
+    if (signal.aborted) onAbort();
+    await closed;
+    signal.removeEventListener('abort', onAbort);
+  }
+
   async powerDown(): Promise<void> {
     await this.execute('system_powerdown');
   }
@@ -115,6 +140,15 @@ export class QemuMachine implements Machine {
     if (launch === undefined) throw vmError('vm.bad-state', `"${this.#folder.file('launch')}" is missing`);
     const fingerprint = await fingerprintMachine(this.spec, launch);
     return recordState(this.#folder, { fingerprint, savedAt: at });
+  }
+
+  async backupDisk(index: number, path: string): Promise<DiskBackup> {
+    const disk = this.spec.disks[index];
+    if (disk?.format !== 'raw') {
+      throw vmError('vm.bad-spec', `machine "${this.spec.name}" has no raw disk ${index}`);
+    }
+    const execute = this.execute.bind(this);
+    return beginDiskBackup(execute, { node: diskNode(index), from: disk.path, to: resolve(path) });
   }
 
   async saved(): Promise<SavedState | undefined> {

@@ -1,4 +1,5 @@
-import { open, readFile, stat, utimes } from 'node:fs/promises';
+import { randomBytes } from 'node:crypto';
+import { open, readFile, stat, utimes, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { machineFiles } from '../machine-folder.ts';
@@ -66,6 +67,27 @@ describe('Machine.save', () => {
     });
     expect((await machine.state()).kind).toBe('running');
     expect(await machine.saved()).toBeUndefined();
+  });
+});
+
+describe('Machine.backupDisk', () => {
+  it('copies a disk that is in use, and holes stay holes', async () => {
+    const path = join(fixture.root.path, 'data.img');
+    await writeFile(path, Buffer.concat([randomBytes(3 << 20), Buffer.alloc(61 << 20)]));
+    const machine = await fixture.driver.start(
+      { ...fixture.spec, disks: [{ path, format: 'raw' }] },
+      { folder: fixture.folder('backup'), accelerator: 'tcg' },
+    );
+    const copy = join(fixture.root.path, 'copy.img');
+    await (await machine.backupDisk(0, copy)).finish();
+    expect((await readFile(copy)).equals(await readFile(path))).toBe(true);
+    expect((await stat(copy)).mode & 0o777).toBe(0o600);
+    // In units of 512 bytes (stat(2)).
+    expect((await stat(copy)).blocks * 512).toBeLessThan(8 << 20);
+    const again = join(fixture.root.path, 'again.img');
+    await (await machine.backupDisk(0, again)).finish();
+    expect((await stat(again)).size).toBe(64 << 20);
+    await expect(machine.backupDisk(1, again)).rejects.toMatchObject({ code: 'vm.bad-spec' });
   });
 });
 

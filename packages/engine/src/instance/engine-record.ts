@@ -1,0 +1,28 @@
+import { readFile } from 'node:fs/promises';
+import { replaceFile } from '@orlop/vm';
+import type { InstancePaths } from './instance-paths.ts';
+
+/** Settings that were given with a start, by their dotted names. */
+export type Flags = Readonly<Record<string, unknown>>;
+
+/** What is kept of an engine's start for the next command, or the next daemon. */
+export interface EngineRecord {
+  /** What it was started with; its settings files may have changed since. */
+  readonly flags: Flags;
+  /** Requests bring it back, as after a sleep. */
+  readonly suspended: boolean;
+}
+
+const NOTHING: EngineRecord = { flags: {}, suspended: false };
+
+export async function readRecord({ record }: Pick<InstancePaths, 'record'>): Promise<EngineRecord> {
+  try {
+    return { ...NOTHING, ...(JSON.parse(await readFile(record, 'utf8')) as Partial<EngineRecord>) };
+  } catch {
+    return NOTHING; // its start did not come to an end
+  }
+}
+
+export async function changeRecord(paths: InstancePaths, change: Partial<EngineRecord>): Promise<void> {
+  await replaceFile(paths.record, JSON.stringify({ ...(await readRecord(paths)), ...change }));
+}

@@ -1,0 +1,113 @@
+import { request as httpRequest, type IncomingMessage } from 'node:http';
+import type { Duplex } from 'node:stream';
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { Clock } from '@orlop/core';
+import { readText } from '../docker/docker-channel.ts';
+import { engineError } from '../errors.ts';
+
+export interface GuestAgentOptions {
+  /** Opens a byte stream to the agent's port. */
+  readonly dial: (signal: AbortSignal) => Promise<Duplex>;
+  readonly token: string;
+  readonly clock: Clock;
+}
+
+export interface GuestMemory {
+  readonly totalBytes: number;
+  /** What the machine could give to a program that asked for it. */
+  readonly availableBytes: number;
+}
+
+const TIMEOUT_MS = 5000;
+/** Trimming 64 GiB of free blocks under emulation takes seconds, writing back a full cache may take minutes. */
+const LONG_TIMEOUT_MS = 300_000;
+/** The machine thaws of itself after this, should nobody tell it to. */
+const FREEZE_SECONDS = 10;
+
+/**
+ * What only the machine itself can do for its disk, memory and clock; its side is pkg/docker/engine-agent. Everything
+ * throws OrlopError `engine.agent-failed` with the machine's own words, also where there is no agent.
+ */
+export class GuestAgent {
+  readonly #options: GuestAgentOptions;
+
+  constructor(options: GuestAgentOptions) {
+    this.#options = options;
+  }
+
+  /** Gives the host every block that no file has. @returns how many bytes the file system named */
+  async trim(): Promise<number> {
+    const words = await this.#ask('trim', { timeoutMs: LONG_TIMEOUT_MS });
+    return Number(/(\d+)(?: bytes)? (?:were )?trimmed/.exec(words)?.[1] ?? 0);
+  }
+
+  /** Writes back and forgets what is on the disk as well, before the machine's state is saved. */
+  async settle(): Promise<void> {
+    await this.#ask('settle', { timeoutMs: LONG_TIMEOUT_MS });
+  }
+
+  /** Does something while the data disk is whole and nobody writes to it: at most {@link FREEZE_SECONDS}. */
+  async whileFrozen<T>(work: () => Promise<T>): Promise<T> {
+    await this.#ask('freeze', { number: FREEZE_SECONDS, timeoutMs: LONG_TIMEOUT_MS });
+    try {
+      return await work();
+    } finally {
+      await this.#ask('thaw');
+    }
+  }
+
+  async memory(): Promise<GuestMemory> {
+    const [total, available] = (await this.#ask('memory')).split(' ').map(Number);
+    return { totalBytes: (total ?? 0) * 1024, availableBytes: (available ?? 0) * 1024 };
+  }
+
+  /** Sets the machine's clock to the host's, to a tenth of a second or so; NTP does the rest. */
+  async setClock(): Promise<void> {
+    const { clock } = this.#options;
+    // The machine takes whole seconds: asked just before one begins.
+    const leadMs = 60;
+    await sleep((2000 - leadMs - (clock.wallMs() % 1000)) % 1000);
+    await this.#ask('clock', { number: Math.round((clock.wallMs() + leadMs) / 1000) });
+  }
+
+  async #ask(
+    what: string,
+    { number, timeoutMs = TIMEOUT_MS }: { readonly number?: number; readonly timeoutMs?: number } = {},
+  ): Promise<string> {
+    const { dial, token } = this.#options;
+    const signal = AbortSignal.timeout(timeoutMs);
+    let stream: Duplex | undefined;
+    try {
+      const connection = await dial(signal);
+      stream = connection;
+      const path = `/cgi-bin/agent?${token}/${what}/${number ?? ''}`;
+      const answer = await get(connection, { path, signal });
+      const words = (await readText(answer)).trim();
+      if (answer.statusCode === 200) return words;
+      throw engineError('engine.agent-failed', `the machine could not ${what}: ${words}`);
+    } catch (cause) {
+      if (cause instanceof Error && 'code' in cause && cause.code === 'engine.agent-failed') throw cause;
+      throw engineError('engine.agent-failed', `the machine did not answer to "${what}"`, { cause });
+    } finally {
+      stream?.destroy();
+    }
+  }
+}
+
+function get(
+  connection: Duplex,
+  { path, signal }: { readonly path: string; readonly signal: AbortSignal },
+): Promise<IncomingMessage> {
+  return new Promise((resolve, reject) => {
+    const request = httpRequest({
+      path,
+      host: 'engine',
+      headers: { connection: 'close' },
+      createConnection: () => connection,
+      signal,
+    });
+    request.once('response', resolve);
+    request.once('error', reject);
+    request.end();
+  });
+}

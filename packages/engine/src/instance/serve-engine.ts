@@ -1,0 +1,106 @@
+import type { PortStatus } from '@orlop/api';
+import { ContainerWatcher } from '../docker/container-watcher.ts';
+import { contextName, writeContext } from '../docker/docker-context.ts';
+import { PortForwards } from '../docker/port-forwards.ts';
+import { findPortHolder } from '../docker/port-holder.ts';
+import type { SettingName } from '../settings/schema.ts';
+import { ClockKeeper } from './clock-keeper.ts';
+import type { EngineSurroundings } from './engine-surroundings.ts';
+import { IdleSaver } from './idle-saver.ts';
+import { type LiveEngine, setClock } from './start-engine.ts';
+
+/** Everything that belongs to one running engine and ends with it. */
+export interface Running {
+  readonly live: LiveEngine;
+  readonly forwards: PortForwards;
+  readonly watcher: ContainerWatcher;
+  /** What asks for rest when nobody needs the engine: the processors' first, then the whole machine's. */
+  readonly savers: readonly IdleSaver[];
+  stop(): void;
+}
+
+export interface ServeOptions {
+  readonly name: string;
+  readonly around: EngineSurroundings;
+  readonly onPort: (change: 'open' | 'closed' | 'failed', port: PortStatus) => void;
+  readonly onContainers: (running: number) => void;
+  /** Seconds, as the settings are now. */
+  readonly seconds: (setting: SettingName) => Promise<number>;
+  /** Whether somebody needs it, in whatever state it is. */
+  readonly isNeeded: () => boolean;
+  readonly isRunning: () => boolean;
+  readonly onRest: (how: 'sleep' | 'suspend') => Promise<void>;
+}
+
+/** What runs beside an engine: its ports, its clock, its rest. Nothing has begun yet but what `look` of the watcher needs. */
+export function serveEngine(live: LiveEngine, options: ServeOptions): Running {
+  const { name, around, onPort, onContainers } = options;
+  const { clock, logger } = around;
+  const forwards = new PortForwards({
+    forwards: live.network.opened.network.forwards,
+    routes: live.network.routes,
+    guestAddress: live.network.guestAddress,
+    whoHas: findPortHolder,
+    onChange: (change, port) => {
+      if (change === 'failed') logger.warn('a port cannot be published', { problem: port.problem });
+      onPort(change, port);
+    },
+  });
+  const watcher = new ContainerWatcher({
+    docker: live.docker,
+    guestAddress: live.network.guestAddress,
+    logger,
+    onSeen: async ({ running, ports, subnets }) => {
+      onContainers(running);
+      await forwards.apply(ports, subnets);
+    },
+  });
+  const saver = (how: 'sleep' | 'suspend', setting: SettingName, isBusy: () => boolean) =>
+    new IdleSaver({
+      clock,
+      limitSeconds: () => options.seconds(setting),
+      isBusy,
+      onIdle: () => options.onRest(how),
+      onError: (error) => logger.warn('the engine could not be put to rest', { how, reason: String(error) }),
+    });
+  const savers = [
+    saver('sleep', 'idle.seconds', () => !options.isRunning() || options.isNeeded()),
+    saver('suspend', 'idle.suspendSeconds', options.isNeeded),
+  ];
+  const ended = new AbortController();
+  const keeper = new ClockKeeper({
+    clock,
+    onJump: (jumpMs) => {
+      logger.info("the host's clock has jumped; the machine's follows", { engine: name, jumpMs });
+      setClock(live.agent, around);
+    },
+  });
+  live.machine
+    .watchResumes({ signal: ended.signal, onResume: () => setClock(live.agent, around) })
+    .catch((error: Error) => logger.warn('the machine is not watched', { reason: error.message }));
+  keeper.start();
+  return {
+    live,
+    forwards,
+    watcher,
+    savers,
+    stop: () => {
+      ended.abort();
+      keeper.stop();
+      for (const one of savers) one.stop();
+      watcher.stop();
+      forwards.clear();
+    },
+  };
+}
+
+/** Makes the Docker client's context for an engine, unless one of that name leads elsewhere. */
+export async function offerContext(
+  name: string,
+  socket: string,
+  { dockerConfig, logger }: Pick<EngineSurroundings, 'dockerConfig' | 'logger'>,
+): Promise<void> {
+  const outcome = await writeContext(dockerConfig, { name: contextName(name), socket });
+  if (outcome.kind !== 'taken') return;
+  logger.warn('a Docker context of this name is in use', { context: contextName(name), host: outcome.host });
+}
