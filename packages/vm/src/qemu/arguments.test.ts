@@ -52,8 +52,8 @@ describe('qemuArguments', () => {
       '-no-user-config',
       '-nodefaults',
       '-machine q35,hpet=off,vmport=off,sata=off',
-      '-accel tcg,thread=single,tb-size=256',
-      '-cpu max',
+      '-accel tcg,thread=single,tb-size=512',
+      '-cpu max,-erms,-fsrm',
       '-smp 2',
       '-m 512M',
       '-pidfile machine.pid',
@@ -192,7 +192,7 @@ describe('qemuArguments', () => {
   });
 
   it.each([
-    ['amd64', 'tcg', '-machine q35,hpet=off,vmport=off,sata=off', '-cpu max'],
+    ['amd64', 'tcg', '-machine q35,hpet=off,vmport=off,sata=off', '-cpu max,-erms,-fsrm'],
     ['amd64', 'kvm', '-machine q35,hpet=off,vmport=off,sata=off', '-cpu host'],
     ['arm64', 'tcg', '-machine virt,gic-version=max', '-cpu max'],
     ['riscv64', 'tcg', '-machine virt', '-cpu rv64'],
