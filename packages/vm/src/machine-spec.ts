@@ -89,7 +89,7 @@ export interface Share {
   readonly kind: 'virtiofs' | '9p';
   readonly tag: string;
   readonly hostPath: string;
-  /** 9p only: virtiofsd of Debian 12 has no such switch. @default false */
+  /** Refused by the host's side, whatever the guest does. @default false */
   readonly readOnly?: boolean;
 }
 

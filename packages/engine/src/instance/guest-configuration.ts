@@ -135,5 +135,5 @@ export async function machineShares(settings: LayeredSettings): Promise<Share[]>
       });
     }
   }
-  return shares.map(({ tag, path }) => ({ kind: 'virtiofs', tag, hostPath: path }));
+  return shares.map(({ tag, path, readOnly }) => ({ kind: 'virtiofs', tag, hostPath: path, readOnly }));
 }

@@ -113,6 +113,7 @@ export class QemuDriver implements Driver {
           index,
           folder: folder.path,
           program: programs?.virtiofsd ?? (await findVirtiofsd(searchPath)),
+          searchPath,
         }),
       );
     }

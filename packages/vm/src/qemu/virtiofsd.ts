@@ -1,12 +1,14 @@
-import { spawn } from 'node:child_process';
+import { type ChildProcess, spawn } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { open, rm, stat } from 'node:fs/promises';
+import { open, readFile, rm, stat } from 'node:fs/promises';
+import { userInfo } from 'node:os';
 import { join, resolve } from 'node:path';
 import { vmError } from '../errors.ts';
 import { findProgram } from '../find-program.ts';
 import type { Share } from '../machine-spec.ts';
 import { runTool } from '../run-tool.ts';
 import { virtiofsdPaths } from './programs.ts';
+import { virtiofsdCommands } from './virtiofsd-command.ts';
 
 /** A file server that ends by itself when its one client, QEMU, goes away. */
 export interface Virtiofsd {
@@ -16,41 +18,81 @@ export interface Virtiofsd {
   kill(): void;
 }
 
+export interface StartVirtiofsdOptions {
+  readonly index: number;
+  /** The machine's. */
+  readonly folder: string;
+  readonly program: string;
+  readonly searchPath: string;
+}
+
 /** How long the server may take until it listens. */
 const LISTEN_TIMEOUT_MS = 5000;
 const LISTEN_POLL_MS = 10;
 
 /**
- * Starts virtiofsd for one share and waits until it listens.
+ * Starts virtiofsd for one share, shut into its folder, and waits until it listens.
  * @throws OrlopError `vm.start-failed` with the server's own words
  */
-export async function startVirtiofsd(
-  share: Share,
-  { index, folder, program }: { index: number; folder: string; program: string },
-): Promise<Virtiofsd> {
+export async function startVirtiofsd(share: Share, options: StartVirtiofsdOptions): Promise<Virtiofsd> {
+  const { index, folder, program } = options;
   const socket = socketName(folder, index);
   const logPath = join(folder, `share${index}.log`);
-  await rm(join(folder, socket), { force: true });
+  const { stdout, stderr } = await runTool(program, ['--help'], { timeoutMs: 5000 });
+  const commands = virtiofsdCommands(share, {
+    program,
+    help: `${stdout}${stderr}`,
+    socket,
+    userId: process.getuid?.() ?? 0,
+    hasIdentityRanges: await hasIdentityRanges(options.searchPath),
+  });
   const log = await open(logPath, 'w', 0o600);
-  const child = spawn(program, await serverArguments(program, socket, share.hostPath), {
-    cwd: folder,
-    detached: true,
-    stdio: ['ignore', log.fd, log.fd],
-  });
-  const ended = new Promise<string>((resolve) => {
-    child.once('error', (error) => resolve(error.message));
-    child.once('exit', (status, signal) => resolve(`ended with ${signal ?? `status ${status}`}`));
-  });
-  await log.close();
-  child.unref();
-  const outcome = await Promise.race([ended, waitUntilExists(join(folder, socket))]);
-  if (outcome !== 'listening') {
-    child.kill('SIGKILL');
+  let outcome: string | ChildProcess = '';
+  try {
+    for (const command of commands) {
+      await rm(join(folder, socket), { force: true });
+      outcome = await startServer(command, { folder, log: log.fd, socket });
+      if (typeof outcome !== 'string') break;
+    }
+  } finally {
+    await log.close();
+  }
+  if (typeof outcome === 'string') {
     throw vmError('vm.start-failed', `virtiofsd for "${share.hostPath}": ${outcome}`, {
       hint: `its own words are in "${logPath}"`,
     });
   }
-  return { socket, kill: () => void child.kill('SIGKILL') };
+  const server = outcome;
+  return { socket, kill: () => void server.kill('SIGKILL') };
+}
+
+/** @returns why it does not listen, or the process, which this one need not wait for */
+async function startServer(
+  [program = '', ...args]: readonly string[],
+  { folder, log, socket }: { readonly folder: string; readonly log: number; readonly socket: string },
+): Promise<string | ChildProcess> {
+  const child = spawn(program, args, { cwd: folder, detached: true, stdio: ['ignore', log, log] });
+  const ended = new Promise<string>((resolve) => {
+    child.once('error', (error) => resolve(error.message));
+    child.once('exit', (status, signal) => resolve(`ended with ${signal ?? `status ${status}`}`));
+  });
+  child.unref();
+  const outcome = await Promise.race([ended, waitUntilExists(join(folder, socket))]);
+  if (outcome === 'listening') return child;
+  child.kill('SIGKILL');
+  return outcome;
+}
+
+/** Containers may then own files as whom they like; without, as the host's user alone. */
+async function hasIdentityRanges(searchPath: string): Promise<boolean> {
+  if ((await findProgram('newuidmap', searchPath)) === undefined) return false;
+  const { username, uid } = userInfo();
+  const tables = await Promise.all(
+    ['/etc/subuid', '/etc/subgid'].map((path) => readFile(path, 'utf8').catch(() => '')),
+  );
+  return tables.every((table) =>
+    table.split('\n').some((line) => line.startsWith(`${username}:`) || line.startsWith(`${uid}:`)),
+  );
 }
 
 /**
@@ -70,15 +112,6 @@ export async function findVirtiofsd(searchPath: string): Promise<string> {
   throw vmError('vm.tool-missing', 'the program "virtiofsd" is not installed', {
     hint: 'on Debian 12 it comes with qemu-system-common, later with the package virtiofsd',
   });
-}
-
-/** The C server takes `-o` options, the Rust one long ones; the Rust one says so in its help. */
-async function serverArguments(program: string, socket: string, hostPath: string): Promise<string[]> {
-  const { stdout, stderr } = await runTool(program, ['--help'], { timeoutMs: 5000 });
-  if (`${stdout}${stderr}`.includes('--shared-dir')) {
-    return [`--socket-path=${socket}`, '--shared-dir', hostPath, '--cache=auto', '--sandbox=none'];
-  }
-  return ['-f', `--socket-path=${socket}`, '-o', `source=${hostPath},cache=auto,sandbox=chroot`];
 }
 
 async function waitUntilExists(path: string): Promise<'listening' | 'does not listen'> {
