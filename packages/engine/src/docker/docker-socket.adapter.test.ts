@@ -1,13 +1,15 @@
 import { createHash, randomBytes } from 'node:crypto';
 import { stat } from 'node:fs/promises';
-import { request } from 'node:http';
+import { Agent, request } from 'node:http';
 import { connect, type Socket } from 'node:net';
 import { join } from 'node:path';
 import { silentLogger } from '@orlop/core';
 import { temporaryFolder } from '@orlop/testkit';
 import { afterEach, describe, expect, it } from 'vitest';
+import { SharedPaths } from '../files/shared-paths.ts';
 import { dial, type FakeDockerdOptions, startFakeDockerd } from '../testing/fake-dockerd.ts';
 import { createCredentials } from '../tls/instance-authority.ts';
+import { bindRules } from './bind-rules.ts';
 import { DockerChannel, readText } from './docker-channel.ts';
 import { DockerSocket } from './docker-socket.ts';
 
@@ -16,11 +18,18 @@ afterEach(async () => {
   for (const close of closers.splice(0).reverse()) await close();
 });
 
+/** As an engine has it: requests that mount folders are looked into. */
+const rules = bindRules(new SharedPaths({ shares: () => ['/shared'], dockerSocket: '/docker.sock' }));
+
 async function setup(options: FakeDockerdOptions) {
   const dockerd = await startFakeDockerd(options);
   const folder = await temporaryFolder();
   const path = join(folder.path, 'docker.sock');
-  const socket = new DockerSocket({ logger: silentLogger, open: (signal) => dockerd.channel.open(signal) });
+  const socket = new DockerSocket({
+    logger: silentLogger,
+    open: (signal) => dockerd.channel.open(signal),
+    rules,
+  });
   await socket.listen(path);
   closers.push(
     () => folder.remove(),
@@ -82,6 +91,39 @@ describe('DockerSocket', () => {
     });
     expect(await hijack(path, input)).toBe(createHash('sha256').update(input).digest('hex'));
     await expect.poll(() => socket.connections).toBe(0);
+  });
+
+  it('answers a mount of an unshared folder itself, and goes on with the connection', async () => {
+    const seen: string[] = [];
+    const { path } = await setup({
+      handle: (asked, answer) => {
+        seen.push(asked.url ?? '');
+        readText(asked).then(
+          (body) => answer.end(body),
+          () => answer.destroy(),
+        );
+      },
+    });
+    const agent = new Agent({ keepAlive: true, maxSockets: 1 });
+    const create = (bind: string) =>
+      new Promise<string>((resolve, reject) => {
+        const asked = request({ socketPath: path, method: 'POST', path: '/v1.45/containers/create', agent });
+        asked.once('error', reject);
+        asked.once('response', (answer) => {
+          readText(answer).then((text) => resolve(`${answer.statusCode} ${text}`), reject);
+        });
+        asked.end(JSON.stringify({ HostConfig: { Binds: [bind] } }));
+      });
+    try {
+      expect(await create('/elsewhere:/x')).toMatch(
+        /^400 .*\/elsewhere is not shared.*orlop config set shares/,
+      );
+      expect(seen).toEqual([]);
+      expect(await create('/proc:/x')).toBe('200 {"HostConfig":{"Binds":["/proc:/x"]}}');
+      expect(seen).toEqual(['/v1.45/containers/create']);
+    } finally {
+      agent.destroy();
+    }
   });
 
   it('lets go of dockerd when the client goes away', async () => {

@@ -4,18 +4,22 @@ import { dirname } from 'node:path';
 import type { Duplex } from 'node:stream';
 import type { Logger } from '@orlop/core';
 import { engineError } from '../errors.ts';
+import { type GateRules, RequestGate } from './request-gate.ts';
 
 export interface DockerSocketOptions {
   /** A connection to dockerd; may wait until the engine is awake. */
   readonly open: (signal: AbortSignal) => Promise<Duplex>;
   readonly logger: Logger;
+  /** Requests that are refused before dockerd sees them. @default none */
+  readonly rules?: GateRules;
   /** Told how many connections there are, after each change. */
   readonly onCount?: (count: number) => void;
 }
 
 /**
- * Docker's socket on the host (0600): each connection is joined, byte for byte, to one to dockerd. Nothing is parsed, so
- * whatever client and dockerd agree on passes: hijacked streams, HTTP/2 of builds, half-closed connections.
+ * Docker's socket on the host (0600): each connection is joined, byte for byte, to one to dockerd, so whatever client and
+ * dockerd agree on passes: hijacked streams, HTTP/2 of builds, half-closed connections. Only requests that the rules
+ * concern are looked into.
  */
 export class DockerSocket {
   readonly #options: DockerSocketOptions;
@@ -75,7 +79,7 @@ export class DockerSocket {
     // What is wrong with a connection ends it; the client sees that.
     client.on('error', () => client.destroy());
     open(gone.signal).then(
-      (server) => join(client, server),
+      (server) => join(client, server, this.#options.rules),
       (error: Error) => {
         if (!gone.signal.aborted) logger.info('a client could not reach dockerd', { reason: error.message });
         refuse(client, error.message);
@@ -85,7 +89,7 @@ export class DockerSocket {
 }
 
 /** Carries bytes and ends in both directions; a failure of one side ends the other. */
-function join(client: Socket, server: Duplex): void {
+function join(client: Socket, server: Duplex, rules: GateRules | undefined): void {
   if (client.destroyed) {
     server.destroy();
     return;
@@ -97,7 +101,14 @@ function join(client: Socket, server: Duplex): void {
     else if (!client.readableEnded) client.destroy();
   });
   server.on('error', () => client.destroy());
-  client.pipe(server);
+  if (rules === undefined) {
+    client.pipe(server);
+  } else {
+    const gate = new RequestGate(rules, (answer) => client.write(answer));
+    gate.once('error', () => client.destroy());
+    client.once('close', () => gate.destroy());
+    client.pipe(gate).pipe(server);
+  }
   server.pipe(client);
 }
 

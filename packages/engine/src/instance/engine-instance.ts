@@ -12,9 +12,11 @@ import {
 } from '@orlop/api';
 import { OrlopError } from '@orlop/core';
 import { type Machine, type MachineState, removeMachineFolder } from '@orlop/vm';
+import { bindRules } from '../docker/bind-rules.ts';
 import { contextName, removeContext } from '../docker/docker-context.ts';
 import { DockerSocket } from '../docker/docker-socket.ts';
 import { engineError } from '../errors.ts';
+import { SharedPaths } from '../files/shared-paths.ts';
 import { changedSettings, type LayeredSettings } from '../settings/layered-settings.ts';
 import { loadSettings } from '../settings/load-settings.ts';
 import { settingOf } from '../settings/schema.ts';
@@ -22,6 +24,7 @@ import { diskUsage } from './data-disk.ts';
 import { changeRecord, type Flags, readRecord } from './engine-record.ts';
 import type { EngineSurroundings } from './engine-surroundings.ts';
 import { engineUsage } from './engine-usage.ts';
+import { parseShares } from './guest-configuration.ts';
 import { type InstancePaths, instancePaths } from './instance-paths.ts';
 import { copyLiveDisk, reclaimLiveDisk } from './live-disk.ts';
 import { saveEngine } from './save-engine.ts';
@@ -56,6 +59,8 @@ export class EngineInstance {
   #running: Running | undefined;
   #stopping: Promise<void> | undefined;
   #containers = 0;
+  /** Of the engine as it was started; it has them while it rests, too. */
+  #shares: readonly string[] = [];
 
   /** @throws OrlopError `engine.bad-name` */
   constructor({ name, around, emit }: InstanceOptions) {
@@ -334,6 +339,7 @@ export class EngineInstance {
       onRest: (how) => (how === 'sleep' ? this.sleep() : this.suspend()),
     });
     this.#running = running;
+    this.#shares = parseShares(live.settings.texts('shares')).map(({ path }) => path);
     await running.watcher.look();
     void running.watcher.run();
     await this.#listen();
@@ -349,6 +355,9 @@ export class EngineInstance {
     const socket = new DockerSocket({
       logger: this.#around.logger,
       open: (signal) => this.#openDocker(signal),
+      rules: bindRules(
+        new SharedPaths({ shares: () => this.#shares, dockerSocket: this.paths.dockerSocket }),
+      ),
       onCount: () => this.#touch(),
     });
     await socket.listen(this.paths.dockerSocket);

@@ -1,0 +1,109 @@
+import { buffer } from 'node:stream/consumers';
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { parseRequestHead, type RequestHead } from './request-frames.ts';
+import { RequestGate } from './request-gate.ts';
+
+const get = 'GET /v1.45/info HTTP/1.1\r\nHost: d\r\n\r\n';
+const sized = (path: string, body: string) =>
+  `POST ${path} HTTP/1.1\r\nHost: d\r\nContent-Length: ${Buffer.byteLength(body)}\r\n\r\n${body}`;
+const chunked = (path: string, ...parts: string[]) =>
+  `POST ${path} HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n` +
+  `${parts.map((part) => `${Buffer.byteLength(part).toString(16)};x=1\r\n${part}\r\n`).join('')}0\r\nT: 1\r\n\r\n`;
+const create = '/v1.45/containers/create?name=x';
+const attach = 'POST /v1.45/containers/abc/attach?stream=1 HTTP/1.1\r\nHost: d\r\n\r\n';
+
+/** Sends the text in pieces of the given sizes; refuses every request for `/containers/create` whose body says no. */
+async function send(text: string, sizes: readonly number[] = [Number.POSITIVE_INFINITY]) {
+  const answers: string[] = [];
+  const judged: [RequestHead, string][] = [];
+  const gate = new RequestGate(
+    {
+      concerns: (head) => head.path === '/containers/create',
+      judge: async (head, body) => {
+        judged.push([head, body.toString()]);
+        return body.includes('no') ? 'not so' : undefined;
+      },
+    },
+    (answer) => answers.push(answer),
+  );
+  const passed = buffer(gate);
+  const bytes = Buffer.from(text);
+  for (let at = 0, turn = 0; at < bytes.length; turn++) {
+    const size = sizes[turn % sizes.length] ?? 1;
+    gate.write(bytes.subarray(at, at + size));
+    at += size;
+  }
+  gate.end();
+  return { passed: (await passed).toString(), answers, judged };
+}
+
+describe('RequestGate', () => {
+  it('passes every byte as it came, in whatever pieces it comes', async () => {
+    const requests = [
+      get,
+      sized(create, '{"a":"ä"}'),
+      chunked('/build', 'abc', 'defg'),
+      chunked(create, '{', '}'),
+    ];
+    await fc.assert(
+      fc.asyncProperty(
+        fc.array(fc.constantFrom(...requests), { minLength: 1, maxLength: 6 }),
+        fc.array(fc.integer({ min: 1, max: 90 }), { minLength: 1, maxLength: 8 }),
+        async (some, sizes) => {
+          const text = some.join('');
+          expect((await send(text, sizes)).passed).toBe(text);
+        },
+      ),
+      { numRuns: 200 },
+    );
+  });
+
+  it('answers a refused request itself, and goes on with the next one', async () => {
+    for (const request of [sized(create, '"no"'), chunked(create, '"n', 'o"')]) {
+      const { passed, answers } = await send(`${get}${request}${get}`, [7]);
+      expect(passed).toBe(get + get);
+      expect(answers).toEqual([
+        'HTTP/1.1 400 Bad Request\r\nContent-Type: application/json\r\nContent-Length: 20\r\n\r\n{"message":"not so"}',
+      ]);
+    }
+  });
+
+  it('sees a request after others whose bodies look like one', async () => {
+    const { judged, passed } = await send(
+      `${chunked('/images/load', sized(create, 'no'))}${sized('/x', get)}${sized(create, 'ok')}`,
+      [11],
+    );
+    expect(judged.map(([head, body]) => [head.path, body])).toEqual([['/containers/create', 'ok']]);
+    expect(passed).toContain('no');
+  });
+
+  it.each([
+    ['an attach of an old client', attach],
+    ['an upgrade', 'POST /session HTTP/1.1\r\nConnection: Upgrade\r\nUpgrade: h2c\r\n\r\n'],
+    ['HTTP/2', 'PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n'],
+    ['what is no HTTP', `\u0000\u0001${'x'.repeat(100)}\r\n\r\n`],
+    ['a head without an end', `GET /${'x'.repeat(70_000)}\r\n`],
+    ['a length that is none', 'GET / HTTP/1.1\r\nContent-Length: -4\r\n\r\n'],
+    ['chunks that are none', 'POST /build HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n'],
+  ])('looks no further after %s', async (_what, text) => {
+    const after = sized(create, 'no');
+    const { passed, answers } = await send(text + after, [1000]);
+    expect([passed === text + after, answers]).toEqual([true, []]);
+  });
+
+  it('passes on what there was of a request when the client ends', async () => {
+    for (const text of ['GET /inf', sized(create, 'no').slice(0, -1)]) {
+      expect((await send(text)).passed).toBe(text);
+    }
+  });
+});
+
+describe('parseRequestHead', () => {
+  it('takes version and query off the path', () => {
+    const head = (target: string) => parseRequestHead(`POST ${target} HTTP/1.1\r\nHost: d`)?.path;
+    expect(head('/v1.45/containers/create?name=a')).toBe('/containers/create');
+    expect(head('/containers/create')).toBe('/containers/create');
+    expect(head('http://docker/v1.24/info')).toBe('/info');
+  });
+});

@@ -1,0 +1,178 @@
+import { Transform, type TransformCallback } from 'node:stream';
+import { ChunkedBody, parseRequestHead, type RequestHead } from './request-frames.ts';
+
+export interface GateRules {
+  /** Whether a request is judged by its body. */
+  readonly concerns: (head: RequestHead) => boolean;
+  /** @returns why the request is refused; undefined lets it through */
+  readonly judge: (head: RequestHead, body: Buffer) => Promise<string | undefined>;
+}
+
+type State =
+  | { readonly kind: 'head' }
+  | { readonly kind: 'sized'; left: number }
+  | { readonly kind: 'chunked'; readonly body: ChunkedBody }
+  /** Held back until it is whole. */
+  | { readonly kind: 'held'; readonly head: RequestHead; readonly body: HeldBody; readonly raw: Buffer[] }
+  /** Whatever comes is passed on. */
+  | { readonly kind: 'open' };
+
+type HeldBody =
+  | { readonly kind: 'sized'; left: number; readonly content: Buffer[] }
+  | { readonly kind: 'chunked'; readonly body: ChunkedBody };
+
+/** Node's own limit of a request's head, and more than Docker's clients ever ask of the requests that are judged. */
+const MAX_HEAD_BYTES = 65_536;
+const MAX_BODY_BYTES = 8 * 2 ** 20;
+const HEAD_END = Buffer.from('\r\n\r\n');
+const EMPTY = Buffer.alloc(0);
+
+/**
+ * The way of a client's bytes to dockerd: each byte as it came, but for requests that the rules refuse; those are
+ * answered here with 400 and never reach dockerd. What is not understood, and every hijacked stream, is passed on
+ * untouched: the rules are there to explain, not to guard.
+ */
+export class RequestGate extends Transform {
+  readonly #rules: GateRules;
+  readonly #answer: (bytes: string) => void;
+  #state: State = { kind: 'head' };
+  #pending: Buffer = EMPTY;
+
+  /** @param answer is given what the client gets in place of dockerd's answer */
+  constructor(rules: GateRules, answer: (bytes: string) => void) {
+    super();
+    this.#rules = rules;
+    this.#answer = answer;
+  }
+
+  override _transform(chunk: Buffer, _encoding: string, done: TransformCallback): void {
+    this.#take(chunk).then(
+      () => done(),
+      (error: Error) => done(error),
+    );
+  }
+
+  /** A client that ends in the middle of a request: dockerd shall see what there was of it. */
+  override _flush(done: TransformCallback): void {
+    if (this.#state.kind === 'held') this.#passAll(this.#state.raw);
+    if (this.#pending.length > 0) this.push(this.#pending);
+    done();
+  }
+
+  async #take(chunk: Buffer): Promise<void> {
+    let bytes = this.#pending.length === 0 ? chunk : Buffer.concat([this.#pending, chunk]);
+    this.#pending = EMPTY;
+    while (bytes.length > 0) {
+      const taken = await this.#step(bytes);
+      if (taken === 'more') {
+        this.#pending = bytes;
+        return;
+      }
+      bytes = bytes.subarray(taken);
+    }
+  }
+
+  /** @returns how many bytes were dealt with */
+  async #step(bytes: Buffer): Promise<number | 'more'> {
+    const state = this.#state;
+    switch (state.kind) {
+      case 'open':
+        this.push(bytes);
+        return bytes.length;
+      case 'head':
+        return this.#head(bytes);
+      case 'sized': {
+        const part = bytes.subarray(0, state.left);
+        state.left -= part.length;
+        this.push(part);
+        if (state.left === 0) this.#state = { kind: 'head' };
+        return part.length;
+      }
+      case 'chunked': {
+        const found = state.body.push(bytes);
+        if (found === undefined) return this.#giveUp();
+        this.push(bytes.subarray(0, found.taken));
+        if (found.ended) this.#state = { kind: 'head' };
+        return found.taken;
+      }
+      case 'held':
+        return this.#hold(state, bytes);
+    }
+  }
+
+  async #head(bytes: Buffer): Promise<number | 'more'> {
+    const end = bytes.indexOf(HEAD_END);
+    if (end < 0) {
+      // HTTP/2's preface has an empty line early; whatever has none is not what is looked for here.
+      return bytes.length > MAX_HEAD_BYTES ? this.#giveUp() : 'more';
+    }
+    const head = parseRequestHead(bytes.toString('latin1', 0, end));
+    if (head === undefined || head.hijacks) return this.#giveUp();
+    const length = end + HEAD_END.length;
+    const raw = bytes.subarray(0, length);
+    const { body } = head;
+    const judged = this.#rules.concerns(head) && (body.kind === 'chunked' || body.bytes <= MAX_BODY_BYTES);
+    if (judged) {
+      const held: HeldBody =
+        body.kind === 'sized'
+          ? { kind: 'sized', left: body.bytes, content: [] }
+          : { kind: 'chunked', body: new ChunkedBody({ keep: true }) };
+      this.#state = { kind: 'held', head, body: held, raw: [raw] };
+      if (held.kind === 'sized' && held.left === 0) await this.#decide(head, EMPTY, [raw]);
+      return length;
+    }
+    this.push(raw);
+    if (body.kind === 'chunked') this.#state = { kind: 'chunked', body: new ChunkedBody({ keep: false }) };
+    else if (body.bytes > 0) this.#state = { kind: 'sized', left: body.bytes };
+    return length;
+  }
+
+  async #hold({ head, body, raw }: State & { readonly kind: 'held' }, bytes: Buffer): Promise<number> {
+    if (body.kind === 'sized') {
+      const part = bytes.subarray(0, body.left);
+      body.left -= part.length;
+      body.content.push(part);
+      raw.push(part);
+      if (body.left === 0) await this.#decide(head, Buffer.concat(body.content), raw);
+      return part.length;
+    }
+    const found = body.body.push(bytes);
+    if (found === undefined || sizeOf(raw) > MAX_BODY_BYTES) {
+      this.#passAll(raw);
+      return this.#giveUp();
+    }
+    raw.push(bytes.subarray(0, found.taken));
+    if (found.ended) await this.#decide(head, body.body.content, raw);
+    return found.taken;
+  }
+
+  async #decide(head: RequestHead, body: Buffer, raw: readonly Buffer[]): Promise<void> {
+    this.#state = { kind: 'head' };
+    const refusal = await this.#rules.judge(head, body);
+    if (refusal === undefined) this.#passAll(raw);
+    else this.#answer(badRequest(refusal));
+  }
+
+  /** From here on everything is passed on, these bytes first. */
+  #giveUp(): number {
+    this.#state = { kind: 'open' };
+    return 0;
+  }
+
+  #passAll(parts: readonly Buffer[]): void {
+    for (const part of parts) this.push(part);
+  }
+}
+
+function sizeOf(parts: readonly Buffer[]): number {
+  return parts.reduce((sum, part) => sum + part.length, 0);
+}
+
+/** As dockerd words its own refusals; the connection stays. */
+function badRequest(message: string): string {
+  const body = JSON.stringify({ message });
+  return (
+    'HTTP/1.1 400 Bad Request\r\nContent-Type: application/json\r\n' +
+    `Content-Length: ${Buffer.byteLength(body)}\r\n\r\n${body}`
+  );
+}

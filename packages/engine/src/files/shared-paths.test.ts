@@ -1,0 +1,62 @@
+import { describe, expect, it } from 'vitest';
+import { SharedPaths } from './shared-paths.ts';
+
+const links: Readonly<Record<string, string>> = { '/home/u/out': '/data/x', '/home/u/in': '/home/u/src' };
+const missing = new Set(['/home/u/out/new', '/home/u/new', '/home/u/new/deeper']);
+const paths = new SharedPaths({
+  shares: () => ['/home/u', '/srv'],
+  dockerSocket: '/home/u/.orlop/engine/default/docker.sock',
+  resolveLinks: async (path) => {
+    if (missing.has(path)) throw new Error('ENOENT');
+    return links[path] ?? path;
+  },
+});
+
+describe('SharedPaths.refusal', () => {
+  it('lets through what is shared, and what is made there by the mount', async () => {
+    for (const path of [
+      '/home/u',
+      '/home/u/',
+      '/home/u/a/../b',
+      '/srv/x',
+      '/home/u/in',
+      '/home/u/new/deeper',
+    ]) {
+      expect([path, await paths.refusal(path)]).toEqual([path, undefined]);
+    }
+  });
+
+  it("lets through what is the machine's own", async () => {
+    for (const path of [
+      '/',
+      '/var/run/docker.sock',
+      '/run/docker.sock',
+      '/var/lib/docker',
+      '/proc',
+      '/sys/fs',
+      '/dev',
+    ]) {
+      expect([path, await paths.refusal(path)]).toEqual([path, undefined]);
+    }
+  });
+
+  it('names the setting for what is not shared', async () => {
+    expect(await paths.refusal('/home/user2')).toBe(
+      'mounts denied: /home/user2 is not shared with the engine. Share it or a folder above it, then restart: ' +
+        'orlop config set shares /home/u,/srv,/home/user2 && orlop restart',
+    );
+    expect(await paths.refusal('/home/u/../v')).toContain('/home/v is not shared');
+    expect(await paths.refusal('/procedures')).toContain('is not shared');
+  });
+
+  it('tells of a link that leaves the share', async () => {
+    for (const path of ['/home/u/out', '/home/u/out/new'])
+      expect(await paths.refusal(path)).toMatch(/ is a link to \/data\/x, which is not shared/);
+  });
+
+  it("sends those who mount the host's Docker socket to the machine's", async () => {
+    expect(await paths.refusal('/home/u/.orlop/engine/default/docker.sock')).toContain(
+      '/var/run/docker.sock',
+    );
+  });
+});

@@ -1,0 +1,74 @@
+import { realpath } from 'node:fs/promises';
+import { dirname, normalize } from 'node:path';
+
+export interface SharedPathsOptions {
+  /** The folders that the machine has now, at the same path. */
+  readonly shares: () => readonly string[];
+  /** Docker's socket on the host, which containers must not be given: it is another one in the machine. */
+  readonly dockerSocket: string;
+  /** @default the host's own */
+  readonly resolveLinks?: (path: string) => Promise<string>;
+}
+
+/** What is mounted from the machine on purpose: its kernel's, its engine's, and Docker's socket. `/` is the machine's root. */
+const MACHINE_PATHS = [
+  '/cgroup',
+  '/dev',
+  '/lib/modules',
+  '/proc',
+  '/run',
+  '/sys',
+  '/usr/lib/modules',
+  '/var/lib/containerd',
+  '/var/lib/docker',
+  '/var/run',
+];
+
+/** Which paths containers may mount: what is shared, and what belongs to the machine. */
+export class SharedPaths {
+  readonly #options: SharedPathsOptions;
+
+  constructor(options: SharedPathsOptions) {
+    this.#options = options;
+  }
+
+  /** @returns why a path cannot be mounted, with what to do; undefined when it can */
+  async refusal(source: string): Promise<string | undefined> {
+    const { dockerSocket } = this.#options;
+    const shares = this.#options.shares();
+    const path = normalize(source).replace(/(.)\/$/, '$1');
+    if (path === dockerSocket)
+      return `mounts denied: ${path} is Docker's socket on the host; in the machine it is /var/run/docker.sock, so mount that`;
+    if (shares.some((share) => isWithin(path, share))) return this.#leavesShare(path, shares);
+    if (path === '/' || MACHINE_PATHS.some((own) => isWithin(path, own))) return undefined;
+    return `mounts denied: ${path} is not shared with the engine. ${advice(path, shares)}`;
+  }
+
+  /** A link out of a share leads to nothing in the machine. */
+  async #leavesShare(path: string, shares: readonly string[]): Promise<string | undefined> {
+    const real = await this.#resolve(path);
+    if (real === undefined || shares.some((share) => isWithin(real, share))) return undefined;
+    const reals = await Promise.all(shares.map((share) => this.#resolve(share)));
+    if (reals.some((share) => share !== undefined && isWithin(real, share))) return undefined;
+    return `mounts denied: ${path} is a link to ${real}, which is not shared with the engine. ${advice(real, shares)}`;
+  }
+
+  /** Where a path leads; of one that does not exist yet, where the folder does that it will be made in. */
+  async #resolve(path: string): Promise<string | undefined> {
+    const resolveLinks = this.#options.resolveLinks ?? ((one: string) => realpath(one));
+    for (let at = path; ; at = dirname(at)) {
+      const real = await resolveLinks(at).catch(() => undefined);
+      if (real !== undefined) return real;
+      if (at === '/') return undefined;
+    }
+  }
+}
+
+function isWithin(path: string, folder: string): boolean {
+  return path === folder || path.startsWith(folder === '/' ? '/' : `${folder}/`);
+}
+
+/** The setting is a list, which is set as a whole. */
+function advice(path: string, shares: readonly string[]): string {
+  return `Share it or a folder above it, then restart: orlop config set shares ${[...shares, path].join(',')} && orlop restart`;
+}
