@@ -38,6 +38,8 @@ export interface TransportOptions {
   readonly certificates?: readonly string[];
   /** Which proxy to use. @default none */
   readonly proxy?: FindProxy;
+  /** Plain HTTP goes to this unix socket, whatever host is named. @default over the network */
+  readonly socketPath?: string;
   /** How long a connection may be silent. @default 60_000 */
   readonly idleTimeoutMs?: number;
 }
@@ -58,6 +60,7 @@ export class HttpTransport {
   readonly #secureContext: SecureContext | undefined;
   readonly #proxy: FindProxy;
   readonly #idleTimeoutMs: number;
+  readonly #socketPath: string | undefined;
 
   constructor(options: TransportOptions = {}) {
     const own = options.certificates ?? [];
@@ -70,6 +73,7 @@ export class HttpTransport {
     });
     this.#proxy = options.proxy ?? (() => undefined);
     this.#idleTimeoutMs = options.idleTimeoutMs ?? 60_000;
+    this.#socketPath = options.socketPath;
   }
 
   /** @throws OrlopError oci.registry-unreachable, oci.registry-unknown, oci.registry-untrusted, or the signal's reason */
@@ -128,6 +132,8 @@ export class HttpTransport {
   #begin({ url, method, headers = {} }: HttpRequest, tunnel: TLSSocket | undefined): ClientRequest {
     if (tunnel !== undefined) return httpsRequest(url, { method, headers, createConnection: () => tunnel });
     if (url.protocol === 'https:') return httpsRequest(url, { method, headers, agent: this.#https });
+    if (this.#socketPath !== undefined)
+      return httpRequest(url, { method, headers, agent: this.#http, socketPath: this.#socketPath });
     const proxy = this.#proxy(url);
     if (proxy === undefined) return httpRequest(url, { method, headers, agent: this.#http });
     const all = { ...headers, host: url.host, ...proxyAuthorization(proxy) };
