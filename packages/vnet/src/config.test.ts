@@ -62,6 +62,7 @@ describe('NETWORK_SCHEMA', () => {
       policy: { default: 'deny', rules: [{ action: 'allow', name: '*.example.com', ports: '443' }] },
       proxy: { http: 'http://proxy:3128', exclude: ['*.local'], transparent: true },
       metadataAccess: false,
+      hostAddresses: false,
       gatewayMac: '5a:94:ef:00:00:01',
     };
     expect(validateSchema(NETWORK_SCHEMA, config)).toEqual([]);

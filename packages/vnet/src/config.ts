@@ -44,6 +44,8 @@ export interface NetworkConfig {
   readonly proxy?: ProxyConfig;
   /** Let guests reach 169.254.169.254 through the host. @default false */
   readonly metadataAccess?: boolean;
+  /** Let guests reach the host by the addresses of its interfaces too, as any machine of its networks does. @default true */
+  readonly hostAddresses?: boolean;
   /** @default 'f6:16:36:' and three bytes of the network's name */
   readonly gatewayMac?: string;
 }
@@ -70,6 +72,7 @@ export interface NetworkSettings {
   readonly policy: PolicyConfig;
   readonly proxy: ProxyConfig;
   readonly metadataAccess: boolean;
+  readonly hostAddresses: boolean;
   readonly gatewayMac: MacAddress;
 }
 
@@ -98,6 +101,7 @@ const KEYS: Readonly<Record<keyof NetworkConfig, true>> = {
   policy: true,
   proxy: true,
   metadataAccess: true,
+  hostAddresses: true,
   gatewayMac: true,
 };
 
@@ -181,6 +185,7 @@ class ConfigReader {
       policy: this.#policy(config),
       proxy: this.#proxy(config),
       metadataAccess: config.metadataAccess ?? false,
+      hostAddresses: config.hostAddresses ?? true,
       gatewayMac:
         config.gatewayMac === undefined
           ? GATEWAY_MAC_PREFIX * 2 ** 24 + (hash(name) & 0xffffff)

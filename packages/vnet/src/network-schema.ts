@@ -81,6 +81,10 @@ export const NETWORK_SCHEMA: JsonSchema = {
       additionalProperties: false,
     },
     metadataAccess: { type: 'boolean', description: 'let guests reach 169.254.169.254' },
+    hostAddresses: {
+      type: 'boolean',
+      description: "let guests reach the host by its interfaces' addresses; true",
+    },
     gatewayMac: text('Ethernet address of the gateway'),
   },
   additionalProperties: false,

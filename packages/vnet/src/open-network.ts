@@ -10,6 +10,7 @@ import { HostResolver } from './dns/host-resolver.ts';
 import { ResolvConfFile } from './dns/resolv-conf.ts';
 import { vnetError } from './errors.ts';
 import { FlowTable } from './flows/flow-table.ts';
+import { hostAddresses } from './host/host-addresses.ts';
 import type { HostListener, HostSockets } from './host/host-sockets.ts';
 import { createNodeSockets } from './host/node-sockets.ts';
 import { pingProgram } from './host/ping-program.ts';
@@ -88,6 +89,7 @@ export async function openNetwork(options: OpenNetworkOptions): Promise<OpenNetw
     logger: options.logger,
     createStack,
     echoFallback: pingProgram(),
+    hostAddresses: hostAddresses(() => nodeScheduler.now()),
     intercept: (attempt) => proxy?.intercept(attempt) === true,
     upstream: settings.resolver === 'host' ? new HostResolver(dnsCache) : dnsCache,
     ...(options.leasePath !== undefined && { leaseStore: leaseFile(options.leasePath) }),

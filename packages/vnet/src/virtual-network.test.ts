@@ -188,6 +188,21 @@ describe('OutboundPolicy', () => {
     expect(net.network.policy.denied).toBe(1);
   });
 
+  it('closes the addresses of the host where the configuration says so, and not its loopback', async () => {
+    const hostAddresses = () => [OUTSIDE];
+    const closed = testNetwork({ hostAddresses: false }, { hostAddresses });
+    const open = testNetwork({}, { hostAddresses });
+    const outcome = async (net: TestNetwork, destination: string) => {
+      await echoServer(net, destination === '192.168.127.254' ? '127.0.0.1' : destination, 80);
+      const { events } = connect(net.plug(2), destination, 80);
+      net.scheduler.advance(200);
+      return events;
+    };
+    expect(await outcome(closed, '203.0.113.5')).toEqual(['close unreachable']);
+    expect(await outcome(closed, '192.168.127.254')).toEqual(['open']);
+    expect(await outcome(open, '203.0.113.5')).toEqual(['open']);
+  });
+
   it('knows destinations by the name that the guest asked for', async () => {
     const net = testNetwork(
       { policy: { default: 'deny', rules: [{ action: 'allow', name: '*.example.com' }] } },

@@ -54,6 +54,8 @@ export interface NetworkParts {
   /** Names under which guests learned an address, for rules of the policy. @default what the DNS answered */
   readonly namesOf?: NamesOf;
   readonly echoFallback?: EchoFallback;
+  /** Of the host's interfaces, now; needed where the settings close them to guests. */
+  readonly hostAddresses?: () => readonly IpAddress[];
   /** May answer guests' outgoing connections itself: the transparent HTTP proxy. @default nobody */
   readonly intercept?: (attempt: TcpAttempt) => boolean;
 }
@@ -143,6 +145,8 @@ export class VirtualNetwork {
         gateways,
         hostAliases: hosts,
         metadataAccess: settings.metadataAccess,
+        ...(!settings.hostAddresses &&
+          parts.hostAddresses !== undefined && { closedAddresses: parts.hostAddresses }),
       },
       this.policy,
     );

@@ -10,6 +10,8 @@ export interface AddressMapOptions {
   readonly hostAliases: readonly IpAddress[];
   /** Let guests reach 169.254.0.0/16 of the host's network: a cloud's metadata service. @default false */
   readonly metadataAccess?: boolean;
+  /** The host's own addresses, which guests may not reach it by. @default none is closed */
+  readonly closedAddresses?: () => readonly IpAddress[];
 }
 
 /** Where a guest's packet goes on the host, or how it is turned down. */
@@ -43,6 +45,8 @@ export class AddressMap {
       return rejected('drop');
     if (isReserved(destination)) return rejected('network-unreachable');
     if (destination.isLinkLocal && this.#options.metadataAccess !== true) return rejected('prohibited');
+    if (this.#options.closedAddresses?.().some((own) => own.equals(destination)) === true)
+      return rejected('prohibited');
     if (!this.#policy.allows(request)) return rejected('prohibited');
     return { kind: 'host', address: destination };
   }
