@@ -21,3 +21,6 @@ export const enginePaths = {
 
 /** The file system's label: how the data disk is known again. */
 export const dataLabel = 'orlop-data';
+
+/** Where pkg/docker/engine-ports tells the host which ports containers on the machine's own network listen on. */
+export const portsPort = 2374;

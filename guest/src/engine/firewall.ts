@@ -1,7 +1,14 @@
+/** Where programs on the machine's loopback are reached from the host: the IPv4 dummy address, which is nobody's (RFC 7600 §4.7). */
+export const loopbackAlias = '192.0.0.8';
+
+/** The host's registry of images, at the gateway. */
+const registryPort = 5000;
+
 /**
  * The rules, in the form of iptables-restore(8), that keep containers from the engine's ports, whatever networks they
  * are on: only the given IPv4 clients, and only by the machine's own card. In `raw`, which Docker never touches and
- * which stands before any translation of addresses.
+ * which stands before any translation of addresses. The same clients reach the machine's loopback by
+ * {@link loopbackAlias}; nobody reaches it by its own address, whatever `route_localnet` says.
  */
 export function firewallRules({
   ports,
@@ -16,10 +23,21 @@ export function firewallRules({
   const accepted = clients.filter((client) => /^\d+(?:\.\d+){3}$/.test(client));
   return [
     '*raw',
+    `-A PREROUTING -i ${card} -d 127.0.0.0/8 -j DROP`,
     ...ports.flatMap((port) => [
       ...accepted.map((client) => `-A PREROUTING -i ${card} -s ${client} -p tcp --dport ${port} -j ACCEPT`),
       `-A PREROUTING -p tcp --dport ${port} -m addrtype --dst-type LOCAL -j DROP`,
     ]),
+    // dockerd reads images there, and no container has a use for it.
+    ...accepted.map(
+      (client) => `-A PREROUTING ! -i ${card} -d ${client} -p tcp --dport ${registryPort} -j DROP`,
+    ),
+    'COMMIT',
+    '*nat',
+    ...accepted.map(
+      (client) =>
+        `-A PREROUTING -i ${card} -s ${client} -d ${loopbackAlias} -j DNAT --to-destination 127.0.0.1`,
+    ),
     'COMMIT',
     '',
   ].join('\n');

@@ -146,10 +146,17 @@ describe('setUpEngine', () => {
 
 describe('firewallRules', () => {
   it('accepts the clients by the card, then drops everybody', () => {
-    expect(firewallRules({ ports: [2376], clients: ['10.0.0.1', 'x; reboot'] }).split('\n')).toEqual([
+    expect(firewallRules({ ports: [2376, 2374], clients: ['10.0.0.1', 'x; reboot'] }).split('\n')).toEqual([
       '*raw',
+      '-A PREROUTING -i eth0 -d 127.0.0.0/8 -j DROP',
       '-A PREROUTING -i eth0 -s 10.0.0.1 -p tcp --dport 2376 -j ACCEPT',
       '-A PREROUTING -p tcp --dport 2376 -m addrtype --dst-type LOCAL -j DROP',
+      '-A PREROUTING -i eth0 -s 10.0.0.1 -p tcp --dport 2374 -j ACCEPT',
+      '-A PREROUTING -p tcp --dport 2374 -m addrtype --dst-type LOCAL -j DROP',
+      '-A PREROUTING ! -i eth0 -d 10.0.0.1 -p tcp --dport 5000 -j DROP',
+      'COMMIT',
+      '*nat',
+      '-A PREROUTING -i eth0 -s 10.0.0.1 -d 192.0.0.8 -j DNAT --to-destination 127.0.0.1',
       'COMMIT',
       '',
     ]);
