@@ -9,6 +9,7 @@ export {
   selectedContext,
   writeContext,
 } from './docker/docker-context.ts';
+export { linkSystemSocket, SYSTEM_SOCKET, unlinkSystemSocket } from './docker/system-socket.ts';
 export { engineError } from './errors.ts';
 export type { EngineSurroundings, ImageSource } from './instance/engine-surroundings.ts';
 export {
@@ -18,6 +19,16 @@ export {
   type InstancePaths,
   instancePaths,
 } from './instance/instance-paths.ts';
+export {
+  type InstalledClient,
+  type InstalledPlugin,
+  installDockerClient,
+  removeDockerClient,
+} from './programs/docker-client.ts';
+export { ensureHostPrograms, type HostPrograms } from './programs/host-programs.ts';
+export { parseRegistryName, type RegistryName } from './registry/image-names.ts';
+export { LocalRegistry, type PushedImage, type RegistryStatus } from './registry/local-registry.ts';
+export { registryPaths } from './registry/registry-paths.ts';
 export { changedSettings, type EffectiveSetting, LayeredSettings } from './settings/layered-settings.ts';
 export { changeSetting, checkChange, loadSettings } from './settings/load-settings.ts';
 export {

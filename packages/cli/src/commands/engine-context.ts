@@ -28,6 +28,22 @@ export function registerContext(program: Command, context: CommandContext): void
       removed ? `${target.name}\n` : `there is no context ${target.name} to this engine\n`,
     );
   });
+  add(
+    'link',
+    'make /var/run/docker.sock lead to the engine, for programs that know no contexts',
+    async (name) => {
+      const { linkSystemSocket, SYSTEM_SOCKET } = await import('@orlop/engine');
+      const { socket } = (await contextOf(context, name)).target;
+      await linkSystemSocket({ link: SYSTEM_SOCKET, socket });
+      context.stdout.write(`${SYSTEM_SOCKET} leads to ${socket}\n`);
+    },
+  );
+  add('unlink', 'take that link away again', async (name) => {
+    const { SYSTEM_SOCKET, unlinkSystemSocket } = await import('@orlop/engine');
+    const { socket } = (await contextOf(context, name)).target;
+    const removed = await unlinkSystemSocket({ link: SYSTEM_SOCKET, socket });
+    context.stdout.write(removed ? `${SYSTEM_SOCKET}\n` : `${SYSTEM_SOCKET} does not lead to this engine\n`);
+  });
   add('env', 'print the line for a shell', async (name) => {
     context.stdout.write(`export DOCKER_HOST=unix://${(await contextOf(context, name)).target.socket}\n`);
   });

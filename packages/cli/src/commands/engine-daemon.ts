@@ -24,11 +24,16 @@ export function dockerConfig({ env }: CommandContext): { readonly folder: string
   return { folder: env['DOCKER_CONFIG'] ?? join(env['HOME'] ?? '/nonexistent', '.docker') };
 }
 
+/** What comes with the program: dist/orlop.mjs lies beside examples/ and pkg/. */
+export function ownFolders(): { readonly examples: string; readonly pkg: string } {
+  const root = resolve(dirname(process.argv[1] ?? '.'), '..');
+  return { examples: join(root, 'examples'), pkg: join(root, 'pkg') };
+}
+
 /** What the daemon's engines are made with. */
 export async function engineSurroundings(context: CommandContext): Promise<EngineSurroundings> {
   const { QemuDriver } = await import('@orlop/vm');
-  // dist/orlop.mjs lies beside examples/ and pkg/.
-  const root = resolve(dirname(process.argv[1] ?? '.'), '..');
+  const own = ownFolders();
   const clock = { monotonicMs: () => performance.now(), wallMs: () => Date.now() };
   const searchPath = context.env['PATH'] ?? '';
   return {
@@ -47,8 +52,8 @@ export async function engineSurroundings(context: CommandContext): Promise<Engin
       searchPath,
     }),
     image: {
-      description: join(root, 'examples', 'engine.yml'),
-      pkgFolders: [join(root, 'pkg')],
+      description: join(own.examples, 'engine.yml'),
+      pkgFolders: [own.pkg],
       withRegistry: (work) => withRegistryClient(context, { mirror: [], certFile: [] }, work),
       progress: () => {},
     },

@@ -3,6 +3,7 @@ import type { CommandContext } from '../context.ts';
 import { registerAutostart } from './autostart.ts';
 import { registerBuild } from './build.ts';
 import { registerCache } from './cache.ts';
+import { registerClient } from './client.ts';
 import { registerCompletion } from './completion.ts';
 import { registerConfig } from './config.ts';
 import { registerDaemon } from './daemon.ts';
@@ -18,6 +19,7 @@ import { registerMetadata } from './metadata.ts';
 import { registerNet } from './net.ts';
 import { registerPkg } from './pkg.ts';
 import { registerPs } from './ps.ts';
+import { registerRegistry } from './registry.ts';
 import { registerRm } from './rm.ts';
 import { registerRun } from './run.ts';
 import { registerSbom } from './sbom.ts';
@@ -41,6 +43,8 @@ export const commands: readonly RegisterCommand[] = [
   registerStatus,
   registerConfig,
   registerContext,
+  registerClient,
+  registerRegistry,
   registerShell,
   registerSleep,
   registerDisk,

@@ -167,10 +167,15 @@ export async function loadAll(
   );
 }
 
+/** That of the machine this runs on. */
+export function hostArchitecture(): Architecture {
+  return ARCHITECTURES_BY_NAME.get(process.arch) ?? 'amd64';
+}
+
 function architecturesOf(definition: ComponentDefinition, options: BuildOptions): readonly Architecture[] {
   if (options.allArches === true) return definition.architectures;
   const words = [...options.arch, ...(options.platforms ?? '').split(',').filter((word) => word !== '')];
-  if (words.length === 0) return [ARCHITECTURES_BY_NAME.get(process.arch) ?? 'amd64'];
+  if (words.length === 0) return [hostArchitecture()];
   return words.map((word) => {
     const name = word.replace(/^linux\//, '');
     const architecture = ARCHITECTURES_BY_NAME.get(name);

@@ -4,6 +4,7 @@ import type { DockerChannel } from './docker-channel.ts';
 import {
   type ContainerSummary,
   containerSubnets,
+  containersOnMachineNetwork,
   type NetworkSummary,
   type PortBindings,
   type PublishedPort,
@@ -14,6 +15,8 @@ export interface ContainersSeen {
   readonly running: number;
   readonly ports: readonly PublishedPort[];
   readonly subnets: readonly string[];
+  /** Names of those on the machine's own network (`--net=host`), by their full identifiers. */
+  readonly onMachineNetwork: ReadonlyMap<string, string>;
 }
 
 export interface ContainerWatcherOptions {
@@ -114,6 +117,7 @@ export class ContainerWatcher {
         running: containers.length,
         ports: publishedPorts(inspected, guestAddress),
         subnets: containerSubnets(networks),
+        onMachineNetwork: containersOnMachineNetwork(containers),
       });
     } while (this.#lookAgain);
   }

@@ -88,6 +88,15 @@ export function containerSubnets(networks: readonly NetworkSummary[]): string[] 
     .flatMap(({ Subnet }) => (Subnet === undefined ? [] : [Subnet]));
 }
 
+/** Names by identifier of the containers that have no network of their own. */
+export function containersOnMachineNetwork(containers: readonly ContainerSummary[]): Map<string, string> {
+  return new Map(
+    containers
+      .filter(({ HostConfig }) => HostConfig?.NetworkMode === 'host')
+      .map((container) => [container.Id, nameOf(container)]),
+  );
+}
+
 function isForAll(bindings: PortBindings[string] | undefined): boolean {
   return bindings?.some(({ HostIp }) => HostIp === undefined || HostIp === '') ?? false;
 }

@@ -18,7 +18,7 @@ function of(
     locked: [],
     layers: { instance: new Map(values) },
   });
-  return guestConfiguration({ name: 'dev', settings, credentials, hostAddress });
+  return guestConfiguration({ name: 'dev', settings, credentials, hostAddress, gatewayAddress: '10.0.0.1' });
 }
 
 describe('guestConfiguration', () => {
@@ -48,12 +48,17 @@ describe('guestConfiguration', () => {
     );
   });
 
-  it('puts mirrors and registries over what docker.daemon says', async () => {
+  it("puts the home's registry and the mirrors over what docker.daemon says", async () => {
     const { daemon } = await of([
       ['docker.daemon', { debug: true, 'registry-mirrors': ['http://old'] }],
       ['docker.mirrors', ['http://new']],
     ]);
-    expect(daemon).toEqual({ 'userland-proxy': false, debug: true, 'registry-mirrors': ['http://new'] });
+    expect(daemon).toEqual({
+      'userland-proxy': false,
+      debug: true,
+      'registry-mirrors': ['http://10.0.0.1:5000', 'http://new'],
+      'insecure-registries': ['10.0.0.1:5000'],
+    });
   });
 });
 

@@ -2,6 +2,7 @@ import { createHmac } from 'node:crypto';
 import { readFile, stat } from 'node:fs/promises';
 import type { Share } from '@orlop/vm';
 import { engineError } from '../errors.ts';
+import { REGISTRY_PORT } from '../registry/registry-paths.ts';
 import type { LayeredSettings } from '../settings/layered-settings.ts';
 import type { InstanceCredentials } from '../tls/instance-authority.ts';
 
@@ -12,7 +13,7 @@ export const GUEST_CONFIGURATION_NAME = 'opt/orlop/engine';
 const HOST_AUTHORITIES = '/etc/ssl/certs/ca-certificates.crt';
 
 /** Where the machine answers about its disk, memory and clock; only the gateway may reach it too. */
-export const AGENT_PORT = 2377;
+export const AGENT_PORT = 2373;
 
 /** What the machine is told at its start; the other side is guest/src/engine/configuration.ts. */
 export interface GuestConfiguration {
@@ -33,6 +34,8 @@ export interface GuestConfigurationInput {
   readonly credentials: InstanceCredentials;
   /** Under which the machine reaches the host's loopback. */
   readonly hostAddress: string | undefined;
+  /** Under which the machine reaches the registry of the home. */
+  readonly gatewayAddress: string;
 }
 
 export async function guestConfiguration(input: GuestConfigurationInput): Promise<GuestConfiguration> {
@@ -44,7 +47,7 @@ export async function guestConfiguration(input: GuestConfigurationInput): Promis
     tls: { ca: authority, certificate: server.certificate, key: server.key },
     port: DOCKER_PORT,
     agent: { port: AGENT_PORT, token: agentToken(credentials) },
-    daemon: daemonSettings(settings),
+    daemon: daemonSettings(settings, input.gatewayAddress),
     environment: proxyEnvironment(settings, input.hostAddress),
     certificates: await readAuthorities(settings.texts('certificates')),
     shares: parseShares(settings.texts('shares')).map(({ tag, path, readOnly }) => ({ tag, path, readOnly })),
@@ -56,15 +59,21 @@ export function agentToken({ server }: InstanceCredentials): string {
   return createHmac('sha256', server.key).update('orlop engine agent').digest('hex');
 }
 
-function daemonSettings(settings: LayeredSettings): Readonly<Record<string, unknown>> {
-  const mirrors = settings.texts('docker.mirrors');
-  const insecure = settings.texts('docker.insecureRegistries');
+function daemonSettings(
+  settings: LayeredSettings,
+  gatewayAddress: string,
+): Readonly<Record<string, unknown>> {
+  // The user's own images first; plain HTTP, since nothing but the gateway is in between. BuildKit asks a mirror by HTTPS
+  // whatever its URL says, unless it is among the insecure ones.
+  const local = `${gatewayAddress}:${REGISTRY_PORT}`;
+  const mirrors = [`http://${local}`, ...settings.texts('docker.mirrors')];
+  const insecure = [local, ...settings.texts('docker.insecureRegistries')];
   return {
     // Docker listens where `-p` says; here the host does, and has addresses that the machine has not.
     'userland-proxy': false,
     ...settings.object('docker.daemon'),
-    ...(mirrors.length > 0 && { 'registry-mirrors': mirrors }),
-    ...(insecure.length > 0 && { 'insecure-registries': insecure }),
+    'registry-mirrors': mirrors,
+    'insecure-registries': insecure,
   };
 }
 

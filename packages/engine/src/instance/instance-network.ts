@@ -9,6 +9,7 @@ import {
   openNetwork,
   readNetworkConfig,
 } from '@orlop/vnet';
+import { REGISTRY_PORT } from '../registry/registry-paths.ts';
 import type { LayeredSettings } from '../settings/layered-settings.ts';
 import type { InstancePaths } from './instance-paths.ts';
 
@@ -20,6 +21,7 @@ export class InstanceNetwork {
   readonly routes: GuestRoutes;
   readonly guestAddress: string;
   readonly hostAddress: string | undefined;
+  readonly gatewayAddress: string;
   readonly mac: string;
   readonly mtu = MTU;
 
@@ -28,13 +30,23 @@ export class InstanceNetwork {
     this.routes = new GuestRoutes(opened.network);
     this.guestAddress = guestAddress;
     this.hostAddress = opened.network.settings.host?.toString();
+    this.gatewayAddress = opened.network.settings.gateway.toString();
     this.mac = mac;
   }
 
   /** @throws OrlopError `vnet.config-invalid` */
   static async open(
     paths: InstancePaths,
-    { settings, logger }: { readonly settings: LayeredSettings; readonly logger: Logger },
+    {
+      settings,
+      logger,
+      registrySocket,
+    }: {
+      readonly settings: LayeredSettings;
+      readonly logger: Logger;
+      /** Where the registry of this home listens, or will. */
+      readonly registrySocket: string;
+    },
   ): Promise<InstanceNetwork> {
     const mac = macOf(paths.name);
     const dns = settings.texts('network.dns');
@@ -42,7 +54,10 @@ export class InstanceNetwork {
       name: paths.name,
       subnet: settings.text('network.subnet'),
       mtu: MTU,
+      // Whether the registry runs or not: dockerd asks Docker Hub when its mirror does not answer.
+      forwards: [`host:${REGISTRY_PORT}=unix:${registrySocket}`],
       ...(!settings.flag('network.ipv6') && { ipv6: false as const }),
+      hostAddresses: settings.flag('network.hostAddresses'),
       ...(!settings.flag('network.host') && { host: false as const }),
       ...(dns.length > 0 && { dns }),
     };

@@ -1,8 +1,10 @@
 import type { PortStatus } from '@orlop/api';
 import { ContainerWatcher } from '../docker/container-watcher.ts';
 import { contextName, writeContext } from '../docker/docker-context.ts';
+import { MACHINE_PORTS_PORT } from '../docker/machine-ports.ts';
 import { PortForwards } from '../docker/port-forwards.ts';
 import { findPortHolder } from '../docker/port-holder.ts';
+import { PortPublisher } from '../docker/port-publisher.ts';
 import type { SettingName } from '../settings/schema.ts';
 import { ClockKeeper } from './clock-keeper.ts';
 import type { EngineSurroundings } from './engine-surroundings.ts';
@@ -46,13 +48,20 @@ export function serveEngine(live: LiveEngine, options: ServeOptions): Running {
       onPort(change, port);
     },
   });
+  const publisher = new PortPublisher({
+    forwards,
+    logger,
+    guestAddress: live.network.guestAddress,
+    machinePorts: live.settings.flag('network.hostPorts'),
+    dial: (signal) => live.network.dial(MACHINE_PORTS_PORT, signal),
+  });
   const watcher = new ContainerWatcher({
     docker: live.docker,
     guestAddress: live.network.guestAddress,
     logger,
-    onSeen: async ({ running, ports, subnets }) => {
-      onContainers(running);
-      await forwards.apply(ports, subnets);
+    onSeen: async (seen) => {
+      onContainers(seen.running);
+      await publisher.see(seen);
     },
   });
   const saver = (how: 'sleep' | 'suspend', setting: SettingName, isBusy: () => boolean) =>
@@ -89,7 +98,7 @@ export function serveEngine(live: LiveEngine, options: ServeOptions): Running {
       keeper.stop();
       for (const one of savers) one.stop();
       watcher.stop();
-      forwards.clear();
+      publisher.stop();
     },
   };
 }

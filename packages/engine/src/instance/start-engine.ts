@@ -11,6 +11,7 @@ import {
 } from '@orlop/vm';
 import { DockerChannel } from '../docker/docker-channel.ts';
 import { engineError } from '../errors.ts';
+import { registryPaths } from '../registry/registry-paths.ts';
 import type { LayeredSettings } from '../settings/layered-settings.ts';
 import { ensureCredentials, type InstanceCredentials } from '../tls/instance-authority.ts';
 import { ensureDataDisk } from './data-disk.ts';
@@ -89,7 +90,7 @@ export async function startEngine(input: StartInput): Promise<LiveEngine> {
     return made;
   });
   const network = await stages.run('network', at('the virtual network', LIMIT_MS.network), () =>
-    InstanceNetwork.open(paths, { settings, logger: around.logger }),
+    InstanceNetwork.open(paths, networkInput(input)),
   );
   let started: StartedMachine | undefined;
   try {
@@ -100,6 +101,7 @@ export async function startEngine(input: StartInput): Promise<LiveEngine> {
         settings,
         credentials,
         hostAddress: network.hostAddress,
+        gatewayAddress: network.gatewayAddress,
       });
       await replaceFile(paths.guestConfiguration, JSON.stringify(configuration));
       const choice = await accelerate(settings, { around, architecture, signal: voice.signal });
@@ -175,7 +177,7 @@ export async function adoptEngine(input: StartInput & { readonly machine: Machin
     'network',
     { waitsFor: 'the virtual network', limitMs: LIMIT_MS.network, signal: input.signal },
     async (voice) => {
-      const opened = await InstanceNetwork.open(paths, { settings, logger: around.logger });
+      const opened = await InstanceNetwork.open(paths, networkInput(input));
       await opened.plug(paths.cable).catch((error) => {
         opened.close();
         throw error;
@@ -200,6 +202,10 @@ export async function adoptEngine(input: StartInput & { readonly machine: Machin
     network.close();
     throw error;
   }
+}
+
+function networkInput({ settings, around }: StartInput): Parameters<typeof InstanceNetwork.open>[1] {
+  return { settings, logger: around.logger, registrySocket: registryPaths(around.home).socket };
 }
 
 interface Waiting extends StartInput {

@@ -66,6 +66,16 @@ export const settingsTable = {
     summary: 'containers reach the loopback of the host as host.docker.internal',
     fallback: () => true,
   },
+  'network.hostAddresses': {
+    type: 'boolean',
+    summary: "containers reach the host by its interfaces' addresses too",
+    fallback: () => false,
+  },
+  'network.hostPorts': {
+    type: 'boolean',
+    summary: 'ports of containers with --net=host are published on the host',
+    fallback: () => true,
+  },
   'network.dns': {
     type: 'texts',
     summary: "DNS servers, ADDRESS or ADDRESS#PORT; empty: the host's own",
