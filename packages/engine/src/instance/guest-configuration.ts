@@ -4,6 +4,7 @@ import type { Share } from '@orlop/vm';
 import { engineError } from '../errors.ts';
 import { REGISTRY_PORT } from '../registry/registry-paths.ts';
 import type { LayeredSettings } from '../settings/layered-settings.ts';
+import type { SettingName } from '../settings/schema.ts';
 import type { InstanceCredentials } from '../tls/instance-authority.ts';
 
 /** dockerd's port in the machine, which only the gateway may reach. */
@@ -66,14 +67,18 @@ function daemonSettings(
   // The user's own images first; plain HTTP, since nothing but the gateway is in between. BuildKit asks a mirror by HTTPS
   // whatever its URL says, unless it is among the insecure ones.
   const local = `${gatewayAddress}:${REGISTRY_PORT}`;
-  const mirrors = [`http://${local}`, ...settings.texts('docker.mirrors')];
-  const insecure = [local, ...settings.texts('docker.insecureRegistries')];
+  const further = settings.object('docker.daemon');
+  const listed = (setting: SettingName, key: string): readonly unknown[] => {
+    const own = settings.texts(setting);
+    const other = further[key];
+    return own.length === 0 && Array.isArray(other) ? other : own;
+  };
   return {
     // Docker listens where `-p` says; here the host does, and has addresses that the machine has not.
     'userland-proxy': false,
-    ...settings.object('docker.daemon'),
-    'registry-mirrors': mirrors,
-    'insecure-registries': insecure,
+    ...further,
+    'registry-mirrors': [`http://${local}`, ...listed('docker.mirrors', 'registry-mirrors')],
+    'insecure-registries': [local, ...listed('docker.insecureRegistries', 'insecure-registries')],
   };
 }
 
