@@ -38,7 +38,7 @@ describe('guestConfiguration', () => {
     expect(environment).toMatchObject({
       HTTP_PROXY: 'http://me:secret@10.0.0.9:3128',
       https_proxy: 'http://proxy.example:80',
-      NO_PROXY: 'a,.b',
+      NO_PROXY: 'a,.b,10.0.0.1,10.0.0.9,host.docker.internal',
     });
     expect((await of([['proxy.http', 'http://127.0.0.1:1']])).environment['HTTP_PROXY']).toBe(
       'http://10.0.0.9:1',

@@ -49,7 +49,7 @@ export async function guestConfiguration(input: GuestConfigurationInput): Promis
     port: DOCKER_PORT,
     agent: { port: AGENT_PORT, token: agentToken(credentials) },
     daemon: daemonSettings(settings, input.gatewayAddress),
-    environment: proxyEnvironment(settings, input.hostAddress),
+    environment: proxyEnvironment(settings, input),
     certificates: await readAuthorities(settings.texts('certificates')),
     shares: parseShares(settings.texts('shares')).map(({ tag, path, readOnly }) => ({ tag, path, readOnly })),
   };
@@ -85,8 +85,16 @@ function daemonSettings(
 /** What the host calls its loopback is another machine's to the guest. */
 function proxyEnvironment(
   settings: LayeredSettings,
-  hostAddress: string | undefined,
+  { hostAddress, gatewayAddress }: Pick<GuestConfigurationInput, 'hostAddress' | 'gatewayAddress'>,
 ): Readonly<Record<string, string>> {
+  const proxies = [settings.text('proxy.http'), settings.text('proxy.https')];
+  if (proxies.every((proxy) => proxy === '')) return {};
+  // The registry of the home, and the host itself, are on this side of every proxy.
+  const direct = [
+    ...settings.texts('proxy.no'),
+    gatewayAddress,
+    ...(hostAddress === undefined ? [] : [hostAddress]),
+  ];
   const reachable = (url: string) =>
     hostAddress === undefined
       ? url
@@ -94,7 +102,7 @@ function proxyEnvironment(
   const values: [string, string][] = [
     ['HTTP_PROXY', reachable(settings.text('proxy.http'))],
     ['HTTPS_PROXY', reachable(settings.text('proxy.https'))],
-    ['NO_PROXY', settings.texts('proxy.no').join(',')],
+    ['NO_PROXY', [...direct, 'host.docker.internal'].join(',')],
   ];
   return Object.fromEntries(
     values

@@ -5,6 +5,7 @@ import {
   connectQemu,
   dialGuest,
   GuestRoutes,
+  type NetworkConfig,
   type OpenNetwork,
   openNetwork,
   readNetworkConfig,
@@ -60,6 +61,7 @@ export class InstanceNetwork {
       hostAddresses: settings.flag('network.hostAddresses'),
       ...(!settings.flag('network.host') && { host: false as const }),
       ...(dns.length > 0 && { dns }),
+      ...proxyOf(settings),
     };
     const address = readNetworkConfig(base).firstLease.toString();
     const opened = await openNetwork({
@@ -91,6 +93,23 @@ export class InstanceNetwork {
   close(): void {
     this.opened.close();
   }
+}
+
+/**
+ * Containers and builds know nothing of the host's proxies; their connections to ports 80 and 443 are sent through them.
+ * What is of the network itself is not.
+ */
+function proxyOf(settings: LayeredSettings): Pick<NetworkConfig, 'proxy'> {
+  const [http, https] = [settings.text('proxy.http'), settings.text('proxy.https')];
+  if (http === '' && https === '') return {};
+  return {
+    proxy: {
+      ...(http !== '' && { http }),
+      ...(https !== '' && { https }),
+      exclude: [...settings.texts('proxy.no'), settings.text('network.subnet'), '*.docker.internal'],
+      transparent: true,
+    },
+  };
 }
 
 /** The same engine has the same address at every start. Prefix 52:54:00 as QEMU's own. */
