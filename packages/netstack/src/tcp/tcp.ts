@@ -47,7 +47,7 @@ export interface TcpDependencies {
 }
 
 /** Blocks of receive queues that lie idle for the next. */
-const KEEP_POOL_BYTES = 16 << 20;
+const KEEP_POOL_BYTES = 4 << 20;
 /** Ports of an echoed TCP header and the sequence number: what an ICMP error must quote (RFC 792). */
 const MIN_QUOTE = 8;
 
