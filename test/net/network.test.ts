@@ -53,6 +53,20 @@ describe('two machines on a network of Orlop’s own', () => {
     expect(await (await fetch(`http://127.0.0.1:${port}/`)).text()).toBe('this machine answers\n');
   });
 
+  test('are back on their network, reached and with their addresses, after it was killed with -9', async () => {
+    const page = () => fetch(`http://127.0.0.1:${port}/`).then((answer) => answer.text());
+    const status = async () =>
+      JSON.parse(await workshop.orlopHere(['net', 'ls', '--json'])) as { name: string; pid: number }[];
+    const before = (await status()).find(({ name }) => name === 'segment')?.pid ?? 0;
+    const leases = await workshop.orlopHere(['net', 'lease', 'ls', '--network', 'segment']);
+    process.kill(before, 'SIGKILL');
+    // `orlop run`, which stays with its machine, starts the network again.
+    await expect.poll(() => page().catch(String), { timeout: 60_000 }).toBe('this machine answers\n');
+    const after = (await status()).find(({ name }) => name === 'segment')?.pid;
+    expect(after).not.toBe(before);
+    expect(await workshop.orlopHere(['net', 'lease', 'ls', '--network', 'segment'])).toBe(leases);
+  });
+
   test('have leases that `orlop net` lists', async () => {
     const leases = await workshop.orlopHere(['net', 'lease', 'ls', '--network', 'segment']);
     expect(leases).toMatch(/web/);

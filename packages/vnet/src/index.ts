@@ -2,6 +2,7 @@ export { type CompatOptions, gvproxyServer, vpnkitServer } from './compat/compat
 export { PortServer } from './compat/ninep/port-server.ts';
 export * from './config.ts';
 export type { ApiServer } from './control/api-server.ts';
+export { Cables } from './control/cables.ts';
 export { NetworkClient } from './control/control-client.ts';
 export { ControlServer, type ControlServerOptions, type NetworkStatus } from './control/control-server.ts';
 export type { ForwardHealth } from './control/forward-probe.ts';

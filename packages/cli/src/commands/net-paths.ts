@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import { join } from 'node:path';
 import { OrlopError } from '@orlop/core';
 import type { CommandContext } from '../context.ts';
@@ -12,6 +13,8 @@ export interface NetworkPaths {
   /** Forwards, zones and machines that were added while it ran. */
   readonly state: string;
   readonly log: string;
+  /** Where a machine listens for the network to plug in. */
+  cable(machine: string): string;
 }
 
 /** @throws OrlopError `net.bad-name` */
@@ -31,5 +34,7 @@ export function networkPaths(context: CommandContext, name: string): NetworkPath
     leases: join(folder, 'leases.json'),
     state: join(folder, 'state.json'),
     log: join(folder, 'log'),
+    cable: (machine) =>
+      join(folder, `${createHash('sha256').update(machine).digest('hex').slice(0, 8)}.cable`),
   };
 }

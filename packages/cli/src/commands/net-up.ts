@@ -82,7 +82,12 @@ async function runNetwork(context: CommandContext, name: string, options: NetUpO
     stdio: { input: context.stdin, output: context.stdout },
   });
   const stopped = new AbortController();
-  const machines = new Machines(opened.network);
+  const cables = new vnet.Cables({
+    connect: (path) => vnet.connectQemu(path, { sockets: opened.sockets, mtu: opened.network.settings.mtu }),
+    attach: (link, machine) => opened.network.attach(link, machine),
+    scheduler: vnet.nodeScheduler,
+  });
+  const machines = new Machines(opened.network, cables);
   const control = new ControlServer({
     opened,
     machines,
@@ -120,6 +125,7 @@ async function runNetwork(context: CommandContext, name: string, options: NetUpO
     await untilStopped(context, { opened, stopped: stopped.signal, idleMs });
   } finally {
     keeper.close();
+    cables.close();
     control.close();
     for (const { server } of compatible) server.close();
     opened.close();

@@ -68,7 +68,12 @@ export const LEASE_BODY: JsonSchema = {
 export const MACHINE_BODY: JsonSchema = {
   type: 'object',
   required: ['name', 'mac'],
-  properties: { name: text('of the machine'), mac: text('Ethernet address'), forwards: texts('as above') },
+  properties: {
+    name: text('of the machine'),
+    mac: text('Ethernet address'),
+    forwards: texts('as above'),
+    cable: text('unix socket on which the machine listens; without it, the machine plugs in itself'),
+  },
   additionalProperties: false,
 };
 

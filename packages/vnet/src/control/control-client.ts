@@ -64,6 +64,7 @@ export class NetworkClient {
     readonly name: string;
     readonly mac: string;
     readonly forwards: readonly string[];
+    readonly cable?: string;
   }): Promise<RegisteredMachine> {
     return this.call('POST', '/v1/machines', machine);
   }

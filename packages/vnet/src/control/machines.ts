@@ -5,6 +5,7 @@ import { vnetError } from '../errors.ts';
 import type { ForwardSpec } from '../forward/forward.ts';
 import { forwardId, forwardText } from '../forward/forward-text.ts';
 import type { VirtualNetwork } from '../virtual-network.ts';
+import type { Cables } from './cables.ts';
 import type { SavedMachine } from './state-file.ts';
 
 /** A machine that is about to plug in: its name, and what of it is published. */
@@ -13,6 +14,8 @@ export interface MachineRegistration {
   /** `aa:bb:cc:dd:ee:ff` */
   readonly mac: string;
   readonly forwards: readonly ForwardSpec[];
+  /** The unix socket on which it listens for its network. @default it plugs in itself */
+  readonly cable?: string;
 }
 
 export interface RegisteredMachine {
@@ -28,6 +31,7 @@ interface Entry {
   readonly forwards: readonly string[];
   /** As registered, for the next process. */
   readonly texts: readonly string[];
+  readonly cable: string | undefined;
 }
 
 /** Machines that have a fixed address on the network, and forwards that go when their cable is pulled. */
@@ -36,9 +40,12 @@ export class Machines {
   onChange: (() => void) | undefined = undefined;
   readonly #network: VirtualNetwork;
   readonly #entries = new Map<string, Entry>();
+  readonly #cables: Cables | undefined;
 
-  constructor(network: VirtualNetwork) {
+  /** Without `cables`, machines plug in themselves. */
+  constructor(network: VirtualNetwork, cables?: Cables) {
     this.#network = network;
+    this.#cables = cables;
     network.onGuestLeft = (macs) => {
       for (const [name, entry] of this.#entries) if (macs.has(entry.mac)) this.remove(name);
     };
@@ -76,7 +83,9 @@ export class Machines {
       throw error;
     }
     const texts = registration.forwards.map(forwardText);
-    this.#entries.set(name, { mac, address, forwards: started, texts });
+    const { cable } = registration;
+    this.#entries.set(name, { mac, address, forwards: started, texts, cable });
+    if (cable !== undefined) this.#cables?.plug(name, cable);
     this.onChange?.();
     return { name, mac: formatMac(mac), address: address.toString() };
   }
@@ -86,6 +95,7 @@ export class Machines {
     const entry = this.#entries.get(name);
     if (entry === undefined) return;
     this.#entries.delete(name);
+    this.#cables?.unplug(name);
     for (const id of entry.forwards)
       if (this.#network.forwards.find(id) !== undefined) this.#network.forwards.remove(id);
     this.onChange?.();
@@ -97,10 +107,11 @@ export class Machines {
   }
 
   saved(): readonly SavedMachine[] {
-    return [...this.#entries].map(([name, { mac, texts }]) => ({
+    return [...this.#entries].map(([name, { mac, texts, cable }]) => ({
       name,
       mac: formatMac(mac),
       forwards: texts,
+      ...(cable !== undefined && { cable }),
     }));
   }
 

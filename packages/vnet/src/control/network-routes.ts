@@ -149,8 +149,13 @@ export function machineRoutes(machines: Machines): readonly ApiRoute[] {
       body: schemas.MACHINE_BODY,
       answer: schemas.MACHINE,
       handle: async ({ body }) => {
-        const { name, mac, forwards = [] } = body as { name: string; mac: string; forwards?: string[] };
-        return json(await machines.add({ name, mac, forwards: forwards.flatMap(parseForwards) }));
+        const { forwards = [], ...machine } = body as {
+          readonly name: string;
+          readonly mac: string;
+          readonly forwards?: readonly string[];
+          readonly cable?: string;
+        };
+        return json(await machines.add({ ...machine, forwards: forwards.flatMap(parseForwards) }));
       },
     },
     {

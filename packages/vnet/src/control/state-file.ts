@@ -17,6 +17,7 @@ export interface SavedMachine {
   readonly name: string;
   readonly mac: string;
   readonly forwards: readonly string[];
+  readonly cable?: string;
 }
 
 export interface StateStore {

@@ -85,10 +85,15 @@ export class StateKeeper {
     };
   }
 
-  async #restoreMachine({ name, mac, forwards }: SavedMachine): Promise<void> {
+  async #restoreMachine({ name, mac, forwards, cable }: SavedMachine): Promise<void> {
     const { machines, network, machineGraceMs = 120_000 } = this.#options;
     try {
-      await machines.add({ name, mac, forwards: forwards.flatMap(parseForwards) });
+      await machines.add({
+        name,
+        mac,
+        forwards: forwards.flatMap(parseForwards),
+        ...(cable !== undefined && { cable }),
+      });
     } catch (error) {
       this.#warn(`the machine "${name}" is not brought back`, error);
       return;
