@@ -12,7 +12,7 @@ export const packages = {
   oci: { pure: false, imports: ['core', 'archive'] },
   debian: { pure: false, imports: ['core', 'archive', 'oci'] },
   kit: { pure: false, imports: ['core', 'archive', 'disk', 'oci', 'debian'] },
-  vm: { pure: false, imports: ['core'] },
+  vm: { pure: false, imports: ['core', 'archive'] },
   api: { pure: true, imports: ['core'] },
   engine: { pure: false, imports: ['core', 'api', 'oci', 'kit', 'vm', 'vnet'] },
   cli: { pure: false, imports: ['core', 'api', 'oci', 'debian', 'kit', 'vm', 'vnet', 'engine'] },

@@ -23,6 +23,9 @@ export const machineFiles = {
   eventSocket: 'events.sock',
   firmwareVariables: 'firmware-variables.fd',
   metadata: 'data.iso',
+  /** There only while an emulated machine starts. */
+  unpackedKernel: 'kernel.elf',
+  unpackedInitrd: 'initrd.cpio',
   /** Memory and devices of a machine that was saved, and what they belong to. */
   saved: 'saved.zst',
   savedRecord: 'saved.json',

@@ -1,4 +1,4 @@
-import { bytesBody } from '@orlop/archive';
+import { bytesBody, readBzImagePayload } from '@orlop/archive';
 import { decompress } from '@orlop/oci';
 import { kitError } from '../errors.ts';
 
@@ -11,13 +11,9 @@ export interface UnpackedKernel {
 
 /** Larger than any kernel. What grows beyond is a decompression bomb. */
 const MAX_KERNEL_BYTES = 512 * 2 ** 20;
-/** "HdrS" */
-const BZIMAGE_MAGIC = 0x53726448;
 const GZIP_MAGIC = [0x1f, 0x8b];
 /** RFC 8878 §3.1.1. */
 const ZSTD_MAGIC = [0x28, 0xb5, 0x2f, 0xfd];
-/** Unlike gzip, other compressions have no length at their end, so Linux appends one. */
-const APPENDED_LENGTH_BYTES = 4;
 
 /**
  * Finds the kernel inside a file that gzip or zstd made, or inside a bzImage of boot protocol 2.08 and later
@@ -32,19 +28,14 @@ export async function unpackKernel(packed: Uint8Array, subject: string): Promise
       ...(cause === undefined ? {} : { cause }),
     });
   if (packed.length > MAX_KERNEL_BYTES) throw fail(`it has ${packed.length} bytes`);
-  const view = new DataView(packed.buffer, packed.byteOffset, packed.byteLength);
-  let payload = packed;
-  let appended = 0;
-  if (packed.length > 0x250 && view.getUint32(0x202, true) === BZIMAGE_MAGIC) {
-    if (view.getUint16(0x206, true) < 0x208) throw fail('its boot protocol is before 2.08');
-    const setupSectors = packed[0x1f1] || 4; // 0 means 4, says boot.rst
-    const start = (setupSectors + 1) * 512 + view.getUint32(0x248, true);
-    payload = packed.subarray(start, start + view.getUint32(0x24c, true));
-    appended = APPENDED_LENGTH_BYTES;
-  }
-  if (startsWith(payload, ZSTD_MAGIC)) payload = payload.subarray(0, payload.length - appended);
-  else if (!startsWith(payload, GZIP_MAGIC)) throw fail('it is compressed by neither gzip nor zstd');
-  const content = () => decompress(bytesBody(payload), { subject });
+  const image = readBzImagePayload(packed);
+  if (image !== undefined && image.protocol < 0x208) throw fail('its boot protocol is before 2.08');
+  const payload =
+    image === undefined ? packed : packed.subarray(image.offsetBytes, image.offsetBytes + image.lengthBytes);
+  const isZstd = startsWith(payload, ZSTD_MAGIC);
+  if (!isZstd && !startsWith(payload, GZIP_MAGIC)) throw fail('it is compressed by neither gzip nor zstd');
+  const stream = isZstd ? payload.subarray(0, payload.length - (image?.trailerBytes ?? 0)) : payload;
+  const content = () => decompress(bytesBody(stream), { subject });
   let sizeBytes = 0;
   try {
     for await (const chunk of content()) {

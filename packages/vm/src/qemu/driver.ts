@@ -6,13 +6,14 @@ import { vmError } from '../errors.ts';
 import { requireProgram } from '../find-program.ts';
 import type { Driver, DriverDependencies, Machine, StartOptions } from '../machine.ts';
 import { MachineFolder, machineFiles } from '../machine-folder.ts';
-import { checkSpec, type MachineSpec } from '../machine-spec.ts';
+import { type Boot, checkSpec, type MachineSpec } from '../machine-spec.ts';
 import { identifyProcess } from '../process-identity.ts';
 import { takeProcessLock } from '../process-lock.ts';
 import { connectUnixSocket } from '../unix-socket.ts';
 import { needsUefi, qemuArguments, type UefiFiles } from './arguments.ts';
 import { ensureDisk } from './disk-image.ts';
 import { readDriverLog } from './driver-log.ts';
+import { removeUnpacked, unpackBoot } from './emulated-boot.ts';
 import { findFirmware, makeVariables } from './firmware.ts';
 import { Leash } from './leash.ts';
 import { fingerprintMachine } from './machine-fingerprint.ts';
@@ -67,6 +68,8 @@ export class QemuDriver implements Driver {
       const detail = error instanceof Error ? error.message : String(error);
       await folder.writeState({ kind: 'stopped', at: this.#now(), reason: 'start-failed', detail });
       throw error;
+    } finally {
+      await removeUnpacked(folder);
     }
   }
 
@@ -128,14 +131,25 @@ export class QemuDriver implements Driver {
     const launch = { program, args: qemuArguments(spec, surroundings) };
     if (options.fromSaved === true) await refuseStale(folder, await fingerprintMachine(spec, launch));
     await folder.writeJson('launch', launch);
-    const args = qemuArguments(spec, {
-      ...surroundings,
-      paused: options.paused === true,
-      ...(options.fromSaved === true && { incoming: incomingCommand }),
-    });
+    const boot = await this.#prepareBoot(spec, folder, options);
+    const args = qemuArguments(
+      { ...spec, boot },
+      {
+        ...surroundings,
+        paused: options.paused === true,
+        ...(options.fromSaved === true && { incoming: incomingCommand }),
+      },
+    );
     await prepareFiles(folder);
     signal?.throwIfAborted();
     return this.#spawn(program, args, { spec, folder, options });
+  }
+
+  async #prepareBoot(spec: MachineSpec, folder: MachineFolder, options: StartOptions): Promise<Boot> {
+    if (options.accelerator !== 'tcg' || spec.boot.kind !== 'kernel') return spec.boot;
+    const { searchPath } = this.#given;
+    const around = { folder, searchPath, ...(options.signal !== undefined && { signal: options.signal }) };
+    return unpackBoot(spec, spec.boot, around);
   }
 
   async #spawn(
