@@ -26,7 +26,7 @@ done_in
 while bash -c "exec 3<>/dev/tcp/127.0.0.1/$port" 2>/dev/null; do port=$((port + 1)); done
 
 step "orlop pkg build: the components, out of Debian packages"
-"$orlop" pkg build pkg/kernel pkg/init pkg/runc pkg/containerd pkg/dhcpcd pkg/getty pkg/redis
+"$orlop" pkg build pkg/kernel pkg/init pkg/crun pkg/containerd pkg/dhcpcd pkg/getty pkg/redis
 done_in
 
 step "orlop build: the seed's redis-os.yml as it stands"

@@ -8,7 +8,7 @@ import { fileURLToPath } from 'node:url';
 import { Workshop } from '../../test/harness/orlop.ts';
 
 const pollMs = 50;
-const components = ['kernel', 'init', 'runc', 'containerd', 'dhcpcd', 'getty', 'redis'];
+const components = ['kernel', 'init', 'crun', 'containerd', 'dhcpcd', 'getty', 'redis'];
 const file = (path: string): string => fileURLToPath(new URL(`../../${path}`, import.meta.url));
 
 /** Lines of the console that mark a step, in the order in which they come. */

@@ -23,6 +23,7 @@ export const paths = {
   hwclock: '/sbin/hwclock',
   ip: '/sbin/ip',
   runc: '/usr/bin/runc',
+  runcState: '/run/runc',
   containerd: '/usr/bin/containerd',
   ctr: '/usr/bin/ctr',
   containerdSocket: '/run/containerd/containerd.sock',

@@ -17,6 +17,7 @@ describe('the seed’s redis-os, with services of our own beside it', () => {
     await workshop.buildComponents([
       'kernel',
       'init',
+      'crun',
       'runc',
       'containerd',
       'dhcpcd',

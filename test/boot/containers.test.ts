@@ -3,15 +3,16 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { GuestMachine } from '../harness/guest-machine.ts';
 import { Workshop } from '../harness/orlop.ts';
 
-describe('a machine whose services run by runc', () => {
+describe.each(['runc', 'crun'])('a machine whose containers run by %s', (runtime) => {
   let workshop: Workshop;
   let machine: GuestMachine;
 
   beforeAll(async () => {
     workshop = await Workshop.open();
-    await workshop.buildComponents(['kernel', 'init', 'runc', 'busybox']);
+    await workshop.buildComponents(['kernel', 'init', runtime, 'busybox']);
     const yaml = await readFile(new URL('containers.yml', import.meta.url), 'utf8');
-    machine = workshop.boot(await workshop.buildImage('containers', yaml));
+    const image = await workshop.buildImage('containers', yaml.replace('orlop/runc', `orlop/${runtime}`));
+    machine = workshop.boot(image);
     await machine.waitFor(/witness-is-done/);
   });
 

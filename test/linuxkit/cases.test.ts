@@ -21,7 +21,7 @@ describe('scripts for LinuxKit run unchanged', () => {
   beforeAll(async () => {
     workshop = await Workshop.open();
     await workshop.buildComponents([
-      ...['kernel', 'init', 'runc', 'busybox', 'poweroff', 'redis', 'nginx'],
+      ...['kernel', 'init', 'crun', 'busybox', 'poweroff', 'redis', 'nginx'],
       ...['boot-efi', 'boot-initrd'],
     ]);
     folder = await mkdtemp(join(tmpdir(), 'orlop-linuxkit-'));

@@ -4,6 +4,7 @@ import { Console } from '../console.ts';
 import { paths } from '../paths.ts';
 import { type CommandScript, MemorySystem } from '../system/memory-system.ts';
 import { runOneShots } from './one-shot.ts';
+import { runc } from './runc.ts';
 import { mountVolumes } from './volumes.ts';
 
 const console = '/dev/console';
@@ -34,8 +35,8 @@ describe('runOneShots', () => {
     const system = machine({ '001-b': {}, '000-a': {} });
     expect(runOneShots(system, 'onboot')).toBe('done');
     expect(system.commands).toEqual([
-      `${paths.runc} run --bundle ${paths.onboot}/000-a 000-a`,
-      `${paths.runc} run --bundle ${paths.onboot}/001-b 001-b`,
+      `${runc.join(' ')} run --bundle ${paths.onboot}/000-a 000-a`,
+      `${runc.join(' ')} run --bundle ${paths.onboot}/001-b 001-b`,
     ]);
   });
 
@@ -65,7 +66,7 @@ describe('runOneShots', () => {
       `${paths.busybox} mount -n -t tmpfs tmpfs ${folder}/tmp`,
       `${paths.busybox} mount -n --make-private none ${folder}/tmp`,
       `${paths.busybox} mount -n -t overlay -o upperdir=${folder}/tmp/upper overlay ${folder}/rootfs`,
-      `${paths.runc} run --bundle ${folder} 000-a`,
+      `${runc.join(' ')} run --bundle ${folder} 000-a`,
       `${paths.busybox} umount -l ${folder}/rootfs`,
       `${paths.busybox} umount -l ${folder}/tmp`,
     ]);
@@ -104,7 +105,7 @@ describe('runOneShots', () => {
     const system = machine({ '000-a': { runtime: { bindNS: { net: '/run/netns/a' } } } });
     runOneShots(system, 'onboot');
     const folder = `${paths.bundles}/onboot/000-a`;
-    expect(system.commands).toEqual([`${paths.runc} run --bundle ${folder} 000-a`]);
+    expect(system.commands).toEqual([`${runc.join(' ')} run --bundle ${folder} 000-a`]);
     expect(JSON.parse(system.files.read(`${folder}/config.json`) ?? '')).toEqual({
       root: { path: `${paths.onboot}/000-a/rootfs` },
       hooks: {

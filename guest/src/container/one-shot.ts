@@ -12,6 +12,7 @@ import {
   releaseFileSystem,
   writeRunnableBundle,
 } from './prepare.ts';
+import { runc } from './runc.ts';
 
 /** So many lines of a failed container's output are worth the console. */
 const shownLines = 15;
@@ -67,7 +68,7 @@ function runOneShot({ system, console, bundle, logFolder, kernelOptions }: OneSh
     : { stdout: { appendTo: outLog }, stderr: { appendTo: errorLog } };
   const folder = needsPreparedProcess(bundle) ? writeRunnableBundle(system, bundle) : bundle.folder;
   const debug = kernelOptions.runcDebug ? ['--debug'] : [];
-  const ending = system.processes.run([paths.runc, ...debug, 'run', '--bundle', folder, bundle.name], output);
+  const ending = system.processes.run([...runc, ...debug, 'run', '--bundle', folder, bundle.name], output);
   releaseFileSystem(system, bundle);
   const status = exitStatusOf(ending);
   const text = system.files.readEnd(outLog, 65_536) + system.files.readEnd(errorLog, 65_536);

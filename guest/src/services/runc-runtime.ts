@@ -1,5 +1,6 @@
 import type { Bundle } from '../container/bundle.ts';
 import { needsPreparedProcess, writeRunnableBundle } from '../container/prepare.ts';
+import { runc } from '../container/runc.ts';
 import { joinPath, paths } from '../paths.ts';
 import { exitStatusOf, type System, succeeded } from '../system/system.ts';
 import { serviceLogs } from './log-files.ts';
@@ -34,8 +35,8 @@ export class RuncRuntime implements ServiceRuntime {
       return;
     }
     // What an earlier supervisor left running has nobody who waits for it.
-    if (files.status(joinPath('/run/runc', bundle.name)) !== undefined) {
-      processes.run([paths.runc, 'delete', '--force', bundle.name], { stdout: 'null', stderr: 'null' });
+    if (files.status(joinPath(paths.runcState, bundle.name)) !== undefined) {
+      processes.run([...runc, 'delete', '--force', bundle.name], { stdout: 'null', stderr: 'null' });
     }
     const pidFile = joinPath(paths.processes, bundle.name);
     files.remove(pidFile);
@@ -43,7 +44,7 @@ export class RuncRuntime implements ServiceRuntime {
     const output = { stdout: { appendTo: logs.out }, stderr: { appendTo: logs.error } };
     let cancelPoll = (): void => {};
     processes.start(
-      [paths.runc, 'run', '--bundle', folder, '--pid-file', pidFile, bundle.name],
+      [...runc, 'run', '--bundle', folder, '--pid-file', pidFile, bundle.name],
       output,
       (ending) => {
         cancelPoll();
@@ -68,7 +69,7 @@ export class RuncRuntime implements ServiceRuntime {
       if (pid !== undefined) processes.signal(pid, 'KILL');
     });
     processes.start(
-      [paths.runc, 'exec', '--pid-file', pidFile, bundle.name, ...check.command],
+      [...runc, 'exec', '--pid-file', pidFile, bundle.name, ...check.command],
       { stdout: 'null', stderr: 'null' },
       (ending) => {
         cancel();

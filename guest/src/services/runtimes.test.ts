@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { readBundle } from '../container/bundle.ts';
+import { runc } from '../container/runc.ts';
 import { paths } from '../paths.ts';
 import { MemorySystem } from '../system/memory-system.ts';
 import { ContainerdRuntime } from './containerd-runtime.ts';
@@ -37,8 +38,8 @@ function runcWorld(): World {
       system.files.put(pidFile, `${pid}\n`);
       system.advance(100);
     },
-    go: (status) => system.end(system.processes.pidOf('runc run'), { kind: 'exited', status }),
-    fail: () => system.end(system.processes.pidOf('runc run'), { kind: 'exited', status: 1 }),
+    go: (status) => system.end(system.processes.pidOf(`${runc.join(' ')} run`), { kind: 'exited', status }),
+    fail: () => system.end(system.processes.pidOf(`${runc.join(' ')} run`), { kind: 'exited', status: 1 }),
   };
 }
 

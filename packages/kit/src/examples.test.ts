@@ -33,7 +33,7 @@ describe('examples', () => {
       ...(yaml.services ?? []),
     ].map((one) => (one === undefined ? '' : 'image' in one ? one.image.value : one.value));
     expect(references.map((reference) => substitute(reference, rules))).toEqual(
-      ['kernel', 'init', 'runc', 'containerd', 'dhcpcd', 'getty', 'redis'].map(
+      ['kernel', 'init', 'crun', 'containerd', 'dhcpcd', 'getty', 'redis'].map(
         (name) => `orlop/${name}:latest`,
       ),
     );
