@@ -76,11 +76,12 @@ export async function componentContent(request: ContentRequest): Promise<Compone
 /** Once more with fresh indexes when the archive has moved on since they were fetched. */
 async function solveAndFetch(request: ContentRequest): Promise<readonly DebianPackage[]> {
   const { definition, architecture, archive, stateFolder, progress, signal } = request;
-  const { suite, packages, without } = definition.debian;
+  const { suite, areas, packages, without } = definition.debian;
   const workspace = await AptWorkspace.open({
     folder: stateFolder,
     archive,
     suite,
+    areas,
     architecture,
     progress,
     signal,

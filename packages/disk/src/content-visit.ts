@@ -22,6 +22,8 @@ export interface ContentVisitor<File extends ContentFile> {
 export const CONTENT_PIECE_BYTES = 1 << 20;
 /** Files up to this are read many at a time. */
 const MAX_SMALL_BYTES = 256 * 1024;
+/** Not more at a time: a file system gives each of them a block. */
+const MAX_SMALL_FILES = 256;
 /** Two places of a store are read at once if no more than this lies between. */
 const MAX_GAP_BYTES = 16 * 1024;
 /** One is being read, one visited, one written. */
@@ -123,7 +125,7 @@ function* planLoads<File extends ContentFile>(files: readonly File[]): Generator
         const next = files[i] as File;
         const { stored: place, sizeBytes: length } = next.node;
         if (place?.store !== stored.store || length > MAX_SMALL_BYTES) break;
-        if (total + length > CONTENT_PIECE_BYTES) break;
+        if (total + length > CONTENT_PIECE_BYTES || pieces.length === MAX_SMALL_FILES) break;
         total += length;
         if (length > 0) pieces.push({ file: next, at: 0, offset: place.offset, length, place: 0 });
       }

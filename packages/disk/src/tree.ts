@@ -8,7 +8,7 @@ export interface NodeMetadata {
   readonly gid: number;
   /** Seconds since 1970, possibly fractional. */
   readonly mtime: number;
-  readonly xattrs?: ReadonlyMap<string, Uint8Array>;
+  readonly xattrs?: ReadonlyMap<string, Uint8Array> | undefined;
 }
 
 export interface DirectoryNode extends NodeMetadata {
@@ -20,7 +20,7 @@ export interface FileNode extends NodeMetadata {
   readonly type: 'file';
   readonly sizeBytes: number;
   /** Files with the same key have the same content, so a writer that can share blocks stores it once. */
-  readonly contentKey?: string;
+  readonly contentKey?: string | undefined;
   /** The content, exactly `sizeBytes`; may be asked for more than once. Each chunk is the reader's to keep. */
   open(): AsyncIterable<Uint8Array>;
   /** Where the same content can be read from without a stream, if it can. */

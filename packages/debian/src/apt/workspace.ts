@@ -16,6 +16,8 @@ export interface WorkspaceOptions {
   readonly folder: string;
   readonly archive: DebianArchive;
   readonly suite: string;
+  /** Areas of the archive beside `main`. @default none */
+  readonly areas?: readonly string[] | undefined;
   readonly architecture: string;
   readonly progress: ReportProgress;
   readonly signal?: AbortSignal | undefined;
@@ -45,7 +47,11 @@ export class AptWorkspace {
   /** Makes the private state if it is missing, and fetches the indexes if they are. */
   static async open(options: WorkspaceOptions): Promise<AptWorkspace> {
     const { archive, suite, architecture } = options;
-    const sources = formatSources(archive.sourcesFor(suite), archive.keyring);
+    const components = ['main', ...(options.areas ?? [])];
+    const sources = formatSources(
+      archive.sourcesFor(suite).map((source) => ({ ...source, components })),
+      archive.keyring,
+    );
     const key = createHash('sha256').update(sources).digest('hex').slice(0, 12);
     const folder = join(options.folder, 'apt', `${suite}-${architecture}-${key}`);
     for (const name of ['lists/partial', 'cache/archives/partial', 'etc/preferences.d', 'etc/apt.conf.d']) {

@@ -3,6 +3,7 @@ import { CAPABILITY_NAMES } from '../layer/capabilities.ts';
 import { isGlob } from '../layer/globs.ts';
 import {
   ARCHITECTURES,
+  ARCHIVE_AREAS,
   type Assignment,
   type DebianSection,
   type DirectoryDefinition,
@@ -27,6 +28,7 @@ const ROOT: Owner = { user: 0, group: 0 };
 export function parseDebianSection(reader: YamlReader, value: YamlValue, folder: string): DebianSection {
   const draft: Draft = {
     suite: 'trixie',
+    areas: [],
     packages: [],
     without: [],
     layout: 'merged',
@@ -52,6 +54,9 @@ export function parseDebianSection(reader: YamlReader, value: YamlValue, folder:
     suite: (field) => {
       draft.suite =
         readMatching(reader, field, /^[a-z][a-z0-9-]*$/, "a release's name, e.g. trixie") ?? draft.suite;
+    },
+    areas: (field) => {
+      draft.areas = reader.items(field).flatMap((item) => reader.oneOf(item, ARCHIVE_AREAS) ?? []);
     },
     packages: (field) => {
       draft.packages = names(field);
@@ -387,6 +392,7 @@ function readKernel(reader: YamlReader, value: YamlValue): KernelSection {
     { name: '**', architectures: [], position: reader.position(value) },
   ];
   let withoutModules: readonly RestrictedName[] = [];
+  let deviceTrees: readonly string[] = [];
   const words = (field: YamlValue) =>
     reader.items(field).flatMap((item) => readModuleWord(reader, item) ?? []);
   reader.fields(value, {
@@ -396,6 +402,9 @@ function readKernel(reader: YamlReader, value: YamlValue): KernelSection {
     'without-modules': (field) => {
       withoutModules = words(field);
     },
+    'device-trees': (field) => {
+      deviceTrees = reader.items(field).flatMap((item) => readGlob(reader, item, reader.string(item)) ?? []);
+    },
   });
-  return { modules, withoutModules };
+  return { modules, withoutModules, deviceTrees };
 }

@@ -25,8 +25,13 @@ export interface ComponentDefinition {
   readonly debian: DebianSection;
 }
 
+/** Areas of Debian's archive beside `main` (Debian policy, 2.2). */
+export const ARCHIVE_AREAS = ['contrib', 'non-free', 'non-free-firmware'] as const;
+
 export interface DebianSection {
   readonly suite: string;
+  /** Where packages come from, beside `main`. */
+  readonly areas: readonly (typeof ARCHIVE_AREAS)[number][];
   readonly packages: readonly RestrictedName[];
   /** Packages that count as installed: left out, with what only they need. */
   readonly without: readonly RestrictedName[];
@@ -136,6 +141,8 @@ export interface KernelSection {
   /** Globs under `lib/modules/VERSION/kernel/`, or names of modules; with all that they depend on. */
   readonly modules: readonly RestrictedName[];
   readonly withoutModules: readonly RestrictedName[];
+  /** Globs under `usr/lib/linux-image-VERSION/`: device trees, which go to `boot/dtb/`. */
+  readonly deviceTrees: readonly string[];
 }
 
 /** The names that are for an architecture. */

@@ -41,7 +41,8 @@ debian:
   modes: {usr/bin/x: "4755"}
   owners: {data: "redis:redis"}
   capabilities: {usr/bin/x: [CAP_NET_RAW]}
-  kernel: {modules: [ext4, drivers/net/*, "ahci [amd64]"], without-modules: [btrfs]}
+  areas: [contrib, non-free-firmware]
+  kernel: {modules: [ext4, drivers/net/*, "ahci [amd64]"], without-modules: [btrfs], device-trees: [b/*.dtb]}
   entrypoint: [/x]
   cmd: [a, b]
   env: [A=b]
@@ -87,7 +88,11 @@ debian:
       users: [{ name: 'redis', uid: 999, gid: 999 }],
       modes: [{ pattern: 'usr/bin/x', value: 0o4755 }],
       capabilities: [{ pattern: 'usr/bin/x', value: ['CAP_NET_RAW'] }],
-      kernel: { modules: [{ name: 'ext4' }, { name: 'drivers/net/*' }, { architectures: ['amd64'] }] },
+      areas: ['contrib', 'non-free-firmware'],
+      kernel: {
+        modules: [{ name: 'ext4' }, { name: 'drivers/net/*' }, { architectures: ['amd64'] }],
+        deviceTrees: ['b/*.dtb'],
+      },
       command: ['a', 'b'],
       stopSignal: 'SIGQUIT',
     });

@@ -7,6 +7,7 @@ import { pipeline } from 'node:stream/promises';
 import { type ArchiveEntry, bytesBody, type EntryHeader, type EntryStream, writeTar } from '@orlop/archive';
 import type { ComponentDefinition, KernelSection } from '../definition/definition.ts';
 import { debianError } from '../errors.ts';
+import { compileGlobs } from '../layer/globs.ts';
 import type { LayerPackage } from '../layer/layer.ts';
 import { mergedPath } from '../layer/layout.ts';
 import { moduleName } from './modinfo.ts';
@@ -29,11 +30,12 @@ interface Found {
   version: string;
   modified: number;
   lists: { -readonly [Key in keyof KernelLists]: KernelLists[Key] };
+  readonly deviceTrees: Map<string, Uint8Array>;
 }
 
 /**
  * The content of a kernel image as LinuxKit's composer takes it: `kernel`, the bootable file, and `kernel.tar`,
- * the modules (uncompressed, so that every modprobe reads them) with depmod's tables.
+ * the modules (uncompressed, so that every modprobe reads them) with depmod's tables, and device trees under `boot/dtb`.
  *
  * @throws OrlopError `debian.kernel-missing`, `debian.unmatched-pattern` (from the iterator).
  */
@@ -43,10 +45,15 @@ export async function* kernelEntries(request: KernelRequest): EntryStream {
   await mkdir(folder, { recursive: true, mode: 0o700 });
   try {
     const image = join(folder, 'image');
-    const found: Found = { version: '', modified: 0, lists: { order: [], builtin: [], builtinInfo: [] } };
+    const found: Found = {
+      version: '',
+      modified: 0,
+      lists: { order: [], builtin: [], builtinInfo: [] },
+      deviceTrees: new Map(),
+    };
     const store = await ModuleStore.create(
       join(folder, 'modules'),
-      readPackages(request.packages, image, found),
+      readPackages(request, image, found),
       signal,
     );
     try {
@@ -71,6 +78,7 @@ export async function* kernelEntries(request: KernelRequest): EntryStream {
           },
         );
       }
+      checkDeviceTrees(request, found);
       yield await fileEntry('kernel', image, found.modified);
       const tar = join(folder, 'kernel.tar');
       const members = tarMembers({ modules, store, found });
@@ -85,10 +93,11 @@ export async function* kernelEntries(request: KernelRequest): EntryStream {
 }
 
 async function* readPackages(
-  packages: AsyncIterable<LayerPackage>,
+  { packages, section }: KernelRequest,
   image: string,
   found: Found,
 ): AsyncIterable<ShippedModule> {
+  const isWantedTree = compileGlobs(section.deviceTrees);
   for await (const { entries } of packages) {
     for await (const { header, body } of entries) {
       if (header.type !== 'file') continue;
@@ -98,6 +107,11 @@ async function* readPackages(
         found.version = version;
         found.modified = header.mtime;
         await pipeline(Readable.from(body), createWriteStream(image, { mode: 0o600 }));
+        continue;
+      }
+      const tree = /^usr\/lib\/linux-image-[^/]+\/(.+)$/.exec(path)?.[1];
+      if (tree !== undefined && isWantedTree(tree)) {
+        found.deviceTrees.set(tree, await collect(body, header.sizeBytes));
         continue;
       }
       const inFolder = /^usr\/lib\/modules\/[^/]+\/(.+)$/.exec(path)?.[1];
@@ -115,6 +129,18 @@ async function* readPackages(
       }
     }
   }
+}
+
+function checkDeviceTrees({ definition, section }: KernelRequest, { version, deviceTrees }: Found): void {
+  const missing = section.deviceTrees.filter((pattern) => {
+    const test = compileGlobs([pattern]);
+    return ![...deviceTrees.keys()].some(test);
+  });
+  if (missing.length > 0)
+    throw debianError(
+      'debian.unmatched-pattern',
+      `Linux ${version} has no device tree ${missing.join(', ')}, which ${definition.image} asks for`,
+    );
 }
 
 interface TarRequest {
@@ -148,8 +174,13 @@ async function* tarMembers({ modules, store, found }: TarRequest): EntryStream {
     const header: EntryHeader = { ...common, name, type: 'file', mode: 0o644, sizeBytes: module.sizeBytes };
     yield { header, body: store.read(module) };
   }
-  for (const [table, bytes] of moduleTables(modules, found.lists)) {
-    const name = `${base}/${table}`;
+  const texts = [
+    ...[...moduleTables(modules, found.lists)].map(([table, bytes]) => [`${base}/${table}`, bytes] as const),
+    ...[...found.deviceTrees]
+      .map(([tree, bytes]) => [`boot/dtb/${tree}`, bytes] as const)
+      .sort(([a], [b]) => (a < b ? -1 : 1)),
+  ];
+  for (const [name, bytes] of texts) {
     yield* parents(name);
     yield {
       header: { ...common, name, type: 'file', mode: 0o644, sizeBytes: bytes.length },

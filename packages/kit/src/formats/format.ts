@@ -26,7 +26,7 @@ export interface FormatContext {
   readonly sizeMiB?: number;
   /** Kernel and initrd as files, shared by the formats of a build. */
   readonly bootParts: BootPartsMaker;
-  /** The entries of a component of boot programs: `boot-bios`, `boot-efi` or `boot-initrd`. */
+  /** The entries of a component of boot programs: `boot-bios`, `boot-efi`, `boot-initrd` or `boot-rpi3`. */
   bootComponent(name: string): EntryStream;
   readonly signal: AbortSignal;
 }

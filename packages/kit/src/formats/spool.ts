@@ -3,7 +3,14 @@ import { type FileHandle, open, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { ArchiveEntry, EntryHeader, EntryStream } from '@orlop/archive';
 import { emptyBody } from '@orlop/archive';
-import { type ContentStore, type DirectoryNode, type NodeMetadata, TreeBuilder } from '@orlop/disk';
+import {
+  type ContentStore,
+  type DirectoryNode,
+  type FileNode,
+  type NodeMetadata,
+  type StoredContent,
+  TreeBuilder,
+} from '@orlop/disk';
 import { writeAll } from './output-set.ts';
 
 /**
@@ -78,7 +85,7 @@ export class Spool implements ContentStore {
     for (const member of members) {
       const linkCount = counts.get(member) ?? 1;
       const header = member.header.type === 'file' ? { ...member.header, linkCount } : member.header;
-      yield { header, body: this.#body(member) } satisfies ArchiveEntry;
+      yield { header, body: this.body(member) } satisfies ArchiveEntry;
     }
   }
 
@@ -101,14 +108,7 @@ export class Spool implements ContentStore {
           builder.addHardLink(header.name, header.linkName ?? '');
           break;
         case 'file':
-          builder.addLeaf(header.name, {
-            ...metadata,
-            type: 'file',
-            sizeBytes: header.sizeBytes,
-            ...(member.contentKey === undefined ? {} : { contentKey: member.contentKey }),
-            open: () => this.#body(member),
-            stored: { store: this, offset: member.offset },
-          });
+          builder.addLeaf(header.name, new SpooledFile(this, member));
           break;
         case 'symlink':
           builder.addLeaf(header.name, { ...metadata, type: 'symlink', target: header.linkName ?? '' });
@@ -136,7 +136,8 @@ export class Spool implements ContentStore {
     await rm(this.#path, { force: true });
   }
 
-  #body({ header, offset, window }: SpooledMember): AsyncIterable<Uint8Array> {
+  /** The content of a member, in chunks that are the reader's to keep. */
+  body({ header, offset, window }: SpooledMember): AsyncIterable<Uint8Array> {
     const { sizeBytes } = header;
     if (sizeBytes === 0) return emptyBody;
     if (window === undefined) return readAhead((at, length) => this.#read(at, length), offset, sizeBytes);
@@ -196,6 +197,54 @@ export class Spool implements ContentStore {
         throw new Error(`bug: the spool ends at ${offset + done}, before ${offset + into.length}`);
       done += bytesRead;
     }
+  }
+}
+
+/** A file of a spool; there are tens of thousands, so it holds nothing that its member has. */
+class SpooledFile implements FileNode {
+  readonly type = 'file';
+  readonly #spool: Spool;
+  readonly #member: SpooledMember;
+
+  constructor(spool: Spool, member: SpooledMember) {
+    this.#spool = spool;
+    this.#member = member;
+  }
+
+  get mode(): number {
+    return this.#member.header.mode;
+  }
+
+  get uid(): number {
+    return this.#member.header.uid;
+  }
+
+  get gid(): number {
+    return this.#member.header.gid;
+  }
+
+  get mtime(): number {
+    return this.#member.header.mtime;
+  }
+
+  get xattrs(): ReadonlyMap<string, Uint8Array> | undefined {
+    return this.#member.header.xattrs;
+  }
+
+  get sizeBytes(): number {
+    return this.#member.header.sizeBytes;
+  }
+
+  get contentKey(): string | undefined {
+    return this.#member.contentKey;
+  }
+
+  get stored(): StoredContent {
+    return { store: this.#spool, offset: this.#member.offset };
+  }
+
+  open(): AsyncIterable<Uint8Array> {
+    return this.#spool.body(this.#member);
   }
 }
 

@@ -6,6 +6,7 @@ import { isoFormats } from './iso-images.ts';
 import { kernelInitrdFormat, tarKernelInitrdFormat } from './kernel-initrd.ts';
 import { ociFormat } from './oci-artifact.ts';
 import { rootDiskFormats } from './root-disk.ts';
+import { rpi3Format } from './rpi3.ts';
 import { dockerFormat, tarFormat } from './tar.ts';
 import { ukiFormat } from './uki.ts';
 
@@ -19,6 +20,7 @@ export const outputFormats: readonly OutputFormat[] = [
   ...isoFormats,
   ...diskFormats,
   ukiFormat,
+  rpi3Format,
   ociFormat,
 ];
 
