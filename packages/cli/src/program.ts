@@ -1,4 +1,4 @@
-import { Command } from 'commander';
+import { Command, Help, type Option } from 'commander';
 import { VERSION } from './build-info.ts';
 import { commands } from './commands/index.ts';
 import type { CommandContext } from './context.ts';
@@ -13,7 +13,14 @@ export function orlopProgram(context: CommandContext): Command {
     .enablePositionalOptions()
     .showHelpAfterError('(add --help for the options)')
     .exitOverride()
+    .configureHelp({ optionDescription: describeOption })
     .configureOutput({ outputError: (text, write) => write(text.replace(/^error: /, 'orlop: ')) });
   for (const register of commands) register(program, context);
   return program;
+}
+
+/** Commander's words without `(default: [])` behind options that may be given many times or not at all. */
+function describeOption(option: Option): string {
+  const isEmptyList = Array.isArray(option.defaultValue) && option.defaultValue.length === 0;
+  return isEmptyList ? option.description : new Help().optionDescription(option);
 }
