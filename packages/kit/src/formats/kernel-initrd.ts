@@ -1,8 +1,7 @@
 import { open } from 'node:fs/promises';
 import { join } from 'node:path';
 import { bytesBody, type EntryStream, writeTar } from '@orlop/archive';
-import type { FileNode } from '@orlop/disk';
-import { GENERATED_MTIME } from '../compose/entries.ts';
+import { fileMember } from './archive-member.ts';
 import { bootFiles } from './boot-files.ts';
 import { bytesNode, openedFile } from './boot-parts.ts';
 import type { FormatContext, OutputFormat } from './format.ts';
@@ -39,16 +38,11 @@ async function* bootArchive(context: FormatContext): EntryStream {
   const file = await open(join(await context.outputs.workFolder(), 'bare-initrd'), 'w+', 0o600);
   try {
     for await (const chunk of initrd({ withUcode: false })) await writeAll(file, chunk);
-    yield member('kernel', kernel);
-    yield member('initrd.img', await openedFile(file));
-    yield member('cmdline', bytesNode(cmdline));
-    if (ucode !== undefined) yield member('ucode.cpio', ucode);
+    yield fileMember('kernel', kernel);
+    yield fileMember('initrd.img', await openedFile(file));
+    yield fileMember('cmdline', bytesNode(cmdline));
+    if (ucode !== undefined) yield fileMember('ucode.cpio', ucode);
   } finally {
     await file.close();
   }
-}
-
-function member(name: string, { sizeBytes, open: content }: FileNode) {
-  const header = { name, type: 'file', mode: 0o644, uid: 0, gid: 0, sizeBytes } as const;
-  return { header: { ...header, mtime: GENERATED_MTIME }, body: content() };
 }

@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import { type EntryStream, writeTar } from '@orlop/archive';
 import type { FileNode } from '@orlop/disk';
 import { ANNOTATION, type Descriptor, type Digest, digestOf, MEDIA } from '@orlop/oci';
-import { archiveMember } from './archive-member.ts';
+import { fileMember } from './archive-member.ts';
 import { bytesNode } from './boot-parts.ts';
 import type { FormatContext, OutputFormat } from './format.ts';
 
@@ -79,10 +79,10 @@ async function* layout({ name, architecture }: FormatContext, layers: readonly B
       },
     ],
   };
-  yield member('oci-layout', bytesNode(JSON.stringify({ imageLayoutVersion: '1.0.0' })));
-  yield member('index.json', bytesNode(JSON.stringify(index)));
+  yield fileMember('oci-layout', bytesNode(JSON.stringify({ imageLayoutVersion: '1.0.0' })));
+  yield fileMember('index.json', bytesNode(JSON.stringify(index)));
   const blobs = new Map([manifest, config, ...layers].map((one) => [one.descriptor.digest, one.node]));
-  for (const [digest, node] of blobs) yield member(`blobs/${digest.replace(':', '/')}`, node);
+  for (const [digest, node] of blobs) yield fileMember(`blobs/${digest.replace(':', '/')}`, node);
 }
 
 async function blob(
@@ -104,10 +104,6 @@ function document(content: unknown, type: Pick<Descriptor, 'mediaType' | 'artifa
     descriptor: { ...type, digest: digestOf(bytes), size: bytes.length },
     node: bytesNode(bytes),
   };
-}
-
-function member(name: string, { sizeBytes, open }: FileNode) {
-  return archiveMember(name, sizeBytes, open());
 }
 
 /** A name of files as one of repositories: distribution-spec, "Pulling manifests". */

@@ -1,7 +1,7 @@
 import { type EntryStream, writeTar } from '@orlop/archive';
 import { type DirectoryNode, type FileNode, sortedChildren } from '@orlop/disk';
 import { kitError } from '../errors.ts';
-import { archiveMember } from './archive-member.ts';
+import { fileMember } from './archive-member.ts';
 import { readBootComponent } from './boot-component.ts';
 import { bytesNode } from './boot-parts.ts';
 import type { FormatContext, OutputFormat } from './format.ts';
@@ -101,5 +101,5 @@ async function requireImage(kernel: FileNode): Promise<void> {
 }
 
 async function* members(files: ReadonlyMap<string, FileNode>): EntryStream {
-  for (const [name, file] of files) yield archiveMember(name, file.sizeBytes, file.open());
+  for (const [name, file] of files) yield fileMember(name, file);
 }
