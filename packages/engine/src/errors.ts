@@ -25,6 +25,7 @@ export const engineError = defineErrors({
   'engine.snapshot-failed': 'failed',
   'engine.unknown-snapshot': 'not-found',
   'engine.no-data': 'not-found',
+  'engine.cannot-watch': 'unavailable',
   'daemon.start-failed': 'failed',
   'daemon.not-running': 'unavailable',
   'daemon.running': 'conflict',

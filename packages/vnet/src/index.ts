@@ -31,6 +31,8 @@ export { connectQemu } from './link/qemu-cable.ts';
 export type { PolicyConfig, PolicyRule } from './nat/policy.ts';
 export type { TcpFlow } from './nat/tcp-nat.ts';
 export type { UdpFlow } from './nat/udp-nat.ts';
+export { UV_READABLE } from './native/constants.ts';
+export { Poller, type Watch as DescriptorWatch } from './native/poller.ts';
 export { NETWORK_SCHEMA } from './network-schema.ts';
 export { nodeScheduler } from './node-scheduler.ts';
 export { type OpenNetwork, type OpenNetworkOptions, openNetwork } from './open-network.ts';

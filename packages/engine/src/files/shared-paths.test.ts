@@ -5,6 +5,7 @@ const links: Readonly<Record<string, string>> = { '/home/u/out': '/data/x', '/ho
 const missing = new Set(['/home/u/out/new', '/home/u/new', '/home/u/new/deeper']);
 const paths = new SharedPaths({
   shares: () => ['/home/u', '/srv'],
+  setting: () => ['/home/u', '/srv:ro'],
   dockerSocket: '/home/u/.orlop/engine/default/docker.sock',
   resolveLinks: async (path) => {
     if (missing.has(path)) throw new Error('ENOENT');
@@ -43,7 +44,7 @@ describe('SharedPaths.refusal', () => {
   it('names the setting for what is not shared', async () => {
     expect(await paths.refusal('/home/user2')).toBe(
       'mounts denied: /home/user2 is not shared with the engine. Share it or a folder above it, then restart: ' +
-        'orlop config set shares /home/u,/srv,/home/user2 && orlop restart',
+        'orlop config set shares /home/u,/srv:ro,/home/user2 && orlop restart',
     );
     expect(await paths.refusal('/home/u/../v')).toContain('/home/v is not shared');
     expect(await paths.refusal('/procedures')).toContain('is not shared');

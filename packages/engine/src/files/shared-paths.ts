@@ -4,6 +4,8 @@ import { dirname, normalize } from 'node:path';
 export interface SharedPathsOptions {
   /** The folders that the machine has now, at the same path. */
   readonly shares: () => readonly string[];
+  /** The setting `shares` that gave them, for advice. @default the folders */
+  readonly setting?: () => readonly string[];
   /** Docker's socket on the host, which containers must not be given: it is another one in the machine. */
   readonly dockerSocket: string;
   /** @default the host's own */
@@ -41,7 +43,7 @@ export class SharedPaths {
       return `mounts denied: ${path} is Docker's socket on the host; in the machine it is /var/run/docker.sock, so mount that`;
     if (shares.some((share) => isWithin(path, share))) return this.#leavesShare(path, shares);
     if (path === '/' || MACHINE_PATHS.some((own) => isWithin(path, own))) return undefined;
-    return `mounts denied: ${path} is not shared with the engine. ${advice(path, shares)}`;
+    return `mounts denied: ${path} is not shared with the engine. ${this.#advice(path)}`;
   }
 
   /** A link out of a share leads to nothing in the machine. */
@@ -50,7 +52,14 @@ export class SharedPaths {
     if (real === undefined || shares.some((share) => isWithin(real, share))) return undefined;
     const reals = await Promise.all(shares.map((share) => this.#resolve(share)));
     if (reals.some((share) => share !== undefined && isWithin(real, share))) return undefined;
-    return `mounts denied: ${path} is a link to ${real}, which is not shared with the engine. ${advice(real, shares)}`;
+    return `mounts denied: ${path} is a link to ${real}, which is not shared with the engine. ${this.#advice(real)}`;
+  }
+
+  /** The setting is a list, which is set as a whole. */
+  #advice(path: string): string {
+    const { shares, setting = shares } = this.#options;
+    const list = [...setting(), path].join(',');
+    return `Share it or a folder above it, then restart: orlop config set shares ${list} && orlop restart`;
   }
 
   /** Where a path leads; of one that does not exist yet, where the folder does that it will be made in. */
@@ -66,9 +75,4 @@ export class SharedPaths {
 
 function isWithin(path: string, folder: string): boolean {
   return path === folder || path.startsWith(folder === '/' ? '/' : `${folder}/`);
-}
-
-/** The setting is a list, which is set as a whole. */
-function advice(path: string, shares: readonly string[]): string {
-  return `Share it or a folder above it, then restart: orlop config set shares ${[...shares, path].join(',')} && orlop restart`;
 }

@@ -59,7 +59,7 @@ export class EngineInstance {
   #running: Running | undefined;
   #stopping: Promise<void> | undefined;
   #containers = 0;
-  /** Of the engine as it was started; it has them while it rests, too. */
+  /** The setting, as the engine was started with it; it has them while it rests, too. */
   #shares: readonly string[] = [];
 
   /** @throws OrlopError `engine.bad-name` */
@@ -339,7 +339,7 @@ export class EngineInstance {
       onRest: (how) => (how === 'sleep' ? this.sleep() : this.suspend()),
     });
     this.#running = running;
-    this.#shares = parseShares(live.settings.texts('shares')).map(({ path }) => path);
+    this.#shares = live.settings.texts('shares');
     await running.watcher.look();
     void running.watcher.run();
     await this.#listen();
@@ -356,7 +356,11 @@ export class EngineInstance {
       logger: this.#around.logger,
       open: (signal) => this.#openDocker(signal),
       rules: bindRules(
-        new SharedPaths({ shares: () => this.#shares, dockerSocket: this.paths.dockerSocket }),
+        new SharedPaths({
+          shares: () => parseShares(this.#shares).map(({ path }) => path),
+          setting: () => this.#shares,
+          dockerSocket: this.paths.dockerSocket,
+        }),
       ),
       onCount: () => this.#touch(),
     });

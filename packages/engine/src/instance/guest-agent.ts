@@ -4,6 +4,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { Clock } from '@orlop/core';
 import { readText } from '../docker/docker-channel.ts';
 import { engineError } from '../errors.ts';
+import type { RaisedEvent } from '../files/change-feed.ts';
 
 export interface GuestAgentOptions {
   /** Opens a byte stream to the agent's port. */
@@ -18,7 +19,16 @@ export interface GuestMemory {
   readonly availableBytes: number;
 }
 
+interface Question {
+  readonly number?: number;
+  readonly body?: string;
+  /** @default 5000 */
+  readonly timeoutMs?: number;
+}
+
 const TIMEOUT_MS = 5000;
+/** Hundreds of files, each by a program of its own, under emulation. */
+const RAISE_TIMEOUT_MS = 60_000;
 /** Trimming 64 GiB of free blocks under emulation takes seconds, writing back a full cache may take minutes. */
 const LONG_TIMEOUT_MS = 300_000;
 /** The machine thaws of itself after this, should nobody tell it to. */
@@ -70,10 +80,21 @@ export class GuestAgent {
     await this.#ask('clock', { number: Math.round((clock.wallMs() + leadMs) / 1000) });
   }
 
-  async #ask(
-    what: string,
-    { number, timeoutMs = TIMEOUT_MS }: { readonly number?: number; readonly timeoutMs?: number } = {},
-  ): Promise<string> {
+  /**
+   * Raises inotify events in the machine for files that the host has changed, where a container watches them.
+   * @returns how many files and folders are watched in the machine at all
+   */
+  async raise(events: readonly RaisedEvent[]): Promise<number> {
+    const body = events
+      .map(
+        ({ kind, inode, folderInode, path }) =>
+          `${kind}/${inode.toString(16)}/${folderInode.toString(16)}/${path}\n`,
+      )
+      .join('');
+    return Number(await this.#ask('raise', { body, timeoutMs: RAISE_TIMEOUT_MS }));
+  }
+
+  async #ask(what: string, { number, body, timeoutMs = TIMEOUT_MS }: Question = {}): Promise<string> {
     const { dial, token } = this.#options;
     const signal = AbortSignal.timeout(timeoutMs);
     let stream: Duplex | undefined;
@@ -81,7 +102,7 @@ export class GuestAgent {
       const connection = await dial(signal);
       stream = connection;
       const path = `/cgi-bin/agent?${token}/${what}/${number ?? ''}`;
-      const answer = await get(connection, { path, signal });
+      const answer = await send(connection, { path, signal, ...(body !== undefined && { body }) });
       const words = (await readText(answer)).trim();
       if (answer.statusCode === 200) return words;
       throw engineError('engine.agent-failed', `the machine could not ${what}: ${words}`);
@@ -94,20 +115,24 @@ export class GuestAgent {
   }
 }
 
-function get(
+function send(
   connection: Duplex,
-  { path, signal }: { readonly path: string; readonly signal: AbortSignal },
+  { path, signal, body }: { readonly path: string; readonly signal: AbortSignal; readonly body?: string },
 ): Promise<IncomingMessage> {
   return new Promise((resolve, reject) => {
     const request = httpRequest({
       path,
       host: 'engine',
-      headers: { connection: 'close' },
+      ...(body !== undefined && { method: 'POST' }),
+      headers: {
+        connection: 'close',
+        ...(body !== undefined && { 'content-length': Buffer.byteLength(body) }),
+      },
       createConnection: () => connection,
       signal,
     });
     request.once('response', resolve);
     request.once('error', reject);
-    request.end();
+    request.end(body);
   });
 }

@@ -5,9 +5,11 @@ import { MACHINE_PORTS_PORT } from '../docker/machine-ports.ts';
 import { PortForwards } from '../docker/port-forwards.ts';
 import { findPortHolder } from '../docker/port-holder.ts';
 import { PortPublisher } from '../docker/port-publisher.ts';
+import { ShareEvents } from '../files/share-events.ts';
 import type { SettingName } from '../settings/schema.ts';
 import { ClockKeeper } from './clock-keeper.ts';
 import type { EngineSurroundings } from './engine-surroundings.ts';
+import { parseShares } from './guest-configuration.ts';
 import { IdleSaver } from './idle-saver.ts';
 import { type LiveEngine, setClock } from './start-engine.ts';
 
@@ -55,11 +57,13 @@ export function serveEngine(live: LiveEngine, options: ServeOptions): Running {
     machinePorts: live.settings.flag('network.hostPorts'),
     dial: (signal) => live.network.dial(MACHINE_PORTS_PORT, signal),
   });
+  let containers = 0;
   const watcher = new ContainerWatcher({
     docker: live.docker,
     guestAddress: live.network.guestAddress,
     logger,
     onSeen: async (seen) => {
+      containers = seen.running;
       onContainers(seen.running);
       await publisher.see(seen);
     },
@@ -76,6 +80,17 @@ export function serveEngine(live: LiveEngine, options: ServeOptions): Running {
     saver('sleep', 'idle.seconds', () => !options.isRunning() || options.isNeeded()),
     saver('suspend', 'idle.suspendSeconds', options.isNeeded),
   ];
+  const events = new ShareEvents({
+    folders: parseShares(live.settings.texts('shares')).flatMap(({ path, readOnly }) =>
+      readOnly ? [] : [path],
+    ),
+    exclude: live.settings.texts('events.exclude'),
+    raise: (raised) => live.agent.raise(raised),
+    isWanted: () => containers > 0 && options.isRunning(),
+    clock,
+    logger,
+  });
+  events.start();
   const ended = new AbortController();
   const keeper = new ClockKeeper({
     clock,
@@ -95,6 +110,7 @@ export function serveEngine(live: LiveEngine, options: ServeOptions): Running {
     savers,
     stop: () => {
       ended.abort();
+      events.stop();
       keeper.stop();
       for (const one of savers) one.stop();
       watcher.stop();

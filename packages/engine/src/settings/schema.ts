@@ -105,6 +105,12 @@ export const settingsTable = {
     summary: 'host folders that the machine has at the same path; PATH or PATH:ro',
     fallback: () => [],
   },
+  'events.exclude': {
+    type: 'texts',
+    summary:
+      'folders of shares whose changes on the host containers are not told of; NAME, or /PATH in the share',
+    fallback: () => ['.git', 'node_modules'],
+  },
   'idle.seconds': {
     type: 'integer',
     summary: 'stop the processors after this time without containers and connections; 0: never',

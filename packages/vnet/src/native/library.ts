@@ -34,6 +34,9 @@ export interface NativeLibrary {
   ioctl(descriptor: number, request: number, argument: Uint8Array): number;
   /** The same for requests whose argument is the number itself. */
   ioctlValue(descriptor: number, request: number, argument: number): number;
+  inotify_init1(flags: number): number;
+  inotify_add_watch(descriptor: number, path: string, mask: number): number;
+  inotify_rm_watch(descriptor: number, watch: number): number;
   /** Moves this thread to the network namespace that the descriptor is of. */
   setns(descriptor: number, kind: number): number;
   epoll_create1(flags: number): number;
@@ -93,6 +96,9 @@ export function bindNativeLibrary(onReady: () => void, platform: string): Native
     recvmsg: func('recvmsg', 'int64_t', ['int', bytes, 'int']),
     ioctl: func('ioctl', 'int', ['int', 'ulong', bytes]),
     ioctlValue: func('ioctl', 'int', ['int', 'ulong', 'ulong']),
+    inotify_init1: func('inotify_init1', 'int', ['int']),
+    inotify_add_watch: func('inotify_add_watch', 'int', ['int', 'const char *', 'uint32_t']),
+    inotify_rm_watch: func('inotify_rm_watch', 'int', ['int', 'int']),
     setns: func('setns', 'int', ['int', 'int']),
     epoll_create1: func('epoll_create1', 'int', ['int']),
     epoll_ctl: func('epoll_ctl', 'int', ['int', 'int', 'int', bytes]),

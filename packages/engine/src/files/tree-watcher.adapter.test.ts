@@ -1,0 +1,111 @@
+import { mkdir, readdir, rename, rm, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { temporaryFolder } from '@orlop/testkit';
+import { Poller } from '@orlop/vnet';
+import { afterEach, describe, expect, it } from 'vitest';
+import { openInotify } from './inotify.ts';
+import { IN_Q_OVERFLOW, type InotifyEvent } from './inotify-events.ts';
+import { TREE_MASK, TreeWatcher } from './tree-watcher.ts';
+
+const closers: (() => unknown)[] = [];
+afterEach(async () => {
+  for (const close of closers.splice(0).reverse()) await close();
+});
+
+/** A tree `root` that is followed by the kernel's own inotify, with what was told of it. */
+async function followed(
+  options: { readonly exclude?: readonly string[]; readonly maxFolders?: number } = {},
+) {
+  const folder = await temporaryFolder();
+  const root = join(folder.path, 'root');
+  await mkdir(join(root, 'deep', 'er'), { recursive: true });
+  await mkdir(join(root, 'node_modules', 'x'), { recursive: true });
+  const seen: string[] = [];
+  const partial: string[] = [];
+  let inject: (events: InotifyEvent[]) => void = () => undefined;
+  const watcher = new TreeWatcher({
+    root,
+    exclude: options.exclude ?? [],
+    maxFolders: options.maxFolders ?? 100,
+    open: (onEvents) => {
+      inject = onEvents;
+      return openInotify(new Poller(process.platform, process.arch), { mask: TREE_MASK, onEvents });
+    },
+    list: async (path) =>
+      (await readdir(path, { withFileTypes: true })).map((entry) => ({
+        name: entry.name,
+        isFolder: entry.isDirectory(),
+      })),
+    onChange: (path, kind) => seen.push(`${kind} ${path.slice(root.length)}`),
+    onPartial: (reason) => partial.push(reason),
+  });
+  closers.push(
+    () => folder.remove(),
+    () => watcher.close(),
+  );
+  await watcher.start();
+  return { root, outside: folder.path, seen, partial, watcher, inject };
+}
+
+describe.skipIf(process.platform !== 'linux')('TreeWatcher (Linux)', () => {
+  it('tells of files that are made, written, changed in mode and removed, at any depth', async () => {
+    const { root, seen } = await followed();
+    await writeFile(join(root, 'deep', 'er', 'a'), '1');
+    await expect.poll(() => seen).toContain('content /deep/er/a');
+    await rm(join(root, 'deep', 'er', 'a'));
+    await expect.poll(() => seen).toContain('gone /deep/er/a');
+  });
+
+  it('follows a folder that is made, with what was put into it at once', async () => {
+    const { root, seen, watcher } = await followed();
+    await mkdir(join(root, 'new', 'inner'), { recursive: true });
+    await writeFile(join(root, 'new', 'inner', 'a'), '1');
+    await expect.poll(() => seen).toContain('content /new/inner/a');
+    await watcher.settled();
+    await writeFile(join(root, 'new', 'inner', 'b'), '1');
+    await expect.poll(() => seen).toContain('content /new/inner/b');
+  });
+
+  it('tells of a folder under its new path once it is moved, and of nothing once it is out', async () => {
+    const { root, outside, seen, watcher } = await followed();
+    await rename(join(root, 'deep'), join(root, 'moved'));
+    await expect.poll(() => seen).toContain('content /moved/er');
+    await watcher.settled();
+    await writeFile(join(root, 'moved', 'er', 'a'), '1');
+    await expect.poll(() => seen).toContain('content /moved/er/a');
+    const before = watcher.folders;
+    await rename(join(root, 'moved'), join(outside, 'out'));
+    await expect.poll(() => watcher.folders).toBe(before - 2);
+    await writeFile(join(outside, 'out', 'er', 'b'), '1');
+    await writeFile(join(root, 'last'), '1');
+    await expect.poll(() => seen).toContain('content /last');
+    expect(seen.filter((one) => one.endsWith('/b'))).toEqual([]);
+  });
+
+  it('does not follow what is excluded, by name or by path', async () => {
+    const { root, seen, watcher } = await followed({ exclude: ['node_modules', '/deep/er'] });
+    expect(watcher.folders).toBe(2);
+    await writeFile(join(root, 'node_modules', 'x', 'a'), '1');
+    await writeFile(join(root, 'deep', 'er', 'a'), '1');
+    await writeFile(join(root, 'deep', 'last'), '1');
+    await expect.poll(() => seen).toContain('content /deep/last');
+    expect(seen.filter((one) => one.endsWith('/a'))).toEqual([]);
+  });
+
+  it('follows no more folders than it may, and says so once', async () => {
+    const { root, watcher, partial } = await followed({ maxFolders: 3 });
+    for (const name of ['p', 'q', 'r']) await mkdir(join(root, name));
+    await expect.poll(() => partial).toEqual(['it has more than 3 folders']);
+    await watcher.settled();
+    expect(watcher.folders).toBe(3);
+  });
+
+  it('tells of every folder when the queue ran over, and follows what it had missed', async () => {
+    const { seen, watcher, inject } = await followed();
+    const folders = watcher.folders;
+    inject([{ watch: -1, mask: IN_Q_OVERFLOW, name: '' }]);
+    await watcher.settled();
+    expect(seen.filter((one) => one.startsWith('attributes')).length).toBe(folders);
+    expect(watcher.folders).toBe(folders);
+  });
+});
