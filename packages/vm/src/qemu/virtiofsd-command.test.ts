@@ -55,6 +55,13 @@ describe('virtiofsdCommands', () => {
     expect(words(virtiofsdCommands({ ...share, readOnly: true }, old)[0])).toContain('SCRIPT sh /src ro run');
   });
 
+  it('gives the Rust server of a user the same identities as the C one', () => {
+    expect(words(virtiofsdCommands({ ...share, readOnly: true }, { ...rust, userId: 1000 })[0])).toBe(
+      'unshare --user --map-root-user --mount --propagation private -- sh -c SCRIPT sh /src rw run ' +
+        '/usr/libexec/virtiofsd --socket-path=s.sock --shared-dir /src --cache=auto --sandbox=namespace --readonly',
+    );
+  });
+
   it('escapes the comma that would begin an option of the C server', () => {
     expect(words(virtiofsdCommands({ hostPath: '/a,b' }, c)[0])).toContain('source=/a\\,b,cache');
   });

@@ -43,13 +43,14 @@ export function virtiofsdCommands(
   const root = userId === 0;
   if (help.includes('--shared-dir')) {
     const refuses = help.includes('--readonly');
-    return (root ? ['namespace', 'chroot'] : ['namespace']).map((sandbox) => {
+    return ['namespace', 'chroot'].map((sandbox) => {
       const server = [
         program,
         ...[`--socket-path=${socket}`, '--shared-dir', hostPath, '--cache=auto', `--sandbox=${sandbox}`],
         ...(readOnly && refuses ? ['--readonly'] : []),
       ];
-      return readOnly && !refuses ? prepared(server, { hostPath, readOnly, ownRun: false, around }) : server;
+      if (root && (refuses || !readOnly)) return server;
+      return prepared(server, { hostPath, readOnly: readOnly && !refuses, ownRun: false, around });
     });
   }
   return ['namespace', 'chroot'].map((sandbox) => {
