@@ -2,7 +2,7 @@ import { type ChildProcess, execFile, spawn } from 'node:child_process';
 import { createHash, randomBytes } from 'node:crypto';
 import { createSocket } from 'node:dgram';
 import { existsSync } from 'node:fs';
-import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { homedir, tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
@@ -204,6 +204,46 @@ describe.skipIf(!hasDocker || !hasQemu)('orlop up (skipped without docker or QEM
     await expect
       .poll(() => fetchText(`http://127.0.0.1:${port}/`).catch(() => ''), { timeout: 10_000 })
       .toBe('kept\n');
+  });
+
+  it('builds a component of a Dockerfile, and the store has it beside its other platforms', async () => {
+    const folder = join(home, 'hello');
+    await mkdir(join(home, 'shared'));
+    await mkdir(folder);
+    await writeFile(join(home, 'shared', 'file'), 'shared\n');
+    const definition = 'image: hello\nextra-sources: [../shared:in]\nbuildArgs: [WORD=hello]\n';
+    await writeFile(join(folder, 'build.yml'), definition);
+    const dockerfile = (base: string, run: string) =>
+      writeFile(join(folder, 'Dockerfile'), `FROM ${base}\nARG WORD PKG_HASH\nCOPY in/file /file\n${run}\n`);
+    await dockerfile(
+      'orlop/busybox',
+      'RUN echo $WORD $PKG_HASH >/greeting && ! wget -q -T 1 http://10.9.9.9/',
+    );
+    const cache = join(home, 'dockerfile-cache');
+    const own = { ...env, ORLOP_CACHE: cache };
+    const call = async (...words: readonly string[]) =>
+      (await run(process.execPath, [program, ...words], { env: own, timeout: 300_000 })).stdout;
+    const tag = '--tag=fixed';
+    expect(await call('pkg', 'build', tag, folder)).toMatch(/hello:fixed linux\/amd64 .* built by Docker\n$/);
+    expect(await call('pkg', 'build', tag, folder)).toMatch(/unchanged\n$/);
+    await dockerfile('scratch', 'LABEL nothing=runs');
+    expect(await call('pkg', 'build', tag, '--arch', 'arm64', folder)).toMatch(/built by Docker\n$/);
+    const [listed] = JSON.parse(await call('cache', 'ls', '--json'));
+    expect(listed).toMatchObject({
+      name: 'docker.io/orlop/hello:fixed',
+      platforms: ['linux/amd64', 'linux/arm64'],
+    });
+    const files = join(home, 'hello.tar');
+    const words = ['cache', 'export', '--format', 'filesystem', '--platform', 'amd64', '--outfile', files];
+    await call(...words, 'orlop/hello');
+    expect((await run('tar', ['-xOf', files, 'greeting', 'file'])).stdout).toMatch(
+      /^(shared\nhello [0-9a-f]{40}\n|hello [0-9a-f]{40}\nshared\n)$/,
+    );
+    expect(await docker('images', '-q', 'orlop-build')).toBe('');
+    await dockerfile('orlop/busybox', 'RUN echo it broke >&2; exit 3');
+    await expect(call('pkg', 'build', '--tag=broken', folder)).rejects.toMatchObject({
+      stderr: expect.stringMatching(/docker build of .*hello failed: .*returned a non-zero code: 3/),
+    });
   });
 
   it('sleeps when told to, and a request wakes it', async () => {

@@ -1,24 +1,18 @@
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { ReportProgress } from '@orlop/core';
-import {
-  ANNOTATION,
-  attachSbom,
-  choosePlatform,
-  type Descriptor,
-  type ImageConfig,
-  type ImageStore,
-  isAttestation,
-  isIndexType,
-  type Platform,
-  writeImage,
-  writeIndex,
-} from '@orlop/oci';
+import { type Descriptor, type ImageConfig, type ImageStore, type Platform, writeImage } from '@orlop/oci';
 import { type DebianArchive, readDebianArchive } from './apt/machine.ts';
 import type { DebianPackage } from './apt/packages.ts';
 import { componentContent } from './component-content.ts';
+import { findBuilt, joinPlatforms } from './component-index.ts';
 import { componentHash, componentTag } from './definition/component-tag.ts';
-import { type Architecture, type ComponentDefinition, repositoryOf } from './definition/definition.ts';
+import {
+  type Architecture,
+  type ComponentDefinition,
+  type ComponentNames,
+  repositoryOf,
+} from './definition/definition.ts';
 import { debianError } from './errors.ts';
 import { withFileLock } from './file-lock.ts';
 import { spdxDocument } from './spdx.ts';
@@ -109,7 +103,7 @@ export async function buildComponent(request: BuildRequest): Promise<BuiltCompon
   return { descriptor, manifest, reference, built: true, packages };
 }
 
-function checkArchitecture(definition: ComponentDefinition, platform: Platform): Architecture {
+export function checkArchitecture(definition: ComponentNames, platform: Platform): Architecture {
   const architecture = definition.architectures.find((one) => one === platform.architecture);
   if (architecture !== undefined && platform.os === 'linux') return architecture;
   throw debianError(
@@ -118,65 +112,12 @@ function checkArchitecture(definition: ComponentDefinition, platform: Platform):
   );
 }
 
-async function findBuilt(
-  store: ImageStore,
-  reference: string,
-  platform: Platform,
-): Promise<{ readonly index: Descriptor; readonly manifest: Descriptor } | undefined> {
-  const index = await store.find(reference);
-  if (index === undefined || !isIndexType(index.mediaType)) return undefined;
-  const { manifests } = await store.readIndex(index);
-  const manifest = choosePlatform(
-    manifests.filter((one) => !isAttestation(one)),
-    platform,
-  );
-  return manifest !== undefined && (await store.hasBlob(manifest)) ? { index, manifest } : undefined;
-}
-
-interface NewPlatform {
-  readonly reference: string;
-  readonly manifest: Descriptor;
-  readonly document: Readonly<Record<string, unknown>>;
-}
-
-/** The index of what the name has for other platforms, and this one, in an order that no history changes. */
-async function joinPlatforms(store: ImageStore, added: NewPlatform): Promise<Descriptor> {
-  const { manifest, document } = added;
-  const platform = manifest.platform ?? { os: 'linux', architecture: '' };
-  const before = await store.find(added.reference);
-  const old =
-    before === undefined || !isIndexType(before.mediaType) ? [] : (await store.readIndex(before)).manifests;
-  const images = [
-    ...old.filter((one) => !isAttestation(one) && one.platform?.architecture !== platform.architecture),
-    manifest,
-  ].sort((a, b) => ((a.platform?.architecture ?? '') < (b.platform?.architecture ?? '') ? -1 : 1));
-  const subjects = images.map((one) => one.digest as string);
-  const statements = old.filter(
-    (one) => isAttestation(one) && subjectOf(one) !== manifest.digest && subjects.includes(subjectOf(one)),
-  );
-  const attached = await attachSbom(store, {
-    index: await writeIndex(store, [...images, ...statements]),
-    platform,
-    document,
-  });
-  // All of them as the store reads them: the order of their fields must not tell which was built last.
-  const { manifests } = await store.readIndex(attached);
-  const attestations = manifests
-    .filter(isAttestation)
-    .sort((a, b) => subjects.indexOf(subjectOf(a)) - subjects.indexOf(subjectOf(b)));
-  return await writeIndex(store, [...manifests.filter((one) => !isAttestation(one)), ...attestations]);
-}
-
-function subjectOf(attestation: Descriptor): string {
-  return attestation.annotations?.[ANNOTATION.referenceDigest] ?? '';
-}
-
 /** OCI image-spec, config.md and annotations.md ("Pre-Defined Annotation Keys"). */
 function imageConfig(
   definition: ComponentDefinition,
   hash: string,
 ): Pick<ImageConfig, 'created' | 'config' | 'history'> {
-  const { debian, config, source } = definition;
+  const { debian } = definition;
   const environment = debian.environment ?? (debian.layout === 'merged' ? [DEFAULT_PATH] : []);
   return {
     created: CREATED,
@@ -187,14 +128,20 @@ function imageConfig(
       ...(debian.command === undefined ? {} : { Cmd: debian.command }),
       WorkingDir: debian.workingFolder ?? '/',
       ...(debian.stopSignal === undefined ? {} : { StopSignal: debian.stopSignal }),
-      Labels: {
-        'org.opencontainers.image.title': repositoryOf(definition),
-        // Without a repository of its own, the component's name stands for where it comes from.
-        'org.opencontainers.image.source': source ?? `urn:orlop:component:${repositoryOf(definition)}`,
-        'org.opencontainers.image.revision': hash,
-        ...(config === undefined ? {} : { 'org.mobyproject.config': JSON.stringify(config) }),
-      },
+      Labels: componentLabels(definition, hash),
     },
     history: [{ created: CREATED, created_by: `orlop pkg build ${definition.image}` }],
+  };
+}
+
+/** The labels of a component's image, whoever builds it. */
+export function componentLabels(definition: ComponentNames, hash: string): Readonly<Record<string, string>> {
+  const { config, source } = definition;
+  return {
+    'org.opencontainers.image.title': repositoryOf(definition),
+    // Without a repository of its own, the component's name stands for where it comes from.
+    'org.opencontainers.image.source': source ?? `urn:orlop:component:${repositoryOf(definition)}`,
+    'org.opencontainers.image.revision': hash,
+    ...(config === undefined ? {} : { 'org.mobyproject.config': JSON.stringify(config) }),
   };
 }

@@ -4,6 +4,9 @@ export const debianError = defineErrors({
   'debian.invalid-definition': 'invalid',
   'debian.no-definition': 'not-found',
   'debian.dockerfile-unsupported': 'invalid',
+  /** No docker program, or no engine behind it. */
+  'debian.docker-missing': 'unavailable',
+  'debian.docker-failed': 'failed',
   'debian.architecture-unsupported': 'invalid',
   'debian.tool-missing': 'unavailable',
   'debian.tool-failed': 'failed',

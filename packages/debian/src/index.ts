@@ -3,11 +3,19 @@ export type { DebianPackage } from './apt/packages.ts';
 export { type BuildRequest, type BuiltComponent, buildComponent } from './build-component.ts';
 export { componentHash, componentReference, componentTag } from './definition/component-tag.ts';
 export {
+  type AnyComponent,
   ARCHITECTURES,
   type Architecture,
   type ComponentDefinition,
+  isByDockerfile,
   repositoryOf,
 } from './definition/definition.ts';
-export { findComponent, type LoadOptions, loadComponent } from './definition/load-component.ts';
+export {
+  findComponent,
+  type LoadOptions,
+  loadAnyComponent,
+  loadComponent,
+} from './definition/load-component.ts';
 export { parseDefinition } from './definition/parse-definition.ts';
+export { buildDockerfile, type DockerfileBuildRequest } from './dockerfile/build-dockerfile.ts';
 export { debianError } from './errors.ts';

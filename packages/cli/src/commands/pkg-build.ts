@@ -1,6 +1,6 @@
 import { resolve } from 'node:path';
 import { OrlopError } from '@orlop/core';
-import type { Architecture, ComponentDefinition } from '@orlop/debian';
+import type { AnyComponent, Architecture } from '@orlop/debian';
 import type { ImageStore } from '@orlop/oci';
 import type { CommandContext } from '../context.ts';
 import { formatBytes } from '../progress.ts';
@@ -45,7 +45,8 @@ export async function buildPackages(
   folders: readonly string[],
   { context, options }: Invocation<BuildOptions>,
 ): Promise<void> {
-  const { buildComponent, componentReference, readDebianArchive } = await import('@orlop/debian');
+  const { buildComponent, buildDockerfile, componentReference, isByDockerfile, readDebianArchive } =
+    await import('@orlop/debian');
   const definitions = await loadAll(folders, { context, options });
   const { signal, progress, paths, stdout } = context;
   const hash = options.hash === undefined ? {} : { hash: options.hash };
@@ -59,16 +60,22 @@ export async function buildPackages(
     return;
   }
   const store = await openStore(context, {});
-  const archive = await readDebianArchive({ signal });
+  // Read once, and only where something comes from it.
+  const archive = definitions.every(isByDockerfile) ? undefined : await readDebianArchive({ signal });
   for (const definition of definitions) {
     for (const architecture of architecturesOf(definition, options)) {
-      const { reference, manifest, built, packages } = await buildComponent({
-        ...{ definition, store, archive, progress, signal, hash: options.hash },
+      const common = {
+        ...{ store, progress, signal, hash: options.hash },
         platform: { os: 'linux', architecture },
         stateFolder: paths.debian,
         force: options.force,
-        refresh: options.refresh,
-      });
+      };
+      const { reference, manifest, built, packages } = isByDockerfile(definition)
+        ? await buildDockerfile({
+            ...{ ...common, definition },
+            onLine: (line) => void context.logger.info('docker', { line }),
+          })
+        : await buildComponent({ ...common, definition, archive, refresh: options.refresh });
       const { layers } = await store.readManifest(manifest);
       const sizeBytes = layers.reduce((total, layer) => total + layer.size, 0);
       const row = {
@@ -82,12 +89,25 @@ export async function buildPackages(
       stdout.write(
         options.json === true
           ? `${JSON.stringify(row)}\n`
-          : `${reference} linux/${architecture} ${formatBytes(sizeBytes)} ${built ? `built from ${packages.length} packages` : 'unchanged'}\n`,
+          : `${reference} linux/${architecture} ${formatBytes(sizeBytes)} ${howBuilt({ built, packages: packages.length, byDocker: isByDockerfile(definition) })}\n`,
       );
     }
     if (options.push === true)
       await push(await componentReference(definition, hash), { context, options, store });
   }
+}
+
+function howBuilt({
+  built,
+  packages,
+  byDocker,
+}: {
+  readonly built: boolean;
+  readonly packages: number;
+  readonly byDocker: boolean;
+}): string {
+  if (!built) return 'unchanged';
+  return byDocker ? 'built by Docker' : `built from ${packages} packages`;
 }
 
 /** Sends an image with all the platforms that the store has of it. A registry that has it so is left alone. */
@@ -144,7 +164,7 @@ export async function showIndexes(
   }
 }
 
-export function notBuilt(reference: string, definition: ComponentDefinition): OrlopError {
+export function notBuilt(reference: string, definition: AnyComponent): OrlopError {
   return new OrlopError('pkg.not-built', 'not-found', `the store has no ${reference}`, {
     hint: `orlop pkg build ${definition.folder}`,
   });
@@ -154,11 +174,11 @@ export function notBuilt(reference: string, definition: ComponentDefinition): Or
 export async function loadAll(
   folders: readonly string[],
   { context, options }: Invocation<DefinitionOptions>,
-): Promise<readonly ComponentDefinition[]> {
-  const { loadComponent } = await import('@orlop/debian');
+): Promise<readonly AnyComponent[]> {
+  const { loadAnyComponent } = await import('@orlop/debian');
   return await Promise.all(
     folders.map((folder) =>
-      loadComponent(resolve(context.cwd, folder), {
+      loadAnyComponent(resolve(context.cwd, folder), {
         buildFile: options.buildYml,
         organisation: options.org ?? context.env['ORLOP_PKG_ORG'],
         tag: options.tag,
@@ -172,7 +192,7 @@ export function hostArchitecture(): Architecture {
   return ARCHITECTURES_BY_NAME.get(process.arch) ?? 'amd64';
 }
 
-function architecturesOf(definition: ComponentDefinition, options: BuildOptions): readonly Architecture[] {
+function architecturesOf(definition: AnyComponent, options: BuildOptions): readonly Architecture[] {
   if (options.allArches === true) return definition.architectures;
   const words = [...options.arch, ...(options.platforms ?? '').split(',').filter((word) => word !== '')];
   if (words.length === 0) return [hostArchitecture()];

@@ -3,13 +3,14 @@ import { createReadStream } from 'node:fs';
 import { lstat, readdir, readlink } from 'node:fs/promises';
 import { join } from 'node:path';
 import { debianError } from '../errors.ts';
-import { type ComponentDefinition, repositoryOf } from './definition.ts';
+import { type AnyComponent, type ComponentDefinition, isByDockerfile, repositoryOf } from './definition.ts';
 
 /**
  * Counts for every hash: raised when the builder makes something else of the same definition, so that images
  * that an older one made are not taken for its own.
  */
 const BUILDER_REVISION = 'orlop-debian 2';
+const DOCKERFILE_REVISION = 'orlop-dockerfile 1';
 
 /** Hex digits of a tag: as many as git's, which LinuxKit's tags are. */
 const TAG_DIGITS = 40;
@@ -18,14 +19,12 @@ const TAG_DIGITS = 40;
  * The hash of everything of the component's own that its image is made from: the files of its folder, what its
  * definition takes from elsewhere, and the architectures. What the Debian archive holds does not count.
  */
-export async function componentHash(definition: ComponentDefinition): Promise<string> {
+export async function componentHash(definition: AnyComponent): Promise<string> {
   const hash = createHash('sha256');
-  hash.update(`${BUILDER_REVISION}\n`);
-  const { files, symlinks } = definition.debian;
+  hash.update(`${isByDockerfile(definition) ? DOCKERFILE_REVISION : BUILDER_REVISION}\n`);
   const outside = [
     ...definition.extraSources,
-    ...files.flatMap(({ content }) => (content.kind === 'source' ? content.path : [])),
-    ...symlinks.flatMap((link) => (link.kind === 'each' ? link.namesFile : [])),
+    ...(isByDockerfile(definition) ? [] : filesOfDebian(definition)),
   ].filter((path) => !path.startsWith(`${definition.folder}/`));
   await addTree(hash, definition.folder, '.');
   for (const [index, path] of [...new Set(outside)].sort().entries())
@@ -33,9 +32,16 @@ export async function componentHash(definition: ComponentDefinition): Promise<st
   return hash.digest('hex').slice(0, TAG_DIGITS);
 }
 
+function filesOfDebian({ debian: { files, symlinks } }: ComponentDefinition): readonly string[] {
+  return [
+    ...files.flatMap(({ content }) => (content.kind === 'source' ? content.path : [])),
+    ...symlinks.flatMap((link) => (link.kind === 'each' ? link.namesFile : [])),
+  ];
+}
+
 /** The tag of a component's image: its definition's, with the hash in place. */
 export async function componentTag(
-  definition: ComponentDefinition,
+  definition: AnyComponent,
   options: { hash?: string } = {},
 ): Promise<string> {
   if (!definition.tag.includes('{{.Hash}}')) return definition.tag;
@@ -44,7 +50,7 @@ export async function componentTag(
 
 /** `orlop/redis:HASH`. */
 export async function componentReference(
-  definition: ComponentDefinition,
+  definition: AnyComponent,
   options: { hash?: string } = {},
 ): Promise<string> {
   return `${repositoryOf(definition)}:${await componentTag(definition, options)}`;

@@ -4,8 +4,8 @@ import type { SourcePosition } from '@orlop/core';
 export const ARCHITECTURES = ['amd64', 'arm64', 'riscv64'] as const;
 export type Architecture = (typeof ARCHITECTURES)[number];
 
-/** A component: a folder with a `build.yml` in LinuxKit's form, whose content comes from Debian packages. */
-export interface ComponentDefinition {
+/** What every component's `build.yml`, in LinuxKit's form, says of its image. */
+export interface ComponentNames {
   /** Absolute path of the folder. */
   readonly folder: string;
   /** Absolute path of the build.yml. */
@@ -22,11 +22,38 @@ export interface ComponentDefinition {
   readonly source?: string;
   /** The object of the label `org.mobyproject.config`. */
   readonly config?: Readonly<Record<string, unknown>>;
+}
+
+/** A component whose content comes from Debian packages. */
+export interface ComponentDefinition extends ComponentNames {
   readonly debian: DebianSection;
 }
 
 /** Areas of Debian's archive beside `main` (Debian policy, 2.2). */
 export const ARCHIVE_AREAS = ['contrib', 'non-free', 'non-free-firmware'] as const;
+
+/** A component that Docker builds, from a Dockerfile in its folder. */
+export interface DockerfileComponent extends ComponentNames {
+  readonly dockerfile: DockerfileSection;
+}
+
+export type AnyComponent = ComponentDefinition | DockerfileComponent;
+
+export interface DockerfileSection {
+  /** Name of the Dockerfile in the folder. */
+  readonly name: string;
+  /** `KEY=VALUE`, in their order. */
+  readonly buildArguments: readonly string[];
+  /** Whether the build may reach the network, as the definition says. */
+  readonly network: boolean;
+  /** Files and folders that stand in the build's context beside those of the component's folder. */
+  readonly context: readonly { readonly from: string; readonly to: string }[];
+}
+
+/** Whether Docker builds the component. */
+export function isByDockerfile(definition: AnyComponent): definition is DockerfileComponent {
+  return 'dockerfile' in definition;
+}
 
 export interface DebianSection {
   readonly suite: string;
@@ -153,6 +180,6 @@ export function namesFor(names: readonly RestrictedName[], architecture: string)
 }
 
 /** `orlop/redis`: the repository as an image YAML writes it. */
-export function repositoryOf(definition: ComponentDefinition): string {
+export function repositoryOf(definition: ComponentNames): string {
   return `${definition.organisation}/${definition.image}`;
 }

@@ -1,7 +1,7 @@
 import { access, readdir, readFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { debianError } from '../errors.ts';
-import { type ComponentDefinition, repositoryOf } from './definition.ts';
+import { type AnyComponent, type ComponentDefinition, isByDockerfile, repositoryOf } from './definition.ts';
 import { parseDefinition } from './parse-definition.ts';
 
 export interface LoadOptions {
@@ -14,26 +14,18 @@ export interface LoadOptions {
 }
 
 /**
- * Reads the definition in a component's folder.
+ * Reads the definition in a component's folder, whoever builds it.
  *
- * @throws OrlopError `debian.no-definition`, `debian.invalid-definition` with every problem, or
- * `debian.dockerfile-unsupported` for a component that only Docker could build.
+ * @throws OrlopError `debian.no-definition`, `debian.invalid-definition` with every problem
  */
-export async function loadComponent(folder: string, options: LoadOptions = {}): Promise<ComponentDefinition> {
+export async function loadAnyComponent(folder: string, options: LoadOptions = {}): Promise<AnyComponent> {
   const file = resolve(folder, options.buildFile ?? 'build.yml');
   const text = await readFile(file, 'utf8').catch((cause) => {
     throw debianError('debian.no-definition', `there is no component in ${folder}: ${file} cannot be read`, {
       cause,
     });
   });
-  const { definition, problems, byDockerfile } = parseDefinition(file, text);
-  if (byDockerfile) {
-    throw debianError(
-      'debian.dockerfile-unsupported',
-      `${file} describes a build by Dockerfile, which needs Docker; Orlop builds components from Debian packages`,
-      { hint: 'add a debian: section, or build it with Docker and bring it in by orlop cache import' },
-    );
-  }
+  const { definition, problems } = parseDefinition(file, text);
   if (definition === undefined) {
     throw debianError('debian.invalid-definition', `${file} has ${problems.length} problem(s)`, { problems });
   }
@@ -45,16 +37,32 @@ export async function loadComponent(folder: string, options: LoadOptions = {}): 
 }
 
 /**
+ * Reads the definition of a component that is made of Debian packages.
+ *
+ * @throws OrlopError as {@link loadAnyComponent} does, and `debian.dockerfile-unsupported` for one that only Docker
+ * can build
+ */
+export async function loadComponent(folder: string, options: LoadOptions = {}): Promise<ComponentDefinition> {
+  const definition = await loadAnyComponent(folder, options);
+  if (!isByDockerfile(definition)) return definition;
+  throw debianError(
+    'debian.dockerfile-unsupported',
+    `${definition.file} describes a build by Dockerfile, which needs Docker`,
+    { hint: `build it first: orlop pkg build ${folder}` },
+  );
+}
+
+/**
  * The component whose repository is this, in folders of component folders; undefined when none defines it.
  *
  * @param pkgFolders - e.g. `['pkg']`; the first that has it wins.
  * @param repository - as image YAMLs write it, `orlop/redis`, or expanded, `docker.io/orlop/redis`; no tag.
- * @throws OrlopError as {@link loadComponent} does, for a definition that is wrong.
+ * @throws OrlopError as {@link loadAnyComponent} does, for a definition that is wrong.
  */
 export async function findComponent(
   pkgFolders: readonly string[],
   repository: string,
-): Promise<ComponentDefinition | undefined> {
+): Promise<AnyComponent | undefined> {
   const wanted = repository.replace(/^docker\.io\//, '');
   const last = wanted.slice(wanted.lastIndexOf('/') + 1);
   for (const pkgFolder of pkgFolders) {
@@ -68,7 +76,7 @@ export async function findComponent(
       const folder = join(pkgFolder, name);
       if (!(await hasDefinition(folder))) continue;
       if (name !== last && !(await mentions(folder, last))) continue;
-      const definition = await loadComponent(folder);
+      const definition = await loadAnyComponent(folder);
       if (repositoryOf(definition) === wanted) return definition;
     }
   }

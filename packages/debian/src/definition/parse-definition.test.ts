@@ -1,9 +1,13 @@
 import { formatProblem } from '@orlop/core';
 import { describe, expect, it } from 'vitest';
+import type { AnyComponent } from './definition.ts';
 import { parseDefinition } from './parse-definition.ts';
 
 const FILE = '/p/build.yml';
 const problemsOf = (text: string) => parseDefinition(FILE, text).problems.map(formatProblem);
+
+const debianOf = (definition: AnyComponent | undefined) =>
+  definition !== undefined && 'debian' in definition ? definition.debian : undefined;
 
 describe('parseDefinition', () => {
   it('reads every key of a component', () => {
@@ -62,7 +66,7 @@ debian:
       source: 'https://example.com/x',
       config: { capabilities: ['CAP_NET_ADMIN'] },
     });
-    expect(definition?.debian).toMatchObject({
+    expect(debianOf(definition)).toMatchObject({
       suite: 'sid',
       packages: [
         { name: 'redis-server', architectures: [] },
@@ -108,11 +112,49 @@ debian:
     });
   });
 
-  it('tells a build by Dockerfile from a wrong definition', () => {
-    expect(parseDefinition(FILE, 'image: x\nbuildArgs: [A=b]\n')).toEqual({
+  it('reads a component that Docker builds', () => {
+    const text = `image: x
+extra-sources: [../shared:lib/shared, ../one]
+network: true
+dockerfile: Dockerfile.small
+buildArgs: [A=b, "BASE=@lkt:pkg:../base"]
+`;
+    expect(parseDefinition(FILE, text)).toMatchObject({
       problems: [],
-      byDockerfile: true,
+      definition: {
+        extraSources: ['/shared', '/one'],
+        dockerfile: {
+          name: 'Dockerfile.small',
+          buildArguments: ['A=b', 'BASE=@lkt:pkg:../base'],
+          network: true,
+          context: [
+            { from: '/shared', to: 'lib/shared' },
+            { from: '/one', to: 'one' },
+          ],
+        },
+      },
     });
+    expect(parseDefinition(FILE, 'image: x\n').definition).toMatchObject({
+      dockerfile: { name: 'Dockerfile', buildArguments: [], network: false, context: [] },
+    });
+  });
+
+  it.each([
+    ['buildArgs: [b]', '/p/build.yml:2:13: buildArgs[0] "b" is no build argument: KEY=VALUE'],
+    [
+      'buildArgs: ["%A=@lkt:pkgs:../*"]',
+      '/p/build.yml:2:13: buildArgs[0] "%A=@lkt:pkgs:../*" is no build argument: KEY=VALUE',
+    ],
+    [
+      'buildArgs: ["A=@lkt:x:y"]',
+      '/p/build.yml:2:13: buildArgs[0] "A=@lkt:x:y": of the templates only @lkt:pkg:FOLDER is known',
+    ],
+    [
+      'depends: {}',
+      '/p/build.yml:2:10: depends: Orlop puts no images into a build context; use COPY --from in the Dockerfile',
+    ],
+  ])('refuses of a build by Docker %s', (line, problem) => {
+    expect(problemsOf(`image: x\n${line}\n`)).toEqual([problem]);
   });
 
   const wrong: readonly (readonly [title: string, text: string, problems: readonly string[]])[] = [

@@ -1,20 +1,13 @@
-import { dirname, resolve } from 'node:path';
+import { basename, dirname, resolve } from 'node:path';
 import type { Problem } from '@orlop/core';
 import { parseDebianSection } from './debian-section.ts';
-import {
-  ARCHITECTURES,
-  type Architecture,
-  type ComponentDefinition,
-  type DebianSection,
-} from './definition.ts';
+import { type AnyComponent, ARCHITECTURES, type Architecture, type DebianSection } from './definition.ts';
 import { YamlReader, type YamlValue } from './yaml-reader.ts';
 
 export interface ParsedDefinition {
   /** Absent when there are problems. */
-  readonly definition?: ComponentDefinition;
+  readonly definition?: AnyComponent;
   readonly problems: readonly Problem[];
-  /** True when the file describes a build by Dockerfile instead. */
-  readonly byDockerfile: boolean;
 }
 
 /**
@@ -25,15 +18,18 @@ export interface ParsedDefinition {
 export function parseDefinition(file: string, text: string): ParsedDefinition {
   const reader = new YamlReader(file, text);
   const folder = dirname(file);
-  if (reader.problems.length > 0) return { problems: reader.problems, byDockerfile: false };
+  if (reader.problems.length > 0) return { problems: reader.problems };
   let image: string | undefined;
   let organisation = 'orlop';
   let tag = '{{.Hash}}';
   let architectures: readonly Architecture[] = ARCHITECTURES;
-  let extraSources: readonly string[] = [];
+  let extraSources: readonly { readonly from: string; readonly to: string }[] = [];
   let source: string | undefined;
   let config: Readonly<Record<string, unknown>> | undefined;
   let debian: DebianSection | undefined;
+  let dockerfile = 'Dockerfile';
+  let buildArguments: readonly string[] = [];
+  let network = false;
   const dockerfileKeys: YamlValue[] = [];
   const ignoredSwitch = (value: YamlValue) => void reader.boolean(value);
   reader.fields(
@@ -54,12 +50,17 @@ export function parseDefinition(file: string, text: string): ParsedDefinition {
       },
       'extra-sources': (value) => {
         // LinuxKit's form is `source:destination`; the destination is a place in Docker's build context.
-        extraSources = reader.strings(value).map((text) => resolve(folder, text.split(':')[0] ?? text));
+        extraSources = reader.strings(value).map((text) => {
+          const [from = text, to = basename(from)] = text.split(':');
+          return { from: resolve(folder, from), to };
+        });
       },
       gitrepo: (value) => {
         source = reader.string(value);
       },
-      network: ignoredSwitch,
+      network: (value) => {
+        network = reader.boolean(value) ?? network;
+      },
       'disable-cache': ignoredSwitch,
       config: (value) => {
         config = readConfig(reader, value);
@@ -67,37 +68,53 @@ export function parseDefinition(file: string, text: string): ParsedDefinition {
       debian: (value) => {
         debian = parseDebianSection(reader, value, folder);
       },
-      dockerfile: (value) => void dockerfileKeys.push(value),
-      buildArgs: (value) => void dockerfileKeys.push(value),
-      depends: (value) => void dockerfileKeys.push(value),
+      dockerfile: (value) => {
+        dockerfileKeys.push(value);
+        dockerfile = reader.string(value) ?? dockerfile;
+      },
+      buildArgs: (value) => {
+        dockerfileKeys.push(value);
+        buildArguments = reader.items(value).flatMap((item) => readBuildArgument(reader, item) ?? []);
+      },
+      depends: (value) => {
+        dockerfileKeys.push(value);
+        if (debian === undefined)
+          reader.note(
+            value,
+            'depends: Orlop puts no images into a build context; use COPY --from in the Dockerfile',
+          );
+      },
     },
     ['image'],
   );
-  const byDockerfile = debian === undefined && reader.problems.length === 0;
-  if (!byDockerfile) {
+  if (debian !== undefined) {
     for (const value of dockerfileKeys) {
       reader.note(value, `${value.path} belongs to a build by Dockerfile, beside debian it has no meaning`);
     }
   }
-  if (reader.problems.length > 0 || image === undefined || debian === undefined) {
-    return { problems: reader.problems, byDockerfile };
-  }
-  return {
-    problems: [],
-    byDockerfile: false,
-    definition: {
-      folder,
-      file,
-      image,
-      organisation,
-      tag,
-      architectures,
-      extraSources,
-      ...(source === undefined ? {} : { source }),
-      ...(config === undefined ? {} : { config }),
-      debian,
-    },
+  if (reader.problems.length > 0 || image === undefined) return { problems: reader.problems };
+  const names = {
+    ...{ folder, file, image, organisation, tag, architectures },
+    extraSources: extraSources.map(({ from }) => from),
+    ...(source === undefined ? {} : { source }),
+    ...(config === undefined ? {} : { config }),
   };
+  if (debian !== undefined) return { problems: [], definition: { ...names, debian } };
+  const section = { name: dockerfile, buildArguments, network, context: extraSources };
+  return { problems: [], definition: { ...names, dockerfile: section } };
+}
+
+/** `KEY=VALUE`; of LinuxKit's templates the one for a package's tag is filled in when it is built. */
+function readBuildArgument(reader: YamlReader, value: YamlValue): string | undefined {
+  const text = reader.string(value);
+  if (text === undefined) return undefined;
+  if (!/^[A-Za-z_][A-Za-z0-9_]*=/.test(text)) {
+    return reader.note(value, `${value.path} "${text}" is no build argument: KEY=VALUE`);
+  }
+  if (/=@lkt:(?!pkg:)/.test(text)) {
+    return reader.note(value, `${value.path} "${text}": of the templates only @lkt:pkg:FOLDER is known`);
+  }
+  return text;
 }
 
 /** One or more parts of a repository's name. OCI distribution-spec, "Pulling manifests". */

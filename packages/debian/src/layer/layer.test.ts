@@ -1,7 +1,7 @@
 import { type ArchiveEntry, bytesBody, type EntryHeader } from '@orlop/archive';
 import { OrlopError } from '@orlop/core';
 import { describe, expect, it } from 'vitest';
-import type { DebianSection } from '../definition/definition.ts';
+import type { ComponentDefinition } from '../definition/definition.ts';
 import { parseDefinition } from '../definition/parse-definition.ts';
 import { composeLayer } from './layer.ts';
 
@@ -37,7 +37,7 @@ async function compose(section: string, packages: Readonly<Record<string, readon
   const lines: string[] = [];
   const headers = new Map<string, EntryHeader>();
   const layer = composeLayer({
-    section: definition?.debian as DebianSection,
+    section: (definition as ComponentDefinition).debian,
     architecture: 'amd64',
     packages: open,
     contributed: (name) => void contributors.add(name),

@@ -1,0 +1,189 @@
+import { randomUUID } from 'node:crypto';
+import { cp, mkdir, mkdtemp, rm, stat } from 'node:fs/promises';
+import { dirname, join, resolve, sep } from 'node:path';
+import type { ReportProgress } from '@orlop/core';
+import { type Descriptor, type ImageStore, importArchive, isIndexType, type Platform } from '@orlop/oci';
+import { type BuiltComponent, checkArchitecture, componentLabels } from '../build-component.ts';
+import { findBuilt, joinPlatforms } from '../component-index.ts';
+import { componentHash, componentReference, componentTag } from '../definition/component-tag.ts';
+import { type DockerfileComponent, repositoryOf } from '../definition/definition.ts';
+import { loadAnyComponent } from '../definition/load-component.ts';
+import { debianError } from '../errors.ts';
+import { withFileLock } from '../file-lock.ts';
+import { runTool, streamTool } from '../tool.ts';
+import { findDocker } from './docker-client.ts';
+
+export interface DockerfileBuildRequest {
+  readonly definition: DockerfileComponent;
+  readonly platform: Platform;
+  readonly store: ImageStore;
+  /** Holds the context while it is put together, and the lock of the index. */
+  readonly stateFolder: string;
+  readonly force?: boolean | undefined;
+  /** Replaces the content hash. */
+  readonly hash?: string | undefined;
+  /** A line that Docker says. */
+  readonly onLine?: (line: string) => void;
+  readonly progress: ReportProgress;
+  readonly signal?: AbortSignal | undefined;
+}
+
+/**
+ * Builds a component by the user's Docker and brings the result into the store: under its content hash and as
+ * `latest`, beside what the index has for other platforms. The engine is left as it was, but for its build cache.
+ *
+ * @throws OrlopError `debian.docker-missing`, `debian.docker-failed` with Docker's last words, `oci.*`
+ */
+export async function buildDockerfile(request: DockerfileBuildRequest): Promise<BuiltComponent> {
+  const { definition, platform, store, stateFolder, progress, signal } = request;
+  const architecture = checkArchitecture(definition, platform);
+  const hash = request.hash ?? (await componentHash(definition));
+  const repository = `docker.io/${repositoryOf(definition)}`;
+  const reference = `${repository}:${await componentTag(definition, { hash })}`;
+  const names = [reference, `${repository}:latest`];
+  const found = request.force === true ? undefined : await findBuilt(store, reference, platform);
+  if (found !== undefined) {
+    for (const name of names) await store.tag(name, found.index);
+    return { descriptor: found.index, manifest: found.manifest, reference, built: false, packages: [] };
+  }
+  const task = `build ${repositoryOf(definition)} (${architecture}) by Docker`;
+  progress({ task, done: 0, total: 1, unit: 'items' });
+  await mkdir(stateFolder, { recursive: true, mode: 0o700 });
+  const temporary = `orlop-build:${randomUUID()}`;
+  try {
+    const manifest = await buildManifest(request, { architecture, hash, reference, temporary });
+    progress({ task, done: 1, total: 1, unit: 'items', finished: true });
+    const descriptor = await withFileLock(join(stateFolder, 'index.lock'), signal, async () => {
+      const index = await joinPlatforms(store, { reference, manifest });
+      for (const name of names) await store.tag(name, index);
+      return index;
+    });
+    return { descriptor, manifest, reference, built: true, packages: [] };
+  } finally {
+    await store.untag(temporary);
+  }
+}
+
+interface Build {
+  readonly architecture: string;
+  readonly hash: string;
+  readonly reference: string;
+  /** The image's name until the index has it, in the engine and in the store. */
+  readonly temporary: string;
+}
+
+async function buildManifest(request: DockerfileBuildRequest, build: Build): Promise<Descriptor> {
+  const { definition, store, signal, onLine } = request;
+  const client = await findDocker(repositoryOf(definition), signal);
+  const { temporary } = build;
+  const context = await prepareContext(request);
+  try {
+    const words = [...client.buildWords, ...(await optionsOf(definition, build)), '--tag', temporary];
+    const dockerfile = join(context.folder, definition.dockerfile.name);
+    const said: string[] = [];
+    const result = await runTool('docker', [...words, '--file', dockerfile, context.folder], {
+      signal,
+      onLine: (line) => {
+        said.push(line);
+        onLine?.(line);
+      },
+    });
+    if (result.status !== 0) {
+      // The old builder speaks of what failed on its standard output, BuildKit on its standard error.
+      const words = `${said.slice(-5).join('\n')}\n${result.stderr}`.trim().split('\n').slice(-6).join('; ');
+      throw debianError('debian.docker-failed', `docker build of ${definition.folder} failed: ${words}`);
+    }
+    const saved = streamTool('docker', ['save', temporary], { signal });
+    const [image] = await importArchive(store, saved, { name: temporary });
+    if (image === undefined) throw debianError('debian.docker-failed', 'docker save gave no image');
+    return await withPlatform(store, image.descriptor, build);
+  } finally {
+    await runTool('docker', ['image', 'rm', '--force', temporary], {}).catch(() => {});
+    await context.remove();
+  }
+}
+
+/** LinuxKit's pkg build gives these arguments and labels, and no network unless the definition asks for it. */
+async function optionsOf(
+  definition: DockerfileComponent,
+  { architecture, hash, reference }: Build,
+): Promise<readonly string[]> {
+  const { dockerfile, folder } = definition;
+  const own = await Promise.all(dockerfile.buildArguments.map((text) => fillTemplate(text, folder)));
+  const given = [
+    ...(definition.source === undefined ? [] : [`SOURCE=${definition.source}`]),
+    `REVISION=${hash}`,
+    `PKG_HASH=${hash}`,
+    `PKG_IMAGE=${reference}`,
+  ];
+  return [
+    ...['--platform', `linux/${architecture}`],
+    ...(dockerfile.network ? [] : ['--network', 'none']),
+    ...Object.entries(componentLabels(definition, hash)).flatMap(([key, value]) => [
+      '--label',
+      `${key}=${value}`,
+    ]),
+    ...[...given, ...own].flatMap((text) => ['--build-arg', text]),
+  ];
+}
+
+/** `KEY=@lkt:pkg:FOLDER` is the name of the component there. */
+async function fillTemplate(text: string, folder: string): Promise<string> {
+  const match = /^([^=]*=)@lkt:pkg:(.*)$/.exec(text);
+  if (match === null) return text;
+  const [, key = '', path = ''] = match;
+  return `${key}${await componentReference(await loadAnyComponent(resolve(folder, path)))}`;
+}
+
+/** The component's folder, or a copy of it with what its definition takes from elsewhere. */
+async function prepareContext({
+  definition,
+  stateFolder,
+}: DockerfileBuildRequest): Promise<{ readonly folder: string; remove(): Promise<void> }> {
+  const { folder, dockerfile } = definition;
+  await stat(join(folder, dockerfile.name)).catch((cause) => {
+    throw debianError(
+      'debian.source-missing',
+      `${folder} has neither a section debian: in its build.yml nor the file ${dockerfile.name}`,
+      { cause },
+    );
+  });
+  if (dockerfile.context.length === 0) return { folder, remove: async () => {} };
+  const copy = await mkdtemp(join(stateFolder, 'context-'));
+  await cp(folder, copy, { recursive: true });
+  for (const { from, to } of dockerfile.context) {
+    const place = resolve(copy, to);
+    if (!place.startsWith(`${copy}${sep}`)) {
+      throw debianError('debian.invalid-definition', `extra-sources: "${to}" is outside the build context`);
+    }
+    await mkdir(dirname(place), { recursive: true });
+    await cp(from, place, { recursive: true }).catch((cause) => {
+      throw debianError('debian.source-missing', `${from}, which the component needs, is not there`, {
+        cause,
+      });
+    });
+  }
+  return { folder: copy, remove: () => rm(copy, { recursive: true, force: true }) };
+}
+
+/** The one manifest of what Docker saved, with the platform that its configuration says. */
+async function withPlatform(
+  store: ImageStore,
+  descriptor: Descriptor,
+  { architecture }: Build,
+): Promise<Descriptor> {
+  const manifest = isIndexType(descriptor.mediaType)
+    ? (await store.readIndex(descriptor)).manifests.find((one) => one.platform?.architecture === architecture)
+    : descriptor;
+  const config =
+    manifest === undefined ? undefined : await store.readConfig((await store.readManifest(manifest)).config);
+  if (manifest === undefined || config?.architecture !== architecture) {
+    throw debianError(
+      'debian.docker-failed',
+      `Docker built for ${config?.architecture ?? 'no platform'}, not for ${architecture}`,
+      { hint: 'its engine needs to know how to build for other platforms: docker buildx, binfmt' },
+    );
+  }
+  const { mediaType, digest, size } = manifest;
+  return { mediaType, digest, size, platform: { os: 'linux', architecture } };
+}
