@@ -211,23 +211,24 @@ describe.skipIf(!hasDocker || !hasQemu)('orlop up (skipped without docker or QEM
     await mkdir(join(home, 'shared'));
     await mkdir(folder);
     await writeFile(join(home, 'shared', 'file'), 'shared\n');
-    const definition = 'image: hello\nextra-sources: [../shared:in]\nbuildArgs: [WORD=hello]\n';
-    await writeFile(join(folder, 'build.yml'), definition);
-    const dockerfile = (base: string, run: string) =>
-      writeFile(join(folder, 'Dockerfile'), `FROM ${base}\nARG WORD PKG_HASH\nCOPY in/file /file\n${run}\n`);
-    await dockerfile(
-      'orlop/busybox',
-      'RUN echo $WORD $PKG_HASH >/greeting && ! wget -q -T 1 http://10.9.9.9/',
-    );
+    const define = (rest: string) => writeFile(join(folder, 'build.yml'), `image: hello\n${rest}\n`);
+    const dockerfile = (run: string) =>
+      writeFile(
+        join(folder, 'Dockerfile'),
+        `FROM orlop/busybox\nARG WORD\nARG PKG_HASH\nCOPY in/file /file\nRUN ${run}\n`,
+      );
+    await dockerfile('echo $WORD $PKG_HASH >/greeting && ! wget -q -T 1 http://10.9.9.9/');
     const cache = join(home, 'dockerfile-cache');
     const own = { ...env, ORLOP_CACHE: cache };
     const call = async (...words: readonly string[]) =>
       (await run(process.execPath, [program, ...words], { env: own, timeout: 300_000 })).stdout;
     const tag = '--tag=fixed';
+    // The old builder, where buildx is missing, makes nothing for another platform: that one has no Dockerfile.
+    await define('debian: { files: [{ path: file, contents: other }] }');
+    await call('pkg', 'build', tag, '--arch', 'arm64', folder);
+    await define('extra-sources: [../shared:in]\nbuildArgs: [WORD=hello]');
     expect(await call('pkg', 'build', tag, folder)).toMatch(/hello:fixed linux\/amd64 .* built by Docker\n$/);
     expect(await call('pkg', 'build', tag, folder)).toMatch(/unchanged\n$/);
-    await dockerfile('scratch', 'LABEL nothing=runs');
-    expect(await call('pkg', 'build', tag, '--arch', 'arm64', folder)).toMatch(/built by Docker\n$/);
     const [listed] = JSON.parse(await call('cache', 'ls', '--json'));
     expect(listed).toMatchObject({
       name: 'docker.io/orlop/hello:fixed',
@@ -240,7 +241,7 @@ describe.skipIf(!hasDocker || !hasQemu)('orlop up (skipped without docker or QEM
       /^(shared\nhello [0-9a-f]{40}\n|hello [0-9a-f]{40}\nshared\n)$/,
     );
     expect(await docker('images', '-q', 'orlop-build')).toBe('');
-    await dockerfile('orlop/busybox', 'RUN echo it broke >&2; exit 3');
+    await dockerfile('echo it broke >&2; exit 3');
     await expect(call('pkg', 'build', '--tag=broken', folder)).rejects.toMatchObject({
       stderr: expect.stringMatching(/docker build of .*hello failed: .*returned a non-zero code: 3/),
     });

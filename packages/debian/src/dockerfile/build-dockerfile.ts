@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { cp, mkdir, mkdtemp, rm, stat } from 'node:fs/promises';
 import { dirname, join, resolve, sep } from 'node:path';
+import { stripVTControlCharacters } from 'node:util';
 import type { ReportProgress } from '@orlop/core';
 import { type Descriptor, type ImageStore, importArchive, isIndexType, type Platform } from '@orlop/oci';
 import { type BuiltComponent, checkArchitecture, componentLabels } from '../build-component.ts';
@@ -90,7 +91,7 @@ async function buildManifest(request: DockerfileBuildRequest, build: Build): Pro
     });
     if (result.status !== 0) {
       // The old builder speaks of what failed on its standard output, BuildKit on its standard error.
-      const words = `${said.slice(-5).join('\n')}\n${result.stderr}`.trim().split('\n').slice(-6).join('; ');
+      const words = plainLines(`${said.slice(-5).join('\n')}\n${result.stderr}`).slice(-6).join('; ');
       throw debianError('debian.docker-failed', `docker build of ${definition.folder} failed: ${words}`);
     }
     const saved = streamTool('docker', ['save', temporary], { signal });
@@ -101,6 +102,14 @@ async function buildManifest(request: DockerfileBuildRequest, build: Build): Pro
     await runTool('docker', ['image', 'rm', '--force', temporary], {}).catch(() => {});
     await context.remove();
   }
+}
+
+/** The lines that say something, without the colours that the old builder writes for a terminal. */
+function plainLines(text: string): readonly string[] {
+  return stripVTControlCharacters(text)
+    .split('\n')
+    .map((line) => line.trim())
+    .filter((line) => line !== '');
 }
 
 /** LinuxKit's pkg build gives these arguments and labels, and no network unless the definition asks for it. */
