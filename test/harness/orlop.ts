@@ -80,9 +80,17 @@ export class Workshop {
   /** Starts a machine under emulation; its console is the command's standard output. */
   boot(
     image: string,
-    options: { readonly publish?: readonly string[]; readonly arch?: string; readonly network?: string } = {},
+    options: {
+      readonly publish?: readonly string[];
+      readonly arch?: string;
+      readonly network?: string;
+      /** @default that of the image */
+      readonly name?: string;
+      /** Further words of `orlop run`. */
+      readonly flags?: readonly string[];
+    } = {},
   ): GuestMachine {
-    const name = image.slice(image.lastIndexOf('/') + 1);
+    const name = options.name ?? image.slice(image.lastIndexOf('/') + 1);
     const publish = (options.publish ?? []).flatMap((port) => ['--publish', port]);
     const words = [
       'run',
@@ -94,6 +102,7 @@ export class Workshop {
       ...(options.network === undefined ? ['--networking', 'user'] : ['--network', options.network]),
       ...publish,
       ...(options.arch === undefined ? [] : ['--arch', options.arch]),
+      ...(options.flags ?? []),
       image,
     ];
     const child = spawn(process.execPath, [program, ...words], {

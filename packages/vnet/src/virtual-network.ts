@@ -29,6 +29,7 @@ import { RouterAdvertiser } from './gateway/router-advertiser.ts';
 import { SourceFilter } from './gateway/source-filter.ts';
 import type { HostSockets } from './host/host-sockets.ts';
 import type { Link } from './link/link.ts';
+import { MetadataService } from './metadata/metadata-service.ts';
 import { AddressMap } from './nat/address-map.ts';
 import { type EchoFallback, EchoProxy } from './nat/echo-proxy.ts';
 import { type NamesOf, OutboundPolicy } from './nat/policy.ts';
@@ -97,6 +98,7 @@ export class VirtualNetwork {
   readonly dhcp: Dhcpv4Server;
   readonly filter: SourceFilter;
   readonly advertiser: RouterAdvertiser | undefined;
+  readonly metadata = new MetadataService();
   /** Told the Ethernet addresses behind a link that has gone. */
   onGuestLeft: ((macs: ReadonlySet<MacAddress>) => void) | undefined = undefined;
   readonly #parts: NetworkParts;
@@ -195,6 +197,7 @@ export class VirtualNetwork {
       scheduler,
       queue,
       slab,
+      serve: (attempt) => this.metadata.intercept(attempt),
       ...(parts.intercept !== undefined && { intercept: parts.intercept }),
       redirect: (local) =>
         gateways.some((one) => one.equals(local.address)) ? this.forwards.redirectOf(local) : undefined,

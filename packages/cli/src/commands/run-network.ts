@@ -8,6 +8,8 @@ export interface NetworkRequest {
   readonly context: CommandContext;
   readonly machine: string;
   readonly publish: readonly PublishedPort[];
+  /** In base64; a network of Orlop's serves it at 169.254.169.254. */
+  readonly userData?: string | undefined;
   /** What follows the kind and a comma in `--networking KIND,DETAIL`. */
   readonly detail: string | undefined;
 }

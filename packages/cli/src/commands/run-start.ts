@@ -18,6 +18,8 @@ export interface RunRecord {
   readonly networking: string;
   readonly publish: readonly PublishedPort[];
   readonly accel: readonly AcceleratorName[] | 'auto';
+  /** What --data gave, in base64, for the metadata service of the network. */
+  readonly userData?: string;
 }
 
 export interface StartRecordedOptions {
@@ -41,6 +43,7 @@ export async function startRecorded(spec: MachineSpec, options: StartRecordedOpt
     context,
     machine: spec.name,
     publish: record.publish,
+    userData: record.userData,
   });
   let left = false;
   try {

@@ -16,13 +16,14 @@ const WATCH_MS = 1000;
 export const vnet: NetworkProvider = {
   kind: 'vnet',
   summary: "Orlop's virtual network: vnet or vnet,NAME",
-  attach: async ({ context, machine, publish, detail }) => {
+  attach: async ({ context, machine, publish, detail, userData }) => {
     const { ensureNetwork } = await import('./net-process.ts');
     const network = { name: detail ?? DEFAULT_NETWORK, options: { idleExit: IDLE_EXIT_SECONDS } };
     const client = await ensureNetwork(context, network);
     const mac = macOf(machine, network.name);
     const cable = networkPaths(context, network.name).cable(machine);
-    await client.addMachine({ name: machine, mac, forwards: publish.map(formatPublished), cable });
+    const forwards = publish.map(formatPublished);
+    await client.addMachine({ name: machine, mac, forwards, cable, userData });
     const { mtu } = await client.status();
     const stopWatching = keepUp(context, network);
     return {

@@ -86,9 +86,10 @@ export function registerRun(program: Command, context: CommandContext): void {
     )
     .option('--state <dir>', 'folder for what the machine keeps (default: one under ~/.orlop/machines)')
     .addOption(
-      new Option('--data <text>', 'metadata for the guest, as file /config of a CD-ROM').conflicts(
-        'dataFile',
-      ),
+      new Option(
+        '--data <text>',
+        'metadata for the guest: file /config of a CD-ROM, and user data at http://169.254.169.254',
+      ).conflicts('dataFile'),
     )
     .option('--data-file <file>', 'metadata for the guest, from a file')
     .option(
@@ -159,7 +160,8 @@ async function runImage(
   });
   const name = options.name ?? defaultName(imagePath);
   const folder = await machines.place(name, options.state);
-  const cdroms = await writeMetadata(folder, { context, options });
+  const userData = await readUserData({ context, options });
+  const cdroms = userData === undefined ? [] : [await writeMetadata(folder, userData)];
   const spec: MachineSpec = {
     name,
     arch,
@@ -199,7 +201,12 @@ async function runImage(
     context,
     machines,
     folder,
-    record: { networking: networkingOf(options), accel: options.accel, publish: options.publish ?? [] },
+    record: {
+      networking: networkingOf(options),
+      accel: options.accel,
+      publish: options.publish ?? [],
+      ...(userData === undefined ? {} : { userData: userData.toString('base64') }),
+    },
     detached: options.detached === true,
     remove: options.rm === true,
   });
@@ -224,23 +231,29 @@ function defaultName(path: string): string {
   return name === '' ? 'machine' : name;
 }
 
-async function writeMetadata(
-  folder: string,
-  { context, options }: { context: CommandContext; options: RunOptions },
-): Promise<string[]> {
+/** What `--data` or `--data-file` gives the machine. */
+async function readUserData({
+  context,
+  options,
+}: {
+  readonly context: CommandContext;
+  readonly options: RunOptions;
+}): Promise<Buffer | undefined> {
+  if (options.data !== undefined) return Buffer.from(options.data);
+  if (options.dataFile === undefined) return undefined;
+  return await readFile(resolve(context.cwd, options.dataFile)).catch((cause: Error) => {
+    throw new OrlopError('run.no-data', 'not-found', `cannot read --data-file "${options.dataFile}"`, {
+      cause,
+    });
+  });
+}
+
+/** For machines without a network, or whose image looks for a disc first. */
+async function writeMetadata(folder: string, userData: Uint8Array): Promise<string> {
   const { encodeMetadataIso, machineFiles, replaceFile } = await import('@orlop/vm');
-  if (options.data === undefined && options.dataFile === undefined) return [];
-  const content =
-    options.dataFile === undefined
-      ? Buffer.from(options.data ?? '')
-      : await readFile(resolve(context.cwd, options.dataFile)).catch((cause: Error) => {
-          throw new OrlopError('run.no-data', 'not-found', `cannot read --data-file "${options.dataFile}"`, {
-            cause,
-          });
-        });
   const path = join(folder, machineFiles.metadata);
-  await replaceFile(path, encodeMetadataIso(content));
-  return [path];
+  await replaceFile(path, encodeMetadataIso(userData));
+  return path;
 }
 
 function networkingOf({ network, networking }: RunOptions): string {

@@ -91,7 +91,9 @@ async function buildManifest(request: DockerfileBuildRequest, build: Build): Pro
     });
     if (result.status !== 0) {
       // The old builder speaks of what failed on its standard output, BuildKit on its standard error.
-      const words = plainLines(`${said.slice(-5).join('\n')}\n${result.stderr}`).slice(-6).join('; ');
+      const words = plainLines(`${said.slice(-5).join('\n')}\n${result.stderr}`)
+        .slice(-6)
+        .join('; ');
       throw debianError('debian.docker-failed', `docker build of ${definition.folder} failed: ${words}`);
     }
     const saved = streamTool('docker', ['save', temporary], { signal });

@@ -72,6 +72,7 @@ export const MACHINE_BODY: JsonSchema = {
     name: text('of the machine'),
     mac: text('Ethernet address'),
     forwards: texts('as above'),
+    userData: text('base64; served to the machine at 169.254.169.254 in the forms of clouds'),
     cable: text('unix socket on which the machine listens; without it, the machine plugs in itself'),
   },
   additionalProperties: false,

@@ -65,6 +65,8 @@ export class NetworkClient {
     readonly mac: string;
     readonly forwards: readonly string[];
     readonly cable?: string;
+    /** In base64. */
+    readonly userData?: string | undefined;
   }): Promise<RegisteredMachine> {
     return this.call('POST', '/v1/machines', machine);
   }

@@ -15,7 +15,9 @@ export interface MachineRegistration {
   readonly mac: string;
   readonly forwards: readonly ForwardSpec[];
   /** The unix socket on which it listens for its network. @default it plugs in itself */
-  readonly cable?: string;
+  readonly cable?: string | undefined;
+  /** What it is told at 169.254.169.254, in base64. @default no metadata service for it */
+  readonly userData?: string | undefined;
 }
 
 export interface RegisteredMachine {
@@ -32,6 +34,7 @@ interface Entry {
   /** As registered, for the next process. */
   readonly texts: readonly string[];
   readonly cable: string | undefined;
+  readonly userData: string | undefined;
 }
 
 /** Machines that have a fixed address on the network, and forwards that go when their cable is pulled. */
@@ -83,19 +86,29 @@ export class Machines {
       throw error;
     }
     const texts = registration.forwards.map(forwardText);
-    const { cable } = registration;
-    this.#entries.set(name, { mac, address, forwards: started, texts, cable });
+    const { cable, userData } = registration;
+    if (userData !== undefined) {
+      this.#network.metadata.set(address, {
+        name,
+        instanceId: `i-${formatMac(mac).replaceAll(':', '')}`,
+        address: address.toString(),
+        network: this.#network.settings.name,
+        userData: Buffer.from(userData, 'base64'),
+      });
+    }
+    this.#entries.set(name, { mac, address, forwards: started, texts, cable, userData });
     if (cable !== undefined) this.#cables?.plug(name, cable);
     this.onChange?.();
     return { name, mac: formatMac(mac), address: address.toString() };
   }
 
-  /** Its forwards end; its address stays its own. */
+  /** Its forwards and its metadata end; its address stays its own. */
   remove(name: string): void {
     const entry = this.#entries.get(name);
     if (entry === undefined) return;
     this.#entries.delete(name);
     this.#cables?.unplug(name);
+    this.#network.metadata.delete(entry.address);
     for (const id of entry.forwards)
       if (this.#network.forwards.find(id) !== undefined) this.#network.forwards.remove(id);
     this.onChange?.();
@@ -107,11 +120,12 @@ export class Machines {
   }
 
   saved(): readonly SavedMachine[] {
-    return [...this.#entries].map(([name, { mac, texts, cable }]) => ({
+    return [...this.#entries].map(([name, { mac, texts, cable, userData }]) => ({
       name,
       mac: formatMac(mac),
       forwards: texts,
       ...(cable !== undefined && { cable }),
+      ...(userData !== undefined && { userData }),
     }));
   }
 

@@ -154,6 +154,7 @@ export function machineRoutes(machines: Machines): readonly ApiRoute[] {
           readonly mac: string;
           readonly forwards?: readonly string[];
           readonly cable?: string;
+          readonly userData?: string;
         };
         return json(await machines.add({ ...machine, forwards: forwards.flatMap(parseForwards) }));
       },

@@ -18,6 +18,8 @@ export interface SavedMachine {
   readonly mac: string;
   readonly forwards: readonly string[];
   readonly cable?: string;
+  /** In base64. */
+  readonly userData?: string;
 }
 
 export interface StateStore {

@@ -85,15 +85,11 @@ export class StateKeeper {
     };
   }
 
-  async #restoreMachine({ name, mac, forwards, cable }: SavedMachine): Promise<void> {
+  async #restoreMachine({ forwards, ...machine }: SavedMachine): Promise<void> {
+    const { name, mac } = machine;
     const { machines, network, machineGraceMs = 120_000 } = this.#options;
     try {
-      await machines.add({
-        name,
-        mac,
-        forwards: forwards.flatMap(parseForwards),
-        ...(cable !== undefined && { cable }),
-      });
+      await machines.add({ ...machine, forwards: forwards.flatMap(parseForwards) });
     } catch (error) {
       this.#warn(`the machine "${name}" is not brought back`, error);
       return;

@@ -19,6 +19,8 @@ export interface TcpNatOptions {
   readonly slab: ReadSlab;
   /** Where connections to a port of the gateway itself go, before all rules. @default nowhere */
   readonly redirect?: (local: Endpoint) => HostEndpoint | undefined;
+  /** Asked before all rules: may answer a connection to an address that is a service of the network. @default none */
+  readonly serve?: (attempt: TcpAttempt) => boolean;
   /** Asked before the host is: may answer a connection itself (the HTTP proxy does). @default none */
   readonly intercept?: (attempt: TcpAttempt) => boolean;
   /** Connections and attempts together. @default 16384 */
@@ -89,6 +91,7 @@ export class TcpNat {
       this.#admit(attempt, redirected);
       return;
     }
+    if (this.#options.serve?.(attempt) === true) return;
     const target = this.#options.addresses.outbound({
       protocol: 'tcp',
       guest: remote.address,
