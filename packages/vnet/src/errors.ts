@@ -8,6 +8,7 @@ export const vnetError = defineErrors({
   'vnet.forward-exists': 'conflict',
   'vnet.forward-unknown': 'not-found',
   'vnet.bind-failed': 'conflict',
+  'vnet.bind-denied': 'denied',
   'vnet.listen-failed': 'conflict',
   'vnet.link-failed': 'unavailable',
   'vnet.handshake-failed': 'invalid',

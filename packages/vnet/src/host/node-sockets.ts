@@ -2,8 +2,7 @@ import { createSocket, type RemoteInfo, type Socket as UdpSocket } from 'node:dg
 import { chmodSync } from 'node:fs';
 import { createConnection, createServer, type Socket } from 'node:net';
 import { IpAddress } from '@orlop/netstack';
-import { vnetError } from '../errors.ts';
-import { formatHostEndpoint } from './endpoint-text.ts';
+import { bindFailure } from './bind-failure.ts';
 import {
   type HostDatagramEvents,
   type HostDatagramSocket,
@@ -302,8 +301,5 @@ function failureOf(error: NodeJS.ErrnoException): HostFailure {
 }
 
 function bindFailed(endpoint: HostEndpoint, cause: NodeJS.ErrnoException): Error {
-  const failure = failureOf(cause);
-  return vnetError('vnet.bind-failed', `cannot listen on ${formatHostEndpoint(endpoint)}: ${failure}`, {
-    cause,
-  });
+  return bindFailure(endpoint, failureOf(cause), cause);
 }

@@ -1,7 +1,7 @@
 import { chmodSync, unlinkSync } from 'node:fs';
 import type { IpAddress } from '@orlop/netstack';
 import { vnetError } from '../errors.ts';
-import { formatHostEndpoint } from '../host/endpoint-text.ts';
+import { bindFailure } from '../host/bind-failure.ts';
 import type {
   ConnectOptions,
   HostDatagramEvents,
@@ -196,11 +196,7 @@ function failedStream(endpoint: HostEndpoint, events: HostStreamEvents, errno: n
 
 function bindFailed(endpoint: HostEndpoint, errno: number, close: () => void): Error {
   close();
-  const failure = failureOfErrno(errno);
-  return vnetError(
-    'vnet.bind-failed',
-    `cannot listen on ${formatHostEndpoint(endpoint)}: ${failure} (errno ${errno})`,
-  );
+  return bindFailure(endpoint, failureOfErrno(errno));
 }
 
 function unlinkIfThere(path: string): void {
