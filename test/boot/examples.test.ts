@@ -16,10 +16,14 @@ describe('the examples, booted as they stand', () => {
   afterAll(() => workshop?.close());
 
   test('minimal gets an address, offers a login on its console, and goes down when asked', async () => {
-    const machine = workshop.boot(await workshop.buildFiles('minimal', [example('minimal')]));
+    // With the greeting that scripts for LinuxKit wait for: it is the image's, and the getty shows it.
+    const files = [example('minimal'), example('linuxkit/issue')];
+    const machine = workshop.boot(await workshop.buildFiles('minimal', files));
     try {
       await machine.waitFor(/service getty started/);
       expect(machine.console).toMatch(/leased 10\.0\.2\.15/);
+      expect(machine.console).not.toMatch(/Welcome to LinuxKit.*service getty started/s);
+      await machine.waitFor(/^Welcome to LinuxKit$/m);
       await machine.waitFor(/root:~#/);
       await machine.powerDown();
       expect(await machine.exited).toBe(0);
