@@ -1,0 +1,75 @@
+import { existsSync } from 'node:fs';
+import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
+import { connect } from 'node:net';
+import { join } from 'node:path';
+import { temporaryFolder } from '@orlop/testkit';
+import { afterEach, describe, expect, it } from 'vitest';
+import { findVirtiofsd, startVirtiofsd } from './virtiofsd.ts';
+
+const searchPath = process.env['PATH'] ?? '';
+const program = await findVirtiofsd(searchPath).catch(() => undefined);
+const closers: (() => unknown)[] = [];
+afterEach(async () => {
+  for (const close of closers.splice(0).reverse()) await close();
+});
+
+/** A server of a folder with one file. */
+async function serve(readOnly: boolean) {
+  const temporary = await temporaryFolder();
+  const hostPath = join(temporary.path, 'a, b');
+  const folder = join(temporary.path, 'machine');
+  await mkdir(hostPath);
+  await mkdir(folder);
+  await writeFile(join(hostPath, 'kept'), 'kept');
+  const share = { kind: 'virtiofs', tag: 't', hostPath, readOnly } as const;
+  const server = await startVirtiofsd(share, { index: 0, folder, program: program ?? '', searchPath });
+  closers.push(
+    () => temporary.remove(),
+    () => server.kill(),
+  );
+  // It shuts itself in once QEMU has connected.
+  const client = connect({ path: join(folder, server.socket) });
+  closers.push(() => client.destroy());
+  client.on('error', () => undefined);
+  return { hostPath, servingRoot: () => servingRoot(server.socket) };
+}
+
+/** Where the process that answers QEMU has its root: in the shared folder, soon; others of the server only wait. */
+async function servingRoot(socket: string): Promise<string> {
+  let found = '';
+  await expect
+    .poll(async () => {
+      for (const pid of await readdir('/proc')) {
+        const command = await readFile(`/proc/${pid}/cmdline`, 'latin1').catch(() => '');
+        if (!command.includes(`--socket-path=${socket}`)) continue;
+        const names = await readdir(`/proc/${pid}/root`).catch(() => []);
+        if (names.join() === 'kept') found = `/proc/${pid}/root`;
+      }
+      return found;
+    })
+    .not.toBe('');
+  return found;
+}
+
+// Where a process has its root is root's to see.
+describe.skipIf(program === undefined || process.getuid?.() !== 0)(
+  'startVirtiofsd (skipped without virtiofsd, or for others than root)',
+  () => {
+    it('shuts the server into the shared folder', async () => {
+      const { hostPath, servingRoot } = await serve(false);
+      const root = await servingRoot();
+      await writeFile(join(root, 'new'), 'x');
+      expect(existsSync(join(hostPath, 'new'))).toBe(true);
+    });
+
+    it('gives the server of a read-only share nothing that could be written', async () => {
+      const { hostPath, servingRoot } = await serve(true);
+      // The Rust server refuses by itself; the C one finds a mount that does.
+      if (program !== '/usr/lib/qemu/virtiofsd') return;
+      const root = await servingRoot();
+      await expect(writeFile(join(root, 'new'), 'x')).rejects.toMatchObject({ code: 'EROFS' });
+      // The host's own view of the folder is as it was.
+      await writeFile(join(hostPath, 'own'), 'x');
+    });
+  },
+);

@@ -1,0 +1,276 @@
+import { type ChildProcess, execFile, spawn } from 'node:child_process';
+import { createHash } from 'node:crypto';
+import { existsSync } from 'node:fs';
+import {
+  appendFile,
+  chmod,
+  lstat,
+  mkdir,
+  mkdtemp,
+  readdir,
+  readFile,
+  readlink,
+  rename,
+  rm,
+  stat,
+  writeFile,
+} from 'node:fs/promises';
+import { homedir, tmpdir } from 'node:os';
+import { join, resolve } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+
+const run = promisify(execFile);
+const checkout = resolve(fileURLToPath(import.meta.url), '../../..');
+const program = join(checkout, 'dist', 'orlop.mjs');
+const hasDocker = await run('docker', ['--version']).then(
+  () => true,
+  () => false,
+);
+const hasQemu = process.arch !== 'x64' || existsSync('/usr/bin/qemu-system-x86_64');
+const image = 'orlop/file-tools';
+
+let home = '';
+let env: NodeJS.ProcessEnv = {};
+/** Shared for writing, and for reading only. */
+let shared = '';
+let fixed = '';
+const children: ChildProcess[] = [];
+
+beforeAll(async () => {
+  if (!hasDocker || !hasQemu) return;
+  await run(join(checkout, 'orlop'), ['version'], { timeout: 600_000 });
+  home = await mkdtemp(join(tmpdir(), 'orlop-files-'));
+  shared = join(home, 'shared');
+  fixed = join(home, 'fixed');
+  await mkdir(join(shared, 'sub'), { recursive: true });
+  await mkdir(fixed);
+  await writeFile(join(fixed, 'kept'), 'kept\n');
+  const store =
+    process.env['ORLOP_CACHE'] ?? join(process.env['ORLOP_HOME'] ?? join(homedir(), '.orlop'), 'cache');
+  env = {
+    ...process.env,
+    ORLOP_HOME: home,
+    ORLOP_CACHE: store,
+    DOCKER_CONFIG: join(home, 'docker'),
+    DOCKER_HOST: `unix://${home}/engine/default/docker.sock`,
+  };
+  const settings = [
+    ['accelerator', 'tcg'],
+    ['cpus', '1'],
+    ['memory', '1GiB'],
+    ['disk', '4GiB'],
+    ['shares', `${shared},${fixed}:ro`],
+  ] as const;
+  for (const [name, value] of settings) await orlop('config', 'set', name, value);
+  await orlop('up');
+  const archive = join(home, 'file-tools.tar');
+  await orlop('pkg', 'build', join(checkout, 'test/engine/file-tools'));
+  await orlop('cache', 'export', '--format', 'docker', '--outfile', archive, image);
+  await docker('load', '-i', archive);
+});
+
+afterAll(async () => {
+  for (const child of children) child.kill('SIGKILL');
+  if (home === '') return;
+  await orlop('down', '--all').catch(() => '');
+  await rm(home, { recursive: true, force: true });
+});
+
+async function orlop(...words: readonly string[]): Promise<string> {
+  const options = { env, timeout: 900_000, maxBuffer: 64 << 20 };
+  return (await run(process.execPath, [program, ...words], options)).stdout;
+}
+
+async function docker(...words: readonly string[]): Promise<string> {
+  return (await run('docker', words, { env, timeout: 120_000, maxBuffer: 64 << 20 })).stdout;
+}
+
+/** What a shell in a container of the share says; the share is its /s. */
+function inContainer(script: string, ...options: readonly string[]): Promise<string> {
+  return docker('run', '--rm', '-v', `${shared}:/s`, '-w', '/s', ...options, image, 'sh', '-ec', script);
+}
+
+/** Why a command of Docker's client fails. */
+async function refusal(...words: readonly string[]): Promise<string> {
+  return run('docker', words, { env, timeout: 120_000 }).then(
+    () => '',
+    (error: { readonly stderr: string }) => error.stderr,
+  );
+}
+
+/** inotifywait in a container that has a share under /s; its lines so far, `FOLDER EVENTS NAME`. */
+async function watchInContainer(name: string, mount: string): Promise<() => string> {
+  const command = ['inotifywait', '-m', '-r', '-q', '--format', '%w %e %f', '/s'];
+  await docker('run', '-d', '--name', name, '-v', `${mount}`, image, ...command);
+  let lines = '';
+  const child = spawn('docker', ['logs', '-f', name], { env, stdio: ['ignore', 'pipe', 'ignore'] });
+  children.push(child);
+  child.stdout?.setEncoding('utf8').on('data', (text: string) => {
+    lines += text;
+  });
+  // It watches once it tells of what is done in its own machine.
+  await expect
+    .poll(
+      async () => {
+        await docker('exec', name, 'stat', '/s').catch(() => '');
+        const watches = await docker(
+          'exec',
+          name,
+          'sh',
+          '-c',
+          'cat /proc/1/fdinfo/* | grep -c ^inotify || true',
+        );
+        return Number(watches);
+      },
+      { timeout: 20_000 },
+    )
+    .toBeGreaterThanOrEqual(2);
+  return () => lines;
+}
+
+describe.skipIf(!hasDocker || !hasQemu)('a shared folder (skipped without docker or QEMU)', () => {
+  it('keeps owners, modes, links, names, times and holes as a container makes them', async () => {
+    await inContainer(`
+      echo a >plain; chown 1234:5678 plain; chmod 4751 plain
+      mkdir -m 2770 folder; chown 4321:8765 folder
+      ln -s plain link; ln -s /nowhere dangling; ln plain hard; mkfifo pipe
+      printf x >'Grüße – 日本 😀'
+      dd if=/dev/zero of=sparse bs=1 count=1 seek=1073741823 2>/dev/null
+      dd if=/dev/urandom of=large bs=1M count=16 2>/dev/null; sha256sum large | cut -c1-64 >digest
+      echo one >target; echo two >side; mv side target
+      touch -d '2001-02-03 04:05:06' old`);
+    const plain = await stat(join(shared, 'plain'));
+    const folder = await stat(join(shared, 'folder'));
+    // Whoever is not root on the host can own files as nobody else.
+    if (process.getuid?.() === 0) {
+      expect([plain.uid, plain.gid, folder.uid, folder.gid]).toEqual([1234, 5678, 4321, 8765]);
+      expect([plain.mode & 0o7777, folder.mode & 0o7777]).toEqual([0o4751, 0o2770]);
+    }
+    expect([plain.nlink, (await stat(join(shared, 'hard'))).ino]).toEqual([2, plain.ino]);
+    expect(await readlink(join(shared, 'link'))).toBe('plain');
+    expect(await readlink(join(shared, 'dangling'))).toBe('/nowhere');
+    expect((await lstat(join(shared, 'pipe'))).isFIFO()).toBe(true);
+    expect(await readdir(shared)).toContain('Grüße – 日本 😀');
+    const sparse = await stat(join(shared, 'sparse'));
+    expect([sparse.size, sparse.blocks < 1000]).toEqual([2 ** 30, true]);
+    const digest = createHash('sha256')
+      .update(await readFile(join(shared, 'large')))
+      .digest('hex');
+    expect(await readFile(join(shared, 'digest'), 'utf8')).toBe(`${digest}\n`);
+    expect(await readFile(join(shared, 'target'), 'utf8')).toBe('two\n');
+    expect((await stat(join(shared, 'old'))).mtime.toISOString()).toBe('2001-02-03T04:05:06.000Z');
+  });
+
+  it('has locks and shared mappings that hold between containers', async () => {
+    // SQLite in WAL mode: fcntl locks, and an index that its processes map for writing (MAP_SHARED).
+    await inContainer(`sqlite3 db 'PRAGMA journal_mode=WAL; CREATE TABLE t(x);'`);
+    const holder =
+      `(echo 'BEGIN IMMEDIATE; INSERT INTO t VALUES(1);'; touch held; ` +
+      `while [ ! -e release ]; do usleep 50000; done; echo 'COMMIT;') | sqlite3 db; touch done`;
+    await docker(
+      'run',
+      '-d',
+      '--name',
+      'holder',
+      '-v',
+      `${shared}:/s`,
+      '-w',
+      '/s',
+      image,
+      'sh',
+      '-ec',
+      holder,
+    );
+    const other = await inContainer(`
+      while [ ! -e held ] || [ ! -e db-shm ]; do usleep 50000; done
+      n=0; while sqlite3 db 'INSERT INTO t VALUES(2)' 2>err && [ $n -lt 100 ]; do n=$((n+1)); usleep 50000; done
+      cat err; touch release; while [ ! -e done ]; do usleep 50000; done
+      sqlite3 db 'INSERT INTO t VALUES(3)' 'SELECT count(*) FROM t WHERE x<>2'`);
+    expect(other).toMatch(/database is locked/);
+    expect(other.trim().endsWith('2')).toBe(true);
+    await docker('rm', '-f', 'holder');
+  });
+
+  it('keeps others out as the modes of its files say', async () => {
+    await inContainer('mkdir -m 700 private; echo secret >private/a; echo x >theirs; chmod 644 theirs');
+    const script = 'cat private/a; echo y >theirs; cat theirs';
+    const said = await inContainer(`(${script}) 2>&1`, '-u', '1000:1000').catch((error) => error.stdout);
+    expect(said).toMatch(/private\/a.*Permission denied/);
+    expect(await readFile(join(shared, 'theirs'), 'utf8')).toBe('x\n');
+  });
+
+  it('is read-only by the host where the setting says so, for a privileged container too', async () => {
+    const script = `
+      echo x >/f/new; mount -o remount,rw /f; echo x >/f/new
+      tag=$(grep ' /f ' /proc/mounts | cut -d' ' -f1); mkdir /m; mount -t virtiofs $tag /m
+      echo x >/m/new; rm /m/kept; chmod 777 /m/kept; cat /m/kept`;
+    const mounted = ['-v', `${fixed}:/f`, image, 'sh', '-c', `(${script}) 2>&1`];
+    const said = await docker('run', '--rm', '--privileged', ...mounted);
+    expect(said).toMatch(/Read-only file system(.|\n)*kept\n$/);
+    expect(await readdir(fixed)).toEqual(['kept']);
+    expect((await stat(join(fixed, 'kept'))).mode & 0o777).toBe(0o644);
+  });
+
+  it('is what may be mounted: anything else is refused with the name of the setting', async () => {
+    const elsewhere = join(home, 'elsewhere');
+    const words = [image, 'true'];
+    for (const mount of [
+      ['-v', `${elsewhere}:/x`],
+      ['--mount', `type=bind,src=${elsewhere},dst=/x`],
+    ]) {
+      expect(await refusal('run', '--rm', ...mount, ...words)).toContain(
+        `mounts denied: ${elsewhere} is not shared with the engine. Share it or a folder above it, then restart: ` +
+          `orlop config set shares ${shared},${fixed}:ro,${elsewhere} && orlop restart`,
+      );
+    }
+    // Docker's own rules within a share: -v makes what is missing, --mount does not.
+    expect(await refusal('run', '--rm', '-v', `${shared}/made:/x`, ...words)).toBe('');
+    expect(await readdir(shared)).toContain('made');
+    const missing = `type=bind,src=${shared}/missing,dst=/x`;
+    expect(await refusal('run', '--rm', '--mount', missing, ...words)).toContain('does not exist');
+    expect(await refusal('run', '--rm', '-v', '/var/run/docker.sock:/d', ...words)).toBe('');
+  });
+
+  it.each([
+    ['writable', 'rw'],
+    ['read-only', 'ro'],
+  ])('tells watchers on a %s mount of what the host changes', async (_kind, mode) => {
+    const folder = join(shared, `watched-${mode}`);
+    await mkdir(join(folder, 'sub'), { recursive: true });
+    await writeFile(join(folder, 'there'), '1');
+    const seen = await watchInContainer(`watch-${mode}`, `${folder}:/s:${mode}`);
+    const soon = { timeout: 10_000, interval: 20 };
+    await writeFile(join(folder, 'new'), '1');
+    await expect.poll(seen, soon).toContain('/s/ MODIFY new\n');
+    await appendFile(join(folder, 'there'), '2');
+    await expect.poll(seen, soon).toContain('/s/ MODIFY there\n');
+    await chmod(join(folder, 'there'), 0o600);
+    await expect.poll(seen, soon).toContain('/s/ ATTRIB there\n');
+    await rename(join(folder, 'there'), join(folder, 'sub', 'moved'));
+    await expect.poll(seen, soon).toContain('/s/sub/ MODIFY moved\n');
+    await expect.poll(seen, soon).toMatch(/^\/s\/ ATTRIB,ISDIR $/m);
+    await rm(join(folder, 'sub', 'moved'));
+    await expect.poll(seen, soon).toMatch(/^\/s\/sub\/ ATTRIB,ISDIR $/m);
+    await docker('rm', '-f', `watch-${mode}`);
+  });
+
+  it('tells of a change once, and leaves the file its time and content', async () => {
+    const folder = join(shared, 'watched-rw');
+    const path = join(folder, 'once');
+    const seen = await watchInContainer('watch-once', `${folder}:/s`);
+    const soon = { timeout: 10_000, interval: 20 };
+    await writeFile(path, 'content');
+    const before = await stat(path, { bigint: true });
+    await expect.poll(seen, soon).toContain('/s/ MODIFY once\n');
+    // A later change has come through: an echo of the first would have come before it.
+    await writeFile(join(folder, 'later'), '1');
+    await expect.poll(seen, soon).toContain('/s/ MODIFY later\n');
+    expect(seen().match(/ once\n/g)).toHaveLength(1);
+    const after = await stat(path, { bigint: true });
+    expect([after.mtimeNs, after.mode, after.size]).toEqual([before.mtimeNs, before.mode, before.size]);
+    expect(await readFile(path, 'utf8')).toBe('content');
+    await docker('rm', '-f', 'watch-once');
+  });
+});
