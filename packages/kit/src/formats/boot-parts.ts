@@ -8,6 +8,8 @@ import { firstInitrd } from './first-initrd.ts';
 import type { FormatContext } from './format.ts';
 import { writeAll } from './output-set.ts';
 
+const CHUNK_BYTES = 1 << 20;
+
 /** What a boot loader loads. */
 export interface BootParts {
   readonly kernel: FileNode;
@@ -77,15 +79,22 @@ export class BootPartsMaker {
 /** An open file as a node; it must stay open as long as the node is read. */
 export async function openedFile(file: FileHandle): Promise<FileNode> {
   const { size } = await file.stat();
-  return fileNode(size, async function* () {
-    for (let at = 0; at < size; ) {
-      const buffer = Buffer.allocUnsafe(Math.min(1 << 20, size - at));
-      const { bytesRead } = await file.read(buffer, 0, buffer.length, at);
-      if (bytesRead === 0) return;
-      at += bytesRead;
-      yield buffer.subarray(0, bytesRead);
+  const read = async (offset: number, into: Uint8Array): Promise<void> => {
+    for (let done = 0; done < into.length; ) {
+      const { bytesRead } = await file.read(into, done, into.length - done, offset + done);
+      if (bytesRead === 0)
+        throw new Error(`bug: the file ends at ${offset + done}, before ${offset + into.length}`);
+      done += bytesRead;
+    }
+  };
+  const node = fileNode(size, async function* () {
+    for (let at = 0; at < size; at += CHUNK_BYTES) {
+      const chunk = Buffer.allocUnsafe(Math.min(CHUNK_BYTES, size - at));
+      await read(at, chunk);
+      yield chunk;
     }
   });
+  return { ...node, stored: { store: { read }, offset: 0 } };
 }
 
 export function fileNode(sizeBytes: number, content: () => AsyncIterable<Uint8Array>): FileNode {

@@ -1,0 +1,135 @@
+import { spawn } from 'node:child_process';
+import { readFile, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { gunzipSync } from 'node:zlib';
+import {
+  type BlockSink,
+  type DirectoryNode,
+  ext4SizeFor,
+  fatSizeFor,
+  MemoryDisk,
+  type TreeNode,
+  writeErofs,
+  writeExt4,
+  writeFat,
+  writeIso,
+  writeSquashfs,
+} from '@orlop/disk';
+import { seededRandom } from '@orlop/testkit';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { contentDigest, walkTree } from '../../packages/disk/src/testing/peer.ts';
+import { randomTree } from '../../packages/disk/src/testing/random-tree.ts';
+import { zlibCompressor } from '../../packages/kit/src/formats/compressors.ts';
+import { GuestMachine } from '../harness/guest-machine.ts';
+import { Workshop } from '../harness/orlop.ts';
+
+const uuid = '6f726c6f-7000-4000-8000-000000000001';
+
+/** What Linux calls each file system, and its writer. */
+const writers: Readonly<Record<string, (sink: BlockSink, root: DirectoryNode) => Promise<unknown>>> = {
+  ext4: (sink, root) => writeExt4(sink, root, { sizeBytes: ext4SizeFor(root), uuid }),
+  squashfs: (sink, root) => writeSquashfs(sink, root, { compressor: zlibCompressor }),
+  erofs: (sink, root) => writeErofs(sink, root, { uuid }),
+  iso9660: (sink, root) => writeIso(sink, root, { volumeId: 'RANDOM' }),
+  vfat: (sink, root) => writeFat(sink, root, { sizeBytes: fatSizeFor(root) }),
+};
+const cases = Object.keys(writers).flatMap((type) => [1, 2, 3].map((seed) => ({ type, seed })));
+
+describe('Linux mounts what the writers of file systems write', () => {
+  let workshop: Workshop;
+  const seen: string[] = [];
+  const trees = cases.map(({ type, seed }) =>
+    randomTree(seededRandom(seed * 31), {
+      directories: 25,
+      files: 60 * seed,
+      maxFileBytes: 300_000 / seed,
+      plain: type === 'vfat',
+      smallDevices: true,
+    }),
+  );
+
+  beforeAll(async () => {
+    workshop = await Workshop.open();
+    const yaml = fileURLToPath(new URL('mounts.yml', import.meta.url));
+    const base = await workshop.buildFiles('mounts', ['--format', 'kernel+initrd', yaml]);
+    const cmdline = (await readFile(`${base}-cmdline`, 'utf8')).trim();
+    const drives: string[] = [];
+    for (const [i, { type }] of cases.entries()) {
+      const disk = new MemoryDisk();
+      await writers[type]?.(disk, trees[i] as DirectoryNode);
+      const file = join(workshop.folder, `disk-${i}`);
+      await writeFile(file, disk.bytes);
+      drives.push('-drive', `file=${file},format=raw,if=virtio,readonly=on`);
+    }
+    const words = [
+      ...['-M', 'q35', '-m', '512', '-display', 'none', '-no-reboot', '-monitor', 'none', '-serial', 'stdio'],
+      ...['-kernel', `${base}-kernel`, '-initrd', `${base}-initrd.img`],
+      ...['-append', `${cmdline} disks=${cases.map(({ type }) => type).join(',')}`],
+      ...drives,
+    ];
+    const child = spawn('qemu-system-x86_64', words, { stdio: ['pipe', 'pipe', 'pipe'] });
+    const machine = new GuestMachine(child, async () => void child.kill('SIGTERM'));
+    try {
+      await machine.waitFor(/all disks seen/);
+    } finally {
+      await machine.endNow();
+    }
+    // What a firmware or kernel says may stand before on the line.
+    for (const [, i, text = ''] of machine.console.matchAll(/begin (\d+)\n([\s\S]*?)end \1\n/g))
+      seen[Number(i)] = text;
+  });
+  afterAll(() => workshop?.close());
+
+  test.each(cases.map((row, i) => ({ ...row, i })))(
+    '$type: names, types, modes, owners, times, links, devices and contents are the tree (seed $seed)',
+    async ({ type, i }) => {
+      const text = seen[i] ?? '';
+      expect(text).toMatch(/^[A-Za-z0-9+/=\n]+$/);
+      const lines = gunzipSync(Buffer.from(text, 'base64')).toString().trim().split('\n');
+      const wanted = await listing(trees[i] as DirectoryNode);
+      expect(type === 'vfat' ? lines.map(withoutOwner) : lines).toEqual(
+        type === 'vfat' ? wanted.map(withoutOwner) : wanted,
+      );
+    },
+  );
+});
+
+/** What a FAT cannot say is what the mount says: mode, owner; and the root has no time. */
+function withoutOwner(line: string): string {
+  const fields = line.split('|');
+  if (fields.length < 5) return line;
+  return [fields[0], fields[0] === '.' ? '' : fields[4], ...fields.slice(5)].join('|');
+}
+
+const typeBits = { file: 8, directory: 4, symlink: 10, char: 2, block: 6, fifo: 1 } as const;
+
+/** The same as the guest says it. */
+async function listing(root: DirectoryNode): Promise<readonly string[]> {
+  const nodes = [['', root] as [string, TreeNode], ...walkTree(root)]
+    .map(([path, node]) => ({ name: path === '' ? '.' : `./${path}`, node }))
+    .sort((a, b) => Buffer.compare(Buffer.from(a.name), Buffer.from(b.name)));
+  const names = new Map<TreeNode, number>();
+  for (const { node } of nodes) names.set(node, (names.get(node) ?? 0) + 1);
+  const head = (name: string, node: TreeNode) =>
+    [
+      name,
+      ((typeBits[node.type] << 12) | node.mode).toString(16),
+      node.uid,
+      node.gid,
+      Math.floor(node.mtime),
+    ].join('|');
+  const lines: string[][] = [[], [], [], [], []];
+  for (const { name, node } of nodes) {
+    if (node.type === 'directory') lines[0]?.push(head(name, node));
+    else if (node.type === 'char' || node.type === 'block')
+      lines[2]?.push(`${head(name, node)}|${node.major.toString(16)},${node.minor.toString(16)}`);
+    else {
+      const size = node.type === 'file' ? node.sizeBytes : node.type === 'symlink' ? node.target.length : 0;
+      lines[1]?.push(`${head(name, node)}|${size}|${names.get(node)}`);
+    }
+    if (node.type === 'symlink') lines[3]?.push(`${name} -> ${node.target}`);
+    if (node.type === 'file') lines[4]?.push(`${await contentDigest(node)}  ${name}`);
+  }
+  return lines.flat();
+}
