@@ -33,6 +33,7 @@ check('types', 'npx', ['tsc', '--noEmit', '-p', 'tsconfig.json']);
 check('types of the guest', 'npx', ['tsc', '--noEmit', '-p', 'guest/tsconfig.json']);
 check('lint and format', 'npx', ['biome', 'check', '.']);
 check('import rules', 'node', ['tools/check-imports.mjs']);
+check('reference of the command line', 'node', ['tools/cli-reference.mjs', '--check']);
 
 mkdirSync(resolve(root, '.work'), { recursive: true });
 for (const speed of speeds) {
