@@ -48,6 +48,8 @@ export interface OpenNetworkOptions {
 export interface OpenNetwork {
   readonly network: VirtualNetwork;
   readonly sockets: HostSockets;
+  /** What its sockets wait by; other descriptors of the process may too. Absent where system calls are not at hand. */
+  readonly poller: Poller | undefined;
   readonly captures: Captures;
   readonly flows: FlowTable;
   readonly dnsCache: CachingResolver;
@@ -107,6 +109,7 @@ export async function openNetwork(options: OpenNetworkOptions): Promise<OpenNetw
   const opened: OpenNetwork = {
     network,
     sockets,
+    poller,
     captures,
     flows,
     dnsCache,

@@ -1,6 +1,6 @@
 import { lstat, readdir } from 'node:fs/promises';
 import type { Clock, Logger } from '@orlop/core';
-import { Poller } from '@orlop/vnet';
+import type { Poller } from '@orlop/vnet';
 import { ChangeFeed, type PathStatus, type RaisedEvent } from './change-feed.ts';
 import { openInotify } from './inotify.ts';
 import { TREE_MASK, TreeWatcher } from './tree-watcher.ts';
@@ -12,6 +12,8 @@ export interface ShareEventsOptions {
   readonly exclude: readonly string[];
   readonly raise: (events: readonly RaisedEvent[]) => Promise<number>;
   readonly isWanted: () => boolean;
+  /** Of the engine's network; without it nothing is told. */
+  readonly poller: Poller | undefined;
   readonly clock: Clock;
   readonly logger: Logger;
 }
@@ -46,10 +48,15 @@ export class ShareEvents {
 
   /** Begins to follow the folders; what cannot be followed is said and left out. */
   start(): void {
-    const { folders, exclude, logger } = this.#options;
+    const { folders, exclude, logger, poller } = this.#options;
     if (folders.length === 0) return;
+    if (poller === undefined) {
+      logger.warn('containers are not told of changes on the host', {
+        reason: 'inotify is not at hand here',
+      });
+      return;
+    }
     try {
-      const poller = new Poller(process.platform, process.arch);
       for (const root of folders) {
         const watcher = new TreeWatcher({
           root,

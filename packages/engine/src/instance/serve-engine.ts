@@ -86,6 +86,7 @@ export function serveEngine(live: LiveEngine, options: ServeOptions): Running {
     ),
     exclude: live.settings.texts('events.exclude'),
     raise: (raised) => live.agent.raise(raised),
+    poller: live.network.opened.poller,
     isWanted: () => containers > 0 && options.isRunning(),
     clock,
     logger,
