@@ -58,7 +58,8 @@ const orlop: Peer = {
     const home = join(folder, 'home');
     const child = start(
       join(folder, 'orlop.log'),
-      ...(['env', `ORLOP_HOME=${home}`, process.execPath] as const),
+      // As `orlop run` starts it.
+      ...(['env', `ORLOP_HOME=${home}`, process.execPath, '--max-semi-space-size=2'] as const),
       ...[join(repository, 'dist', 'orlop.mjs'), 'net', 'up', 'bench', '--mtu', String(mtu)],
       ...[
         '--listen',

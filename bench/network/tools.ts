@@ -41,7 +41,7 @@ export async function until(what: string, attempt: () => unknown): Promise<void>
   throw new Error(`${what}: ${last instanceof Error ? last.message.slice(0, 300) : String(last)}`);
 }
 
-/** Resident memory and processor time of a process. */
+/** Resident memory and processor time (its threads' too) of a process. */
 export function usage(pid: number): { readonly mebibytes: number; readonly cpuSeconds: number } {
   const status = readFileSync(`/proc/${pid}/status`, 'utf8');
   const stat = readFileSync(`/proc/${pid}/stat`, 'utf8').split(') ')[1]?.split(' ') ?? [];

@@ -53,6 +53,18 @@ const CASES: readonly Case[] = [
     conditions: { loss: 0.02, delayMs: 2 },
   },
   {
+    name: 'everything, MTU 65520',
+    mtu: 65_520,
+    bytes: 3_000_000,
+    conditions: { loss: 0.01, reorder: 0.1, reorderMs: 4, duplicate: 0.03, delayMs: 2 },
+  },
+  {
+    name: 'reorder 20 %, duplicate 5 %, MTU 9000',
+    mtu: 9000,
+    bytes: 2_000_000,
+    conditions: { reorder: 0.2, reorderMs: 4, duplicate: 0.05, delayMs: 2 },
+  },
+  {
     name: 'reorder 20 %, duplicate 5 %',
     mtu: 1500,
     bytes: 1_000_000,

@@ -1,0 +1,81 @@
+import { join } from 'node:path';
+import { run } from './tools.ts';
+
+/** What is measured of a network, in the order of the table. */
+export const COLUMNS = ['g→h', 'h→g', 'fwd h→g', 'fwd g→h', 'crr', 'tcp rr', 'udp rr'] as const;
+export type Column = (typeof COLUMNS)[number];
+
+/** One measurement: Gbit/s, or exchanges a second with their times in microseconds. */
+export interface Sample {
+  readonly rate: number;
+  /** Gigabytes or exchanges, for what one costs in processor time. */
+  readonly amount: number;
+  readonly p50?: number;
+  readonly p99?: number;
+}
+
+export interface Place {
+  readonly repository: string;
+  readonly namespace: string;
+  /** Where the guest reaches the host's loopback. */
+  readonly hostAddress: string;
+  /** A port of the host's loopback that leads to the guest's iperf3. */
+  readonly forwardPort: number;
+  readonly seconds: number;
+}
+
+export const IPERF_PORT = 15_201;
+export const RR_PORT = 15_301;
+/** Left out of the figures: slow start, and code that is compiled. */
+const OMIT_SECONDS = 0.3;
+
+/** @throws Error when a client fails */
+export function measure(column: Column, place: Place): Sample {
+  const inGuest = ['ip', 'netns', 'exec', place.namespace];
+  const guest = { prefix: inGuest, host: place.hostAddress, port: IPERF_PORT };
+  const forwarded = { prefix: [], host: '127.0.0.1', port: place.forwardPort };
+  switch (column) {
+    case 'g→h':
+      return iperf3(place, guest);
+    case 'h→g':
+      return iperf3(place, guest, '-R');
+    case 'fwd h→g':
+      return iperf3(place, forwarded);
+    case 'fwd g→h':
+      return iperf3(place, forwarded, '-R');
+    case 'crr':
+      return exchanges('crr', place);
+    case 'tcp rr':
+      return exchanges('tcp', place);
+    case 'udp rr':
+      return exchanges('udp', place);
+  }
+}
+
+interface Way {
+  readonly prefix: readonly string[];
+  readonly host: string;
+  readonly port: number;
+}
+
+/** As the receiver saw it. */
+function iperf3(place: Place, { prefix, host, port }: Way, ...extra: readonly string[]): Sample {
+  const client = ['iperf3', '-J', '-c', host, '-p', String(port), '-t', String(place.seconds)];
+  const command = [...prefix, ...client, '-O', String(OMIT_SECONDS), ...extra];
+  const text = run('timeout', String(place.seconds + 8), ...command);
+  const { sum_received: received } = (JSON.parse(text) as { end: IperfEnd }).end;
+  return { rate: received.bits_per_second / 1e9, amount: received.bytes / 1e9 };
+}
+
+interface IperfEnd {
+  readonly sum_received: { readonly bits_per_second: number; readonly bytes: number };
+}
+
+export function exchanges(mode: string, place: Place): Sample {
+  const { repository, namespace, hostAddress, seconds } = place;
+  const script = join(repository, 'bench/network/rr.py');
+  const client = ['python3', script, mode, hostAddress, String(RR_PORT), String(seconds)];
+  const text = run('timeout', String(seconds + 8), 'ip', 'netns', 'exec', namespace, ...client);
+  const [rate = 0, p50 = 0, p99 = 0] = text.trim().split(' ').map(Number);
+  return { rate, amount: rate * seconds, p50, p99 };
+}
