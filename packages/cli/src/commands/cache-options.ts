@@ -2,7 +2,7 @@ import { readFile } from 'node:fs/promises';
 import { arch } from 'node:os';
 import { delimiter, join, resolve } from 'node:path';
 import { OrlopError } from '@orlop/core';
-import type { ImageStore, Platform, RegistryClient } from '@orlop/oci';
+import type { Credentials, FindCredentials, ImageStore, Platform, RegistryClient } from '@orlop/oci';
 import type { Command } from 'commander';
 import type { CommandContext } from '../context.ts';
 
@@ -15,6 +15,8 @@ export interface StoreOptions {
 export interface RegistryOptions {
   readonly mirror: readonly string[];
   readonly certFile: readonly string[];
+  /** `REGISTRY=USER:PASSWORD`, or `REGISTRY=TOKEN`. */
+  readonly registryCreds?: readonly string[];
 }
 
 /** Adds `--cache`. */
@@ -31,6 +33,12 @@ export function addRegistryOptions(command: Command): Command {
     .option(
       '--mirror <[registry=]url>',
       'read images of that registry, or of all, from here (repeatable; $ORLOP_MIRROR)',
+      each,
+      [],
+    )
+    .option(
+      '--registry-creds <registry=user:password>',
+      'credentials for a registry, or registry=token (repeatable; default: those of docker login)',
       each,
       [],
     )
@@ -71,8 +79,29 @@ export async function createRegistryClient(
     certificates,
     proxy: environmentProxies(env),
     mirrors: [...options.mirror, ...ambient].map(parseMirror),
-    credentials: dockerCredentials({ configFile: join(dockerFolder, 'config.json') }),
+    credentials: givenCredentials(
+      options.registryCreds ?? [],
+      dockerCredentials({ configFile: join(dockerFolder, 'config.json') }),
+    ),
   });
+}
+
+/** Those of the command line go before those of Docker's configuration. */
+export function givenCredentials(texts: readonly string[], otherwise: FindCredentials): FindCredentials {
+  const given = new Map<string, Credentials>();
+  for (const text of texts) {
+    const [, registry, secret] = /^([^=]+)=(.+)$/s.exec(text) ?? [];
+    if (registry === undefined || secret === undefined)
+      throw new OrlopError('cli.bad-option', 'invalid', '--registry-creds is not REGISTRY=USER:PASSWORD');
+    const colon = secret.indexOf(':');
+    given.set(
+      registry === 'docker.io' ? 'index.docker.io' : registry,
+      colon < 0
+        ? { kind: 'bearer', token: secret }
+        : { kind: 'password', username: secret.slice(0, colon), password: secret.slice(colon + 1) },
+    );
+  }
+  return async (host, signal) => given.get(host) ?? (await otherwise(host, signal));
 }
 
 /** Where Debian keeps what the machine trusts; Node brings its own list and does not look there. */

@@ -91,6 +91,8 @@ function registerLinuxkitPkg(program: Command, context: CommandContext): void {
     for (const flags of WITHOUT_EFFECT) command.addOption(new Option(flags).hideHelp());
   }
   build.addOption(new Option('--docker').hideHelp());
+  // There is always an index.
+  build.addOption(new Option('--manifest').hideHelp());
   build.addOption(new Option('--ignore-cached', 'build what the cache has already').hideHelp());
   type Options = BuildOptions & { readonly docker?: boolean; readonly ignoreCached?: boolean };
   const run = async (folders: readonly string[], options: Options) => {

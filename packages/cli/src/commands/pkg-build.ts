@@ -20,7 +20,14 @@ export interface BuildOptions extends DefinitionOptions, RegistryOptions {
   readonly allArches?: boolean;
   readonly force?: boolean;
   readonly refresh?: boolean;
+  /** Takes what the registry has before it is built. */
+  readonly pull?: boolean;
+  /** Takes what the store has, for `push`. */
+  readonly nobuild?: boolean;
   readonly push?: boolean;
+  readonly skipPlatforms?: string;
+  readonly dockerfile?: string;
+  readonly buildArgFile?: readonly string[];
   readonly dryRun?: boolean;
   readonly json?: boolean;
 }
@@ -47,7 +54,9 @@ export async function buildPackages(
 ): Promise<void> {
   const { buildComponent, buildDockerfile, componentReference, isByDockerfile, readDebianArchive } =
     await import('@orlop/debian');
-  const definitions = await loadAll(folders, { context, options });
+  const { withDockerfileOptions } = await import('./pkg-docker.ts');
+  const loaded = await loadAll(folders, { context, options });
+  const definitions = await withDockerfileOptions(loaded, { context, options });
   const { signal, progress, paths, stdout } = context;
   const hash = options.hash === undefined ? {} : { hash: options.hash };
   if (options.dryRun === true) {
@@ -63,7 +72,11 @@ export async function buildPackages(
   // Read once, and only where something comes from it.
   const archive = definitions.every(isByDockerfile) ? undefined : await readDebianArchive({ signal });
   for (const definition of definitions) {
-    for (const architecture of architecturesOf(definition, options)) {
+    const built = options.nobuild === true ? [] : architecturesOf(definition, options);
+    if (options.pull === true && options.force !== true) {
+      await pullIfThere(await componentReference(definition, hash), { context, options, store });
+    }
+    for (const architecture of built) {
       const common = {
         ...{ store, progress, signal, hash: options.hash },
         platform: { os: 'linux', architecture },
@@ -126,6 +139,23 @@ async function push(
       ? `${JSON.stringify({ pushed: reference, digest })}\n`
       : `pushed ${reference} ${digest}\n`,
   );
+}
+
+/** What the registry has of the name comes into the store; nothing is said of a registry that has none. */
+async function pullIfThere(
+  reference: string,
+  { context, options, store }: Invocation<BuildOptions> & { store: ImageStore },
+): Promise<void> {
+  const { pullImage } = await import('@orlop/oci');
+  const { signal, progress, logger } = context;
+  if ((await store.find(reference)) !== undefined) return;
+  await withRegistryClient(context, options, (client) =>
+    pullImage({ store, client, reference, progress, signal }),
+  ).catch((error: unknown) => {
+    if (!(error instanceof OrlopError) || error.kind === 'cancelled' || error.kind === 'integrity')
+      throw error;
+    logger.info('not pulled', { reference, reason: error.message });
+  });
 }
 
 /** Prints `orlop/redis:HASH` for each folder. */
@@ -193,10 +223,23 @@ export function hostArchitecture(): Architecture {
 }
 
 function architecturesOf(definition: AnyComponent, options: BuildOptions): readonly Architecture[] {
-  if (options.allArches === true) return definition.architectures;
-  const words = [...options.arch, ...(options.platforms ?? '').split(',').filter((word) => word !== '')];
-  if (words.length === 0) return [hostArchitecture()];
-  return words.map((word) => {
+  const skipped = readArchitectures(words(options.skipPlatforms));
+  const named = [...options.arch, ...words(options.platforms)];
+  const wanted =
+    options.allArches === true
+      ? definition.architectures
+      : named.length === 0
+        ? [hostArchitecture()]
+        : readArchitectures(named);
+  return wanted.filter((architecture) => !skipped.includes(architecture));
+}
+
+function words(list: string | undefined): readonly string[] {
+  return (list ?? '').split(',').filter((word) => word !== '');
+}
+
+function readArchitectures(names: readonly string[]): readonly Architecture[] {
+  return names.map((word) => {
     const name = word.replace(/^linux\//, '');
     const architecture = ARCHITECTURES_BY_NAME.get(name);
     if (architecture !== undefined) return architecture;
