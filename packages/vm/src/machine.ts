@@ -58,7 +58,7 @@ export interface Machine {
    */
   save(options?: { signal?: AbortSignal }): Promise<SavedState>;
   /**
-   * Begins to copy a disk, as it is now, into a file that is not there yet. The machine goes on, and so may its guest's
+   * Begins to copy a disk, as it is now, into a qcow2 file that is not there yet. The machine goes on, and so may its guest's
    * file system as soon as this resolves.
    *
    * @throws OrlopError `vm.bad-spec`, `vm.qmp-failed`

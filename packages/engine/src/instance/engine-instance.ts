@@ -169,7 +169,7 @@ export class EngineInstance {
     if (this.#running === undefined) return this.whileStopped((snapshots) => snapshots.create(name));
     await this.wake();
     const { live } = this.#requireRunning();
-    return new Snapshots(this.paths).create(name, (to) => copyLiveDisk(live, to, this.#around.logger));
+    return new Snapshots(this.paths).create(name, (to) => copyLiveDisk(live, to, this.#around));
   }
 
   /** @throws OrlopError `engine.agent-failed` */

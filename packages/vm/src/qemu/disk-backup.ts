@@ -1,7 +1,8 @@
-import { open, stat } from 'node:fs/promises';
+import { chmod, stat } from 'node:fs/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { vmError } from '../errors.ts';
 import type { DiskBackup } from '../machine.ts';
+import { ensureDisk } from './disk-image.ts';
 
 /** Gives QEMU one command of its machine protocol. */
 type Execute = (command: string, args?: Readonly<Record<string, unknown>>) => Promise<unknown>;
@@ -12,30 +13,33 @@ interface Job {
   readonly error?: string;
 }
 
+interface BackupPaths {
+  /** QEMU's name for the disk. */
+  readonly node: string;
+  readonly from: string;
+  readonly to: string;
+  /** Where qemu-img is looked for. */
+  readonly searchPath: string;
+}
+
 const POLL_MS = 50;
 
 /**
- * Begins to copy a disk as it is at this moment into a new raw file (0600, holes stay holes) while the guest goes on: QEMU
- * copies what the guest is about to overwrite first (`blockdev-backup`, QEMU's qapi/block-core.json).
+ * Begins to copy a disk as it is at this moment into a new qcow2 file (0600) while the guest goes on: QEMU copies what the
+ * guest is about to overwrite first (`blockdev-backup`, QEMU's qapi/block-core.json). Not raw: QEMU writes the holes of the
+ * source as allocated zeros there, which takes the disk's whole size.
  */
 export async function beginDiskBackup(
   execute: Execute,
-  { node, from, to }: { readonly node: string; readonly from: string; readonly to: string },
+  { node, from, to, searchPath }: BackupPaths,
 ): Promise<DiskBackup> {
-  const target = await open(to, 'wx', 0o600);
-  try {
-    await target.truncate((await stat(from)).size);
-  } finally {
-    await target.close();
-  }
+  await ensureDisk({ path: to, format: 'qcow2', sizeBytes: (await stat(from)).size }, { searchPath });
+  await chmod(to, 0o600);
   const copy = `${node}-backup`;
   await execute('blockdev-add', {
-    driver: 'raw',
+    driver: 'qcow2',
     'node-name': copy,
-    // A hole of the disk is copied as zeros, which become a hole again.
-    'detect-zeroes': 'unmap',
-    discard: 'unmap',
-    file: { driver: 'file', filename: to, discard: 'unmap' },
+    file: { driver: 'file', filename: to },
   });
   const job = { 'job-id': copy, device: node, target: copy, sync: 'full', 'auto-dismiss': false };
   try {

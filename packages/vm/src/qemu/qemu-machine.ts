@@ -148,7 +148,12 @@ export class QemuMachine implements Machine {
       throw vmError('vm.bad-spec', `machine "${this.spec.name}" has no raw disk ${index}`);
     }
     const execute = this.execute.bind(this);
-    return beginDiskBackup(execute, { node: diskNode(index), from: disk.path, to: resolve(path) });
+    return beginDiskBackup(execute, {
+      node: diskNode(index),
+      from: disk.path,
+      to: resolve(path),
+      searchPath: this.#given.searchPath,
+    });
   }
 
   async saved(): Promise<SavedState | undefined> {
