@@ -15,14 +15,17 @@ export function isoNames(names: readonly { readonly name: string; readonly direc
   const nextNumber = new Map<string, number>();
   return names.map(({ name, directory }) => {
     const upper = name.toUpperCase();
-    const { base, extension } = clean(upper, directory);
-    let own =
-      CLEAN.test(upper) && (!directory || !upper.includes('.')) ? upper : cut(base, extension, undefined);
-    if (taken.has(own)) {
-      const key = `${base.slice(0, BASE_LENGTH - NUMBER_LENGTH)}.${extension}`;
-      let n = nextNumber.get(key) ?? 0;
-      for (; taken.has(own); n++) own = cut(base, extension, n);
-      nextNumber.set(key, n);
+    const whole = CLEAN.test(upper) && (!directory || !upper.includes('.'));
+    let own = upper;
+    if (!whole || taken.has(own)) {
+      const { base, extension } = clean(upper, directory);
+      if (!whole) own = cut(base, extension, undefined);
+      if (taken.has(own)) {
+        const key = `${base.slice(0, BASE_LENGTH - NUMBER_LENGTH)}.${extension}`;
+        let n = nextNumber.get(key) ?? 0;
+        for (; taken.has(own); n++) own = cut(base, extension, n);
+        nextNumber.set(key, n);
+      }
     }
     taken.add(own);
     if (directory) return own;
@@ -30,10 +33,11 @@ export function isoNames(names: readonly { readonly name: string; readonly direc
   });
 }
 
+/** No more of a name than an identifier holds. */
 function clean(upper: string, directory: boolean): { base: string; extension: string } {
   const dot = directory ? -1 : upper.lastIndexOf('.');
   return {
-    base: (dot > 0 ? upper.slice(0, dot) : upper).replace(ILLEGAL, '_') || '_',
+    base: upper.slice(0, dot > 0 ? Math.min(dot, BASE_LENGTH) : BASE_LENGTH).replace(ILLEGAL, '_') || '_',
     extension: dot > 0 ? upper.slice(dot + 1, dot + 4).replace(ILLEGAL, '_') : '',
   };
 }
