@@ -31,6 +31,13 @@ export async function importFile(
   const images = await importArchive(store, chunksOf(source, file), {
     signal,
     ...(options.name !== undefined && { name: options.name }),
+  }).catch((cause: unknown) => {
+    // What a reader of archives says has no name of the file in it.
+    if (!(cause instanceof OrlopError) || !/^(archive|oci)\./.test(cause.code)) throw cause;
+    throw new OrlopError(cause.code, cause.kind, `${file} cannot be brought in: ${cause.message}`, {
+      cause: cause.cause,
+      ...(cause.hint !== undefined && { hint: cause.hint }),
+    });
   });
   for (const { name, descriptor } of images) {
     const { digest } = descriptor;

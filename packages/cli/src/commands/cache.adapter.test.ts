@@ -136,6 +136,13 @@ describe('orlop cache', () => {
     expect((error as Error).message).toContain(message);
   });
 
+  it('names the file that is no archive', async () => {
+    await writeFile(join(folder.path, 'junk.tar'), 'x'.repeat(1000));
+    await expect(orlop('import', 'junk.tar')).rejects.toThrow(
+      /^junk\.tar cannot be brought in: the tar header/,
+    );
+  });
+
   it('refuses unknown options and formats', async () => {
     await expect(orlop('ls', '--nosuch')).rejects.toMatchObject({ code: 'commander.unknownOption' });
     await expect(orlop('export', 'x', '--format', 'zip')).rejects.toMatchObject({

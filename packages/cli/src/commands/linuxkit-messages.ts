@@ -2,6 +2,7 @@ import { basename } from 'node:path';
 import { formatProblem, OrlopError, type Problem } from '@orlop/core';
 import { CommanderError } from 'commander';
 import type { CommandContext } from '../context.ts';
+import { printable } from '../printable.ts';
 import type { BuildVoice, ImageBuildOptions } from './build-image.ts';
 
 type Output = Pick<CommandContext, 'stdout' | 'stderr'>;
@@ -46,7 +47,9 @@ const headings: Readonly<Record<string, string>> = {
 };
 
 /** Prints a failure as LinuxKit does. @returns the exit status, which is 1 whatever failed */
-export function reportLinuxkitError(error: unknown, { stdout, stderr }: Output): number {
+export function reportLinuxkitError(error: unknown, output: Output): number {
+  const stdout = { write: (text: string) => void output.stdout.write(printable(text)) };
+  const stderr = { write: (text: string) => void output.stderr.write(printable(text)) };
   if (error instanceof CommanderError) {
     if (error.exitCode === 0) return 0;
     // Help was printed where there was no command; pflag has that as success.
