@@ -57,6 +57,9 @@ export function daemonSettings({
     'log-driver': 'json-file',
     'log-opts': { 'max-size': '20m', 'max-file': '3' },
     'shutdown-timeout': 20,
+    // dockerd's own name for it is /docker, where its own processes are, as the service of that name: a group with processes
+    // in it cannot share anything out (cgroups(7), «no internal processes»).
+    'cgroup-parent': '/containers',
     ...daemon,
     'data-root': '/var/lib/docker',
     hosts: ['unix:///run/docker.sock', ...(tls === undefined ? [] : [`tcp://0.0.0.0:${port}`])],
