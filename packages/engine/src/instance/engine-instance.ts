@@ -117,7 +117,7 @@ export class EngineInstance {
       this.#change({ kind: 'stopped', at: this.#now(), reason: 'saved' });
     }
     const running = this.#running;
-    if (running === undefined) return;
+    if (running === undefined) return this.#stopUnjoined(graceMs);
     let notSaved: string | undefined;
     if (save) {
       try {
@@ -139,7 +139,6 @@ export class EngineInstance {
   /** Removes the machine, and with `keepData` false everything that containers have left. */
   async reset({ keepData }: { readonly keepData: boolean }): Promise<void> {
     await this.stop();
-    await this.#killLeftover();
     await this.#closeSocket();
     await removeMachineFolder(this.paths.machine);
     const { guestConfiguration, record, leases, cable, dataDisk } = this.paths;
@@ -461,8 +460,13 @@ export class EngineInstance {
     return state?.kind === 'running' ? machine : undefined;
   }
 
-  async #killLeftover(): Promise<void> {
-    await (await this.#runningMachine())?.kill();
+  /** A machine without its daemon: not joined yet, or its joining was given up. */
+  async #stopUnjoined(graceMs: number): Promise<void> {
+    const machine = await this.#runningMachine();
+    if (machine === undefined) return;
+    await machine.resume(); // it may have been asleep
+    await machine.stop({ graceMs });
+    this.#change({ kind: 'stopped', at: this.#now(), reason: 'asked' });
   }
 
   #requireRunning(): Running {
