@@ -96,6 +96,8 @@ export class Machines {
         found.push({ machine, state: await machine.state() });
       } catch (error) {
         if (!(error instanceof OrlopError)) throw error;
+        // A run that was refused before it began leaves a folder of no machine.
+        if (error.code === 'vm.not-found') continue;
         this.#context.logger.warn('a machine cannot be read', { name, reason: error.message });
       }
     }

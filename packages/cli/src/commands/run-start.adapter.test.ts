@@ -107,4 +107,13 @@ describe('startRecorded', () => {
     });
     expect(await readdir(context.paths.machines)).toEqual([]);
   });
+
+  it('leaves no machine in the list that was refused before it began, and no warning of one', async () => {
+    const record = { networking: 'tap', publish: [], accel: ['tcg'] as const };
+    await expect(run({ record })).rejects.toMatchObject({ code: 'run.bad-networking' });
+    const warned: string[] = [];
+    const logger = { ...context.logger, warn: (message: string) => void warned.push(message) };
+    expect(await new Machines({ ...context, logger }).list()).toEqual([]);
+    expect(warned).toEqual([]);
+  });
 });
