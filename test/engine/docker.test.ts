@@ -1,0 +1,34 @@
+import { rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe } from 'vitest';
+import { clientCases } from './client-cases.ts';
+import { EngineUnderTest, hasQemu } from './engine-under-test.ts';
+import { faultCases } from './fault-cases.ts';
+import { hostCases } from './host-cases.ts';
+import { type HostServices, startHostServices } from './host-services.ts';
+
+const engine = new EngineUnderTest();
+const folder = join(tmpdir(), `orlop-engine-host-${process.pid}`);
+let services: HostServices | undefined;
+
+/** One machine for all cases; what it is told at its start is the host's proxy and the authority that the host trusts. */
+beforeAll(async () => {
+  if (!hasQemu) return;
+  services = await startHostServices(folder);
+  const { port } = services.proxy.address() as { readonly port: number };
+  const proxy = `http://127.0.0.1:${port}`;
+  await engine.start({ certificates: services.authority, 'proxy.http': proxy, 'proxy.https': proxy });
+});
+
+afterAll(async () => {
+  await engine.stop();
+  services?.close();
+  await rm(folder, { recursive: true, force: true });
+});
+
+describe.skipIf(!hasQemu)('orlop up (skipped without QEMU)', () => {
+  describe("with Debian's unmodified client", () => clientCases(engine));
+  describe('and its host', () => hostCases(engine, () => services));
+  describe('under load and loss', () => faultCases(engine));
+});

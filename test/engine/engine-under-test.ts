@@ -1,0 +1,144 @@
+import { type ChildProcessWithoutNullStreams, execFile, spawn } from 'node:child_process';
+import { existsSync } from 'node:fs';
+import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { createServer } from 'node:net';
+import { homedir, tmpdir } from 'node:os';
+import { join, resolve } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
+import { expect } from 'vitest';
+
+const run = promisify(execFile);
+export const checkout = resolve(fileURLToPath(import.meta.url), '../../..');
+const program = join(checkout, 'dist', 'orlop.mjs');
+
+export const hasQemu = process.arch !== 'x64' || existsSync('/usr/bin/qemu-system-x86_64');
+
+/** Components that the cases run, by the names that `docker run` has for them. */
+const IMAGES = ['busybox', 'chrony', 'redis'];
+
+/**
+ * One engine for many cases: a home of its own with the user's store of components, so that nothing is built twice;
+ * Debian's unmodified client, fetched by Orlop; images out of the home's own registry.
+ */
+export class EngineUnderTest {
+  home = '';
+  env: NodeJS.ProcessEnv = {};
+
+  /** @param settings what is set before the first start */
+  async start(settings: Readonly<Record<string, string>>): Promise<void> {
+    await run(join(checkout, 'orlop'), ['version'], { timeout: 600_000 });
+    this.home = await mkdtemp(join(tmpdir(), 'orlop-engine-'));
+    const own = process.env['ORLOP_HOME'] ?? join(homedir(), '.orlop');
+    this.env = {
+      ...process.env,
+      PATH: `${this.home}/bin:${process.env['PATH'] ?? ''}`,
+      ORLOP_HOME: this.home,
+      ORLOP_CACHE: process.env['ORLOP_CACHE'] ?? join(own, 'cache'),
+      DOCKER_CONFIG: join(this.home, 'docker'),
+      DOCKER_HOST: `unix://${this.home}/engine/default/docker.sock`,
+    };
+    const all = { accelerator: 'tcg', cpus: '1', memory: '1GiB', disk: '6GiB', ...settings };
+    for (const [name, value] of Object.entries(all)) await this.orlop('config', 'set', name, value);
+    await this.orlop('client', 'install');
+    await this.orlop('registry', 'up');
+    await this.orlop('registry', 'push', ...IMAGES);
+    await this.orlop('registry', 'push', '--arch', 'arm64', 'busybox=manybox');
+    await this.orlop('up');
+  }
+
+  async stop(): Promise<void> {
+    if (this.home === '') return;
+    await this.orlop('down', '--all').catch(() => '');
+    await this.orlop('registry', 'down').catch(() => '');
+    await rm(this.home, { recursive: true, force: true });
+  }
+
+  async orlop(...words: readonly string[]): Promise<string> {
+    const options = { env: this.env, timeout: 900_000, maxBuffer: 64 << 20 };
+    return (await run(process.execPath, [program, ...words], options)).stdout;
+  }
+
+  /** What the Docker client says, on either stream. */
+  async docker(...words: readonly string[]): Promise<string> {
+    return (await run('docker', words, { env: this.env, timeout: 300_000, maxBuffer: 64 << 20 })).stdout;
+  }
+
+  /** The Docker client with its streams at hand. */
+  spawn(...words: readonly string[]): ChildProcessWithoutNullStreams {
+    return spawn('docker', words, { env: this.env, stdio: 'pipe' });
+  }
+
+  /** With standard input; the Docker client closes its side when it ends. */
+  async pipe(words: readonly string[], input: Uint8Array): Promise<Buffer> {
+    const child = this.spawn(...words);
+    const chunks: Buffer[] = [];
+    child.stdout.on('data', (chunk: Buffer) => chunks.push(chunk));
+    child.stderr.resume();
+    child.stdin.end(input);
+    expect(await endOf(child)).toBe(0);
+    return Buffer.concat(chunks);
+  }
+
+  // biome-ignore lint/suspicious/noExplicitAny: what the program prints is judged by the cases
+  async status(): Promise<any> {
+    return JSON.parse(await this.orlop('status', '--json'))[0];
+  }
+
+  async daemonPid(): Promise<number> {
+    return JSON.parse(await readFile(join(this.home, 'daemon', 'identity.json'), 'utf8')).pid;
+  }
+
+  /** Ends a program of the docker service, as root of the machine would. */
+  async killInMachine(name: string): Promise<void> {
+    const words = [
+      'run',
+      '--rm',
+      '--privileged',
+      '--pid=host',
+      'busybox',
+      'sh',
+      '-c',
+      `kill -9 $(pidof ${name})`,
+    ];
+    await this.docker(...words).catch(() => ''); // whoever answers is gone
+  }
+
+  /** Resolves when dockerd answers (again). */
+  async untilAnswers(): Promise<void> {
+    const version = () => this.docker('version', '-f', '{{.Server.Version}}').catch(() => '');
+    await expect.poll(version, { timeout: 180_000 }).not.toBe('');
+  }
+}
+
+export function endOf(child: ChildProcessWithoutNullStreams): Promise<number | null> {
+  return new Promise((settled) => child.once('close', settled));
+}
+
+/** What a stream has said so far. */
+export function collect(stream: NodeJS.ReadableStream): { readonly text: string } {
+  const heard = { text: '' };
+  stream.on('data', (chunk: Buffer) => {
+    heard.text += chunk.toString();
+  });
+  return heard;
+}
+
+/** A port of the loopback that nobody has. */
+export async function freePort(): Promise<number> {
+  const server = createServer();
+  await new Promise<void>((settled) => server.listen(0, '127.0.0.1', settled));
+  const address = server.address();
+  await new Promise((settled) => server.close(settled));
+  return typeof address === 'object' && address !== null ? address.port : 0;
+}
+
+export const fetchText = async (url: string) =>
+  (await fetch(url, { headers: { connection: 'close' } })).text();
+
+/** The same, or nothing while nobody answers. */
+export const tryFetch = (url: string) => fetchText(url).catch(() => '');
+
+/** A shell's words for a web server with one page. */
+export const page = (text: string, address = '80') =>
+  `mkdir -p /w; echo ${text} >/w/index.html; exec httpd -f -p ${address} -h /w`;

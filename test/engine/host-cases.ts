@@ -1,0 +1,159 @@
+import { createSocket } from 'node:dgram';
+import { readdir } from 'node:fs/promises';
+import { request } from 'node:http';
+import { networkInterfaces } from 'node:os';
+import { join } from 'node:path';
+import { expect, it } from 'vitest';
+import { type EngineUnderTest, freePort, tryFetch } from './engine-under-test.ts';
+import type { HostServices } from './host-services.ts';
+
+/** How the engine and its host see each other. */
+export function hostCases(engine: EngineUnderTest, services: () => HostServices | undefined): void {
+  const host = (): HostServices => {
+    const started = services();
+    if (started === undefined) throw new Error("the host's services have not been started");
+    return started;
+  };
+  const docker = (...words: readonly string[]) => engine.docker(...words);
+  const wget = (...words: readonly string[]) =>
+    docker('run', '--rm', 'busybox', 'wget', '-T', '5', '-q', '-O', '-', ...words).then(
+      (text) => text,
+      (error: Error) => `refused: ${error.message}`,
+    );
+
+  it('publishes what --net=host containers listen on, TCP and UDP, at their addresses, while they live', async () => {
+    const [loopback, all] = [await freePort(), await freePort()];
+    const udp = 20_123;
+    const serve = `mkdir /w; echo hi >/w/index.html; httpd -p 127.0.0.1:${loopback} -h /w; exec httpd -f -p ${all} -h /w`;
+    await docker('run', '-d', '--name', 'native', '--net=host', 'busybox', 'sh', '-c', serve);
+    const time = [
+      'chronyd',
+      '-d',
+      '-x',
+      '-u',
+      'root',
+      `port ${udp}`,
+      'cmdport 0',
+      'local stratum 8',
+      'allow all',
+    ];
+    await docker('run', '-d', '--name', 'clock', '--net=host', 'chrony', ...time);
+    await expect.poll(() => tryFetch(`http://127.0.0.1:${loopback}/`), { timeout: 20_000 }).toBe('hi\n');
+    await expect.poll(() => tryFetch(`http://127.0.0.1:${all}/`), { timeout: 20_000 }).toBe('hi\n');
+    const ports = async () =>
+      (await engine.status()).ports.filter((port: { container: string }) => port.container !== 'keep');
+    await expect.poll(ports, { timeout: 20_000 }).toEqual(
+      expect.arrayContaining(
+        [
+          { hostAddress: '127.0.0.1', hostPort: loopback, container: 'native', protocol: 'tcp' },
+          { hostAddress: '0.0.0.0', hostPort: all, container: 'native', protocol: 'tcp' },
+          { hostAddress: '0.0.0.0', hostPort: udp, container: 'clock', protocol: 'udp' },
+        ].map((port) => expect.objectContaining({ ...port, state: 'open' })),
+      ),
+    );
+    expect(await askTime(udp)).toBe(4);
+    await docker('rm', '-f', 'native', 'clock');
+    await expect.poll(ports, { timeout: 20_000 }).toEqual([]);
+  });
+
+  it('lets containers reach the host as host.docker.internal, and by none of its own addresses', async () => {
+    const port = (host().everywhere.address() as { readonly port: number }).port;
+    expect(await wget(`http://host.docker.internal:${port}/`)).toBe('the host');
+    const own = Object.values(networkInterfaces())
+      .flatMap((list) => list ?? [])
+      .find(({ family, internal }) => family === 'IPv4' && !internal)?.address;
+    if (own === undefined) return; // a host without a network has no such address
+    expect(await tryFetch(`http://${own}:${port}/`)).toBe('the host');
+    expect(await wget(`http://${own}:${port}/`)).toMatch(
+      /^refused: .*(No route to host|prohibited|unreachable)/s,
+    );
+  });
+
+  it("sends containers, builds and dockerd through the host's proxy", async () => {
+    expect(await wget('http://203.0.113.5/in-a-container')).toBe('the proxy');
+    const folder = join(engine.home, 'proxied');
+    await host().writeDockerfile(folder, 'FROM busybox\nRUN wget -q -O /out http://203.0.113.5/in-a-build\n');
+    await docker('build', '-q', '-t', 'proxied', folder);
+    expect(await docker('run', '--rm', 'proxied', 'cat', '/out')).toBe('the proxy');
+    await docker('pull', 'registry.test/any').catch(() => '');
+    expect(host().asked).toEqual(
+      expect.arrayContaining([
+        'GET http://203.0.113.5/in-a-container',
+        'GET http://203.0.113.5/in-a-build',
+        'CONNECT registry.test:443',
+      ]),
+    );
+  });
+
+  it('trusts the authorities that the host hands in', async () => {
+    const port = (host().secure.address() as { readonly port: number }).port;
+    await expect(docker('pull', `host.docker.internal:${port}/trusted`)).rejects.toThrow(/not found|unknown/);
+    expect(host().asked).toContain('GET /v2/trusted/manifests/latest over TLS');
+  });
+
+  it('leaks neither sockets nor goroutines over many requests, half of them given up', async () => {
+    const daemon = await engine.daemonPid();
+    const descriptors = async () => (await readdir(`/proc/${daemon}/fd`)).length;
+    const inside = async () => {
+      const [files = 0, goroutines = 0] = (await docker('info', '-f', '{{.NFd}} {{.NGoroutines}}'))
+        .split(' ')
+        .map(Number);
+      return { files, goroutines };
+    };
+    await ask(20);
+    const before = { descriptors: await descriptors(), ...(await inside()) };
+    const answered = await ask(process.env['ORLOP_LONG'] === '1' ? 4000 : 400);
+    expect(answered).toBe(process.env['ORLOP_LONG'] === '1' ? 2000 : 200);
+    await expect.poll(descriptors, { timeout: 30_000 }).toBeLessThanOrEqual(before.descriptors + 2);
+    await expect
+      .poll(async () => (await inside()).files, { timeout: 30_000 })
+      .toBeLessThanOrEqual(before.files + 2);
+    await expect
+      .poll(async () => (await inside()).goroutines, { timeout: 30_000 })
+      .toBeLessThanOrEqual(before.goroutines + 4);
+  });
+
+  /** Each second request is dropped once it was sent. */
+  async function ask(count: number): Promise<number> {
+    const socketPath = `${engine.home}/engine/default/docker.sock`;
+    let answered = 0;
+    let next = 0;
+    const worker = async () => {
+      while (next < count) {
+        const giveUp = next++ % 2 === 1;
+        await new Promise<void>((settled) => {
+          const asked = request({ socketPath, path: '/_ping', agent: false }, (answer) => {
+            answered++;
+            answer.resume();
+            answer.once('close', settled);
+          });
+          asked.once('error', () => settled());
+          asked.end(() => {
+            if (giveUp) asked.destroy();
+          });
+        });
+      }
+    };
+    await Promise.all(Array.from({ length: 8 }, worker));
+    return answered;
+  }
+}
+
+/** The mode of the answer of a time server: RFC 5905 §7.3, 4 is a server's. */
+async function askTime(port: number): Promise<number> {
+  const socket = createSocket('udp4');
+  const question = Buffer.alloc(48);
+  question[0] = 0x23;
+  const ask = () => socket.send(question, port, '127.0.0.1');
+  const timer = setInterval(ask, 500);
+  try {
+    const answer = await new Promise<Buffer>((settled) => {
+      socket.once('message', settled);
+      ask();
+    });
+    return (answer[0] ?? 0) & 7;
+  } finally {
+    clearInterval(timer);
+    socket.close();
+  }
+}
