@@ -32,6 +32,19 @@ describe('the examples, booted as they stand', () => {
     }
   });
 
+  test('getty asks for the password of the image, and lets in who knows it', async () => {
+    const machine = workshop.boot(await workshop.buildFiles('getty', [example('getty')]));
+    try {
+      await machine.waitFor(/login: /);
+      machine.type('root\n');
+      await machine.waitFor(/Password: /);
+      machine.type('orlop\n');
+      await machine.waitFor(/root:~#/);
+    } finally {
+      await machine.endNow();
+    }
+  });
+
   test.each([
     { name: 'nginx', port: 80, path: '/', says: /serves this page from memory/ },
     { name: 'node_exporter', port: 9100, path: '/metrics', says: /node_memory_MemTotal_bytes/ },

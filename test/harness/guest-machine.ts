@@ -79,6 +79,11 @@ export class GuestMachine {
     return () => this.#lineListeners.delete(listen);
   }
 
+  /** As on its keyboard. */
+  type(text: string): void {
+    this.#child.stdin.write(text);
+  }
+
   /** As a user does: `orlop stop`, which presses the power button. */
   async powerDown(): Promise<void> {
     await this.#stop();
