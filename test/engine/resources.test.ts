@@ -1,0 +1,223 @@
+import { execFile } from 'node:child_process';
+import { existsSync } from 'node:fs';
+import { mkdtemp, open, readFile, rm, stat } from 'node:fs/promises';
+import { connect } from 'node:net';
+import { homedir, tmpdir } from 'node:os';
+import { join, resolve } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+
+const run = promisify(execFile);
+const checkout = resolve(fileURLToPath(import.meta.url), '../../..');
+const program = join(checkout, 'dist', 'orlop.mjs');
+const hasDocker = await run('docker', ['--version']).then(
+  () => true,
+  () => false,
+);
+const hasQemu = process.arch !== 'x64' || existsSync('/usr/bin/qemu-system-x86_64');
+const MIB = 2 ** 20;
+const GIB = 2 ** 30;
+
+/** One engine for all the cases, in a home of its own with the user's store of components. */
+let home = '';
+let env: NodeJS.ProcessEnv = {};
+
+beforeAll(async () => {
+  if (!hasDocker || !hasQemu) return;
+  await run(join(checkout, 'orlop'), ['version'], { timeout: 600_000 });
+  home = await mkdtemp(join(tmpdir(), 'orlop-resources-'));
+  const store =
+    process.env['ORLOP_CACHE'] ?? join(process.env['ORLOP_HOME'] ?? join(homedir(), '.orlop'), 'cache');
+  env = {
+    ...process.env,
+    ORLOP_HOME: home,
+    ORLOP_CACHE: store,
+    DOCKER_CONFIG: join(home, 'docker'),
+    DOCKER_HOST: `unix://${home}/engine/default/docker.sock`,
+  };
+  const settings = { accelerator: 'tcg', cpus: '1', memory: '1GiB', disk: '3GiB' };
+  for (const [name, value] of Object.entries(settings)) await orlop('config', 'set', '--global', name, value);
+  await orlop('up');
+  const archive = join(home, 'busybox.tar');
+  await orlop('pkg', 'build', join(checkout, 'pkg', 'busybox'));
+  await orlop('cache', 'export', '--format', 'docker', '--outfile', archive, 'orlop/busybox');
+  await docker('load', '-i', archive);
+});
+
+afterAll(async () => {
+  if (home === '') return;
+  await orlop('down', '--all').catch(() => '');
+  await rm(home, { recursive: true, force: true });
+});
+
+async function orlop(...words: readonly string[]): Promise<string> {
+  const options = { env, timeout: 900_000, maxBuffer: 64 << 20 };
+  return (await run(process.execPath, [program, ...words], options)).stdout;
+}
+
+async function docker(...words: readonly string[]): Promise<string> {
+  return (await run('docker', words, { env, timeout: 120_000, maxBuffer: 64 << 20 })).stdout.trim();
+}
+
+// biome-ignore lint/suspicious/noExplicitAny: what the program prints is judged by the cases
+async function status(name = 'default'): Promise<any> {
+  return JSON.parse(await orlop('status', name, '--json'))[0];
+}
+
+const file = (name: string) => join(home, 'machines', 'engine-default', name);
+const startedAt = () => docker('inspect', '-f', '{{.State.StartedAt}}', 'stays');
+/** How far the machine's clock is from the host's, in seconds. */
+async function clockOffset(): Promise<number> {
+  const said = Number(await docker('exec', 'stays', 'date', '+%s'));
+  return Math.abs(said - Math.floor(Date.now() / 1000));
+}
+
+/** Gives QEMU commands of its machine protocol, as somebody else than Orlop would. */
+function qmp(...commands: readonly string[]): Promise<void> {
+  return new Promise((settled, failed) => {
+    const socket = connect(file('commands.sock'));
+    let answers = 0;
+    let text = '';
+    socket.setEncoding('utf8').on('error', failed);
+    socket.on('data', (piece: string) => {
+      text += piece;
+      answers = (text.match(/"return"/g) ?? []).length;
+      if (answers > commands.length) socket.end();
+    });
+    socket.on('close', () => settled());
+    for (const command of ['qmp_capabilities', ...commands]) {
+      socket.write(`${JSON.stringify({ execute: command })}\n`);
+    }
+  });
+}
+
+describe.skipIf(!hasDocker || !hasQemu)('resources of an engine (skipped without docker or QEMU)', () => {
+  it('is suspended into a file of its own user, and a request brings its containers back as they were', async () => {
+    await docker('run', '-d', '--name', 'stays', '--init', 'orlop/busybox', 'sleep', '1000000');
+    const started = await startedAt();
+    const { pid } = await status();
+    await orlop('suspend');
+    const rests = await status();
+    expect(rests.state.kind).toBe('suspended');
+    expect(existsSync(`/proc/${pid}`)).toBe(false);
+    expect(rests.usage.machineRssBytes).toBeUndefined();
+    const saved = await stat(file('saved.zst'));
+    expect([saved.mode & 0o777, saved.size]).toEqual([0o600, rests.state.fileBytes]);
+
+    expect(await startedAt()).toBe(started);
+    expect((await status()).state.stages.map((stage: { note?: string }) => stage.note).join()).toContain(
+      'from the saved state',
+    );
+    expect(await docker('exec', 'stays', 'echo', 'here')).toBe('here');
+    expect(existsSync(file('saved.zst'))).toBe(false);
+    await expect.poll(clockOffset, { timeout: 10_000 }).toBeLessThanOrEqual(1);
+  });
+
+  it('waits for requests after its daemon was killed too', async () => {
+    await orlop('suspend');
+    const { pid } = JSON.parse(await readFile(join(home, 'daemon', 'identity.json'), 'utf8'));
+    process.kill(pid, 'SIGKILL');
+    expect((await status()).state.kind).toBe('suspended');
+    expect(await docker('exec', 'stays', 'echo', 'here')).toBe('here');
+  });
+
+  it('has the right time soon after its processors stood still, whoever stopped them', async () => {
+    await docker('run', '--rm', '--privileged', 'orlop/busybox', 'date', '-s', '@1000000000');
+    expect(await clockOffset()).toBeGreaterThan(1000);
+    await qmp('stop', 'cont');
+    await expect.poll(clockOffset, { timeout: 10_000 }).toBeLessThanOrEqual(1);
+    await docker('run', '--rm', '--privileged', 'orlop/busybox', 'date', '-s', '@1000000000');
+    await orlop('sleep');
+    await expect.poll(clockOffset, { timeout: 10_000 }).toBeLessThanOrEqual(1);
+  });
+
+  it('gives memory back to the host when a container that used it is gone', async () => {
+    const rss = async (): Promise<number> => (await status()).usage.machineRssBytes;
+    const before = await rss();
+    const fill = 'dd if=/dev/zero of=/dev/shm/x bs=1M count=300 2>/dev/null; exec sleep 1000000';
+    await docker(
+      'run',
+      '-d',
+      '--name',
+      'large',
+      '--init',
+      '--shm-size',
+      '400m',
+      'orlop/busybox',
+      'sh',
+      '-c',
+      fill,
+    );
+    await expect.poll(rss, { timeout: 60_000 }).toBeGreaterThan(before + 200 * MIB);
+    const used = (await status()).usage;
+    expect(used.guestUsedBytes).toBeGreaterThan(300 * MIB);
+    await docker('rm', '-f', 'large');
+    await expect.poll(rss, { timeout: 60_000 }).toBeLessThan(used.machineRssBytes - 200 * MIB);
+  });
+
+  it('gives blocks of its disk back that the host holds and no file has', async () => {
+    const disk = join(home, 'engine', 'default', 'data.img');
+    // As a copy that knows no holes leaves it: everything allocated, nothing changed.
+    await run('fallocate', ['--length', String(3 * GIB), disk]);
+    expect(JSON.parse(await orlop('disk', '--json')).diskUsedBytes).toBeGreaterThanOrEqual(3 * GIB);
+    const result = JSON.parse(await orlop('disk', 'reclaim', '--json'));
+    expect(result.beforeBytes).toBeGreaterThanOrEqual(3 * GIB);
+    expect(result.afterBytes).toBeLessThan(500 * MIB);
+    expect((await stat(disk)).blocks * 512).toBe(JSON.parse(await orlop('disk', '--json')).diskUsedBytes);
+  });
+
+  it('is copied while its containers go on, and comes back from that after all is lost', async () => {
+    const started = await startedAt();
+    const words = ['run', '--rm', '-v', 'precious:/v', 'orlop/busybox', 'sh', '-c'];
+    await docker(...words, 'seq 1 100000 >/v/numbers');
+    const digest = await docker(...words, 'sha256sum /v/numbers');
+    const made = JSON.parse(await orlop('snapshot', 'create', 'good', '--json'));
+    expect(made.usedBytes).toBeLessThan(500 * MIB);
+    expect(await startedAt()).toBe(started);
+    await docker('rm', '-f', 'stays');
+    await docker('volume', 'rm', 'precious');
+    await docker('rmi', 'orlop/busybox');
+    await orlop('down', '--save');
+    expect((await status()).state).toMatchObject({ kind: 'stopped', reason: 'saved' });
+    const disk = await open(join(home, 'engine', 'default', 'data.img'), 'r+');
+    await disk.write(Buffer.alloc(4 * MIB, 0xa5), 0, 4 * MIB, 0);
+    await disk.close();
+    await orlop('snapshot', 'restore', 'good');
+    await orlop('up');
+    // The state that was saved is of the other disk.
+    const stages = (await status()).state.stages.map((stage: { note?: string }) => stage.note).join();
+    expect(stages).toContain('is of another machine');
+    expect(await docker(...words, 'sha256sum /v/numbers')).toBe(digest);
+    await orlop('snapshot', 'rm', 'good');
+    expect(await orlop('snapshot', 'ls')).toBe('');
+  });
+
+  it('stands beside another with its own containers, ports and context', async () => {
+    await orlop('up', 'two', '--memory', '512MiB');
+    const other = { ...env, DOCKER_HOST: '', DOCKER_CONTEXT: 'orlop-two' };
+    const named = await run('docker', ['info', '-f', '{{.Name}} {{.Images}}'], { env: other });
+    expect(named.stdout).toBe('orlop-two 0\n');
+    expect(await docker('info', '-f', '{{.Name}} {{.Images}}')).toBe('orlop 1');
+    const engines = JSON.parse(await orlop('status', '--json'));
+    expect(
+      engines.map(({ name, state }: { name: string; state: { kind: string } }) => [name, state.kind]),
+    ).toEqual([
+      ['default', 'running'],
+      ['two', 'running'],
+    ]);
+    await orlop('reset', 'two', '--force');
+    expect(existsSync(join(home, 'engine', 'two', 'data.img'))).toBe(false);
+    expect(await docker('info', '-f', '{{.Images}}')).toBe('1');
+  });
+
+  it('tells all about itself and none of its secrets', async () => {
+    const bundle = await orlop('diagnose', '--json');
+    expect(JSON.parse(bundle)['status.json']).toContain('"running"');
+    const guest = JSON.parse(await readFile(join(home, 'engine', 'default', 'guest.json'), 'utf8'));
+    for (const secret of [guest.agent.token, guest.tls.key.split('\n')[1]]) {
+      expect(secret.length).toBeGreaterThan(30);
+      expect(bundle).not.toContain(secret);
+    }
+  });
+});
