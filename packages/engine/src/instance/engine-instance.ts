@@ -12,11 +12,8 @@ import {
 } from '@orlop/api';
 import { OrlopError } from '@orlop/core';
 import { type Machine, type MachineState, removeMachineFolder } from '@orlop/vm';
-import { bindRules } from '../docker/bind-rules.ts';
 import { contextName, removeContext } from '../docker/docker-context.ts';
-import { DockerSocket } from '../docker/docker-socket.ts';
 import { engineError } from '../errors.ts';
-import { SharedPaths } from '../files/shared-paths.ts';
 import { changedSettings, type LayeredSettings } from '../settings/layered-settings.ts';
 import { loadSettings } from '../settings/load-settings.ts';
 import { settingOf } from '../settings/schema.ts';
@@ -24,7 +21,7 @@ import { diskUsage } from './data-disk.ts';
 import { changeRecord, type Flags, readRecord } from './engine-record.ts';
 import type { EngineSurroundings } from './engine-surroundings.ts';
 import { engineUsage } from './engine-usage.ts';
-import { parseShares } from './guest-configuration.ts';
+import { HostSocket } from './host-socket.ts';
 import { type InstancePaths, instancePaths } from './instance-paths.ts';
 import { copyLiveDisk, reclaimLiveDisk } from './live-disk.ts';
 import { saveEngine } from './save-engine.ts';
@@ -53,7 +50,7 @@ export class EngineInstance {
   readonly paths: InstancePaths;
   readonly #around: EngineSurroundings;
   readonly #emit: (event: EngineEvent) => void;
-  #socket: DockerSocket | undefined;
+  readonly #socket: HostSocket;
   #state: EngineState = { kind: 'stopped', reason: 'never-started' };
   #start: Start | undefined;
   #running: Running | undefined;
@@ -68,6 +65,13 @@ export class EngineInstance {
     this.#around = around;
     this.#emit = emit;
     this.paths = instancePaths(around.home, name);
+    this.#socket = new HostSocket({
+      path: this.paths.dockerSocket,
+      logger: around.logger,
+      open: (signal) => this.#openDocker(signal),
+      shares: () => this.#shares,
+      onCount: () => this.#touch(),
+    });
   }
 
   get state(): EngineState {
@@ -112,7 +116,7 @@ export class EngineInstance {
     await this.#start?.promise.catch(() => undefined);
     await this.#stopping?.catch(() => undefined);
     if (this.#state.kind === 'suspended') {
-      await this.#closeSocket();
+      await this.#socket.close();
       await changeRecord(this.paths, { suspended: false });
       this.#change({ kind: 'stopped', at: this.#now(), reason: 'saved' });
     }
@@ -139,7 +143,7 @@ export class EngineInstance {
   /** Removes the machine, and with `keepData` false everything that containers have left. */
   async reset({ keepData }: { readonly keepData: boolean }): Promise<void> {
     await this.stop();
-    await this.#closeSocket();
+    await this.#socket.close();
     await removeMachineFolder(this.paths.machine);
     const { guestConfiguration, record, leases, cable, dataDisk } = this.paths;
     for (const path of [guestConfiguration, record, leases, cable]) await rm(path, { force: true });
@@ -237,7 +241,7 @@ export class EngineInstance {
       machine: this.paths.machineName,
       ...(machine?.kind === 'running' && { pid: machine.process.pid, accelerator: machine.accelerator }),
       ...(live !== undefined && { dockerVersion: live.dockerVersion }),
-      connections: this.#socket?.connections ?? 0,
+      connections: this.#socket.connections,
       ports: this.ports(),
       pendingRestart: live === undefined ? [] : pendingRestart(live.settings, wanted),
     };
@@ -263,7 +267,7 @@ export class EngineInstance {
       return;
     }
     this.#change({ kind: 'suspended', since: saved.savedAt, fileBytes: saved.sizeBytes });
-    await this.#listen();
+    await this.#socket.listen();
   }
 
   #begin(flags: Flags, machine?: Machine): Start {
@@ -334,42 +338,18 @@ export class EngineInstance {
       },
       seconds: async (setting) => (await loadSettings(this.paths)).number(setting),
       isRunning: () => this.#state.kind === 'running',
-      isNeeded: () => this.#containers > 0 || (this.#socket?.connections ?? 0) > 0,
+      isNeeded: () => this.#containers > 0 || this.#socket.connections > 0,
       onRest: (how) => (how === 'sleep' ? this.sleep() : this.suspend()),
     });
     this.#running = running;
     this.#shares = live.settings.texts('shares');
     await running.watcher.look();
     void running.watcher.run();
-    await this.#listen();
+    await this.#socket.listen();
     for (const saver of running.savers) saver.start();
     if (live.settings.flag('docker.context')) {
       await offerContext(this.name, this.paths.dockerSocket, this.#around);
     }
-  }
-
-  /** Docker's socket on the host; it stays while the engine rests. */
-  async #listen(): Promise<void> {
-    if (this.#socket !== undefined) return;
-    const socket = new DockerSocket({
-      logger: this.#around.logger,
-      open: (signal) => this.#openDocker(signal),
-      rules: bindRules(
-        new SharedPaths({
-          shares: () => parseShares(this.#shares).map(({ path }) => path),
-          setting: () => this.#shares,
-          dockerSocket: this.paths.dockerSocket,
-        }),
-      ),
-      onCount: () => this.#touch(),
-    });
-    await socket.listen(this.paths.dockerSocket);
-    this.#socket = socket;
-  }
-
-  async #closeSocket(): Promise<void> {
-    await this.#socket?.close();
-    this.#socket = undefined;
   }
 
   #touch(): void {
@@ -393,7 +373,7 @@ export class EngineInstance {
     // A guest that is paused cannot power off.
     if (this.#state.kind === 'asleep') await running.live.machine.resume();
     this.#change({ kind: 'stopping', since: this.#now() });
-    this.#socket?.drop();
+    this.#socket.drop();
     await running.live.machine.stop({ graceMs });
     await this.#release();
     const detail = notSaved === undefined ? {} : { detail: notSaved };
@@ -445,8 +425,8 @@ export class EngineInstance {
     this.#running = undefined;
     this.#containers = 0;
     running?.stop();
-    if (keepSocket) this.#socket?.drop();
-    else await this.#closeSocket();
+    if (keepSocket) this.#socket.drop();
+    else await this.#socket.close();
     running?.live.network.close();
   }
 

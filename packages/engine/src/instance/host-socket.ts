@@ -1,0 +1,56 @@
+import type { Duplex } from 'node:stream';
+import type { Logger } from '@orlop/core';
+import { bindRules } from '../docker/bind-rules.ts';
+import { DockerSocket } from '../docker/docker-socket.ts';
+import { SharedPaths } from '../files/shared-paths.ts';
+import { parseShares } from './guest-configuration.ts';
+
+export interface HostSocketOptions {
+  readonly path: string;
+  readonly logger: Logger;
+  /** A connection to dockerd; an engine that rests is woken for it. */
+  readonly open: (signal: AbortSignal) => Promise<Duplex>;
+  /** The setting `shares`, as the engine that runs has it. */
+  readonly shares: () => readonly string[];
+  /** The number of connections has changed. */
+  readonly onCount: () => void;
+}
+
+/** Docker's socket of one engine on the host. It outlives the engine's rests, and is there from {@link listen} to {@link close}. */
+export class HostSocket {
+  readonly #options: HostSocketOptions;
+  #socket: DockerSocket | undefined;
+
+  constructor(options: HostSocketOptions) {
+    this.#options = options;
+  }
+
+  get connections(): number {
+    return this.#socket?.connections ?? 0;
+  }
+
+  /** Harmless when it listens already. */
+  async listen(): Promise<void> {
+    if (this.#socket !== undefined) return;
+    const { path, logger, open, shares, onCount } = this.#options;
+    const paths = new SharedPaths({
+      shares: () => parseShares(shares()).map((share) => share.path),
+      setting: shares,
+      dockerSocket: path,
+    });
+    const socket = new DockerSocket({ logger, open, rules: bindRules(paths), onCount });
+    await socket.listen(path);
+    this.#socket = socket;
+  }
+
+  /** Ends the connections, and listens on. */
+  drop(): void {
+    this.#socket?.drop();
+  }
+
+  /** Harmless when it does not listen. */
+  async close(): Promise<void> {
+    await this.#socket?.close();
+    this.#socket = undefined;
+  }
+}
