@@ -24,6 +24,7 @@ const steps: readonly (readonly [name: string, pattern: RegExp])[] = [
 const words = process.argv.slice(2);
 const sources = words.length > 0 ? words : [file('examples/linuxkit/redis-os.yml')];
 const workshop = await Workshop.open();
+let machine: GuestMachine | undefined;
 try {
   await workshop.buildComponents(components);
   const image = await workshop.buildFiles('redis-os', [
@@ -32,21 +33,23 @@ try {
     ...sources,
   ]);
   const port = await freePort();
-  const machine = workshop.boot(image, { publish: [`${port}:6379`] });
+  const booted = workshop.boot(image, { publish: [`${port}:6379`] });
+  machine = booted;
   const seen: { readonly name: string; readonly atMs: number }[] = [];
-  const mark = (name: string): void => void seen.push({ name, atMs: machine.elapsedMs });
-  const marks = steps.map(([name, pattern]) => machine.waitFor(pattern).then(() => mark(name)));
-  const onboot = machine.onLine(
+  const mark = (name: string): void => void seen.push({ name, atMs: booted.elapsedMs });
+  const marks = steps.map(([name, pattern]) => booted.waitFor(pattern).then(() => mark(name)));
+  const onboot = booted.onLine(
     /orlop: (onboot \S+ (?:done|FAILED)|service \S+ started|starting \d+ services)/,
     ([, text]) => mark(text ?? ''),
   );
   await Promise.all([...marks, firstPong(port).then(() => mark('Redis answers PONG'))]);
-  seen.push({ name: 'QEMU starts, kernel and RAM disk unpacked', atMs: await qemuStartedMs(machine) });
+  seen.push({ name: 'QEMU starts, kernel and RAM disk unpacked', atMs: await qemuStartedMs(booted) });
   onboot();
-  await machine.powerDown();
-  await machine.exited;
+  await booted.powerDown();
+  await booted.exited;
   report(seen.toSorted((a, b) => a.atMs - b.atMs));
 } finally {
+  await machine?.end();
   await workshop.close();
 }
 
