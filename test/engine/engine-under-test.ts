@@ -111,7 +111,9 @@ export class EngineUnderTest {
   }
 }
 
+/** Also of one that has ended already. */
 export function endOf(child: ChildProcessWithoutNullStreams): Promise<number | null> {
+  if (child.exitCode !== null || child.signalCode !== null) return Promise.resolve(child.exitCode);
   return new Promise((settled) => child.once('close', settled));
 }
 
