@@ -18,7 +18,10 @@ beforeAll(async () => {
   services = await startHostServices(folder);
   const { port } = services.proxy.address() as { readonly port: number };
   const proxy = `http://127.0.0.1:${port}`;
-  await engine.start({ certificates: services.authority, 'proxy.http': proxy, 'proxy.https': proxy });
+  const { authority: certificates } = services;
+  await engine.prepare({ certificates, disk: '6GiB', 'proxy.http': proxy, 'proxy.https': proxy });
+  await engine.useRegistry('busybox', 'chrony', 'redis');
+  await engine.orlop('up');
 });
 
 afterAll(async () => {

@@ -1,32 +1,31 @@
 import { type ChildProcessWithoutNullStreams, execFile, spawn } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { mkdtemp, readFile, rm } from 'node:fs/promises';
-import { createServer } from 'node:net';
 import { homedir, tmpdir } from 'node:os';
-import { join, resolve } from 'node:path';
+import { basename, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { expect } from 'vitest';
+import { freePort } from '../harness/free-port.ts';
 
-const run = promisify(execFile);
+export const run = promisify(execFile);
 export const checkout = resolve(fileURLToPath(import.meta.url), '../../..');
-const program = join(checkout, 'dist', 'orlop.mjs');
+export const program = join(checkout, 'dist', 'orlop.mjs');
 
 export const hasQemu = process.arch !== 'x64' || existsSync('/usr/bin/qemu-system-x86_64');
 
-/** Components that the cases run, by the names that `docker run` has for them. */
-const IMAGES = ['busybox', 'chrony', 'redis'];
+export { freePort };
 
 /**
- * One engine for many cases: a home of its own with the user's store of components, so that nothing is built twice;
- * Debian's unmodified client, fetched by Orlop; images out of the home's own registry.
+ * One engine for many cases: a home of its own with the user's store of components, so that nothing is built twice, and
+ * Debian's unmodified client, fetched by Orlop.
  */
 export class EngineUnderTest {
   home = '';
   env: NodeJS.ProcessEnv = {};
 
-  /** @param settings what is set before the first start */
-  async start(settings: Readonly<Record<string, string>>): Promise<void> {
+  /** Makes the home. @param settings what is set before the first start, besides the machine's measure */
+  async prepare(settings: Readonly<Record<string, string>> = {}): Promise<void> {
     await run(join(checkout, 'orlop'), ['version'], { timeout: 600_000 });
     this.home = await mkdtemp(join(tmpdir(), 'orlop-engine-'));
     const own = process.env['ORLOP_HOME'] ?? join(homedir(), '.orlop');
@@ -38,13 +37,30 @@ export class EngineUnderTest {
       DOCKER_CONFIG: join(this.home, 'docker'),
       DOCKER_HOST: `unix://${this.home}/engine/default/docker.sock`,
     };
-    const all = { accelerator: 'tcg', cpus: '1', memory: '1GiB', disk: '6GiB', ...settings };
-    for (const [name, value] of Object.entries(all)) await this.orlop('config', 'set', name, value);
+    const all = { accelerator: 'tcg', cpus: '1', memory: '1GiB', ...settings };
+    for (const [name, value] of Object.entries(all)) {
+      await this.orlop('config', 'set', '--global', name, value);
+    }
     await this.orlop('client', 'install');
+  }
+
+  /** Gives images to the home's own registry, under the names that `docker run` has for them. */
+  async useRegistry(...images: readonly string[]): Promise<void> {
     await this.orlop('registry', 'up');
-    await this.orlop('registry', 'push', ...IMAGES);
+    await this.orlop('registry', 'push', ...images);
     await this.orlop('registry', 'push', '--arch', 'arm64', 'busybox=manybox');
-    await this.orlop('up');
+  }
+
+  /** Builds components, by their folders in the checkout, and loads them as `orlop/NAME`. */
+  async load(...folders: readonly string[]): Promise<void> {
+    for (const folder of folders) {
+      const name = basename(folder);
+      const archive = join(this.home, `${name}.tar`);
+      await this.orlop('pkg', 'build', join(checkout, folder));
+      await this.orlop('cache', 'export', '--format', 'docker', '--outfile', archive, `orlop/${name}`);
+      await this.docker('load', '-i', archive);
+      await rm(archive);
+    }
   }
 
   async stop(): Promise<void> {
@@ -54,15 +70,14 @@ export class EngineUnderTest {
     await rm(this.home, { recursive: true, force: true });
   }
 
-  async orlop(...words: readonly string[]): Promise<string> {
+  readonly orlop = async (...words: readonly string[]): Promise<string> => {
     const options = { env: this.env, timeout: 900_000, maxBuffer: 64 << 20 };
     return (await run(process.execPath, [program, ...words], options)).stdout;
-  }
+  };
 
-  /** What the Docker client says, on either stream. */
-  async docker(...words: readonly string[]): Promise<string> {
-    return (await run('docker', words, { env: this.env, timeout: 300_000, maxBuffer: 64 << 20 })).stdout;
-  }
+  /** What the Docker client says on its standard output. */
+  readonly docker = async (...words: readonly string[]): Promise<string> =>
+    (await run('docker', words, { env: this.env, timeout: 300_000, maxBuffer: 64 << 20 })).stdout;
 
   /** The Docker client with its streams at hand. */
   spawn(...words: readonly string[]): ChildProcessWithoutNullStreams {
@@ -70,7 +85,7 @@ export class EngineUnderTest {
   }
 
   /** With standard input; the Docker client closes its side when it ends. */
-  async pipe(words: readonly string[], input: Uint8Array): Promise<Buffer> {
+  readonly pipe = async (words: readonly string[], input: Uint8Array): Promise<Buffer> => {
     const child = this.spawn(...words);
     const chunks: Buffer[] = [];
     child.stdout.on('data', (chunk: Buffer) => chunks.push(chunk));
@@ -78,12 +93,10 @@ export class EngineUnderTest {
     child.stdin.end(input);
     expect(await endOf(child)).toBe(0);
     return Buffer.concat(chunks);
-  }
+  };
 
   // biome-ignore lint/suspicious/noExplicitAny: what the program prints is judged by the cases
-  async status(): Promise<any> {
-    return JSON.parse(await this.orlop('status', '--json'))[0];
-  }
+  readonly status = async (): Promise<any> => JSON.parse(await this.orlop('status', '--json'))[0];
 
   async daemonPid(): Promise<number> {
     return JSON.parse(await readFile(join(this.home, 'daemon', 'identity.json'), 'utf8')).pid;
@@ -124,15 +137,6 @@ export function collect(stream: NodeJS.ReadableStream): { readonly text: string 
     heard.text += chunk.toString();
   });
   return heard;
-}
-
-/** A port of the loopback that nobody has. */
-export async function freePort(): Promise<number> {
-  const server = createServer();
-  await new Promise<void>((settled) => server.listen(0, '127.0.0.1', settled));
-  const address = server.address();
-  await new Promise((settled) => server.close(settled));
-  return typeof address === 'object' && address !== null ? address.port : 0;
 }
 
 export const fetchText = async (url: string) =>

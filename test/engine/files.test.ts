@@ -1,12 +1,10 @@
-import { type ChildProcess, execFile, spawn } from 'node:child_process';
+import type { ChildProcess } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { existsSync } from 'node:fs';
 import {
   appendFile,
   chmod,
   lstat,
   mkdir,
-  mkdtemp,
   readdir,
   readFile,
   readlink,
@@ -15,80 +13,35 @@ import {
   stat,
   writeFile,
 } from 'node:fs/promises';
-import { homedir, tmpdir } from 'node:os';
-import { join, resolve } from 'node:path';
-import { fileURLToPath } from 'node:url';
-import { promisify } from 'node:util';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { EngineUnderTest, hasQemu } from './engine-under-test.ts';
 
-const run = promisify(execFile);
-const checkout = resolve(fileURLToPath(import.meta.url), '../../..');
-const program = join(checkout, 'dist', 'orlop.mjs');
-const hasDocker = await run('docker', ['--version']).then(
-  () => true,
-  () => false,
-);
-const hasQemu = process.arch !== 'x64' || existsSync('/usr/bin/qemu-system-x86_64');
 const image = 'orlop/file-tools';
-
-let home = '';
-let env: NodeJS.ProcessEnv = {};
+const engine = new EngineUnderTest();
+const { docker } = engine;
+const work = join(tmpdir(), `orlop-files-${process.pid}`);
 /** Shared for writing, and for reading only. */
-let shared = '';
-let fixed = '';
+const shared = join(work, 'shared');
+const fixed = join(work, 'fixed');
 const children: ChildProcess[] = [];
 
 beforeAll(async () => {
   if (!hasQemu) return;
-  await run(join(checkout, 'orlop'), ['version'], { timeout: 600_000 });
-  home = await mkdtemp(join(tmpdir(), 'orlop-files-'));
-  shared = join(home, 'shared');
-  fixed = join(home, 'fixed');
   await mkdir(join(shared, 'sub'), { recursive: true });
   await mkdir(fixed);
   await writeFile(join(fixed, 'kept'), 'kept\n');
-  const store =
-    process.env['ORLOP_CACHE'] ?? join(process.env['ORLOP_HOME'] ?? join(homedir(), '.orlop'), 'cache');
-  env = {
-    ...process.env,
-    PATH: `${home}/bin:${process.env['PATH'] ?? ''}`,
-    ORLOP_HOME: home,
-    ORLOP_CACHE: store,
-    DOCKER_CONFIG: join(home, 'docker'),
-    DOCKER_HOST: `unix://${home}/engine/default/docker.sock`,
-  };
-  const settings = [
-    ['accelerator', 'tcg'],
-    ['cpus', '1'],
-    ['memory', '1GiB'],
-    ['disk', '4GiB'],
-    ['shares', `${shared},${fixed}:ro`],
-  ] as const;
-  for (const [name, value] of settings) await orlop('config', 'set', name, value);
-  // A host without Docker's client gets Debian's.
-  if (!hasDocker) await orlop('client', 'install');
-  await orlop('up');
-  const archive = join(home, 'file-tools.tar');
-  await orlop('pkg', 'build', join(checkout, 'test/engine/file-tools'));
-  await orlop('cache', 'export', '--format', 'docker', '--outfile', archive, image);
-  await docker('load', '-i', archive);
+  await engine.prepare({ disk: '4GiB', shares: `${shared},${fixed}:ro` });
+  await engine.orlop('up');
+  await engine.load('test/engine/file-tools');
 });
 
 afterAll(async () => {
   for (const child of children) child.kill('SIGKILL');
-  if (home === '') return;
-  await orlop('down', '--all').catch(() => '');
-  await rm(home, { recursive: true, force: true });
+  await engine.stop();
+  await rm(work, { recursive: true, force: true });
 });
-
-async function orlop(...words: readonly string[]): Promise<string> {
-  const options = { env, timeout: 900_000, maxBuffer: 64 << 20 };
-  return (await run(process.execPath, [program, ...words], options)).stdout;
-}
-
-async function docker(...words: readonly string[]): Promise<string> {
-  return (await run('docker', words, { env, timeout: 120_000, maxBuffer: 64 << 20 })).stdout;
-}
 
 /** What a shell in a container of the share says; the share is its /s. */
 function inContainer(script: string, ...options: readonly string[]): Promise<string> {
@@ -97,7 +50,7 @@ function inContainer(script: string, ...options: readonly string[]): Promise<str
 
 /** Why a command of Docker's client fails. */
 async function refusal(...words: readonly string[]): Promise<string> {
-  return run('docker', words, { env, timeout: 120_000 }).then(
+  return docker(...words).then(
     () => '',
     (error: { readonly stderr: string }) => error.stderr,
   );
@@ -108,9 +61,9 @@ async function watchInContainer(name: string, mount: string): Promise<() => stri
   const command = ['inotifywait', '-m', '-r', '-q', '--format', '%w %e %f', '/s'];
   await docker('run', '-d', '--name', name, '-v', `${mount}`, image, ...command);
   let lines = '';
-  const child = spawn('docker', ['logs', '-f', name], { env, stdio: ['ignore', 'pipe', 'ignore'] });
+  const child = engine.spawn('logs', '-f', name);
   children.push(child);
-  child.stdout?.setEncoding('utf8').on('data', (text: string) => {
+  child.stdout.setEncoding('utf8').on('data', (text: string) => {
     lines += text;
   });
   // It watches once it tells of what is done in its own machine.
@@ -217,7 +170,7 @@ describe.skipIf(!hasQemu)('a shared folder (skipped without QEMU)', () => {
   });
 
   it('is what may be mounted: anything else is refused with the name of the setting', async () => {
-    const elsewhere = join(home, 'elsewhere');
+    const elsewhere = join(work, 'elsewhere');
     const words = [image, 'true'];
     for (const mount of [
       ['-v', `${elsewhere}:/x`],

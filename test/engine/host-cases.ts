@@ -1,9 +1,9 @@
-import { createSocket } from 'node:dgram';
 import { readdir } from 'node:fs/promises';
 import { request } from 'node:http';
 import { networkInterfaces } from 'node:os';
 import { join } from 'node:path';
 import { expect, it } from 'vitest';
+import { askTime } from './ask-time.ts';
 import { type EngineUnderTest, freePort, tryFetch } from './engine-under-test.ts';
 import type { HostServices } from './host-services.ts';
 
@@ -136,24 +136,5 @@ export function hostCases(engine: EngineUnderTest, services: () => HostServices 
     };
     await Promise.all(Array.from({ length: 8 }, worker));
     return answered;
-  }
-}
-
-/** The mode of the answer of a time server: RFC 5905 §7.3, 4 is a server's. */
-async function askTime(port: number): Promise<number> {
-  const socket = createSocket('udp4');
-  const question = Buffer.alloc(48);
-  question[0] = 0x23;
-  const ask = () => socket.send(question, port, '127.0.0.1');
-  const timer = setInterval(ask, 500);
-  try {
-    const answer = await new Promise<Buffer>((settled) => {
-      socket.once('message', settled);
-      ask();
-    });
-    return (answer[0] ?? 0) & 7;
-  } finally {
-    clearInterval(timer);
-    socket.close();
   }
 }
