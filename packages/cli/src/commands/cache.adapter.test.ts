@@ -1,14 +1,11 @@
 import { execFileSync } from 'node:child_process';
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { PassThrough } from 'node:stream';
-import { OrlopError, silentLogger } from '@orlop/core';
+import { OrlopError } from '@orlop/core';
 import { ImageStore, nameArchitectures, writeIndex } from '@orlop/oci';
 import { type TemporaryFolder, temporaryFolder } from '@orlop/testkit';
-import { Command } from 'commander';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { type CommandContext, statePaths } from '../context.ts';
-import { registerCache } from './cache.ts';
+import { orlopIn } from '../command-under-test.ts';
 
 describe('orlop cache', () => {
   let folder: TemporaryFolder;
@@ -18,25 +15,7 @@ describe('orlop cache', () => {
   });
   afterEach(() => folder.remove());
 
-  /** Runs a command line in this process, and returns what it prints. */
-  async function orlop(...args: string[]): Promise<string> {
-    const printed: Uint8Array[] = [];
-    const stdout = new PassThrough();
-    stdout.on('data', (chunk) => printed.push(chunk));
-    const env = { ORLOP_HOME: folder.path, SSL_CERT_FILE: '/nonexistent' };
-    const context: CommandContext = {
-      ...{ stdout, stderr: new PassThrough(), stdin: new PassThrough(), env, cwd: folder.path },
-      signal: new AbortController().signal,
-      logger: silentLogger,
-      progress: () => {},
-      paths: statePaths(env),
-    };
-    const program = new Command('orlop').exitOverride();
-    registerCache(program, context);
-    await program.parseAsync(['cache', ...args], { from: 'user' });
-    stdout.end();
-    return Buffer.concat(printed).toString();
-  }
+  const orlop = (...words: string[]) => orlopIn(folder.path, ['cache', ...words]);
 
   /** What `docker save` of an image with one file looks like. */
   async function savedImage(name: string, content: string): Promise<string> {

@@ -1,13 +1,9 @@
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { PassThrough } from 'node:stream';
-import { silentLogger } from '@orlop/core';
 import { ImageStore } from '@orlop/oci';
 import { type TemporaryFolder, temporaryFolder } from '@orlop/testkit';
-import { Command } from 'commander';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { type CommandContext, statePaths } from '../context.ts';
-import { registerPkg } from './pkg.ts';
+import { orlopIn } from '../command-under-test.ts';
 
 describe('orlop pkg build', () => {
   let folder: TemporaryFolder;
@@ -22,24 +18,7 @@ describe('orlop pkg build', () => {
   });
   afterEach(() => folder.remove());
 
-  async function build(...args: string[]): Promise<string> {
-    const printed: Uint8Array[] = [];
-    const stdout = new PassThrough();
-    stdout.on('data', (chunk) => printed.push(chunk));
-    const env = { ORLOP_HOME: folder.path, SSL_CERT_FILE: '/nonexistent' };
-    const context: CommandContext = {
-      ...{ stdout, stderr: new PassThrough(), stdin: new PassThrough(), env, cwd: folder.path },
-      signal: new AbortController().signal,
-      logger: silentLogger,
-      progress: () => {},
-      paths: statePaths(env),
-    };
-    const program = new Command('orlop').exitOverride();
-    registerPkg(program, context);
-    await program.parseAsync(['pkg', 'build', ...args], { from: 'user' });
-    stdout.end();
-    return Buffer.concat(printed).toString();
-  }
+  const build = (...words: string[]) => orlopIn(folder.path, ['pkg', 'build', ...words]);
 
   it('builds for the platforms that are named and not left out', async () => {
     const platforms = ['--platforms', 'linux/amd64,linux/arm64', '--skip-platforms', 'linux/arm64'];

@@ -1,13 +1,10 @@
 import { execFileSync } from 'node:child_process';
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { PassThrough } from 'node:stream';
-import { silentLogger } from '@orlop/core';
 import { ImageStore, writeImage } from '@orlop/oci';
 import { type TemporaryFolder, temporaryFolder } from '@orlop/testkit';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { type CommandContext, statePaths } from '../context.ts';
-import { orlopProgram } from '../program.ts';
+import { orlopIn } from '../command-under-test.ts';
 
 describe('orlop sbom and lock', () => {
   let folder: TemporaryFolder;
@@ -22,23 +19,7 @@ describe('orlop sbom and lock', () => {
     await folder.remove();
   });
 
-  /** Runs a command line in this process, and returns what it prints. */
-  async function orlop(...words: string[]): Promise<string> {
-    const printed: Uint8Array[] = [];
-    const stdout = new PassThrough();
-    stdout.on('data', (chunk) => printed.push(chunk));
-    const env = { ORLOP_HOME: folder.path, SSL_CERT_FILE: '/nonexistent' };
-    const context: CommandContext = {
-      ...{ stdout, stderr: new PassThrough(), stdin: new PassThrough(), env, cwd: folder.path },
-      signal: new AbortController().signal,
-      logger: silentLogger,
-      progress: () => {},
-      paths: statePaths(env),
-    };
-    await orlopProgram(context).parseAsync(words, { from: 'user' });
-    stdout.end();
-    return Buffer.concat(printed).toString();
-  }
+  const orlop = (...words: string[]) => orlopIn(folder.path, words);
 
   /** Puts an image that differs by its variable into the store. */
   async function put(name: string, content: string): Promise<void> {

@@ -1,12 +1,9 @@
 import { mkdir, symlink, writeFile } from 'node:fs/promises';
 import { connect } from 'node:net';
 import { join } from 'node:path';
-import { PassThrough } from 'node:stream';
-import { silentLogger } from '@orlop/core';
 import { type TemporaryFolder, temporaryFolder } from '@orlop/testkit';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import type { CommandContext } from '../context.ts';
-import { statePaths } from '../context.ts';
+import { contextIn } from '../command-under-test.ts';
 import { parseServeAddress } from './serve.ts';
 import { serveFolder } from './serve-files.ts';
 
@@ -24,17 +21,11 @@ describe('serveFolder', () => {
     await writeFile(join(folder.path, 'www', 'sub', '<a>.txt'), 'in a folder');
     await writeFile(join(folder.path, 'secret'), 'secret');
     await symlink('../secret', join(folder.path, 'www', 'out'));
-    const stdout = new PassThrough();
-    const env = { ORLOP_HOME: folder.path };
-    const context: CommandContext = {
-      ...{ stdout, stderr: new PassThrough(), stdin: new PassThrough(), env, cwd: folder.path },
-      signal: interrupt.signal,
-      logger: silentLogger,
-      progress: () => {},
-      paths: statePaths(env),
-    };
+    const context = contextIn(folder.path, interrupt.signal);
     served = serveFolder({ port: { host: '127.0.0.1', port: 0 }, directory: 'www' }, context);
-    const line = await new Promise<string>((done) => stdout.once('data', (text) => done(String(text))));
+    const line = await new Promise<string>((done) =>
+      context.stdout.once('data', (text) => done(String(text))),
+    );
     base = /http:\S+/.exec(line)?.[0] ?? '';
     port = Number(new URL(base).port);
   });
