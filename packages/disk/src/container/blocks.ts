@@ -3,8 +3,16 @@ import { isZero } from '../bytes.ts';
 
 export interface AllocatedBlock {
   readonly index: number;
-  /** `blockBytes` long, zero beyond the disk's end; the receiver's to keep. */
+  /** `blockBytes` long, zero beyond the disk's end. Valid as {@link ReadOptions} says. */
   readonly bytes: Uint8Array;
+}
+
+/** Blocks in a row; `index` is that of the first. */
+export type AllocatedRun = AllocatedBlock;
+
+export interface ReadOptions {
+  /** How many blocks the receiver still needs when it asks for one more: buffers are used again. @default 0 */
+  readonly inWorks?: number;
 }
 
 /** Read at once, where blocks are smaller. */
@@ -14,18 +22,37 @@ const WINDOW_BYTES = 1 << 20;
 export async function* allocatedBlocks(
   source: BlockSource,
   blockBytes: number,
+  options: ReadOptions = {},
 ): AsyncGenerator<AllocatedBlock> {
-  const windows = readWindows(source, blockBytes);
+  for await (const { index, bytes } of allocatedRuns(source, blockBytes, options)) {
+    for (let at = 0; at < bytes.length; at += blockBytes)
+      yield { index: index + at / blockBytes, bytes: bytes.subarray(at, at + blockBytes) };
+  }
+}
+
+/** The same, those that lie beside each other together, up to 1 MiB. */
+export async function* allocatedRuns(
+  source: BlockSource,
+  blockBytes: number,
+  { inWorks = 0 }: ReadOptions = {},
+): AsyncGenerator<AllocatedRun> {
+  // One is being read while the receiver has another; blocks in the works may each be of a window of their own.
+  const windows = readWindows(source, blockBytes, 2 + inWorks);
   let window = begin(windows);
   for (;;) {
     const { done, value } = await window;
     if (done === true) return;
-    // The next is read while the receiver works on this one.
     window = begin(windows);
-    for (let at = 0; at < value.bytes.length; at += blockBytes) {
-      const bytes = value.bytes.subarray(at, at + blockBytes);
-      if (!isZero(bytes)) yield { index: value.first + at / blockBytes, bytes };
-    }
+    yield* runsOf(value, blockBytes);
+  }
+}
+
+function* runsOf({ first, bytes }: Window, blockBytes: number): Generator<AllocatedRun> {
+  let from = 0;
+  for (let at = 0; at <= bytes.length; at += blockBytes) {
+    if (at < bytes.length && !isZero(bytes, at, at + blockBytes)) continue;
+    if (at > from) yield { index: first + from / blockBytes, bytes: bytes.subarray(from, at) };
+    from = at + blockBytes;
   }
 }
 
@@ -42,15 +69,26 @@ interface Window {
   readonly bytes: Uint8Array;
 }
 
-async function* readWindows(source: BlockSource, blockBytes: number): AsyncGenerator<Window, void> {
+async function* readWindows(
+  source: BlockSource,
+  blockBytes: number,
+  bufferCount: number,
+): AsyncGenerator<Window, void> {
   const windowBlocks = Math.max(1, Math.floor(WINDOW_BYTES / blockBytes));
+  const buffers: Uint8Array[] = [];
+  let count = 0;
   let next = 0;
   for (const { offset, length } of source.extents) {
     const end = Math.ceil(Math.min(offset + length, source.sizeBytes) / blockBytes);
     for (let first = Math.max(next, Math.floor(offset / blockBytes)); first < end; first += windowBlocks) {
-      const bytes = new Uint8Array(Math.min(windowBlocks, end - first) * blockBytes);
+      const n = count++ % bufferCount;
+      const buffer = buffers[n] ?? new Uint8Array(windowBlocks * blockBytes);
+      buffers[n] = buffer;
+      const bytes = buffer.subarray(0, Math.min(windowBlocks, end - first) * blockBytes);
       const at = first * blockBytes;
-      await source.read(at, bytes.subarray(0, Math.min(bytes.length, source.sizeBytes - at)));
+      const present = Math.min(bytes.length, source.sizeBytes - at);
+      await source.read(at, bytes.subarray(0, present));
+      bytes.fill(0, present);
       yield { first, bytes };
     }
     next = Math.max(next, end);

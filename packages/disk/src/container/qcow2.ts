@@ -2,7 +2,7 @@ import type { BlockSink, BlockSource } from '../block.ts';
 import { Layout, roundUp } from '../bytes.ts';
 import { OrderedWork } from '../compressor.ts';
 import { gatherWrites } from '../gather.ts';
-import { allocatedBlocks } from './blocks.ts';
+import { allocatedBlocks, allocatedRuns } from './blocks.ts';
 
 export interface Qcow2Options {
   /** Compresses clusters: raw deflate with a window of 4 KiB (`windowBits` 12). @default not compressed */
@@ -50,12 +50,12 @@ async function writeClusters(source: BlockSource, sink: BlockSink, options: Qcow
     layout.u32be((index % L2_ENTRIES) * 8, high).u32be((index % L2_ENTRIES) * 8 + 4, low);
   };
   const storePlain = async (index: number, bytes: Uint8Array) => {
-    end = roundUp(end, CLUSTER_BYTES);
-    setEntry(index, (COPIED | high32(end)) >>> 0, low32(end));
-    references.add(end, CLUSTER_BYTES);
-    const at = end;
-    end += CLUSTER_BYTES;
-    await sink.write(at, bytes);
+    const start = roundUp(end, CLUSTER_BYTES);
+    for (let at = 0; at < bytes.length; at += CLUSTER_BYTES)
+      setEntry(index + at / CLUSTER_BYTES, (COPIED | high32(start + at)) >>> 0, low32(start + at));
+    references.add(start, bytes.length);
+    end = start + bytes.length;
+    await sink.write(start, bytes);
   };
   const storePacked = async (index: number, packed: Uint8Array) => {
     const sectors = Math.floor((end + packed.length - 1) / 512) - Math.floor(end / 512);
@@ -67,16 +67,18 @@ async function writeClusters(source: BlockSource, sink: BlockSink, options: Qcow
   };
 
   const { compressor } = options;
-  const work = new OrderedWork<Uint8Array>(compressor?.concurrency ?? 1);
-  for await (const { index, bytes } of allocatedBlocks(source, CLUSTER_BYTES)) {
-    if (compressor === undefined) await storePlain(index, bytes);
-    else {
+  if (compressor === undefined) {
+    for await (const { index, bytes } of allocatedRuns(source, CLUSTER_BYTES)) await storePlain(index, bytes);
+  } else {
+    const work = new OrderedWork<Uint8Array>(compressor.concurrency);
+    const inWorks = compressor.concurrency;
+    for await (const { index, bytes } of allocatedBlocks(source, CLUSTER_BYTES, { inWorks })) {
       await work.add(compressor.compress(bytes), (packed) =>
         packed.length < CLUSTER_BYTES ? storePacked(index, packed) : storePlain(index, bytes),
       );
     }
+    await work.drain();
   }
-  await work.drain();
 
   end = roundUp(end, CLUSTER_BYTES);
   const l1Entries = Math.max(1, Math.ceil(source.sizeBytes / (CLUSTER_BYTES * L2_ENTRIES)));

@@ -2,7 +2,7 @@ import type { BlockSink, BlockSource } from '../block.ts';
 import { Layout, roundUp } from '../bytes.ts';
 import { OrderedWork } from '../compressor.ts';
 import { gatherWrites } from '../gather.ts';
-import { allocatedBlocks } from './blocks.ts';
+import { allocatedBlocks, allocatedRuns } from './blocks.ts';
 
 export interface VmdkOptions {
   /** The content id of the descriptor. @default 0xfffffffe, which asks for no match */
@@ -51,10 +51,11 @@ async function writeSparse(source: BlockSource, sink: BlockSink, options: VmdkOp
 
   const grains = new Layout(tables * TABLE_SECTORS * SECTOR);
   let end = overhead;
-  for await (const { index, bytes } of allocatedBlocks(source, GRAIN_BYTES)) {
-    grains.u32le(index * 4, end);
-    await sink.write(end * SECTOR, bytes);
-    end += GRAIN_SECTORS;
+  for await (const { index, bytes } of allocatedRuns(source, GRAIN_BYTES)) {
+    const start = end;
+    for (let at = 0; at < bytes.length; at += GRAIN_BYTES, end += GRAIN_SECTORS)
+      grains.u32le((index + at / GRAIN_BYTES) * 4, end);
+    await sink.write(start * SECTOR, bytes);
   }
   for (const at of [redundantAt, directoryAt]) {
     const directory = new Layout(directorySectors * SECTOR);
@@ -102,9 +103,11 @@ async function writeStream(
     await sink.write(at * SECTOR, bytes);
     return at;
   };
-  const work = new OrderedWork<Uint8Array>(options.compressor.concurrency);
-  for await (const { index, bytes } of allocatedBlocks(source, GRAIN_BYTES)) {
-    await work.add(options.compressor.compress(bytes), async (packed) => {
+  const { compressor } = options;
+  const work = new OrderedWork<Uint8Array>(compressor.concurrency);
+  const inWorks = compressor.concurrency;
+  for await (const { index, bytes } of allocatedBlocks(source, GRAIN_BYTES, { inWorks })) {
+    await work.add(compressor.compress(bytes), async (packed) => {
       const grain = new Layout(12 + packed.length)
         .u64le(0, index * GRAIN_SECTORS)
         .u32le(8, packed.length)
