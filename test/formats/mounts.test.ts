@@ -18,7 +18,7 @@ import {
 } from '@orlop/disk';
 import { seededRandom } from '@orlop/testkit';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { contentDigest, walkTree } from '../../packages/disk/src/testing/peer.ts';
+import { contentDigest, peer, walkTree } from '../../packages/disk/src/testing/peer.ts';
 import { randomTree } from '../../packages/disk/src/testing/random-tree.ts';
 import { zlibCompressor } from '../../packages/kit/src/formats/compressors.ts';
 import { GuestMachine } from '../harness/guest-machine.ts';
@@ -34,11 +34,16 @@ const writers: Readonly<Record<string, (sink: BlockSink, root: DirectoryNode) =>
   iso9660: (sink, root) => writeIso(sink, root, { volumeId: 'RANDOM' }),
   vfat: (sink, root) => writeFat(sink, root, { sizeBytes: fatSizeFor(root) }),
 };
+/** Of bootable disks, far more than a kernel and an initrd take. */
+const DISK_MIB = 160;
+const bootable = ['bios', 'efi'] as const;
 const cases = Object.keys(writers).flatMap((type) => [1, 2, 3].map((seed) => ({ type, seed })));
 
 describe('Linux mounts what the writers of file systems write', () => {
   let workshop: Workshop;
   const seen: string[] = [];
+  const disks: Record<string, string> = {};
+  let bootConsole = '';
   const trees = cases.map(({ type, seed }) =>
     randomTree(seededRandom(seed * 31), {
       directories: 25,
@@ -52,7 +57,10 @@ describe('Linux mounts what the writers of file systems write', () => {
   beforeAll(async () => {
     workshop = await Workshop.open();
     const yaml = fileURLToPath(new URL('mounts.yml', import.meta.url));
-    const base = await workshop.buildFiles('mounts', ['--format', 'kernel+initrd', yaml]);
+    const base = await workshop.buildFiles('mounts', [
+      ...['--format', 'kernel+initrd,raw-bios,raw-efi', '--size', `${DISK_MIB}M`],
+      yaml,
+    ]);
     const cmdline = (await readFile(`${base}-cmdline`, 'utf8')).trim();
     const drives: string[] = [];
     for (const [i, { type }] of cases.entries()) {
@@ -62,10 +70,14 @@ describe('Linux mounts what the writers of file systems write', () => {
       await writeFile(file, disk.bytes);
       drives.push('-drive', `file=${file},format=raw,if=virtio,readonly=on`);
     }
+    for (const name of bootable) drives.push('-drive', `file=${base}-${name}.img,format=raw,if=virtio`);
     const words = [
       ...['-M', 'q35', '-m', '512', '-display', 'none', '-no-reboot', '-monitor', 'none', '-serial', 'stdio'],
       ...['-kernel', `${base}-kernel`, '-initrd', `${base}-initrd.img`],
-      ...['-append', `${cmdline} disks=${cases.map(({ type }) => type).join(',')}`],
+      ...[
+        '-append',
+        `${cmdline} disks=${cases.map(({ type }) => type).join(',')} bootable=${bootable.join(',')}`,
+      ],
       ...drives,
     ];
     const child = spawn('qemu-system-x86_64', words, { stdio: ['pipe', 'pipe', 'pipe'] });
@@ -75,6 +87,8 @@ describe('Linux mounts what the writers of file systems write', () => {
     } finally {
       await machine.endNow();
     }
+    bootConsole = machine.console;
+    for (const name of bootable) disks[name] = `${base}-${name}.img`;
     // What a firmware or kernel says may stand before on the line.
     for (const [, i, text = ''] of machine.console.matchAll(/begin (\d+)\n([\s\S]*?)end \1\n/g))
       seen[Number(i)] = text;
@@ -91,6 +105,24 @@ describe('Linux mounts what the writers of file systems write', () => {
       expect(type === 'vfat' ? lines.map(withoutOwner) : lines).toEqual(
         type === 'vfat' ? wanted.map(withoutOwner) : wanted,
       );
+    },
+  );
+
+  test.each([
+    {
+      name: 'bios',
+      files: /\/initrd\.img \/mnt\/kernel \/mnt\/ldlinux\.c32 \/mnt\/ldlinux\.sys \/mnt\/note /,
+    },
+    { name: 'efi', files: /\/EFI\/Linux\/linuxkit\.efi .*\/loader\/loader\.conf \/mnt\/note / },
+  ])(
+    "a raw-$name disk's partition fills the size asked for, and keeps what a guest writes",
+    ({ name, files }) => {
+      const [, mebibytes, listed] =
+        new RegExp(`${name} has (\\d+) MiB free beside (.*)`).exec(bootConsole) ?? [];
+      expect(listed).toMatch(files);
+      const image = disks[name] ?? '';
+      expect(Number(mebibytes)).toBeGreaterThan(DISK_MIB / 2);
+      expect(peer('mtype', '-i', `${image}@@1M`, '::/note')).toBe('kept\n');
     },
   );
 });

@@ -13,6 +13,7 @@ export {
 export * from './crc32.ts';
 export { type ErofsOptions, writeErofs } from './erofs/writer.ts';
 export { type Ext4Options, ext4SizeFor, writeExt4 } from './ext4/writer.ts';
+export type { FatBits } from './fat/geometry.ts';
 export { type FatOptions, type FatResult, fatSizeFor, writeFat } from './fat/writer.ts';
 export * from './guid.ts';
 export type { BootImage, HybridOptions } from './iso/boot.ts';

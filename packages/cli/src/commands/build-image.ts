@@ -11,7 +11,7 @@ export interface ImageBuildOptions extends BuildInputOptions {
   readonly dir?: string;
   readonly o?: string;
   readonly format: readonly string[];
-  readonly size: string;
+  readonly size?: string;
   readonly decompressKernel?: boolean;
   readonly inputTar?: string;
   readonly sbom: boolean;
@@ -86,7 +86,7 @@ export async function runBuild(
       outputs,
       ...(sink === undefined ? {} : { sink }),
       ...(options.initrdCompression === undefined ? {} : { initrdCompression: options.initrdCompression }),
-      sizeMiB: sizeMiB(options.size),
+      ...(options.size === undefined ? {} : { sizeMiB: sizeMiB(options.size) }),
       decompressKernel: options.decompressKernel ?? false,
       ...(options.inputTar === undefined ? {} : { inputTar: resolve(cwd, options.inputTar) }),
       sbom: options.sbom ? options.sbomOutput : false,

@@ -18,7 +18,10 @@ export function registerBuild(program: Command, context: CommandContext): void {
     .option('--arch <arch>', "amd64, arm64 or riscv64 (default: this machine's)")
     .option('--pull', 'ask registries also for images that the store has')
     .option('--no-pull', 'never ask a registry')
-    .option('--size <size>', 'size of disks, e.g. 2048M or 4G', '1024M')
+    .option(
+      '--size <size>',
+      'size of disks, e.g. 2048M or 4G (default: 1024M; raw-bios and raw-efi: as their content)',
+    )
     .option('--decompress-kernel', 'write the kernel without its compression')
     .option('--input-tar <file>', 'take what has not changed from an image file of the format tar')
     .option('--no-sbom', 'leave out the list of what the image contains')

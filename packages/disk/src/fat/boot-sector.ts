@@ -7,10 +7,14 @@ export interface BootSectorFields {
   readonly volumeId: number;
   /** Sectors before the volume on its disk. */
   readonly hiddenSectors: number;
+  /** A sector of code that goes around the parameters. */
+  readonly code?: Uint8Array | undefined;
 }
 
 const MEDIA_FIXED = 0xf8;
 export const BACKUP_BOOT_SECTOR = 6;
+/** Parameters begin here, and code may begin there whatever the type: FAT32's parameters are the longest. */
+const PARAMETERS = { start: 11, end: 90 } as const;
 
 /** BIOS parameter block: FAT specification 1.03, "Boot Sector and BPB". */
 export function encodeBootSector(geometry: FatGeometry, fields: BootSectorFields): Uint8Array {
@@ -41,6 +45,11 @@ export function encodeBootSector(geometry: FatGeometry, fields: BootSectorFields
     .u32le(extended + 3, fields.volumeId)
     .text(extended + 7, fields.label || 'NO NAME', 11, 0x20)
     .text(extended + 18, `FAT${bits}`, 8, 0x20);
+  const { code } = fields;
+  if (code !== undefined) {
+    layout.set(0, code.subarray(0, PARAMETERS.start));
+    layout.set(PARAMETERS.end, code.subarray(PARAMETERS.end, SECTOR_BYTES - 2));
+  }
   return layout.bytes;
 }
 

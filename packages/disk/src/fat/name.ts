@@ -21,7 +21,13 @@ export interface FatName {
  */
 export function assignNames(names: readonly string[], directory: string): FatName[] {
   const folded = new Map<string, string>();
-  const taken = new Set(names.filter((name) => SHORT.test(name)).map(pad));
+  // Names differ in more than case, so the short form of one that is short but for its case is its own.
+  const taken = new Set(
+    names
+      .map((name) => name.toUpperCase())
+      .filter((upper) => SHORT.test(upper))
+      .map(pad),
+  );
   const nextNumber = new Map<string, number>();
   return names.map((name) => {
     checkName(name, directory);
@@ -33,7 +39,8 @@ export function assignNames(names: readonly string[], directory: string): FatNam
       );
     }
     folded.set(name.toUpperCase(), name);
-    if (SHORT.test(name)) return { short: pad(name) };
+    const upper = name.toUpperCase();
+    if (SHORT.test(upper)) return upper === name ? { short: pad(name) } : { short: pad(upper), long: name };
     const short = numericTail(name, taken, nextNumber);
     taken.add(short);
     return { short, long: name };

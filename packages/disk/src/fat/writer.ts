@@ -25,6 +25,11 @@ export interface FatOptions {
   readonly sectorsPerCluster?: number;
   /** Sectors before the volume on its disk. @default 0 */
   readonly hiddenSectors?: number;
+  /**
+   * The boot sector's code, once it is known where each file lies (as {@link FatResult} has it): 512 bytes, of which
+   * those at the place of the volume's parameters do not count. @default none
+   */
+  readonly bootCode?: (fileOffsets: ReadonlyMap<string, number>) => Uint8Array;
 }
 
 export interface FatResult {
@@ -89,6 +94,7 @@ export async function writeFat(
     label,
     volumeId: options.volumeId ?? 0,
     hiddenSectors: options.hiddenSectors ?? 0,
+    code: options.bootCode?.(fileOffsets),
   });
   await sink.write(0, boot);
   if (geometry.bits === 32) {

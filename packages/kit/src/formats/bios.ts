@@ -3,6 +3,7 @@ import { GENERATED_MTIME } from '../compose/entries.ts';
 import { readBootComponent } from './boot-component.ts';
 import { type BootParts, bytesNode } from './boot-parts.ts';
 import type { FormatContext } from './format.ts';
+import { syslinuxConfiguration } from './syslinux/configuration.ts';
 
 export const VOLUME_ID = 'ORLOP';
 
@@ -24,7 +25,11 @@ export async function biosTree(
   add(
     'isolinux/isolinux.cfg',
     bytesNode(
-      `DEFAULT linux\nSERIAL 0 115200\nPROMPT 0\nTIMEOUT 0\nLABEL linux\n  KERNEL /boot/kernel\n  INITRD /boot/initrd.img\n  APPEND ${parts.cmdline}\n`,
+      syslinuxConfiguration({
+        kernel: '/boot/kernel',
+        initrd: '/boot/initrd.img',
+        cmdline: parts.cmdline,
+      }),
     ),
   );
   add('boot/kernel', parts.kernel);

@@ -15,10 +15,11 @@ import {
 import { gzipParallel } from '@orlop/oci';
 import { GENERATED_MTIME } from '../compose/entries.ts';
 import { archiveMember } from './archive-member.ts';
-import { biosTree, writeHybrid } from './bios.ts';
+import { biosPartition, writeBiosDisk } from './bios-disk.ts';
 import { openedFile } from './boot-parts.ts';
 import { qcow2Compressor, zlibCompressor } from './compressors.ts';
 import { DiskFile } from './disk-file.ts';
+import { DEFAULT_MIB, MIB } from './disk-layout.ts';
 import { espTree, makeUnifiedKernel, stableGuid, writeEfiDisk } from './efi.ts';
 import type { FormatContext, OutputFormat } from './format.ts';
 import { ovaMembers } from './ova.ts';
@@ -32,8 +33,8 @@ interface DiskFormat {
   readonly summary: string;
   readonly output: (name: string) => string;
   readonly firmware: Firmware;
-  /** Whether `--size` counts; the others are as large as their content. */
-  readonly sized: boolean;
+  /** When no size is asked for; 0 for as small as the content allows. */
+  readonly defaultMiB: number;
   write(disk: BlockSource, sink: BlockSink, output: string): Promise<unknown>;
 }
 
@@ -43,7 +44,7 @@ const containers: readonly DiskFormat[] = [
     summary: 'qcow2 disk for BIOS, compressed',
     output: (name) => `${name}.qcow2`,
     firmware: 'bios',
-    sized: true,
+    defaultMiB: DEFAULT_MIB,
     write: (disk, sink) => writeQcow2(disk, sink, { compressor: qcow2Compressor }),
   },
   {
@@ -51,7 +52,7 @@ const containers: readonly DiskFormat[] = [
     summary: 'qcow2 disk for UEFI, compressed',
     output: (name) => `${name}-efi.qcow2`,
     firmware: 'efi',
-    sized: true,
+    defaultMiB: DEFAULT_MIB,
     write: (disk, sink) => writeQcow2(disk, sink, { compressor: qcow2Compressor }),
   },
   {
@@ -59,7 +60,7 @@ const containers: readonly DiskFormat[] = [
     summary: 'fixed VHD disk, as Azure takes it',
     output: (name) => `${name}.vhd`,
     firmware: 'bios',
-    sized: true,
+    defaultMiB: DEFAULT_MIB,
     write: (disk, sink) => writeFixedVhd(disk, sink, { id: stableGuid('vhd'), mtime: GENERATED_MTIME }),
   },
   {
@@ -67,7 +68,7 @@ const containers: readonly DiskFormat[] = [
     summary: 'dynamic VHD disk',
     output: (name) => `${name}.vhd`,
     firmware: 'bios',
-    sized: true,
+    defaultMiB: DEFAULT_MIB,
     write: (disk, sink) => writeDynamicVhd(disk, sink, { id: stableGuid('vhd'), mtime: GENERATED_MTIME }),
   },
   {
@@ -75,7 +76,7 @@ const containers: readonly DiskFormat[] = [
     summary: 'VHDX disk for UEFI, as Hyper-V takes it',
     output: (name) => `${name}.vhdx`,
     firmware: 'efi',
-    sized: true,
+    defaultMiB: DEFAULT_MIB,
     write: (disk, sink) => writeVhdx(disk, sink, { id: stableGuid('vhdx') }),
   },
   {
@@ -83,7 +84,7 @@ const containers: readonly DiskFormat[] = [
     summary: 'VDI disk, as VirtualBox takes it',
     output: (name) => `${name}.vdi`,
     firmware: 'bios',
-    sized: true,
+    defaultMiB: DEFAULT_MIB,
     write: (disk, sink) => writeVdi(disk, sink, { id: stableGuid('vdi') }),
   },
   {
@@ -91,7 +92,7 @@ const containers: readonly DiskFormat[] = [
     summary: 'VMDK disk, stream-optimized',
     output: (name) => `${name}.vmdk`,
     firmware: 'bios',
-    sized: true,
+    defaultMiB: DEFAULT_MIB,
     write: (disk, sink, output) =>
       writeStreamVmdk(disk, sink, { fileName: output, compressor: zlibCompressor }),
   },
@@ -100,7 +101,7 @@ const containers: readonly DiskFormat[] = [
     summary: 'VMDK disk, monolithic and sparse',
     output: (name) => `${name}-sparse.vmdk`,
     firmware: 'bios',
-    sized: true,
+    defaultMiB: DEFAULT_MIB,
     write: (disk, sink, output) => writeSparseVmdk(disk, sink, { fileName: output }),
   },
 ];
@@ -112,21 +113,21 @@ export const diskFormats: readonly OutputFormat[] = [
     summary: 'raw disk for BIOS',
     output: (name) => `${name}-bios.img`,
     firmware: 'bios',
-    sized: false,
+    defaultMiB: 0,
   }),
   rawFormat({
     name: 'raw-efi',
     summary: 'raw disk for UEFI',
     output: (name) => `${name}-efi.img`,
     firmware: 'efi',
-    sized: false,
+    defaultMiB: 0,
   }),
   rawFormat({
     name: 'aws',
     summary: 'raw disk as AWS imports it',
     output: (name) => `${name}.raw`,
     firmware: 'bios',
-    sized: true,
+    defaultMiB: DEFAULT_MIB,
   }),
   ...containers.map(containerFormat),
   {
@@ -137,7 +138,7 @@ export const diskFormats: readonly OutputFormat[] = [
     usesTree: true,
     singleFile: true,
     write: (context) =>
-      withDisk(context, { firmware: 'bios', sized: true }, (disk) =>
+      withDisk(context, { firmware: 'bios', defaultMiB: DEFAULT_MIB }, (disk) =>
         context.outputs.write(
           `${context.name}.img.tar.gz`,
           gzipParallel(writeTar(one(archiveMember('disk.raw', disk.sizeBytes, readDisk(disk))))),
@@ -152,7 +153,7 @@ export const diskFormats: readonly OutputFormat[] = [
     usesTree: true,
     singleFile: true,
     write: (context) =>
-      withDisk(context, { firmware: 'bios', sized: true }, async (disk) => {
+      withDisk(context, { firmware: 'bios', defaultMiB: DEFAULT_MIB }, async (disk) => {
         const vmdk = await open(join(await context.outputs.workFolder(), 'disk.vmdk'), 'w+', 0o600);
         try {
           const fileName = `${context.name}-disk1.vmdk`;
@@ -219,7 +220,7 @@ function containerFormat(format: DiskFormat): OutputFormat {
 /** Makes the raw disk on the way to another format. */
 async function withDisk(
   context: FormatContext,
-  shape: Pick<DiskFormat, 'firmware' | 'sized'>,
+  shape: Pick<DiskFormat, 'firmware' | 'defaultMiB'>,
   use: (disk: DiskFile) => Promise<void>,
 ): Promise<void> {
   const file = await open(join(await context.outputs.workFolder(), 'disk.raw'), 'w+', 0o600);
@@ -234,17 +235,16 @@ async function withDisk(
 
 async function writeBootableDisk(
   context: FormatContext,
-  { firmware, sized }: Pick<DiskFormat, 'firmware' | 'sized'>,
+  { firmware, defaultMiB }: Pick<DiskFormat, 'firmware' | 'defaultMiB'>,
   disk: DiskFile,
 ): Promise<void> {
-  const leastBytes = sized ? (context.sizeMiB ?? 0) * 2 ** 20 : 0;
+  const leastBytes = (context.sizeMiB ?? defaultMiB) * MIB;
   const parts = await context.bootParts.whole(context);
   if (firmware === 'efi') {
     await writeEfiDisk(disk, await espTree(context, await makeUnifiedKernel(context, parts)), leastBytes);
     return;
   }
-  await writeHybrid(disk, await biosTree(context, parts));
-  if (disk.sizeBytes < leastBytes) await disk.truncate(leastBytes);
+  await writeBiosDisk(disk, await biosPartition(context, parts), leastBytes);
 }
 
 async function* readDisk(disk: DiskFile): AsyncGenerator<Uint8Array> {

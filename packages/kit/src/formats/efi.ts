@@ -15,6 +15,7 @@ import { GENERATED_MTIME } from '../compose/entries.ts';
 import { kitError } from '../errors.ts';
 import { readBootComponent } from './boot-component.ts';
 import { type BootParts, bytesNode } from './boot-parts.ts';
+import { FIRST_SECTOR, MIB, SECTOR, VOLUME_SERIAL } from './disk-layout.ts';
 import type { FormatContext } from './format.ts';
 import { unifiedKernel } from './uki/unified-kernel.ts';
 
@@ -25,11 +26,8 @@ const EFI_NAMES = {
   riscv64: { boot: 'BOOTRISCV64.EFI', systemd: 'riscv64' },
 } as const;
 const OS_RELEASE = 'ID=orlop\nNAME="Orlop"\nPRETTY_NAME="Orlop"\n';
-/** Where partitions begin, as on every disk made today. */
-const FIRST_SECTOR = 2048;
-const SECTOR = 512;
 /** The kernel needs no room here; updates of the loader do. */
-const ESP_SPARE_BYTES = 1 << 20;
+const ESP_SPARE_BYTES = MIB;
 
 /** The unified kernel image of a composition. */
 export async function makeUnifiedKernel(
@@ -59,7 +57,7 @@ export async function writeEsp(sink: BlockSink, tree: Awaited<ReturnType<typeof 
   await writeFat(sink, tree, {
     sizeBytes: fatSizeFor(tree, ESP_SPARE_BYTES),
     label: 'ESP',
-    volumeId: 0x4f524c50,
+    volumeId: VOLUME_SERIAL,
   });
 }
 
@@ -70,14 +68,14 @@ export async function writeEfiDisk(
   leastBytes: number,
 ): Promise<void> {
   const espBytes = fatSizeFor(tree, ESP_SPARE_BYTES);
-  const wanted = Math.max(leastBytes, FIRST_SECTOR * SECTOR + espBytes + (1 << 20));
-  const diskSectors = Math.ceil(wanted / (1 << 20)) * ((1 << 20) / SECTOR);
+  const wanted = Math.max(leastBytes, FIRST_SECTOR * SECTOR + espBytes + MIB);
+  const diskSectors = Math.ceil(wanted / MIB) * (MIB / SECTOR);
   const sectors = Math.floor((diskSectors - FIRST_SECTOR - GPT_BACKUP_SECTORS) / 2048) * 2048;
   await sink.truncate(diskSectors * SECTOR);
   await writeFat(sliceSink(sink, FIRST_SECTOR * SECTOR, sectors * SECTOR), tree, {
     sizeBytes: sectors * SECTOR,
     label: 'ESP',
-    volumeId: 0x4f524c50,
+    volumeId: VOLUME_SERIAL,
     hiddenSectors: FIRST_SECTOR,
   });
   await writeGpt(sink, {

@@ -15,6 +15,7 @@ import { VOLUME_ID } from './bios.ts';
 import { openedFile } from './boot-parts.ts';
 import { zlibCompressor } from './compressors.ts';
 import { DiskFile } from './disk-file.ts';
+import { DEFAULT_MIB, MIB } from './disk-layout.ts';
 import { stableGuid } from './efi.ts';
 import type { FormatContext, OutputFormat } from './format.ts';
 
@@ -66,9 +67,9 @@ const kinds: readonly RootKind[] = [
     name: 'kernel+ext4',
     summary: 'kernel, small initrd, and the root as an ext4 disk',
     output: (name) => `${name}-ext4.img`,
-    write: (disk, root, { sizeMiB = 0 }) =>
+    write: (disk, root, { sizeMiB = DEFAULT_MIB }) =>
       writeExt4(disk, root, {
-        sizeBytes: Math.max(ext4SizeFor(root), sizeMiB * 2 ** 20),
+        sizeBytes: Math.max(ext4SizeFor(root), sizeMiB * MIB),
         uuid: stableGuid('root'),
         label: VOLUME_ID,
         mtime: GENERATED_MTIME,

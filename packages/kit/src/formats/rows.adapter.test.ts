@@ -6,17 +6,21 @@ import { OrlopError } from '@orlop/core';
 import { ImageStore } from '@orlop/oci';
 import { type TemporaryFolder, temporaryFolder } from '@orlop/testkit';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { emptyProgram, smallSyslinux } from '../testing/boot-programs.ts';
 import { buildSmall, type Member, putImage, tarBytes } from '../testing/small-images.ts';
 import { OutputSet } from './output-set.ts';
 import { outputFormats } from './table.ts';
 
 const run = promisify(execFile);
 const SIZE_MIB = 64;
+const MODULE = new TextEncoder().encode('a module of syslinux');
 const UCODE = 'MICROCODE that every loader hands on before the initrd';
 const rows = outputFormats.filter(({ needsKernel }) => needsKernel).map(({ name }) => ({ name }));
 
 /** Formats of a disk as large as asked for, by what qemu-img calls them; the others are as large as their content. */
 const sized: Readonly<Record<string, string>> = {
+  'raw-bios': 'raw',
+  'raw-efi': 'raw',
   aws: 'raw',
   'qcow2-bios': 'qcow2',
   'qcow2-efi': 'qcow2',
@@ -55,7 +59,9 @@ beforeAll(async () => {
     'docker.io/orlop/boot-bios:latest': [
       ['usr/lib/isolinux.bin', new Uint8Array(24_576).fill(1)],
       ['usr/lib/isohdpfx.bin', new Uint8Array(432).fill(2)],
-      ['usr/lib/ldlinux.c32', 'module'],
+      ['usr/lib/ldlinux.c32', MODULE],
+      ['usr/lib/mbr.bin', new Uint8Array(440).fill(3)],
+      ['usr/bin/syslinux', smallSyslinux(MODULE)],
     ],
     'docker.io/orlop/boot-efi:latest': [
       ['usr/lib/linuxx64.efi.stub', emptyProgram()],
@@ -119,6 +125,16 @@ describe.each(rows)('the format $name', ({ name }) => {
   });
 });
 
+it.each([{ name: 'raw-bios' }, { name: 'raw-efi' }])(
+  'the format $name is as small as its content when no size is asked for',
+  async ({ name }) => {
+    const folder = await newFolder(`${name}-least`);
+    await buildSmall({ store, folder, formats: [name] });
+    const [output = ''] = outputFormats.find((row) => row.name === name)?.outputs('image') ?? [];
+    expect((await stat(join(folder, output))).size).toBeLessThan(8 << 20);
+  },
+);
+
 async function newFolder(name: string): Promise<string> {
   const folder = join(root.path, name);
   await mkdir(folder);
@@ -147,24 +163,4 @@ async function readable(name: string, folder: string, files: readonly string[]):
       return readFile(`${path}.raw`);
     }),
   );
-}
-
-/** The least that is a PE program with one section, and room in its headers for more. */
-function emptyProgram(): Uint8Array {
-  const bytes = new Uint8Array(8192);
-  const view = new DataView(bytes.buffer);
-  const [coffAt, optionalBytes] = [0x80, 112];
-  view.setUint16(0, 0x5a4d, true);
-  view.setUint32(0x3c, coffAt, true);
-  view.setUint32(coffAt, 0x4550, true);
-  view.setUint16(coffAt + 6, 1, true);
-  view.setUint16(coffAt + 20, optionalBytes, true);
-  const optionalAt = coffAt + 24;
-  view.setUint32(optionalAt + 32, 4096, true);
-  view.setUint32(optionalAt + 36, 512, true);
-  view.setUint32(optionalAt + 60, 4096, true);
-  const sectionAt = optionalAt + optionalBytes;
-  view.setUint32(sectionAt + 8, 4096, true);
-  view.setUint32(sectionAt + 12, 4096, true);
-  return bytes;
 }
