@@ -1,7 +1,14 @@
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { ReportProgress } from '@orlop/core';
-import { type Descriptor, type ImageConfig, type ImageStore, type Platform, writeImage } from '@orlop/oci';
+import {
+  type Descriptor,
+  expandReference,
+  type ImageConfig,
+  type ImageStore,
+  type Platform,
+  writeImage,
+} from '@orlop/oci';
 import { type DebianArchive, readDebianArchive } from './apt/machine.ts';
 import type { DebianPackage } from './apt/packages.ts';
 import { componentContent } from './component-content.ts';
@@ -62,9 +69,9 @@ export async function buildComponent(request: BuildRequest): Promise<BuiltCompon
   const { definition, platform, store, stateFolder, progress, signal } = request;
   const architecture = checkArchitecture(definition, platform);
   const hash = request.hash ?? (await componentHash(definition));
-  const repository = `docker.io/${repositoryOf(definition)}`;
-  const reference = `${repository}:${await componentTag(definition, { hash })}`;
-  const names = [reference, `${repository}:latest`];
+  const repository = repositoryOf(definition);
+  const reference = expandReference(`${repository}:${await componentTag(definition, { hash })}`);
+  const names = [reference, expandReference(`${repository}:latest`)];
   if (request.force !== true && request.refresh !== true) {
     const found = await findBuilt(store, reference, platform);
     if (found !== undefined) {

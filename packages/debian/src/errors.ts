@@ -7,6 +7,8 @@ export const debianError = defineErrors({
   /** No docker program, or no engine behind it. */
   'debian.docker-missing': 'unavailable',
   'debian.docker-failed': 'failed',
+  /** A hash is asked for that only git has. */
+  'debian.not-in-git': 'not-found',
   'debian.architecture-unsupported': 'invalid',
   'debian.tool-missing': 'unavailable',
   'debian.tool-failed': 'failed',

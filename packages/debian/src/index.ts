@@ -10,6 +10,7 @@ export {
   isByDockerfile,
   repositoryOf,
 } from './definition/definition.ts';
+export { type GitTreeOptions, gitTreeHash } from './definition/git-tree.ts';
 export {
   findComponent,
   type LoadOptions,
@@ -18,4 +19,5 @@ export {
 } from './definition/load-component.ts';
 export { parseDefinition } from './definition/parse-definition.ts';
 export { buildDockerfile, type DockerfileBuildRequest } from './dockerfile/build-dockerfile.ts';
+export { type BuilderRequest, runDockerBuilder } from './dockerfile/docker-builder.ts';
 export { debianError } from './errors.ts';

@@ -30,6 +30,7 @@ const TOOL_PACKAGES: Readonly<Record<string, string>> = {
   'apt-config': 'apt',
   'dpkg-deb': 'dpkg',
   flock: 'util-linux',
+  git: 'git',
   xz: 'xz-utils',
 };
 

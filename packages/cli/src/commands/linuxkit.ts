@@ -79,7 +79,6 @@ const WITHOUT_EFFECT: readonly string[] = [
   '--enable-cache',
   '--network',
   '--nonetwork',
-  '--force-dirty',
   '--dev',
 ];
 
@@ -102,6 +101,15 @@ function registerLinuxkitPkg(program: Command, context: CommandContext): void {
     await buildPackages(folders, { context, options: { ...options, force } });
   };
   build.action(run);
+  for (const command of commandOf(pkg, 'builder').commands) {
+    for (const flags of [
+      '--builders <list>',
+      '--platforms <list>',
+      '--builder-image <image>',
+      '--builder-name <name>',
+    ])
+      command.addOption(new Option(flags).hideHelp());
+  }
   // The older name of `pkg build --push`.
   const push = commandOf(pkg, 'push').description('build packages and push them');
   const known = new Set(push.options.map(({ long }) => long));

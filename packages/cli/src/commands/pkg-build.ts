@@ -11,6 +11,12 @@ export interface DefinitionOptions {
   readonly org?: string;
   readonly tag?: string;
   readonly hash?: string;
+  /** git's id of the tree in this commit in place of the content hash. */
+  readonly hashCommit?: string;
+  /** Of the tree of this folder rather than of the component's own. */
+  readonly hashPath?: string;
+  /** git's id, marked as that of changed content. */
+  readonly forceDirty?: boolean;
   readonly buildYml: string;
 }
 
@@ -25,6 +31,8 @@ export interface BuildOptions extends DefinitionOptions, RegistryOptions {
   /** Takes what the store has, for `push`. */
   readonly nobuild?: boolean;
   readonly push?: boolean;
+  /** A second tag to push the image under. */
+  readonly release?: string;
   readonly skipPlatforms?: string;
   readonly dockerfile?: string;
   readonly buildArgFile?: readonly string[];
@@ -52,16 +60,26 @@ export async function buildPackages(
   folders: readonly string[],
   { context, options }: Invocation<BuildOptions>,
 ): Promise<void> {
-  const { buildComponent, buildDockerfile, componentReference, isByDockerfile, readDebianArchive } =
-    await import('@orlop/debian');
+  const {
+    buildComponent,
+    buildDockerfile,
+    componentReference,
+    isByDockerfile,
+    readDebianArchive,
+    repositoryOf,
+  } = await import('@orlop/debian');
+  const { expandReference } = await import('@orlop/oci');
   const { withDockerfileOptions } = await import('./pkg-docker.ts');
   const loaded = await loadAll(folders, { context, options });
   const definitions = await withDockerfileOptions(loaded, { context, options });
   const { signal, progress, paths, stdout } = context;
-  const hash = options.hash === undefined ? {} : { hash: options.hash };
+  const hashes = new Map<AnyComponent, { readonly hash?: string }>();
+  for (const definition of definitions)
+    hashes.set(definition, await hashForBuild(definition, { context, options }));
+  const hashOf = (definition: AnyComponent) => hashes.get(definition) ?? {};
   if (options.dryRun === true) {
     for (const definition of definitions) {
-      const reference = await componentReference(definition, hash);
+      const reference = await componentReference(definition, hashOf(definition));
       for (const architecture of architecturesOf(definition, options)) {
         stdout.write(`${reference} linux/${architecture}\n`);
       }
@@ -72,13 +90,14 @@ export async function buildPackages(
   // Read once, and only where something comes from it.
   const archive = definitions.every(isByDockerfile) ? undefined : await readDebianArchive({ signal });
   for (const definition of definitions) {
+    const hash = hashOf(definition);
     const built = options.nobuild === true ? [] : architecturesOf(definition, options);
     if (options.pull === true && options.force !== true) {
       await pullIfThere(await componentReference(definition, hash), { context, options, store });
     }
     for (const architecture of built) {
       const common = {
-        ...{ store, progress, signal, hash: options.hash },
+        ...{ store, progress, signal, hash: hash.hash },
         platform: { os: 'linux', architecture },
         stateFolder: paths.debian,
         force: options.force,
@@ -105,8 +124,15 @@ export async function buildPackages(
           : `${reference} linux/${architecture} ${formatBytes(sizeBytes)} ${howBuilt({ built, packages: packages.length, byDocker: isByDockerfile(definition) })}\n`,
       );
     }
-    if (options.push === true)
-      await push(await componentReference(definition, hash), { context, options, store });
+    if (options.push !== true) continue;
+    const reference = await componentReference(definition, hash);
+    await push(reference, { context, options, store });
+    if (options.release === undefined) continue;
+    const found = await store.find(reference);
+    if (found === undefined) throw notBuilt(reference, definition);
+    const released = `${repositoryOf(definition)}:${options.release}`;
+    await store.tag(expandReference(released), found);
+    await push(released, { context, options, store });
   }
 }
 
@@ -166,10 +192,7 @@ export async function showTags(
   const { componentReference } = await import('@orlop/debian');
   const { expandReference } = await import('@orlop/oci');
   for (const definition of await loadAll(folders, { context, options })) {
-    const reference = await componentReference(
-      definition,
-      options.hash === undefined ? {} : { hash: options.hash },
-    );
+    const reference = await componentReference(definition, await namedHash(definition, { context, options }));
     context.stdout.write(`${options.canonical === true ? expandReference(reference) : reference}\n`);
   }
 }
@@ -182,16 +205,43 @@ export async function showIndexes(
   const { componentReference } = await import('@orlop/debian');
   const store = await openStore(context, {});
   for (const definition of await loadAll(folders, { context, options })) {
-    const reference = await componentReference(
-      definition,
-      options.hash === undefined ? {} : { hash: options.hash },
-    );
+    const reference = await componentReference(definition, await namedHash(definition, { context, options }));
     const found = await store.find(reference);
     if (found === undefined) throw notBuilt(reference, definition);
     context.stdout.write(
       `${JSON.stringify({ reference, ...found, index: await store.readIndex(found) }, undefined, 2)}\n`,
     );
   }
+}
+
+/** What stands in place of the content hash, if the options name anything. */
+export async function namedHash(
+  definition: AnyComponent,
+  { context, options }: Invocation<DefinitionOptions>,
+): Promise<{ readonly hash?: string }> {
+  const { hash, hashCommit, hashPath, forceDirty } = options;
+  if (hash !== undefined) return { hash };
+  if (hashCommit === undefined && hashPath === undefined && forceDirty !== true) return {};
+  const { gitTreeHash } = await import('@orlop/debian');
+  const folder = hashPath === undefined ? definition.folder : resolve(context.cwd, hashPath);
+  return { hash: await gitTreeHash(folder, { commit: hashCommit, forceDirty, signal: context.signal }) };
+}
+
+/** The same, where a release is of what was committed and goes to a registry. */
+async function hashForBuild(
+  definition: AnyComponent,
+  invocation: Invocation<BuildOptions>,
+): Promise<{ readonly hash?: string }> {
+  const { release, push } = invocation.options;
+  const named = await namedHash(definition, invocation);
+  if (release === undefined) return named;
+  const cannot = (why: string) =>
+    new OrlopError('cli.bad-option', 'invalid', `Cannot release "${release}" ${why}`);
+  if (!/^[\w][\w.-]{0,127}$/.test(release))
+    throw cannot('as a tag: letters, digits, dots, dashes, up to 128');
+  if (push !== true) throw cannot('if not pushing');
+  if (/-dirty(-|$)/.test(named.hash ?? '')) throw cannot(`of changed content: ${definition.folder}`);
+  return named;
 }
 
 export function notBuilt(reference: string, definition: AnyComponent): OrlopError {

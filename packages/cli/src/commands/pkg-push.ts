@@ -1,6 +1,6 @@
 import type { CommandContext } from '../context.ts';
 import { openStore, type RegistryOptions, type StoreOptions, withRegistryClient } from './cache-options.ts';
-import { type DefinitionOptions, loadAll } from './pkg-build.ts';
+import { type DefinitionOptions, loadAll, namedHash } from './pkg-build.ts';
 
 export interface PushPackagesOptions extends DefinitionOptions, RegistryOptions, StoreOptions {
   readonly override?: boolean;
@@ -19,7 +19,7 @@ export async function pushPackages(
   const store = await openStore(context, options);
   await withRegistryClient(context, options, async (client) => {
     for (const definition of definitions) {
-      const hash = options.hash === undefined ? {} : { hash: options.hash };
+      const hash = await namedHash(definition, { context, options });
       const reference = expandReference(await componentReference(definition, hash));
       const descriptor = await pushImage({
         ...{ store, client, reference, progress, signal },

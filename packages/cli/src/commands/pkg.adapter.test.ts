@@ -1,3 +1,4 @@
+import { execFileSync } from 'node:child_process';
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { ImageStore } from '@orlop/oci';
@@ -28,6 +29,30 @@ describe('orlop pkg build', () => {
     expect(await build('--dry-run', '--all-arches', '--skip-platforms', 'riscv64,amd64', 'tiny')).toMatch(
       /^\S+ linux\/arm64\n$/,
     );
+  });
+
+  it("names an image by git's tree when asked, and releases nothing that is not pushed or not committed", async () => {
+    const git = (...words: string[]) =>
+      execFileSync(
+        'git',
+        ['-C', folder.path, '-c', 'user.name=t', '-c', 'user.email=t@t.invalid', ...words],
+        {
+          encoding: 'utf8',
+        },
+      ).trim();
+    git('init', '--quiet');
+    git('add', 'tiny');
+    git('commit', '--quiet', '-m', 'first');
+    const tree = git('rev-parse', 'HEAD:tiny');
+    const named = (hash: string) => `orlop/tiny:${hash} linux/amd64\n`;
+    expect(await build('--dry-run', '--arch', 'amd64', '--hash-commit', 'HEAD', 'tiny')).toBe(named(tree));
+    expect(
+      await build('--dry-run', '--arch', 'amd64', '--hash-path', '.', '--hash-commit', 'HEAD', 'tiny'),
+    ).toMatch(new RegExp(`^orlop/tiny:${git('rev-parse', 'HEAD^{tree}')}`));
+    await expect(build('--release', 'v1', 'tiny')).rejects.toThrow('Cannot release "v1" if not pushing');
+    await writeFile(join(folder.path, 'tiny', 'more'), 'x');
+    const changed = ['--hash-commit', 'HEAD', '--push', '--release', 'v1', 'tiny'];
+    await expect(build(...changed)).rejects.toThrow('Cannot release "v1" of changed content');
   });
 
   it('builds nothing when told so, and what the store lacks otherwise', async () => {

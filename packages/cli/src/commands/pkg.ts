@@ -24,6 +24,7 @@ export function registerPkg(program: Command, context: CommandContext): void {
     .option('--build-arg-file <file>', 'KEY=VALUE for such a build, a line each (repeatable)', each, [])
     .option('--refresh', "fetch Debian's package indexes anew, and build with what they say")
     .option('--push', 'push to the registry after building')
+    .option('--release <tag>', 'with --push: push under this tag, too')
     .option('--dry-run', 'say what would be built, and stop')
     .option('--json', 'print a line of JSON for each image')
     .action(async (folders: string[], options: BuildOptions) => {
@@ -77,6 +78,30 @@ export function registerPkg(program: Command, context: CommandContext): void {
       const { listPackages } = await import('./pkg-list.ts');
       await listPackages(folder, { context, json: options.json === true });
     });
+  registerBuilder(pkg, context);
+}
+
+/** The cache that a user's Docker keeps of builds. */
+function registerBuilder(pkg: Command, context: CommandContext): void {
+  const builder = pkg
+    .command('builder')
+    .description("the cache that Docker keeps of builds from a Dockerfile; it is the user's Docker's own");
+  const texts = { du: 'say what it takes', prune: 'remove what nothing uses' } as const;
+  for (const what of ['du', 'prune'] as const) {
+    builder
+      .command(what)
+      .description(texts[what])
+      .option('--verbose', 'all entries, by du')
+      .action(async ({ verbose }: { readonly verbose?: boolean }) => {
+        const { runDockerBuilder } = await import('@orlop/debian');
+        const { stdout, signal } = context;
+        await runDockerBuilder(what, {
+          verbose: verbose === true,
+          onLine: (line) => void stdout.write(`${line}\n`),
+          signal,
+        });
+      });
+  }
 }
 
 function withDefinitionOptions(command: Command): Command {
@@ -84,5 +109,8 @@ function withDefinitionOptions(command: Command): Command {
     .option('--org <name>', "organisation, in place of the definition's (default: $ORLOP_PKG_ORG)")
     .option('--tag <template>', "tag, in place of the definition's; {{.Hash}} stands for the content hash")
     .option('--hash <hash>', 'in place of the content hash')
+    .option('--hash-commit <commit>', "git's id of the folder in this commit, as LinuxKit's tags have it")
+    .option('--hash-path <folder>', "git's id of this folder, in place of the component's")
+    .option('--force-dirty', "git's id, marked as of changed content")
     .option('--build-yml <name>', 'name of the definition in the folder', 'build.yml');
 }

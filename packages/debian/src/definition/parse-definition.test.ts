@@ -10,6 +10,14 @@ const debianOf = (definition: AnyComponent | undefined) =>
   definition !== undefined && 'debian' in definition ? definition.debian : undefined;
 
 describe('parseDefinition', () => {
+  it("takes an organisation behind a registry's host, and no such image", () => {
+    const { definition, problems } = parseDefinition(FILE, 'image: x\norg: ghcr.io:443/me\ndebian: {}\n');
+    expect([definition?.organisation, problems]).toEqual(['ghcr.io:443/me', []]);
+    expect(problemsOf('image: localhost:5000/x\ndebian: {}\n')).toEqual([
+      '/p/build.yml:1:8: image "localhost:5000/x" is no repository name: lower-case letters, digits, . _ - and /',
+    ]);
+  });
+
   it('reads every key of a component', () => {
     const { definition, problems } = parseDefinition(
       FILE,

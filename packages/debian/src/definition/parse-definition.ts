@@ -39,7 +39,7 @@ export function parseDefinition(file: string, text: string): ParsedDefinition {
         image = readName(reader, value);
       },
       org: (value) => {
-        organisation = readName(reader, value) ?? organisation;
+        organisation = readName(reader, value, { host: true }) ?? organisation;
       },
       tag: (value) => {
         tag = readTag(reader, value) ?? tag;
@@ -117,12 +117,17 @@ function readBuildArgument(reader: YamlReader, value: YamlValue): string | undef
   return text;
 }
 
-/** One or more parts of a repository's name. OCI distribution-spec, "Pulling manifests". */
-function readName(reader: YamlReader, value: YamlValue): string | undefined {
+/** One or more parts of a repository's name, maybe behind a registry's host. OCI distribution-spec, "Pulling manifests". */
+function readName(
+  reader: YamlReader,
+  value: YamlValue,
+  { host = false }: { readonly host?: boolean } = {},
+): string | undefined {
   const text = reader.string(value);
   if (text === undefined) return undefined;
   const part = '[a-z0-9]+(?:(?:\\.|_|__|-+)[a-z0-9]+)*';
-  if (new RegExp(`^${part}(?:/${part})*$`).test(text)) return text;
+  const registry = host ? '(?:[a-z0-9][a-z0-9.-]*(?::\\d+)?/)?' : '';
+  if (new RegExp(`^${registry}${part}(?:/${part})*$`).test(text)) return text;
   return reader.note(
     value,
     `${value.path} "${text}" is no repository name: lower-case letters, digits, . _ - and /`,

@@ -3,7 +3,14 @@ import { cp, mkdir, mkdtemp, rm, stat } from 'node:fs/promises';
 import { dirname, join, resolve, sep } from 'node:path';
 import { stripVTControlCharacters } from 'node:util';
 import type { ReportProgress } from '@orlop/core';
-import { type Descriptor, type ImageStore, importArchive, isIndexType, type Platform } from '@orlop/oci';
+import {
+  type Descriptor,
+  expandReference,
+  type ImageStore,
+  importArchive,
+  isIndexType,
+  type Platform,
+} from '@orlop/oci';
 import { type BuiltComponent, checkArchitecture, componentLabels } from '../build-component.ts';
 import { findBuilt, joinPlatforms } from '../component-index.ts';
 import { componentHash, componentReference, componentTag } from '../definition/component-tag.ts';
@@ -39,9 +46,9 @@ export async function buildDockerfile(request: DockerfileBuildRequest): Promise<
   const { definition, platform, store, stateFolder, progress, signal } = request;
   const architecture = checkArchitecture(definition, platform);
   const hash = request.hash ?? (await componentHash(definition));
-  const repository = `docker.io/${repositoryOf(definition)}`;
-  const reference = `${repository}:${await componentTag(definition, { hash })}`;
-  const names = [reference, `${repository}:latest`];
+  const repository = repositoryOf(definition);
+  const reference = expandReference(`${repository}:${await componentTag(definition, { hash })}`);
+  const names = [reference, expandReference(`${repository}:latest`)];
   const found = request.force === true ? undefined : await findBuilt(store, reference, platform);
   if (found !== undefined) {
     for (const name of names) await store.tag(name, found.index);
