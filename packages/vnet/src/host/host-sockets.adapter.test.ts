@@ -1,6 +1,7 @@
 import { join } from 'node:path';
+import { IpAddress } from '@orlop/netstack';
 import { temporaryFolder } from '@orlop/testkit';
-import { describe, onTestFinished } from 'vitest';
+import { describe, expect, it, onTestFinished } from 'vitest';
 import { createNativeSockets } from '../native/native-sockets.ts';
 import { Poller } from '../native/poller.ts';
 import { describeHostSockets } from '../testing/host-sockets-suite.ts';
@@ -26,10 +27,31 @@ async function open(sockets: HostSockets) {
   return { sockets, until, unixPath: join(folder.path, 's') };
 }
 
+const SILENT = { onOpen: () => {}, onReadable: () => {}, onWritable: () => {}, onFailed: () => {} };
+
 describe('createNodeSockets', () => {
   describeHostSockets(() => open(createNodeSockets()));
 });
 
 describe.skipIf(process.platform !== 'linux')('createNativeSockets', () => {
-  describeHostSockets(() => open(createNativeSockets(new Poller(process.platform, process.arch))));
+  const poller = new Poller(process.platform, process.arch);
+  describeHostSockets(() => open(createNativeSockets(poller)));
+
+  it('has a connection within the host, or its refusal, by the time that connect returns', async () => {
+    const sockets = createNativeSockets(poller);
+    const local = { kind: 'ip', address: IpAddress.v4(0x7f000001), port: 0 } as const;
+    const listener = await sockets.listen(local, () => SILENT);
+    const stream = sockets.connect(listener.local, SILENT, { mayOpenAtOnce: true });
+    expect(stream.isOpen).toBe(true);
+    expect(stream.write(Uint8Array.of(1))).toBe(1);
+    stream.close();
+    const { local: gone } = listener;
+    listener.close();
+    const failures: string[] = [];
+    const events = { ...SILENT, onFailed: (failure: string) => failures.push(failure) };
+    expect(sockets.connect(gone, events, { mayOpenAtOnce: true }).isOpen).toBe(false);
+    expect(failures).toEqual([]);
+    await until(() => failures.length > 0);
+    expect(failures).toEqual(['refused']);
+  });
 });
