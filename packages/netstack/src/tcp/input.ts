@@ -255,16 +255,23 @@ function decideAcknowledgement(
   hadHoles: boolean,
 ): void {
   block.unacknowledgedIn += grown;
+  if (hadHoles || block.unacknowledgedIn >= 2 * fullSegment(block)) {
+    if (block.quickAcks > 0) block.quickAcks--;
+    block.ackNow = true;
+  } else acknowledgeSoon(context, block);
+}
+
+/** With the answer, if one comes in time; at once while the connection is young. */
+function acknowledgeSoon(context: TcpContext, block: ControlBlock): void {
   const { delayedAckMs } = context.settings;
-  if (block.quickAcks > 0) block.quickAcks--;
-  else if (!hadHoles && delayedAckMs > 0 && block.unacknowledgedIn < 2 * fullSegment(block)) {
-    if (block.delayedAckAt === Number.POSITIVE_INFINITY) {
-      block.delayedAckAt = context.now + delayedAckMs;
-      context.schedule(block);
-    }
-    return;
+  if (block.quickAcks > 0 || delayedAckMs === 0) {
+    if (block.quickAcks > 0) block.quickAcks--;
+    block.ackNow = true;
+    context.markReady(block);
+  } else if (block.delayedAckAt === Number.POSITIVE_INFINITY) {
+    block.delayedAckAt = context.now + delayedAckMs;
+    context.schedule(block);
   }
-  block.ackNow = true;
 }
 
 /** A link may have joined several segments: then the peer's MSS says how large one is. */
@@ -281,13 +288,16 @@ function onFin(context: TcpContext, block: ControlBlock): void {
   if (block.receiveNext !== block.peerFin) return;
   block.peerFinReached = true;
   block.receiveNext = (block.receiveNext + 1) | 0;
+  context.tell(block, EVENT_END);
+  if (block.state === 'established') {
+    // Our own end often follows at once (RFC 9293 §3.10.7.4: an acknowledgement may wait for company).
+    block.state = 'close-wait';
+    acknowledgeSoon(context, block);
+    return;
+  }
   block.ackNow = true;
   context.markReady(block);
-  context.tell(block, EVENT_END);
   switch (block.state) {
-    case 'established':
-      block.state = 'close-wait';
-      return;
     case 'fin-wait-1':
       block.state = 'closing';
       return;

@@ -16,6 +16,8 @@ const OPENED: readonly Row[] = [
 ];
 
 const PLAIN = { tcp: { congestion: 'reno' } } as const;
+/** Acknowledgements wait for company from the beginning. */
+const WITHOUT_HASTE = { tcp: { congestion: 'reno', quickAcks: 0, delayedAckMs: 40 } } as const;
 
 const TABLES: readonly Table[] = [
   {
@@ -440,6 +442,31 @@ const TABLES: readonly Table[] = [
       [20, 'in', '. 1:101 ack 1'],
       [20, 'tell', 'end'],
       [20, 'out', '. 1 ack 202'],
+    ],
+  },
+  {
+    title: 'the acknowledgement of FIN travels with our own, when that comes in time',
+    stack: WITHOUT_HASTE,
+    rows: [
+      ...OPENED,
+      [10, 'in', 'F. 1 ack 1'],
+      [10, 'tell', 'end'],
+      [20, 'app', 'shutdown'],
+      [20, 'out', 'F. 1 ack 2'],
+      [30, 'in', '. 2 ack 2'],
+      [30, 'tell', 'close finished'],
+    ],
+  },
+  {
+    title: 'the acknowledgement of FIN goes alone when nothing comes after the delay',
+    stack: WITHOUT_HASTE,
+    rows: [
+      ...OPENED,
+      [10, 'in', 'F. 1 ack 1'],
+      [10, 'tell', 'end'],
+      [50, 'out', '. 1 ack 2'],
+      [60_000, 'app', 'write 10'],
+      [60_000, 'out', 'P. 1:11 ack 2'],
     ],
   },
   {
