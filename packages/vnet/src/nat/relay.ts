@@ -146,8 +146,14 @@ export class Relay implements TcpHandler {
     }
     if (socket.ended && !this.#guestEnded) {
       this.#guestEnded = true;
-      this.#stream.end();
+      this.#endStream();
     }
+  }
+
+  /** The guest will send no more. Where the host will not either, nothing is left to wait for. */
+  #endStream(): void {
+    if (this.#hostEnded) this.#stream.close();
+    else this.#stream.end();
   }
 
   #hostFailed(failure: HostFailure): void {
@@ -175,7 +181,8 @@ export class Relay implements TcpHandler {
       if (count === WOULD_BLOCK || this.#isClosed()) return;
       if (count === 0) {
         this.#hostEnded = true;
-        this.#stream.wantRead(false);
+        if (this.#guestEnded) this.#endStream();
+        else this.#stream.wantRead(false);
         this.#socket.shutdown();
         return;
       }
