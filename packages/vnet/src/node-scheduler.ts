@@ -1,3 +1,4 @@
+import { performance } from 'node:perf_hooks';
 import type { Scheduler } from './scheduler.ts';
 
 /** Node's own loop: timers of milliseconds, and `setImmediate` for "after what is at hand". */
@@ -13,7 +14,11 @@ export const nodeScheduler: Scheduler = {
   },
 };
 
-/** The same, but what is to run soon goes by `soon`: a poller's own, which need not wait for a turn of the loop. */
-export function schedulerWith(soon: Scheduler['soon']): Scheduler {
-  return { ...nodeScheduler, soon };
+/** The same, but time and what is to run soon are a poller's own, which need not wait for a turn of the loop. */
+export function schedulerOf(poller: Pick<Scheduler, 'now' | 'soon'>): Scheduler {
+  return {
+    ...nodeScheduler,
+    now: () => poller.now(),
+    soon: (callback) => poller.soon(callback),
+  };
 }

@@ -22,7 +22,7 @@ import { listenQemu, listenVpnkit } from './link/stream-listener.ts';
 import { openTap } from './link/tap.ts';
 import { createNativeSockets } from './native/native-sockets.ts';
 import { Poller } from './native/poller.ts';
-import { nodeScheduler, schedulerWith } from './node-scheduler.ts';
+import { nodeScheduler, schedulerOf } from './node-scheduler.ts';
 import { HttpProxy } from './proxy/http-proxy.ts';
 import { readProxyConfig } from './proxy/proxy-settings.ts';
 import { VirtualNetwork } from './virtual-network.ts';
@@ -71,7 +71,7 @@ export async function openNetwork(options: OpenNetworkOptions): Promise<OpenNetw
   const settings = readNetworkConfig(options.config);
   const poller = openPoller(options);
   const sockets = poller === undefined ? createNodeSockets() : createNativeSockets(poller);
-  const scheduler = poller === undefined ? nodeScheduler : schedulerWith((callback) => poller.soon(callback));
+  const scheduler = poller === undefined ? nodeScheduler : schedulerOf(poller);
   const hostServers = new ResolvConfFile(options.resolvConfPath ?? '/etc/resolv.conf');
   const forwarding = new ForwardingResolver({
     sockets,

@@ -1,5 +1,6 @@
 import { ENOBUFS, UV_READABLE, UV_WRITABLE } from '../native/constants.ts';
 import { type Poller, type Watch, wouldBlock } from '../native/poller.ts';
+import { ReadBudget } from '../native/read-budget.ts';
 import {
   ETHERNET_HEADER_LEN,
   FRAME_MAX_LEN,
@@ -25,9 +26,6 @@ export interface DescriptorLinkOptions {
   readonly beforeWrite?: () => boolean;
 }
 
-/** Frames per wake-up before the batch ends: enough to share an acknowledgement, few enough to stay in cache. */
-const MAX_READS_PER_TURN = 64;
-
 /**
  * A descriptor that gives one frame for each read and takes one for each write: TAP, SOCK_SEQPACKET (bess) and
  * connected unix datagram sockets (QEMU's dgram, vfkit).
@@ -41,10 +39,12 @@ export class DescriptorLink implements Link {
   readonly checksumOffload = false;
   readonly counters: LinkCounters = { framesIn: 0, bytesIn: 0, framesOut: 0, bytesOut: 0 };
   readonly buffer = new Uint8Array(FRAME_MAX_LEN + VIRTIO_NET_HEADER_LEN);
+  readonly #bufferAddress: number;
   /** Where frames begin: behind the header, if there is one. */
   readonly offset: number;
   readonly segmentation: boolean;
   readonly #incoming = new Uint8Array(FRAME_MAX_LEN + VIRTIO_NET_HEADER_LEN);
+  readonly #incomingAddress: number;
   readonly #poller: Poller;
   readonly #descriptor: number;
   readonly #watch: Watch;
@@ -52,11 +52,7 @@ export class DescriptorLink implements Link {
   readonly #beforeWrite: (() => boolean) | undefined;
   #waitingLength = 0;
   #starved = false;
-  /**
-   * Reads of the next wake-up: a lone frame (request, answer) should not cost a second call that finds nothing,
-   * a stream of them should come in large batches.
-   */
-  #readsPerTurn = 1;
+  readonly #budget = new ReadBudget();
   #handler: LinkHandler | undefined;
 
   /** Takes over the descriptor. */
@@ -68,6 +64,8 @@ export class DescriptorLink implements Link {
     this.offset = this.segmentation ? VIRTIO_NET_HEADER_LEN : 0;
     this.#poller = poller;
     this.#descriptor = descriptor;
+    this.#bufferAddress = poller.library.addressOf(this.buffer);
+    this.#incomingAddress = poller.library.addressOf(this.#incoming);
     this.#onRelease = options.onRelease ?? (() => {});
     this.#beforeWrite = options.beforeWrite;
     this.#watch = poller.watch(descriptor, (events, status) => this.#onReady(events, status));
@@ -107,8 +105,7 @@ export class DescriptorLink implements Link {
   /** False when the kernel asks to wait; a frame that it refuses for another reason is lost, as on a cable. */
   #write(length: number): boolean {
     if (this.#beforeWrite?.() === false) return true;
-    const frame = length === this.buffer.length ? this.buffer : this.buffer.subarray(0, length);
-    if (this.#poller.library.write(this.#descriptor, frame, length) >= 0) return true;
+    if (this.#poller.library.writeFrom(this.#descriptor, this.#bufferAddress, length) >= 0) return true;
     const errno = this.#poller.library.errno();
     return !wouldBlock(errno) && errno !== ENOBUFS;
   }
@@ -128,9 +125,9 @@ export class DescriptorLink implements Link {
   #readFrames(): void {
     const { library } = this.#poller;
     let count = 0;
-    const budget = this.#readsPerTurn;
+    const budget = this.#budget.begin(this.#poller.looks);
     for (let i = 0; i < budget && this.#handler !== undefined; i++) {
-      const length = library.read(this.#descriptor, this.#incoming, this.#incoming.length);
+      const length = library.readTo(this.#descriptor, this.#incomingAddress, this.#incoming.length);
       if (length < 0 && wouldBlock(library.errno())) break;
       if (length <= 0) {
         this.#fail(length === 0 ? 'the other side closed' : `read failed (errno ${library.errno()})`);
@@ -144,7 +141,7 @@ export class DescriptorLink implements Link {
       const segmentSize = this.segmentation ? readVirtioSegmentSize(this.#incoming, 0) : undefined;
       this.#handler.onFrame(this.#incoming, this.offset, frameLength, segmentSize);
     }
-    this.#readsPerTurn = count === budget ? Math.min(budget * 4, MAX_READS_PER_TURN) : Math.max(count, 1);
+    this.#budget.end(count);
     if (count > 0) this.#handler?.onBatchEnd();
   }
 

@@ -8,11 +8,12 @@ import type {
 import { MSG_DONTWAIT, MSG_ERRQUEUE, MSG_NOSIGNAL, UV_READABLE } from './constants.ts';
 import { failureOfErrno } from './failure.ts';
 import { type Poller, type Watch, wouldBlock } from './poller.ts';
+import { ReadBudget } from './read-budget.ts';
 import { emitIpSocketAddress, readSocketAddress, SOCKET_ADDRESS_MAX_LEN } from './socket-address.ts';
 import { localAddress } from './stream.ts';
 
-/** Datagrams per wake-up: bounded work, so that one flow does not starve the loop. */
-const MAX_READS_PER_TURN = 64;
+/** Errors per wake-up: bounded work, so that one flow does not starve the loop. */
+const MAX_ERRORS_PER_TURN = 64;
 const DATAGRAM_MAX_LEN = 65_535;
 
 /** Scratch memory shared by the sockets of one process: used only within a call. */
@@ -20,14 +21,24 @@ export interface DatagramScratch {
   readonly payload: Uint8Array;
   readonly address: Uint8Array;
   readonly length: Uint8Array;
+  readonly payloadAddress: number;
+  readonly addressAddress: number;
+  readonly lengthAddress: number;
   readonly errorQueue: ErrorQueueReader;
 }
 
 export function createDatagramScratch(poller: Poller): DatagramScratch {
+  // Not inside V8's heap, where arrays move.
+  const payload = new Uint8Array(new ArrayBuffer(DATAGRAM_MAX_LEN));
+  const address = new Uint8Array(new ArrayBuffer(SOCKET_ADDRESS_MAX_LEN));
+  const length = new Uint8Array(new ArrayBuffer(4));
   return {
-    payload: new Uint8Array(DATAGRAM_MAX_LEN),
-    address: new Uint8Array(SOCKET_ADDRESS_MAX_LEN),
-    length: new Uint8Array(4),
+    payload,
+    address,
+    length,
+    payloadAddress: poller.library.addressOf(payload),
+    addressAddress: poller.library.addressOf(address),
+    lengthAddress: poller.library.addressOf(length),
     errorQueue: new ErrorQueueReader(poller),
   };
 }
@@ -39,8 +50,7 @@ export class NativeDatagram implements HostDatagramSocket {
   readonly #events: HostDatagramEvents;
   readonly #scratch: DatagramScratch;
   readonly #watch: Watch;
-  /** One for an exchange of single datagrams, more for a stream of them. */
-  #readsPerTurn = 1;
+  readonly #budget = new ReadBudget();
   #closed = false;
 
   constructor(poller: Poller, descriptor: number, events: HostDatagramEvents, scratch: DatagramScratch) {
@@ -87,34 +97,36 @@ export class NativeDatagram implements HostDatagramSocket {
   }
 
   #onReady(): void {
-    const { payload, address, length } = this.#scratch;
-    const budget = this.#readsPerTurn;
-    this.#readsPerTurn = Math.min(budget * 4, MAX_READS_PER_TURN);
+    const { payload, address, length, payloadAddress, addressAddress, lengthAddress } = this.#scratch;
+    let datagrams = 0;
+    const budget = this.#budget.begin(this.#poller.looks);
     for (let i = 0; i < budget && !this.#closed; i++) {
       length[0] = SOCKET_ADDRESS_MAX_LEN;
-      const count = this.#poller.library.recvfrom(
+      const count = this.#poller.library.recvfromTo(
         this.#descriptor,
-        payload,
-        payload.length,
+        payloadAddress,
+        DATAGRAM_MAX_LEN,
         MSG_DONTWAIT,
-        address,
-        length,
+        addressAddress,
+        lengthAddress,
       );
       if (count < 0) {
-        this.#readsPerTurn = Math.max(i, 1);
-        if (wouldBlock(this.#poller.library.errno()) && i > 0) return;
-        if (!this.#readErrors()) return;
+        // An event without a datagram is an error's.
+        if (wouldBlock(this.#poller.library.errno()) && i > 0) break;
+        if (!this.#readErrors()) break;
         continue;
       }
+      datagrams++;
       const from = readSocketAddress(address, length[0] ?? 0);
       if (from.kind === 'ip') this.#events.onDatagram(payload.subarray(0, count), from.address, from.port);
     }
+    this.#budget.end(datagrams);
   }
 
   /** Whether there was any. */
   #readErrors(): boolean {
     let any = false;
-    for (let i = 0; i < MAX_READS_PER_TURN && !this.#closed; i++) {
+    for (let i = 0; i < MAX_ERRORS_PER_TURN && !this.#closed; i++) {
       const error = this.#scratch.errorQueue.read(this.#descriptor);
       if (error === undefined) return any;
       any = true;

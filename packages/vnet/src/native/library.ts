@@ -12,11 +12,14 @@ import { UV_READABLE } from './constants.ts';
 export interface NativeLibrary {
   errno(): number;
   /** Where the bytes of an off-heap array are; it must outlive every use of the number. */
-  addressOf(bytes: Uint8Array): number;
+  addressOf(bytes: Uint8Array | Uint32Array): number;
   open(path: string, flags: number): number;
   close(descriptor: number): number;
   read(descriptor: number, into: Uint8Array, length: number): number;
   write(descriptor: number, from: Uint8Array, length: number): number;
+  /** The same by {@link addressOf}, which is cheaper than an array to look into at each call. */
+  readTo(descriptor: number, address: number, length: number): number;
+  writeFrom(descriptor: number, address: number, length: number): number;
   writev(descriptor: number, vectors: Uint8Array, count: number): number;
   socket(family: number, type: number, protocol: number): number;
   socketpair(family: number, type: number, protocol: number, descriptors: Uint8Array): number;
@@ -29,6 +32,7 @@ export interface NativeLibrary {
   setsockopt(descriptor: number, level: number, name: number, value: Uint8Array, length: number): number;
   shutdown(descriptor: number, how: number): number;
   recvfrom(fd: number, into: Uint8Array, n: number, flags: number, from: Uint8Array, len: Uint8Array): number;
+  recvfromTo(fd: number, into: number, n: number, flags: number, from: number, len: number): number;
   sendto(fd: number, from: Uint8Array, n: number, flags: number, to: Uint8Array, len: number): number;
   recvmsg(descriptor: number, header: Uint8Array, flags: number): number;
   ioctl(descriptor: number, request: number, argument: Uint8Array): number;
@@ -40,8 +44,8 @@ export interface NativeLibrary {
   /** Moves this thread to the network namespace that the descriptor is of. */
   setns(descriptor: number, kind: number): number;
   epoll_create1(flags: number): number;
-  epoll_ctl(set: number, operation: number, descriptor: number, event: Uint8Array): number;
-  epoll_wait(set: number, events: Uint8Array, count: number, timeoutMs: number): number;
+  epoll_ctl(set: number, operation: number, descriptor: number, event: number): number;
+  epoll_wait(set: number, events: number, count: number, timeoutMs: number): number;
   /** Has Node's event loop call `onReady` of the binding whenever the descriptor is readable, from now on. */
   poll(descriptor: number): number;
   /** Whether that alone keeps Node's event loop running. @default true */
@@ -73,6 +77,7 @@ export function bindNativeLibrary(onReady: () => void, platform: string): Native
   // libuv keeps the address: the memory must stay where it is as long as the loop runs.
   const handle = new Uint8Array(new ArrayBuffer(handleSize(UV_POLL) as number));
   const bytes = 'void *';
+  const address = 'uintptr_t';
   return {
     errno: () => koffi.errno(),
     addressOf: (array) => Number(koffi.address(array)),
@@ -80,6 +85,8 @@ export function bindNativeLibrary(onReady: () => void, platform: string): Native
     close: func('close', 'int', ['int']),
     read: func('read', 'int64_t', ['int', bytes, 'size_t']),
     write: func('write', 'int64_t', ['int', bytes, 'size_t']),
+    readTo: func('read', 'int64_t', ['int', address, 'size_t']),
+    writeFrom: func('write', 'int64_t', ['int', address, 'size_t']),
     writev: func('writev', 'int64_t', ['int', bytes, 'int']),
     socket: func('socket', 'int', ['int', 'int', 'int']),
     socketpair: func('socketpair', 'int', ['int', 'int', 'int', bytes]),
@@ -91,6 +98,7 @@ export function bindNativeLibrary(onReady: () => void, platform: string): Native
     getsockopt: func('getsockopt', 'int', ['int', 'int', 'int', bytes, bytes]),
     setsockopt: func('setsockopt', 'int', ['int', 'int', 'int', bytes, 'uint']),
     shutdown: func('shutdown', 'int', ['int', 'int']),
+    recvfromTo: func('recvfrom', 'int64_t', ['int', address, 'size_t', 'int', address, address]),
     recvfrom: func('recvfrom', 'int64_t', ['int', bytes, 'size_t', 'int', bytes, bytes]),
     sendto: func('sendto', 'int64_t', ['int', bytes, 'size_t', 'int', bytes, 'uint']),
     recvmsg: func('recvmsg', 'int64_t', ['int', bytes, 'int']),
@@ -101,8 +109,8 @@ export function bindNativeLibrary(onReady: () => void, platform: string): Native
     inotify_rm_watch: func('inotify_rm_watch', 'int', ['int', 'int']),
     setns: func('setns', 'int', ['int', 'int']),
     epoll_create1: func('epoll_create1', 'int', ['int']),
-    epoll_ctl: func('epoll_ctl', 'int', ['int', 'int', 'int', bytes]),
-    epoll_wait: func('epoll_wait', 'int', ['int', bytes, 'int', 'int']),
+    epoll_ctl: func('epoll_ctl', 'int', ['int', 'int', 'int', address]),
+    epoll_wait: func('epoll_wait', 'int', ['int', address, 'int', 'int']),
     poll: (descriptor) => {
       const address = Number(koffi.address(handle));
       const status = pollInit(loop, address, descriptor) as number;

@@ -146,4 +146,29 @@ describe.runIf(isLinux)('Poller', () => {
     expect(order).toEqual(['event', 'soon', 'immediate']);
     poller.library.close(other);
   });
+
+  it('says one time for all of a batch, and the real one outside', async () => {
+    const pairs = [pair(poller), pair(poller)];
+    const times: number[] = [];
+    const watches = pairs.map(({ one }) =>
+      poller.watch(one, () => {
+        const before = performance.now();
+        times.push(poller.now());
+        while (performance.now() < before + 0.05);
+        if (times.length === 2) for (const watch of watches) watch.want(0);
+      }),
+    );
+    for (const watch of watches) watch.want(UV_READABLE);
+    for (const { other } of pairs) poller.library.write(other, ONE, 1);
+    const earlier = performance.now();
+    await turns();
+    expect(times.length).toBe(2);
+    expect(times[1]).toBe(times[0]);
+    expect(times[0]).toBeGreaterThan(earlier);
+    const now = performance.now();
+    expect(poller.now()).toBeGreaterThanOrEqual(now);
+    for (const watch of watches) watch.close();
+    for (const { one, other } of pairs)
+      for (const descriptor of [one, other]) poller.library.close(descriptor);
+  });
 });

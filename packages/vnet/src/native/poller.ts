@@ -1,3 +1,4 @@
+import { performance } from 'node:perf_hooks';
 import { assert } from '@orlop/core';
 import { AdaptiveSpin } from './adaptive-spin.ts';
 import {
@@ -49,6 +50,8 @@ export class Poller {
   readonly #spin = new AdaptiveSpin();
   readonly #soon: (() => void)[] = [];
   #dispatching = false;
+  #batchAtMs = 0;
+  #looks = 0;
 
   /** @throws OrlopError `vnet.native-unavailable` on other systems than Linux. */
   constructor(platform: string, architecture: string) {
@@ -70,104 +73,139 @@ export class Poller {
     else setImmediate(callback);
   }
 
+  /** How often it was looked for events: at two events with successive numbers nothing else happened between. */
+  get looks(): number {
+    return this.#looks;
+  }
+
+  /** Monotonic milliseconds; events of one batch are at one time, as nobody can tell them apart. */
+  now(): number {
+    return this.#dispatching ? this.#batchAtMs : performance.now();
+  }
+
   /** Something is ready: handles it, and stays for what follows at once. */
   #turn(): void {
     const spin = this.#spin;
-    spin.onWake(performance.now());
+    this.#batchAtMs = performance.now();
+    spin.onWake(this.#batchAtMs);
     for (let calls = 0; calls < CALLS_PER_TURN; ) {
+      this.#looks++;
       const count = this.#set.wait();
       if (count > 0) {
         calls++;
         this.#dispatch(count);
-        spin.onEvents(performance.now());
-      } else if (!spin.staysAwake(performance.now())) {
-        break;
+        this.#batchAtMs = performance.now();
+        spin.onEvents(this.#batchAtMs);
+      } else {
+        this.#batchAtMs = performance.now();
+        if (!spin.staysAwake(this.#batchAtMs)) break;
       }
     }
-    spin.onSleep(performance.now());
+    spin.onSleep(this.#batchAtMs);
   }
 
   #dispatch(count: number): void {
     this.#dispatching = true;
-    for (let index = 0; index < count; index++) guarded(() => this.#set.deliver(index));
-    for (let next = this.#soon.shift(); next !== undefined; next = this.#soon.shift()) guarded(next);
+    for (let index = 0; index < count; index++) {
+      try {
+        this.#set.deliver(index);
+      } catch (error) {
+        throwLater(error);
+      }
+    }
+    while (this.#soon.length > 0) {
+      try {
+        this.#soon.shift()?.();
+      } catch (error) {
+        throwLater(error);
+      }
+    }
     this.#dispatching = false;
   }
 }
 
 /** An exception must not unwind through libuv's C frames, nor keep others from their events. */
-function guarded(call: () => void): void {
-  try {
-    call();
-  } catch (error) {
-    process.nextTick(() => {
-      throw error;
-    });
-  }
+function throwLater(error: unknown): void {
+  process.nextTick(() => {
+    throw error;
+  });
 }
 
-/** The kernel's set, and who is in it. */
+/**
+ * The kernel's set, and who is in it. An event carries the descriptor and the watch's number: descriptors come again.
+ *
+ * Invariant: at most one watch of a descriptor is registered.
+ */
 class EpollSet {
   readonly descriptor: number;
   readonly #library: NativeLibrary;
+  /** In 32-bit words. */
   readonly #eventLen: number;
   readonly #dataAt: number;
-  readonly #events: Uint8Array;
-  readonly #view: DataView;
-  readonly #change: Uint8Array;
-  readonly #changeView: DataView;
-  readonly #watches = new Map<number, EpollWatch>();
-  #nextId = 1;
+  readonly #events: Uint32Array;
+  readonly #eventsAddress: number;
+  readonly #change: Uint32Array;
+  readonly #changeAddress: number;
+  /** By descriptor. */
+  readonly #watches: (EpollWatch | undefined)[] = [];
+  #size = 0;
+  #nextNumber = 1;
 
   constructor(library: NativeLibrary, architecture: string) {
     this.#library = library;
     // struct epoll_event is packed on x86-64 alone.
-    this.#eventLen = architecture === 'x64' ? 12 : 16;
-    this.#dataAt = this.#eventLen - 8;
-    this.#events = new Uint8Array(new ArrayBuffer(this.#eventLen * EVENTS_PER_CALL));
-    this.#view = new DataView(this.#events.buffer);
-    this.#change = new Uint8Array(new ArrayBuffer(this.#eventLen));
-    this.#changeView = new DataView(this.#change.buffer);
+    this.#eventLen = architecture === 'x64' ? 3 : 4;
+    this.#dataAt = this.#eventLen - 2;
+    // Not inside V8's heap, where arrays move: the kernel gets their addresses.
+    this.#events = new Uint32Array(new ArrayBuffer(4 * this.#eventLen * EVENTS_PER_CALL));
+    this.#eventsAddress = library.addressOf(this.#events);
+    this.#change = new Uint32Array(new ArrayBuffer(4 * this.#eventLen));
+    this.#changeAddress = library.addressOf(this.#change);
     this.descriptor = library.epoll_create1(EPOLL_CLOEXEC);
     assert(this.descriptor >= 0, `epoll_create1: errno ${library.errno()}`);
   }
 
-  /** A number that no other watch of this process has had: descriptors come again. */
+  /** A number that tells the watch from others of its descriptor. */
   register(watch: EpollWatch): number {
-    const id = this.#nextId++;
-    if (this.#watches.size === 0) this.#library.keepAlive(true);
-    this.#watches.set(id, watch);
-    return id;
+    if (this.#size === 0) this.#library.keepAlive(true);
+    if (this.#watches[watch.descriptor] === undefined) this.#size++;
+    this.#watches[watch.descriptor] = watch;
+    const number = this.#nextNumber;
+    this.#nextNumber = (number + 1) >>> 0;
+    return number;
   }
 
-  forget(id: number): void {
-    this.#watches.delete(id);
-    if (this.#watches.size === 0) this.#library.keepAlive(false);
+  forget(watch: EpollWatch): void {
+    if (this.#watches[watch.descriptor] !== watch) return;
+    this.#watches[watch.descriptor] = undefined;
+    this.#size--;
+    if (this.#size === 0) this.#library.keepAlive(false);
   }
 
   control(operation: number, watch: EpollWatch, bits: number): void {
-    this.#changeView.setUint32(0, bits, true);
-    this.#changeView.setFloat64(this.#dataAt, watch.id, true);
     const { descriptor } = watch;
-    const status = this.#library.epoll_ctl(this.descriptor, operation, descriptor, this.#change);
+    this.#change[0] = bits;
+    this.#change[this.#dataAt] = descriptor;
+    this.#change[this.#dataAt + 1] = watch.number;
+    const status = this.#library.epoll_ctl(this.descriptor, operation, descriptor, this.#changeAddress);
     assert(status === 0, `epoll_ctl of descriptor ${descriptor}: errno ${this.#library.errno()}`);
   }
 
   /** How many events are at hand. */
   wait(): number {
-    return this.#library.epoll_wait(this.descriptor, this.#events, EVENTS_PER_CALL, 0);
+    return this.#library.epoll_wait(this.descriptor, this.#eventsAddress, EVENTS_PER_CALL, 0);
   }
 
   deliver(index: number): void {
     const at = index * this.#eventLen;
-    const watch = this.#watches.get(this.#view.getFloat64(at + this.#dataAt, true));
-    watch?.onEvent(this.#view.getUint32(at, true));
+    const watch = this.#watches[this.#events[at + this.#dataAt] ?? -1];
+    if (watch?.number === this.#events[at + this.#dataAt + 1]) watch?.onEvent(this.#events[at] ?? 0);
   }
 }
 
 class EpollWatch implements Watch {
   readonly descriptor: number;
-  readonly id: number;
+  readonly number: number;
   readonly #set: EpollSet;
   readonly #onReady: OnReady;
   #wanted = 0;
@@ -179,7 +217,7 @@ class EpollWatch implements Watch {
     this.#set = set;
     this.descriptor = descriptor;
     this.#onReady = onReady;
-    this.id = set.register(this);
+    this.number = set.register(this);
   }
 
   want(events: number): void {
@@ -191,7 +229,7 @@ class EpollWatch implements Watch {
   close(): void {
     if (this.#closed) return;
     this.#closed = true;
-    this.#set.forget(this.id);
+    this.#set.forget(this);
   }
 
   detach(): void {
