@@ -14,7 +14,7 @@ export function contextIn(
     signal,
     logger: silentLogger,
     progress: () => {},
-    paths: statePaths(env),
+    paths: statePaths(env, folder),
   };
 }
 

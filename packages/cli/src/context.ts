@@ -1,5 +1,6 @@
-import { join } from 'node:path';
+import { join, resolve } from 'node:path';
 import { createLogger, type Logger, type LogLevel, type ReportProgress } from '@orlop/core';
+import { cliError } from './errors.ts';
 import { drawProgress } from './progress.ts';
 
 /** What a command is given: the only way it reaches the process around it. */
@@ -31,9 +32,12 @@ export interface StatePaths {
   readonly probes: string;
 }
 
-/** @throws Error when neither ORLOP_HOME nor HOME is set. */
-export function statePaths(env: Readonly<Record<string, string | undefined>>): StatePaths {
-  const home = env['ORLOP_HOME'] ?? join(env['HOME'] ?? missingHome(), '.orlop');
+/**
+ * @param cwd what a relative ORLOP_HOME starts from
+ * @throws OrlopError `cli.no-home` when neither ORLOP_HOME nor HOME is set; one that is empty counts as not set
+ */
+export function statePaths(env: Readonly<Record<string, string | undefined>>, cwd: string): StatePaths {
+  const home = resolve(cwd, env['ORLOP_HOME'] || join(env['HOME'] || missingHome(), '.orlop'));
   return {
     home,
     cache: join(home, 'cache'),
@@ -59,7 +63,7 @@ export function createContext(
     signal,
     logger: createLogger(level, (line) => process.stderr.write(`${line}\n`)),
     progress: drawProgress(process.stderr, () => performance.now()),
-    paths: statePaths(env),
+    paths: statePaths(env, process.cwd()),
   };
 }
 
@@ -68,5 +72,7 @@ function parseLevel(text: string | undefined): LogLevel {
 }
 
 function missingHome(): never {
-  throw new Error('neither ORLOP_HOME nor HOME is set: say where Orlop may keep its state');
+  throw cliError('cli.no-home', 'neither ORLOP_HOME nor HOME is set', {
+    hint: 'set ORLOP_HOME to a folder where Orlop may keep its state',
+  });
 }

@@ -1,10 +1,10 @@
 #!/usr/bin/env node
 import { basename } from 'node:path';
-import { OrlopError } from '@orlop/core';
 import { CommanderError } from 'commander';
 import { linuxkitArguments, linuxkitEnvironment, linuxkitProgram } from './commands/linuxkit.ts';
 import { reportLinuxkitError } from './commands/linuxkit-messages.ts';
 import { createContext } from './context.ts';
+import { cliError } from './errors.ts';
 import { orlopProgram } from './program.ts';
 import { reportError } from './report-error.ts';
 
@@ -12,11 +12,17 @@ const interrupt = new AbortController();
 for (const name of ['SIGINT', 'SIGTERM'] as const) {
   process.on(name, () => {
     if (interrupt.signal.aborted) process.exit(130);
-    interrupt.abort(new OrlopError('cli.interrupted', 'cancelled', `stopped by ${name}`));
+    interrupt.abort(cliError('cli.interrupted', `stopped by ${name}`));
   });
 }
-// A reader that went away (`orlop … | head`) is no failure.
-process.stdout.on('error', (error: NodeJS.ErrnoException) => process.exit(error.code === 'EPIPE' ? 0 : 1));
+const readerGone = cliError('cli.reader-gone', 'nobody reads what is printed any more');
+// `orlop … | head`: no failure, but nothing more is to be done, and what was begun is tidied up as by Ctrl-C.
+process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+  if (error.code === 'EPIPE') interrupt.abort(readerGone);
+  else fail(error);
+});
+process.stderr.on('error', () => {});
+process.on('uncaughtException', fail);
 
 const { signal } = interrupt;
 const words = process.argv.slice(2);
@@ -30,8 +36,25 @@ async function runAsOrlop(): Promise<void> {
     await orlopProgram(createContext(process, { signal })).parseAsync(words, { from: 'user' });
   } catch (error) {
     if (error instanceof CommanderError) process.exitCode = error.exitCode === 0 ? 0 : 2;
-    else process.exitCode = reportError(error, (text) => process.stderr.write(text));
+    else process.exitCode = report(error);
   }
+}
+
+/** @returns the exit status */
+function report(error: unknown): number {
+  const failure = causeOf(error);
+  return failure === readerGone ? 0 : reportError(failure, (text) => process.stderr.write(text));
+}
+
+/** What Node throws where a signal aborted it tells less than the signal's reason. */
+function causeOf(error: unknown): unknown {
+  const aborted = error instanceof Error && (error.name === 'AbortError' || error === signal.reason);
+  return signal.aborted && aborted ? signal.reason : error;
+}
+
+/** Ends the program where no command is there to catch a failure. */
+function fail(error: unknown): void {
+  process.exit(report(error));
 }
 
 async function runAsLinuxkit(): Promise<void> {
@@ -41,6 +64,7 @@ async function runAsLinuxkit(): Promise<void> {
     const program = linuxkitProgram(context, globals);
     await program.parseAsync(rest(program), { from: 'user' });
   } catch (error) {
-    process.exitCode = reportLinuxkitError(error, process);
+    const failure = causeOf(error);
+    process.exitCode = failure === readerGone ? 0 : reportLinuxkitError(failure, process);
   }
 }

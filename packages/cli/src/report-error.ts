@@ -1,10 +1,12 @@
 import { formatProblem, OrlopError } from '@orlop/core';
 import { exitStatus } from './exit-status.ts';
 import { printable } from './printable.ts';
+import { systemFailure } from './system-error.ts';
 
 /** Prints a failure for a person and returns the exit status. A bug is printed with its stack. */
-export function reportError(error: unknown, print: (text: string) => void): number {
+export function reportError(thrown: unknown, print: (text: string) => void): number {
   const write = (text: string) => print(printable(text));
+  const error = systemFailure(thrown) ?? thrown;
   if (!(error instanceof OrlopError)) {
     write(
       `orlop: this is a bug in Orlop: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}\n`,

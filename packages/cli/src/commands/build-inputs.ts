@@ -1,10 +1,11 @@
 import { existsSync, realpathSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { delimiter, dirname, join, resolve } from 'node:path';
-import { formatProblem, OrlopError, type ReportProgress } from '@orlop/core';
+import { formatProblem, type OrlopError, type ReportProgress } from '@orlop/core';
 import type { HostSources, ImageResolver, Lock, Substitution } from '@orlop/kit';
 import type { Platform } from '@orlop/oci';
 import type { CommandContext } from '../context.ts';
+import { cliError } from '../errors.ts';
 import { openStore, type RegistryOptions, type StoreOptions, withRegistryClient } from './cache-options.ts';
 
 /** Options that say which images a description means; the same for `build` and `lock`. */
@@ -109,7 +110,7 @@ async function substitutions(
   const ambient = context.env['ORLOP_SUBSTITUTIONS']?.split(delimiter).filter((file) => file !== '') ?? [];
   for (const file of [...options.substitutions, ...ambient]) {
     const text = await readFile(resolve(context.cwd, file), 'utf8').catch((cause) => {
-      throw new OrlopError('build.unreadable', 'not-found', `cannot read ${file}`, { cause });
+      throw cliError('build.unreadable', `cannot read ${file}`, { cause });
     });
     rules.push(...kit.readSubstitutions(text, file));
   }
@@ -141,5 +142,5 @@ function architectureOf(text: string | undefined): string {
 }
 
 export function invalid(message: string, hint?: string): OrlopError {
-  return new OrlopError('build.invalid-option', 'invalid', message, hint === undefined ? {} : { hint });
+  return cliError('build.invalid-option', message, hint === undefined ? {} : { hint });
 }

@@ -6,6 +6,7 @@ import { pipeline } from 'node:stream/promises';
 import { OrlopError } from '@orlop/core';
 import type { ExportFormat } from '@orlop/oci';
 import type { CommandContext } from '../context.ts';
+import { cliError } from '../errors.ts';
 import { openStore, platformOf, type StoreOptions } from './cache-options.ts';
 
 export interface ImportArchiveOptions extends StoreOptions {
@@ -53,7 +54,7 @@ export async function exportFile(
   const { signal, stdout } = context;
   const { format, platform, outfile, name } = options;
   if (outfile === '-' && stdout.isTTY)
-    throw new OrlopError('cli.bad-option', 'invalid', 'an archive is not for a terminal: say --outfile FILE');
+    throw cliError('cli.bad-option', 'an archive is not for a terminal: say --outfile FILE');
   const store = await openStore(context, options);
   const needsPlatform = format !== 'oci' || platform !== undefined;
   const archive = exportImage(store, {
@@ -77,7 +78,7 @@ async function writeRenamed(archive: Readable, path: string, signal: AbortSignal
     await rm(draft, { force: true });
     if (signal.aborted) throw signal.reason;
     if (cause instanceof OrlopError) throw cause;
-    throw new OrlopError('cli.cannot-write', 'failed', `${path} cannot be written`, { cause });
+    throw cliError('cli.cannot-write', `${path} cannot be written`, { cause });
   }
 }
 
@@ -96,6 +97,6 @@ async function* chunksOf(source: AsyncIterable<unknown>, file: string): AsyncGen
       yield typeof chunk === 'string' ? Buffer.from(chunk) : (chunk as Uint8Array);
   } catch (cause) {
     if ((cause as Error).name === 'AbortError') throw (cause as Error).cause ?? cause;
-    throw new OrlopError('cli.cannot-read', 'not-found', `${file} cannot be read`, { cause });
+    throw cliError('cli.cannot-read', `${file} cannot be read`, { cause });
   }
 }

@@ -1,10 +1,10 @@
 import { readFile } from 'node:fs/promises';
 import { arch } from 'node:os';
 import { delimiter, join, resolve } from 'node:path';
-import { OrlopError } from '@orlop/core';
 import type { Credentials, FindCredentials, ImageStore, Platform, RegistryClient } from '@orlop/oci';
 import type { Command } from 'commander';
 import type { CommandContext } from '../context.ts';
+import { cliError } from '../errors.ts';
 
 /** Where images are kept. */
 export interface StoreOptions {
@@ -67,10 +67,10 @@ export async function createRegistryClient(
   const trusted = env['ORLOP_CERT_FILE']?.split(delimiter).filter((file) => file !== '') ?? [];
   for (const file of [...options.certFile, ...trusted]) {
     const pem = await readFile(resolve(cwd, file), 'utf8').catch((cause) => {
-      throw new OrlopError('cli.bad-option', 'invalid', `--cert-file ${file} cannot be read`, { cause });
+      throw cliError('cli.bad-option', `--cert-file ${file} cannot be read`, { cause });
     });
     if (!pem.includes('-----BEGIN CERTIFICATE-----'))
-      throw new OrlopError('cli.bad-option', 'invalid', `--cert-file ${file} has no certificate in PEM form`);
+      throw cliError('cli.bad-option', `--cert-file ${file} has no certificate in PEM form`);
     certificates.push(pem);
   }
   const ambient = env['ORLOP_MIRROR']?.split(/[\s,]+/).filter((part) => part !== '') ?? [];
@@ -92,7 +92,7 @@ export function givenCredentials(texts: readonly string[], otherwise: FindCreden
   for (const text of texts) {
     const [, registry, secret] = /^([^=]+)=(.+)$/s.exec(text) ?? [];
     if (registry === undefined || secret === undefined)
-      throw new OrlopError('cli.bad-option', 'invalid', '--registry-creds is not REGISTRY=USER:PASSWORD');
+      throw cliError('cli.bad-option', '--registry-creds is not REGISTRY=USER:PASSWORD');
     const colon = secret.indexOf(':');
     given.set(
       registry === 'docker.io' ? 'index.docker.io' : registry,

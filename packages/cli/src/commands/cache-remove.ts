@@ -1,6 +1,7 @@
-import { OrlopError } from '@orlop/core';
+import type { OrlopError } from '@orlop/core';
 import type { ImageStore, StoredImage } from '@orlop/oci';
 import type { CommandContext } from '../context.ts';
+import { cliError } from '../errors.ts';
 import { formatBytes } from '../progress.ts';
 import { openStore, type RegistryOptions, type StoreOptions, withRegistryClient } from './cache-options.ts';
 
@@ -23,7 +24,7 @@ export async function removeImages(
   for (const name of names.map(expandReference)) {
     const image = images.find((candidate) => candidate.name === name);
     if (image === undefined)
-      throw new OrlopError('cli.image-not-found', 'not-found', `the store has no image ${name}`, {
+      throw cliError('cli.image-not-found', `the store has no image ${name}`, {
         hint: 'orlop cache ls shows those there are',
       });
     chosen.push(image);

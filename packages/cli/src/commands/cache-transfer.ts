@@ -1,5 +1,5 @@
-import { OrlopError } from '@orlop/core';
 import type { CommandContext } from '../context.ts';
+import { cliError } from '../errors.ts';
 import {
   openStore,
   platformOf,
@@ -50,7 +50,7 @@ export async function pushImages(
   const { expandReference, pushImage } = await import('@orlop/oci');
   const { signal, progress } = context;
   if (options.remoteName !== undefined && names.length > 1)
-    throw new OrlopError('cli.bad-option', 'invalid', '--remote-name goes with one image only');
+    throw cliError('cli.bad-option', '--remote-name goes with one image only');
   const references = names.map(expandReference);
   const store = await openStore(context, options);
   await withRegistryClient(context, options, async (client) => {

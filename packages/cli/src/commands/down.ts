@@ -1,5 +1,6 @@
 import type { Command } from 'commander';
 import type { CommandContext } from '../context.ts';
+import { cliError } from '../errors.ts';
 import { parseSeconds } from './run-options.ts';
 import { addStartOptions, bringUp, type UpOptions } from './up.ts';
 
@@ -64,11 +65,9 @@ export function registerReset(program: Command, context: CommandContext): void {
     .option('-f, --force', 'do not ask that the loss of data be confirmed by --keep-data or --force')
     .option('--json', "print the engine's status as JSON")
     .action(async (name: string, options: { keepData?: boolean; force?: boolean; json?: boolean }) => {
-      const { OrlopError } = await import('@orlop/core');
       if (options.keepData !== true && options.force !== true) {
-        throw new OrlopError(
+        throw cliError(
           'engine.not-confirmed',
-          'invalid',
           `this removes every container, image and volume of the engine "${name}"`,
           { hint: 'say --force to do so, or --keep-data to keep them' },
         );

@@ -17,7 +17,7 @@ const POLL_MS = 25;
 
 export function engineHome(context: CommandContext): EngineHome {
   const { home, cache, debian, machines, probes } = context.paths;
-  return { home, cache: context.env['ORLOP_CACHE'] ?? cache, debian, machines, probes };
+  return { home, cache: resolve(context.cwd, context.env['ORLOP_CACHE'] || cache), debian, machines, probes };
 }
 
 export function dockerConfig({ env }: CommandContext): { readonly folder: string } {

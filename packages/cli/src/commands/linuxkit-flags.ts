@@ -1,6 +1,7 @@
 import { delimiter } from 'node:path';
-import { OrlopError } from '@orlop/core';
+import type { OrlopError } from '@orlop/core';
 import type { Command } from 'commander';
+import { cliError } from '../errors.ts';
 
 /** LinuxKit's flags that stand anywhere on its command line. */
 export interface LinuxkitGlobals {
@@ -116,5 +117,5 @@ function missing(flag: string): never {
 }
 
 function wrong(message: string): OrlopError {
-  return new OrlopError('cli.bad-option', 'invalid', message);
+  return cliError('cli.bad-option', message);
 }

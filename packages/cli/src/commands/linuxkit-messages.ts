@@ -3,6 +3,7 @@ import { formatProblem, OrlopError, type Problem } from '@orlop/core';
 import { CommanderError } from 'commander';
 import type { CommandContext } from '../context.ts';
 import { printable } from '../printable.ts';
+import { systemFailure } from '../system-error.ts';
 import type { BuildVoice, ImageBuildOptions } from './build-image.ts';
 
 type Output = Pick<CommandContext, 'stdout' | 'stderr'>;
@@ -47,7 +48,8 @@ const headings: Readonly<Record<string, string>> = {
 };
 
 /** Prints a failure as LinuxKit does. @returns the exit status, which is 1 whatever failed */
-export function reportLinuxkitError(error: unknown, output: Output): number {
+export function reportLinuxkitError(thrown: unknown, output: Output): number {
+  const error = systemFailure(thrown) ?? thrown;
   const stdout = { write: (text: string) => void output.stdout.write(printable(text)) };
   const stderr = { write: (text: string) => void output.stderr.write(printable(text)) };
   if (error instanceof CommanderError) {

@@ -1,8 +1,8 @@
 import { basename } from 'node:path';
-import { OrlopError } from '@orlop/core';
 import { Command, Option } from 'commander';
 import { COMMIT, VERSION } from '../build-info.ts';
 import type { CommandContext } from '../context.ts';
+import { cliError } from '../errors.ts';
 import { registerBuild } from './build.ts';
 import type { ImageBuildOptions } from './build-image.ts';
 import { registerCache } from './cache.ts';
@@ -50,7 +50,7 @@ function registerLinuxkitBuild(program: Command, context: CommandContext, global
     .addOption(new Option('--docker', 'look into Docker for images first').hideHelp())
     .action(async (files: string[], options: ImageBuildOptions & { readonly docker?: boolean }) => {
       if (files.length === 0 && !options.listFormats) {
-        throw new OrlopError('cli.bad-option', 'invalid', 'requires at least 1 arg(s), only received 0');
+        throw cliError('cli.bad-option', 'requires at least 1 arg(s), only received 0');
       }
       warnOfDocker(options, context);
       const { runBuild } = await import('./build-image.ts');

@@ -1,8 +1,8 @@
 import { rename, rm, writeFile } from 'node:fs/promises';
 import { resolve } from 'node:path';
-import { OrlopError } from '@orlop/core';
 import { type Lock, lockImages, mergeLocks, printLock } from '@orlop/kit';
 import type { CommandContext } from '../context.ts';
+import { cliError } from '../errors.ts';
 import { openBuildInputs } from './build-inputs.ts';
 import type { LockOptions } from './lock.ts';
 import { lockFileOf } from './lock-files.ts';
@@ -48,6 +48,6 @@ async function replace(path: string, text: string): Promise<void> {
     await rename(draft, path);
   } catch (cause) {
     await rm(draft, { force: true });
-    throw new OrlopError('lock.cannot-write', 'failed', `cannot write ${path}`, { cause });
+    throw cliError('lock.cannot-write', `cannot write ${path}`, { cause });
   }
 }

@@ -1,8 +1,8 @@
 import { readFile } from 'node:fs/promises';
 import { resolve } from 'node:path';
-import { OrlopError } from '@orlop/core';
 import { encodeMetadataIso, replaceFile } from '@orlop/vm';
 import type { CommandContext } from '../context.ts';
+import { cliError } from '../errors.ts';
 
 export interface MetadataSource {
   readonly image: string;
@@ -16,7 +16,7 @@ export async function createMetadata(source: MetadataSource, context: CommandCon
   const content = await readContent(source, context);
   const path = resolve(context.cwd, source.image);
   await replaceFile(path, encodeMetadataIso(content)).catch((cause) => {
-    throw new OrlopError('metadata.cannot-write', 'failed', `cannot write ${path}`, { cause });
+    throw cliError('metadata.cannot-write', `cannot write ${path}`, { cause });
   });
 }
 
@@ -25,13 +25,13 @@ async function readContent(
   { cwd, stdin }: CommandContext,
 ): Promise<Uint8Array> {
   if ((text === undefined) === (file === undefined)) {
-    throw new OrlopError('metadata.bad-source', 'invalid', 'expected the metadata, or --file FILE with it', {
+    throw cliError('metadata.bad-source', 'expected the metadata, or --file FILE with it', {
       hint: 'orlop metadata create FILE.iso TEXT',
     });
   }
   if (file !== undefined) {
     return readFile(resolve(cwd, file)).catch((cause) => {
-      throw new OrlopError('metadata.no-source', 'not-found', `cannot read ${file}`, { cause });
+      throw cliError('metadata.no-source', `cannot read ${file}`, { cause });
     });
   }
   if (text !== '-') return Buffer.from(text ?? '');

@@ -21,7 +21,7 @@ describe('createMetadata', () => {
       signal: new AbortController().signal,
       logger: silentLogger,
       progress: () => {},
-      paths: statePaths(env),
+      paths: statePaths(env, folder.path),
     };
   });
   afterEach(() => folder.remove());

@@ -1,8 +1,8 @@
 import { open } from 'node:fs/promises';
 import { resolve } from 'node:path';
-import { OrlopError } from '@orlop/core';
 import type { Command } from 'commander';
 import type { CommandContext } from '../context.ts';
+import { cliError } from '../errors.ts';
 import { type NetworkOptions, openClient } from './net-client.ts';
 
 interface CaptureOptions extends Pick<NetworkOptions, 'network'> {
@@ -25,11 +25,7 @@ export function registerNetCapture(net: Command, context: CommandContext): void 
 
 async function record(context: CommandContext, options: CaptureOptions): Promise<void> {
   if (options.write === '-' && context.stdout.isTTY === true) {
-    throw new OrlopError(
-      'net.capture-terminal',
-      'invalid',
-      'a capture is no text: give --write FILE, or pipe it',
-    );
+    throw cliError('net.capture-terminal', 'a capture is no text: give --write FILE, or pipe it');
   }
   const client = await openClient(context, options);
   const { port, snapLength, write } = options;

@@ -4,6 +4,7 @@ import { OrlopError, type Problem } from '@orlop/core';
 import type { NetworkConfig, SchemaPath } from '@orlop/vnet';
 import { type Document, LineCounter, parseDocument } from 'yaml';
 import type { CommandContext } from '../context.ts';
+import { cliError } from '../errors.ts';
 
 /**
  * Reads a network's configuration from YAML (or JSON, which is YAML), with all its problems at their places.
@@ -63,7 +64,7 @@ function problemAt(message: string, offset: number, { lines, file }: Place): Pro
 }
 
 function invalid(file: string, problems: readonly Problem[]): OrlopError {
-  return new OrlopError('net.config-invalid', 'invalid', `${file} is no configuration of a network`, {
+  return cliError('net.config-invalid', `${file} is no configuration of a network`, {
     problems,
   });
 }
@@ -72,7 +73,7 @@ async function readText(path: string, file: string): Promise<string> {
   try {
     return await readFile(path, 'utf8');
   } catch (cause) {
-    throw new OrlopError('net.no-config', 'not-found', `cannot read the network's configuration ${file}`, {
+    throw cliError('net.no-config', `cannot read the network's configuration ${file}`, {
       cause,
     });
   }

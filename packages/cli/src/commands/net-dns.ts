@@ -1,7 +1,7 @@
-import { OrlopError } from '@orlop/core';
 import type { ZoneConfig, ZoneRecordType } from '@orlop/vnet';
 import type { Command } from 'commander';
 import type { CommandContext } from '../context.ts';
+import { cliError } from '../errors.ts';
 import { addNetworkOptions, type NetworkOptions, openClient, printRows } from './net-client.ts';
 
 export function registerNetDns(net: Command, context: CommandContext): void {
@@ -82,9 +82,8 @@ async function typeOf(text: string): Promise<ZoneRecordType> {
   const { ZONE_RECORD_TYPES } = await import('@orlop/vnet');
   const type = ZONE_RECORD_TYPES.find((one) => one === text.toUpperCase());
   if (type !== undefined) return type;
-  throw new OrlopError(
+  throw cliError(
     'net.bad-record',
-    'invalid',
     `"${text}" is no type of record; there are ${ZONE_RECORD_TYPES.join(', ')}`,
   );
 }

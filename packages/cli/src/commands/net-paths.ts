@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { join } from 'node:path';
-import { OrlopError } from '@orlop/core';
 import type { CommandContext } from '../context.ts';
+import { cliError } from '../errors.ts';
 
 /** The files of one network; sockets among them, so the names are short. */
 export interface NetworkPaths {
@@ -20,11 +20,7 @@ export interface NetworkPaths {
 /** @throws OrlopError `net.bad-name` */
 export function networkPaths(context: CommandContext, name: string): NetworkPaths {
   if (!/^[a-z0-9][a-z0-9_.-]{0,62}$/i.test(name)) {
-    throw new OrlopError(
-      'net.bad-name',
-      'invalid',
-      `"${name}" is no name of a network: letters, digits, - _ .`,
-    );
+    throw cliError('net.bad-name', `"${name}" is no name of a network: letters, digits, - _ .`);
   }
   const folder = join(context.paths.networks, name);
   return {

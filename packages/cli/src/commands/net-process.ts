@@ -2,9 +2,9 @@ import { spawn } from 'node:child_process';
 import { closeSync, mkdirSync, openSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { OrlopError } from '@orlop/core';
 import { NetworkClient } from '@orlop/vnet';
 import type { CommandContext } from '../context.ts';
+import { cliError } from '../errors.ts';
 import { networkPaths } from './net-paths.ts';
 import type { NetUpOptions } from './net-up.ts';
 
@@ -62,14 +62,9 @@ export async function startDetached(
     await sleep(POLL_MS, undefined, { signal: context.signal });
   }
   const said = (await readFile(paths.log, 'utf8').catch(() => '')).trim().split('\n').slice(-5).join('\n');
-  throw new OrlopError(
-    'net.start-failed',
-    'failed',
-    `the network "${network.name}" does not start: ${said}`,
-    {
-      hint: `its log is ${paths.log}`,
-    },
-  );
+  throw cliError('net.start-failed', `the network "${network.name}" does not start: ${said}`, {
+    hint: `its log is ${paths.log}`,
+  });
 }
 
 function argumentsOf({ name, options }: DetachedNetwork): string[] {

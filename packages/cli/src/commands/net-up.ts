@@ -1,9 +1,9 @@
 import { mkdir, rm } from 'node:fs/promises';
 import { resolve } from 'node:path';
-import { OrlopError } from '@orlop/core';
 import type { NetworkConfig, OpenNetwork } from '@orlop/vnet';
 import type { Command } from 'commander';
 import type { CommandContext } from '../context.ts';
+import { cliError } from '../errors.ts';
 import { type NetworkPaths, networkPaths } from './net-paths.ts';
 
 export interface NetUpOptions {
@@ -135,14 +135,9 @@ async function runNetwork(context: CommandContext, name: string, options: NetUpO
 async function refuseSecond(client: import('@orlop/vnet').NetworkClient, name: string): Promise<void> {
   const running = await client.status().catch(() => undefined);
   if (running === undefined) return;
-  throw new OrlopError(
-    'net.running',
-    'conflict',
-    `the network "${name}" is up already (process ${running.pid})`,
-    {
-      hint: `orlop net down ${name}`,
-    },
-  );
+  throw cliError('net.running', `the network "${name}" is up already (process ${running.pid})`, {
+    hint: `orlop net down ${name}`,
+  });
 }
 
 async function readConfig(

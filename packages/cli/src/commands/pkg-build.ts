@@ -3,6 +3,7 @@ import { OrlopError } from '@orlop/core';
 import type { AnyComponent, Architecture } from '@orlop/debian';
 import type { ImageStore } from '@orlop/oci';
 import type { CommandContext } from '../context.ts';
+import { cliError } from '../errors.ts';
 import { formatBytes } from '../progress.ts';
 import { openStore, type RegistryOptions, withRegistryClient } from './cache-options.ts';
 
@@ -245,7 +246,7 @@ async function hashForBuild(
 }
 
 export function notBuilt(reference: string, definition: AnyComponent): OrlopError {
-  return new OrlopError('pkg.not-built', 'not-found', `the store has no ${reference}`, {
+  return cliError('pkg.not-built', `the store has no ${reference}`, {
     hint: `orlop pkg build ${definition.folder}`,
   });
 }
@@ -293,7 +294,7 @@ function readArchitectures(names: readonly string[]): readonly Architecture[] {
     const name = word.replace(/^linux\//, '');
     const architecture = ARCHITECTURES_BY_NAME.get(name);
     if (architecture !== undefined) return architecture;
-    throw new OrlopError('pkg.unknown-architecture', 'invalid', `there is no architecture ${word}`, {
+    throw cliError('pkg.unknown-architecture', `there is no architecture ${word}`, {
       hint: `one of ${[...ARCHITECTURES_BY_NAME.keys()].join(', ')}`,
     });
   });

@@ -1,8 +1,8 @@
 import { readFile } from 'node:fs/promises';
 import { resolve } from 'node:path';
-import { OrlopError } from '@orlop/core';
 import type { AnyComponent } from '@orlop/debian';
 import type { CommandContext } from '../context.ts';
+import { cliError } from '../errors.ts';
 
 export interface DockerfileOptions {
   readonly dockerfile?: string;
@@ -34,16 +34,12 @@ export async function withDockerfileOptions(
 /** A line for each, `KEY=VALUE`; empty lines and those that begin with `#` say nothing. */
 async function readArguments(file: string, { cwd }: CommandContext): Promise<readonly string[]> {
   const text = await readFile(resolve(cwd, file), 'utf8').catch((cause) => {
-    throw new OrlopError('cli.bad-option', 'invalid', `--build-arg-file ${file} cannot be read`, { cause });
+    throw cliError('cli.bad-option', `--build-arg-file ${file} cannot be read`, { cause });
   });
   const lines = text.split('\n').map((line) => line.trim());
   const wrong = lines.find((line) => line !== '' && !/^(#|[A-Za-z_]\w*=)/.test(line));
   if (wrong !== undefined) {
-    throw new OrlopError(
-      'cli.bad-option',
-      'invalid',
-      `--build-arg-file ${file}: "${wrong}" is not KEY=VALUE`,
-    );
+    throw cliError('cli.bad-option', `--build-arg-file ${file}: "${wrong}" is not KEY=VALUE`);
   }
   return lines.filter((line) => line !== '' && !line.startsWith('#'));
 }

@@ -1,7 +1,7 @@
 import { access, readdir } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
-import { OrlopError } from '@orlop/core';
 import type { CommandContext } from '../context.ts';
+import { cliError } from '../errors.ts';
 import { openStore } from './cache-options.ts';
 
 /** A component in `orlop pkg ls --json`. */
@@ -48,7 +48,7 @@ export async function listPackages(
 
 async function componentFolders(folder: string): Promise<readonly string[]> {
   const names = await readdir(folder).catch((cause) => {
-    throw new OrlopError('pkg.no-folder', 'not-found', `${folder} cannot be read`, { cause });
+    throw cliError('pkg.no-folder', `${folder} cannot be read`, { cause });
   });
   const found: string[] = [];
   for (const name of names.sort()) {

@@ -1,6 +1,7 @@
 import { OrlopError } from '@orlop/core';
 import type { Command } from 'commander';
 import type { CommandContext } from '../context.ts';
+import { cliError } from '../errors.ts';
 
 export function registerRm(program: Command, context: CommandContext): void {
   program
@@ -27,7 +28,7 @@ async function removeMachine(
     const state = await machine.state();
     if (state.kind === 'running') {
       if (!force) {
-        throw new OrlopError('rm.running', 'conflict', `machine "${name}" runs`, {
+        throw cliError('rm.running', `machine "${name}" runs`, {
           hint: `\`orlop stop ${name}\` first, or --force`,
         });
       }

@@ -1,6 +1,6 @@
-import { OrlopError } from '@orlop/core';
 import { attachConsole, ESCAPE_HELP, type Machine, rotateConsoleLog, type StoppedState } from '@orlop/vm';
 import type { CommandContext } from '../context.ts';
+import { cliError } from '../errors.ts';
 
 /** What an interrupt, or the escape's `q`, gives the guest before it is ended. */
 const GRACE_MS = 30_000;
@@ -60,9 +60,8 @@ export async function attachMachine(
 /** @throws OrlopError `run.died` when the machine ended otherwise than it should, with its last words */
 export function checkEnd(name: string, state: StoppedState): void {
   if (state.reason !== 'died') return;
-  throw new OrlopError(
+  throw cliError(
     'run.died',
-    'failed',
     `machine "${name}" died${state.detail === undefined ? '' : `: ${state.detail}`}`,
     {
       hint: `\`orlop logs ${name}\` shows its console`,

@@ -1,7 +1,8 @@
 import { readFile, stat } from 'node:fs/promises';
 import { extname } from 'node:path';
-import { OrlopError } from '@orlop/core';
+import type { OrlopError } from '@orlop/core';
 import type { Boot, DiskFormat } from '@orlop/vm';
+import { cliError } from '../errors.ts';
 
 /** What the user says about the form of an image; nothing, mostly. */
 export interface ImageHints {
@@ -118,7 +119,7 @@ function noImage(
   message: string,
   hint = 'see the files beside it: `orlop build` names what it wrote',
 ): OrlopError {
-  return new OrlopError('run.no-image', 'not-found', message, {
+  return cliError('run.no-image', message, {
     hint: path.startsWith('-') ? 'options come before the path' : hint,
   });
 }

@@ -13,6 +13,7 @@ import {
   QemuDriver,
 } from '@orlop/vm';
 import type { CommandContext } from '../context.ts';
+import { cliError } from '../errors.ts';
 
 /** The machines under the user's state folder: one folder each, or a link to one that `--state` named. */
 export class Machines {
@@ -53,7 +54,7 @@ export class Machines {
       await rm(own, { force: true });
       await symlink(chosen, own);
     } else if (place !== (await realpath(chosen))) {
-      throw new OrlopError('run.name-taken', 'conflict', `there is a machine "${name}" in "${own}" already`, {
+      throw cliError('run.name-taken', `there is a machine "${name}" in "${own}" already`, {
         hint: `remove it with \`orlop rm ${name}\`, or give this one another --name`,
       });
     }
@@ -67,7 +68,7 @@ export class Machines {
       return this.driver.open(folder);
     }
     const known = await this.names();
-    throw new OrlopError('run.unknown-machine', 'not-found', `there is no machine "${name}"`, {
+    throw cliError('run.unknown-machine', `there is no machine "${name}"`, {
       hint:
         known.length === 0 ? 'there is none at all: `orlop run` makes one' : `there are: ${known.join(', ')}`,
     });

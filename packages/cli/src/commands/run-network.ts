@@ -1,6 +1,7 @@
-import { OrlopError } from '@orlop/core';
+import type { OrlopError } from '@orlop/core';
 import type { NetworkAttachment, PublishedPort } from '@orlop/vm';
 import type { CommandContext } from '../context.ts';
+import { cliError } from '../errors.ts';
 import { vnet } from './run-vnet.ts';
 
 /** What a machine asks of the network that the user named with `--networking`. */
@@ -102,5 +103,5 @@ function refusePublish({ publish }: NetworkRequest, kind: string): void {
 }
 
 function refused(message: string, hint?: string): OrlopError {
-  return new OrlopError('run.bad-networking', 'invalid', message, hint === undefined ? {} : { hint });
+  return cliError('run.bad-networking', message, hint === undefined ? {} : { hint });
 }

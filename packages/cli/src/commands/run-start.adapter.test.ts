@@ -31,7 +31,7 @@ beforeEach(async () => {
     stdin: new PassThrough(),
     stdout,
     stderr: new PassThrough(),
-    paths: statePaths({ ORLOP_HOME: join(folder.path, 'home') }),
+    paths: statePaths({ ORLOP_HOME: 'home' }, folder.path),
   };
   machines = new Machines(context);
 });

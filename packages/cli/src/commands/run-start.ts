@@ -1,6 +1,5 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { OrlopError } from '@orlop/core';
 import {
   type AcceleratorName,
   type Machine,
@@ -9,6 +8,7 @@ import {
   replaceFile,
 } from '@orlop/vm';
 import type { CommandContext } from '../context.ts';
+import { cliError } from '../errors.ts';
 import { attachMachine, checkEnd } from './run-attach.ts';
 import type { Machines } from './run-machines.ts';
 import { attachNetwork } from './run-network.ts';
@@ -76,7 +76,7 @@ export async function readRecord(folder: string): Promise<RunRecord> {
   try {
     return JSON.parse(await readFile(path, 'utf8')) as RunRecord;
   } catch (cause) {
-    throw new OrlopError('run.no-record', 'not-found', `"${path}" does not say how the machine was run`, {
+    throw cliError('run.no-record', `"${path}" does not say how the machine was run`, {
       cause,
       hint: 'run it again with `orlop run`',
     });

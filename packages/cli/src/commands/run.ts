@@ -1,6 +1,5 @@
 import { readFile } from 'node:fs/promises';
 import { basename, join, resolve } from 'node:path';
-import { OrlopError } from '@orlop/core';
 import type {
   AcceleratorName,
   Architecture,
@@ -11,6 +10,7 @@ import type {
 } from '@orlop/vm';
 import { type Command, Option } from 'commander';
 import type { CommandContext } from '../context.ts';
+import { cliError } from '../errors.ts';
 import { findImage } from './run-image.ts';
 import { networkProviders } from './run-network.ts';
 import {
@@ -135,7 +135,7 @@ function readPath(words: readonly string[]): string {
   const [first, second] = words;
   if (words.length === 1 && first !== undefined) return first;
   if (words.length === 2 && first === 'qemu' && second !== undefined) return second;
-  throw new OrlopError('run.bad-arguments', 'invalid', `expected a path, got "${words.join(' ')}"`, {
+  throw cliError('run.bad-arguments', `expected a path, got "${words.join(' ')}"`, {
     hint: 'orlop run [options] [qemu] PATH; qemu is the only backend',
   });
 }
@@ -216,7 +216,7 @@ async function readArchitecture(text: string | undefined): Promise<Architecture>
   const { parseArchitecture } = await import('@orlop/vm');
   const arch = parseArchitecture(text ?? process.arch);
   if (arch !== undefined) return arch;
-  throw new OrlopError('run.bad-arch', 'invalid', `unknown architecture "${text ?? process.arch}"`, {
+  throw cliError('run.bad-arch', `unknown architecture "${text ?? process.arch}"`, {
     hint: 'there are amd64, arm64 and riscv64',
   });
 }
@@ -242,7 +242,7 @@ async function readUserData({
   if (options.data !== undefined) return Buffer.from(options.data);
   if (options.dataFile === undefined) return undefined;
   return await readFile(resolve(context.cwd, options.dataFile)).catch((cause: Error) => {
-    throw new OrlopError('run.no-data', 'not-found', `cannot read --data-file "${options.dataFile}"`, {
+    throw cliError('run.no-data', `cannot read --data-file "${options.dataFile}"`, {
       cause,
     });
   });

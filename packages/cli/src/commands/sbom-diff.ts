@@ -12,6 +12,7 @@ import {
 } from '@orlop/kit';
 import { openImage, readSboms } from '@orlop/oci';
 import type { CommandContext } from '../context.ts';
+import { cliError } from '../errors.ts';
 import { openStore, platformOf } from './cache-options.ts';
 import type { SbomDiffOptions } from './sbom.ts';
 
@@ -37,7 +38,7 @@ export async function printSbomDiff(
 async function packagesOf(what: string, invocation: Invocation): Promise<readonly ListedPackage[]> {
   const packages = listPackages(await document(what, invocation));
   if (packages !== undefined) return packages;
-  throw new OrlopError('sbom.unknown-form', 'invalid', `${what} is neither SPDX 2 nor CycloneDX`);
+  throw cliError('sbom.unknown-form', `${what} is neither SPDX 2 nor CycloneDX`);
 }
 
 async function document(what: string, { context, options }: Invocation): Promise<Json> {
@@ -53,7 +54,7 @@ async function document(what: string, { context, options }: Invocation): Promise
   }
   const found = await storedDocument(what, { context, options });
   if (found !== undefined) return found;
-  throw new OrlopError('sbom.not-found', 'not-found', `there is neither a file nor an image ${what}`, {
+  throw cliError('sbom.not-found', `there is neither a file nor an image ${what}`, {
     hint: 'name a file, a build as orlop run takes it, or an image that orlop cache ls shows',
   });
 }
@@ -70,7 +71,7 @@ async function storedDocument(what: string, { context, options }: Invocation): P
   const { descriptor: manifest } = await openImage(store, descriptor, platform);
   const documents = await readSboms(store, descriptor, platform);
   if (documents.length === 0)
-    throw new OrlopError('sbom.not-found', 'not-found', `the image ${what} came without a bill of materials`);
+    throw cliError('sbom.not-found', `the image ${what} came without a bill of materials`);
   const merged = mergeSpdx([{ reference: what, digest: manifest.digest, prefixes: [''], documents }], {
     name: what,
   });

@@ -4,8 +4,8 @@ import { createServer, type IncomingMessage, type ServerResponse } from 'node:ht
 import type { AddressInfo } from 'node:net';
 import { extname, join, resolve, sep } from 'node:path';
 import { pipeline } from 'node:stream/promises';
-import { OrlopError } from '@orlop/core';
 import type { CommandContext } from '../context.ts';
+import { cliError } from '../errors.ts';
 import type { ServeAddress } from './serve.ts';
 
 const TYPES: Readonly<Record<string, string>> = {
@@ -30,7 +30,7 @@ export async function serveFolder(
 ): Promise<void> {
   const { cwd, stdout, stderr, signal } = context;
   const root = await realpath(resolve(cwd, directory)).catch((cause) => {
-    throw new OrlopError('serve.no-folder', 'not-found', `there is no folder ${directory}`, { cause });
+    throw cliError('serve.no-folder', `there is no folder ${directory}`, { cause });
   });
   const server = createServer((request, response) => {
     stderr.write(`${request.method} ${request.url}\n`);
@@ -43,7 +43,7 @@ export async function serveFolder(
   await new Promise<void>((done, fail) => {
     server.once('error', (cause) =>
       fail(
-        new OrlopError('serve.cannot-listen', 'unavailable', `cannot listen on ${format(address)}`, {
+        cliError('serve.cannot-listen', `cannot listen on ${format(address)}`, {
           cause,
         }),
       ),
