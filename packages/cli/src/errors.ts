@@ -36,6 +36,7 @@ export const cliError = defineErrors({
   'rm.running': 'conflict',
   'run.bad-arch': 'invalid',
   'run.bad-arguments': 'invalid',
+  'run.bad-name': 'invalid',
   'run.bad-networking': 'invalid',
   'run.died': 'failed',
   'run.name-taken': 'conflict',

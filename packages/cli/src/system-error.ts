@@ -58,11 +58,7 @@ export function systemFailure(error: unknown): OrlopError | undefined {
 function meaningOf({ code, syscall, message }: SystemError): Meaning {
   // Node's recursive mkdir says ENOENT where the file system is read-only.
   if (syscall === 'mkdir' && code === 'ENOENT')
-    return {
-      kind: 'denied',
-      words: 'the folder cannot be made; its file system may be read-only',
-      hint: 'ORLOP_HOME says where Orlop keeps its state',
-    };
+    return { kind: 'denied', words: 'the folder cannot be made; its file system may be read-only' };
   return meanings[code] ?? { kind: 'failed', words: message };
 }
 

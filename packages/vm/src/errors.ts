@@ -3,6 +3,8 @@ import { defineErrors } from '@orlop/core';
 export const vmError = defineErrors({
   'vm.bad-spec': 'invalid',
   'vm.no-image': 'not-found',
+  'vm.no-disk': 'not-found',
+  'vm.no-share': 'not-found',
   'vm.not-found': 'not-found',
   'vm.exists': 'conflict',
   'vm.running': 'conflict',

@@ -113,10 +113,15 @@ const FIRMWARE_NAME = /^opt\/[\w.-]+(?:\/[\w.-]+)+$/;
 
 const NAME = /^[a-zA-Z0-9][a-zA-Z0-9_.-]{0,62}$/;
 
+/** What names a machine, and so its folder: never a path. */
+export function isMachineName(name: string): boolean {
+  return NAME.test(name);
+}
+
 /** @throws OrlopError `vm.bad-spec` with everything that is wrong */
 export function checkSpec(spec: MachineSpec): void {
   const problems: string[] = [];
-  if (!NAME.test(spec.name)) {
+  if (!isMachineName(spec.name)) {
     problems.push(`name "${spec.name}": letters, digits, "_", "." and "-", at most 63, and no sign first`);
   }
   if (!Number.isInteger(spec.cpus) || spec.cpus < 1 || spec.cpus > 255) {

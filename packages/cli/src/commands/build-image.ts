@@ -65,6 +65,7 @@ export async function runBuild(
     return;
   }
   const name = options.name ?? nameOf(files);
+  if (basename(name) === '') throw invalid(`--name "${name}" names no file`);
   const folder = resolve(cwd, options.dir ?? '.');
   const outputs = new kit.OutputSet(folder, { mark: String(process.pid), signal });
   const toStdout = options.o === '-';

@@ -129,6 +129,10 @@ function variables(assignments: readonly string[]): ReadonlyMap<string, string> 
 
 /** Given folders, or that of the checkout which this program is run from. */
 function pkgFolders(given: readonly string[], cwd: string): readonly string[] {
+  const missing = given.find((folder) => !existsSync(resolve(cwd, folder)));
+  if (missing !== undefined) {
+    throw invalid(`there is no folder ${missing}`, '--pkg takes a folder of folders that have a build.yml');
+  }
   if (given.length > 0) return given.map((folder) => resolve(cwd, folder));
   const program = process.argv[1] ?? '.';
   const own = join(dirname(existsSync(program) ? realpathSync(program) : program), '..', 'pkg');

@@ -15,9 +15,16 @@ beforeEach(async () => {
 afterEach(() => folder.remove());
 
 const make = async (...suffixes: string[]) => {
-  for (const suffix of suffixes)
-    await writeFile(`${base}${suffix}`, suffix === '-cmdline' ? 'console=ttyS0\n' : '');
+  for (const suffix of suffixes) await writeFile(`${base}${suffix}`, contentOf(suffix));
 };
+
+function contentOf(suffix: string): string | Uint8Array {
+  if (suffix === '-cmdline') return 'console=ttyS0\n';
+  if (!suffix.endsWith('.img')) return '';
+  const bootRecord = new Uint8Array(512);
+  bootRecord.set([0x55, 0xaa], 510);
+  return bootRecord;
+}
 
 describe('findImage', () => {
   it('takes PATH-kernel and its initrd', async () => {
@@ -73,6 +80,18 @@ describe('findImage', () => {
     const expected = { boot: expect.objectContaining({ ...boot, path: `${base}${suffix}` }), uefi };
     expect(await findImage(`${base}${suffix}`, nothing)).toEqual(expected);
     expect(await findImage(base, nothing)).toEqual(expected);
+  });
+
+  it('refuses a file that no firmware boots, and a folder', async () => {
+    await writeFile(base, 'hello');
+    await expect(findImage(base, nothing)).rejects.toMatchObject({
+      code: 'run.no-image',
+      message: expect.stringContaining('no image that boots'),
+    });
+    await mkdir(`${base}.d`);
+    await expect(findImage(`${base}.d`, nothing)).rejects.toMatchObject({
+      message: expect.stringContaining('is a folder'),
+    });
   });
 
   it('starts a unified kernel image through UEFI', async () => {

@@ -1,4 +1,4 @@
-import { readFile, stat } from 'node:fs/promises';
+import { open, readFile, stat } from 'node:fs/promises';
 import { extname } from 'node:path';
 import type { OrlopError } from '@orlop/core';
 import type { Boot, DiskFormat } from '@orlop/vm';
@@ -68,6 +68,13 @@ export async function findImage(path: string, hints: ImageHints): Promise<Runnab
   }
   if (whole) {
     const format = diskFormats[extname(path)] ?? 'raw';
+    if (format === 'raw' && !(await mayBoot(path))) {
+      throw noImage(
+        path,
+        `"${path}" is no image that boots: neither an ISO, nor a disk with a boot record`,
+        'name what `orlop build` wrote; the end of a name says the form of other disks: .qcow2, .vmdk, …',
+      );
+    }
     return { boot: { kind: 'disk', path, format }, uefi: hints.uefi || isEfiName(path) };
   }
   const beside: string[] = [];
@@ -78,7 +85,9 @@ export async function findImage(path: string, hints: ImageHints): Promise<Runnab
   if (beside.length === 1 && only !== undefined) return findImage(only, hints);
   throw noImage(
     path,
-    `there is no image "${path}": neither that file nor "${path}-kernel"`,
+    (await isFolder(path))
+      ? `"${path}" is a folder`
+      : `there is no image "${path}": neither that file nor "${path}-kernel"`,
     beside.length === 0 ? 'make one with `orlop build`' : `there are: ${beside.join(', ')}`,
   );
 }
@@ -122,6 +131,25 @@ function noImage(
   return cliError('run.no-image', message, {
     hint: path.startsWith('-') ? 'options come before the path' : hint,
   });
+}
+
+/** Firmware of either kind reads nothing from a disk whose first sector does not end so (UEFI 2.10 §5.2.1). */
+async function mayBoot(path: string): Promise<boolean> {
+  const sector = new Uint8Array(512);
+  const file = await open(path);
+  try {
+    await file.read(sector);
+  } finally {
+    await file.close();
+  }
+  return sector[510] === 0x55 && sector[511] === 0xaa;
+}
+
+async function isFolder(path: string): Promise<boolean> {
+  return stat(path).then(
+    (found) => found.isDirectory(),
+    () => false,
+  );
 }
 
 async function isFile(path: string): Promise<boolean> {

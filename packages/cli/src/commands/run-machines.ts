@@ -7,6 +7,7 @@ import {
   type AcceleratorName,
   type Architecture,
   chooseAccelerator,
+  isMachineName,
   type Machine,
   type MachineState,
   parseArchitecture,
@@ -38,8 +39,16 @@ export class Machines {
     });
   }
 
-  /** The folder of a machine, made when missing; `state` is the user's own choice of a place. */
+  /**
+   * The folder of a machine, made when missing; `state` is the user's own choice of a place.
+   * @throws OrlopError `run.bad-name`, `run.name-taken`
+   */
   async place(name: string, state: string | undefined): Promise<string> {
+    if (!isMachineName(name)) {
+      throw cliError('run.bad-name', `"${name}" is no name of a machine`, {
+        hint: 'letters, digits, "_", "." and "-", at most 63, and no sign first',
+      });
+    }
     await mkdir(this.#context.paths.machines, { recursive: true, mode: 0o700 });
     const own = join(this.#context.paths.machines, name);
     if (state === undefined) {
@@ -64,10 +73,10 @@ export class Machines {
   /** @throws OrlopError `run.unknown-machine` */
   async open(name: string): Promise<Machine> {
     const folder = join(this.#context.paths.machines, name);
-    if (name !== '' && !name.includes('/') && (await lstat(folder).catch(() => undefined)) !== undefined) {
+    if (isMachineName(name) && (await lstat(folder).catch(() => undefined)) !== undefined) {
       return this.driver.open(folder);
     }
-    const known = await this.names();
+    const known = (await this.list()).map(({ machine }) => machine.spec.name);
     throw cliError('run.unknown-machine', `there is no machine "${name}"`, {
       hint:
         known.length === 0 ? 'there is none at all: `orlop run` makes one' : `there are: ${known.join(', ')}`,
@@ -80,7 +89,7 @@ export class Machines {
       throw error;
     });
     const names: string[] = [];
-    for (const name of entries.filter((entry) => !entry.startsWith('.')).sort()) {
+    for (const name of entries.filter(isMachineName).sort()) {
       // A link whose folder was removed is no machine any more.
       const there = await realpath(join(this.#context.paths.machines, name)).catch(() => undefined);
       if (there !== undefined) names.push(name);
@@ -93,7 +102,7 @@ export class Machines {
     const found: { machine: Machine; state: MachineState }[] = [];
     for (const name of await this.names()) {
       try {
-        const machine = await this.open(name);
+        const machine = await this.driver.open(join(this.#context.paths.machines, name));
         found.push({ machine, state: await machine.state() });
       } catch (error) {
         if (!(error instanceof OrlopError)) throw error;

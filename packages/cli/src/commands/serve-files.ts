@@ -29,9 +29,7 @@ export async function serveFolder(
   context: CommandContext,
 ): Promise<void> {
   const { cwd, stdout, stderr, signal } = context;
-  const root = await realpath(resolve(cwd, directory)).catch((cause) => {
-    throw cliError('serve.no-folder', `there is no folder ${directory}`, { cause });
-  });
+  const root = await realFolder(resolve(cwd, directory));
   const server = createServer((request, response) => {
     stderr.write(`${request.method} ${request.url}\n`);
     answer(root, { request, response }).catch((error: Error) => {
@@ -60,6 +58,14 @@ export async function serveFolder(
     if (signal.aborted) stop();
     else signal.addEventListener('abort', stop, { once: true });
   });
+}
+
+async function realFolder(directory: string): Promise<string> {
+  const root = await realpath(directory).catch((cause) => {
+    throw cliError('serve.no-folder', `there is no folder ${directory}`, { cause });
+  });
+  if ((await stat(root)).isDirectory()) return root;
+  throw cliError('serve.no-folder', `${directory} is no folder`, { hint: 'name the folder that it is in' });
 }
 
 async function answer(

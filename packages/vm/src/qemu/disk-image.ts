@@ -17,7 +17,7 @@ export async function ensureDisk(
 ): Promise<void> {
   if (await exists(disk.path)) return;
   if (disk.sizeBytes === undefined) {
-    throw vmError('vm.disk-failed', `there is no disk "${disk.path}", and no size to make one`, {
+    throw vmError('vm.no-disk', `there is no disk "${disk.path}", and no size to make one`, {
       hint: 'say how large it shall be: --disk PATH,size=1G',
     });
   }

@@ -32,10 +32,14 @@ const LISTEN_POLL_MS = 10;
 
 /**
  * Starts virtiofsd for one share, shut into its folder, and waits until it listens.
- * @throws OrlopError `vm.start-failed` with the server's own words
+ * @throws OrlopError `vm.no-share`, or `vm.start-failed` with the server's own words
  */
 export async function startVirtiofsd(share: Share, options: StartVirtiofsdOptions): Promise<Virtiofsd> {
   const { index, folder, program } = options;
+  const shared = await stat(share.hostPath).catch(() => undefined);
+  if (shared?.isDirectory() !== true) {
+    throw vmError('vm.no-share', `there is no folder "${share.hostPath}" to share`);
+  }
   const socket = socketName(folder, index);
   const logPath = join(folder, `share${index}.log`);
   const { stdout, stderr } = await runTool(program, ['--help'], { timeoutMs: 5000 });
