@@ -9,7 +9,12 @@ export type AcceleratorName = 'kvm' | 'hvf' | 'tcg';
 /** Where a machine is in its life; `state.json` holds one of these. */
 export type MachineState =
   | { readonly kind: 'created' }
-  | { readonly kind: 'starting'; readonly at: string }
+  | {
+      readonly kind: 'starting';
+      readonly at: string;
+      /** From when there is one; whoever starts the machine next ends what an interrupted start has left. */
+      readonly process?: ProcessIdentity;
+    }
   | {
       readonly kind: 'running';
       readonly at: string;
@@ -34,7 +39,7 @@ export interface Machine {
   readonly console: MachineConsole;
   /** The state now: a process that went away unnoticed is found here, and written down. */
   state(): Promise<MachineState>;
-  /** Lets a machine run that was started paused, or paused since. */
+  /** Lets a machine run that was started paused, or paused since. What {@link save} left is used up by this. */
   resume(): Promise<void>;
   /** Tells of each time that the processors begin to run again, whoever let them; until aborted or the machine ends. */
   watchResumes(options: { readonly signal: AbortSignal; readonly onResume: () => void }): Promise<void>;
@@ -103,8 +108,8 @@ export interface StartOptions {
   /** Ends the machine when this process is gone, even by SIGKILL, unless it is released. @default false */
   readonly bound?: boolean;
   /**
-   * Goes on where {@link Machine.save} left off: the machine is paused until {@link Machine.resume}, and the saved state is
-   * used up whatever comes of it. @default false
+   * Goes on where {@link Machine.save} left off: the machine is paused until {@link Machine.resume}, and until then the saved
+   * state stays, so a start that is given up costs nothing. One that is damaged is removed. @default false
    *
    * @throws OrlopError `vm.not-saved`, `vm.save-stale`, `vm.save-damaged`; nothing of the machine's disks has changed then
    */

@@ -44,7 +44,13 @@ interface Start {
 
 const GRACE_MS = 60_000;
 
-/** One engine through its life. Invariant: `#running` is there exactly in the states running and asleep. */
+/**
+ * One engine through its life.
+ *
+ * Invariants: `#running` is there in the states running and asleep, at the end of a start while its ports and its socket are
+ * opened, and until a stop is over. `#start` is there until that start's promise is settled, so both are at its end: who finds
+ * a start waits for it, whatever else there is.
+ */
 export class EngineInstance {
   readonly name: string;
   readonly paths: InstancePaths;
@@ -90,8 +96,9 @@ export class EngineInstance {
    * @throws OrlopError
    */
   async start(flags: Flags = {}, { fresh = false }: { readonly fresh?: boolean } = {}): Promise<void> {
-    await this.#stopping?.catch(() => undefined);
-    if (this.#running !== undefined) return this.wake();
+    await this.#untilStopped();
+    if (this.#start !== undefined) return this.#start.promise;
+    if (this.#running !== undefined) return this.#rouse(this.#running);
     const machine = await this.#openMachine();
     if (fresh) await machine?.discardSaved();
     const goesOn = Object.keys(flags).length === 0 && (await machine?.saved()) !== undefined;
@@ -114,7 +121,7 @@ export class EngineInstance {
   } = {}): Promise<void> {
     this.#start?.cancel.abort();
     await this.#start?.promise.catch(() => undefined);
-    await this.#stopping?.catch(() => undefined);
+    await this.#untilStopped();
     if (this.#state.kind === 'suspended') {
       await this.#socket.close();
       await changeRecord(this.paths, { suspended: false });
@@ -136,6 +143,7 @@ export class EngineInstance {
 
   /** Keeps memory and devices in a file and ends the process; a request brings it back. @throws OrlopError `engine.cannot-suspend` */
   async suspend(): Promise<void> {
+    await this.#start?.promise;
     if (this.#state.kind === 'suspended') return;
     await this.#saveAs('suspended');
   }
@@ -210,14 +218,10 @@ export class EngineInstance {
 
   /** Lets an engine that rests run again, whichever rest it is. */
   async wake(): Promise<void> {
-    await this.#stopping?.catch(() => undefined);
-    if (this.#state.kind === 'suspended' || this.#start !== undefined) return this.start();
-    if (this.#state.kind !== 'asleep') return;
-    const { stages } = this.#state;
-    const running = this.#requireRunning();
-    this.#touch();
-    await running.live.machine.resume();
-    this.#change({ kind: 'running', since: this.#now(), stages });
+    await this.#untilStopped();
+    if (this.#start !== undefined) return this.#start.promise;
+    if (this.#running !== undefined) return this.#rouse(this.#running);
+    if (this.#state.kind === 'suspended') return this.start();
   }
 
   ports(): PortStatus[] {
@@ -270,6 +274,19 @@ export class EngineInstance {
     await this.#socket.listen();
   }
 
+  /** Lets the processors run again where they stand still. */
+  async #rouse({ live }: Running): Promise<void> {
+    if (this.#state.kind !== 'asleep') return;
+    const { stages } = this.#state;
+    this.#touch();
+    await live.machine.resume();
+    this.#change({ kind: 'running', since: this.#now(), stages });
+  }
+
+  async #untilStopped(): Promise<void> {
+    while (this.#stopping !== undefined) await this.#stopping.catch(() => undefined);
+  }
+
   #begin(flags: Flags, machine?: Machine): Start {
     const cancel = new AbortController();
     const promise = this.#bringUp({ flags, signal: cancel.signal, machine }).finally(() => {
@@ -305,10 +322,16 @@ export class EngineInstance {
     } catch (error) {
       await this.#release();
       const { body } = encodeError(error);
-      if (signal.aborted) this.#change({ kind: 'stopped', at: this.#now(), reason: 'cancelled' });
+      if (signal.aborted) await this.#concludeCancelled();
       else this.#change({ kind: 'failed', at: this.#now(), error: body, stages: stages.list() });
       throw error;
     }
+  }
+
+  async #concludeCancelled(): Promise<void> {
+    const saved = await (await this.#openMachine())?.saved();
+    if (saved !== undefined) await changeRecord(this.paths, { suspended: false });
+    this.#change({ kind: 'stopped', at: this.#now(), reason: saved === undefined ? 'cancelled' : 'saved' });
   }
 
   async #adoptOrStart(

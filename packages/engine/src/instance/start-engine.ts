@@ -141,7 +141,8 @@ export async function startEngine(input: StartInput): Promise<LiveEngine> {
     const live = await waitForDocker({ ...input, machine, network, credentials, awake: resumed });
     return { ...live, machine, network, settings, agent };
   } catch (error) {
-    await started?.machine.kill();
+    if (started?.resumed === true && signal.aborted) await putBack(started.machine, around.logger);
+    else await started?.machine.kill();
     network.close();
     if (started?.resumed !== true || signal.aborted) throw error;
     around.logger.warn('an engine that was brought back does not answer, and starts from nothing', {
@@ -150,6 +151,20 @@ export async function startEngine(input: StartInput): Promise<LiveEngine> {
     });
     return startEngine(input);
   }
+}
+
+/** A machine that was brought back, and is not wanted after all, goes to where it came from. */
+async function putBack(machine: Machine, logger: Logger): Promise<void> {
+  // Its guest has not run as long as that is there.
+  if ((await machine.saved()) === undefined) {
+    try {
+      await machine.save();
+      return;
+    } catch (error) {
+      logger.warn('a machine that was brought back could not be saved again', { reason: String(error) });
+    }
+  }
+  await machine.kill();
 }
 
 function agentOf(

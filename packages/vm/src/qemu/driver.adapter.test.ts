@@ -42,6 +42,21 @@ describe('QemuDriver.start', () => {
     expect((await stat(machine.console.logPath)).mode & 0o777).toBe(0o600);
   });
 
+  it('ends what a start has left whose program was killed before it was through', async () => {
+    const folder = fixture.folder('left');
+    const state = await (await start(folder)).state();
+    if (state.kind !== 'running') throw new Error(`it is ${state.kind}`);
+    // As it stood while QEMU was being waited for.
+    const { at, process: left } = state;
+    await writeFile(
+      join(folder, machineFiles.state),
+      JSON.stringify({ kind: 'starting', at, process: left }),
+    );
+    const again = await (await start(folder)).state();
+    expect(again).toMatchObject({ kind: 'running' });
+    expect(await findProcess(left)).toBe('gone');
+  });
+
   it('works in a folder whose path is longer than a socket address', async () => {
     const folder = fixture.folder(`${'deep-'.repeat(20)}/${'deeper-'.repeat(10)}`);
     const machine = await start(folder);

@@ -7,7 +7,7 @@ import { requireProgram } from '../find-program.ts';
 import type { Driver, DriverDependencies, Machine, StartOptions } from '../machine.ts';
 import { MachineFolder, machineFiles } from '../machine-folder.ts';
 import { type Boot, checkSpec, type MachineSpec } from '../machine-spec.ts';
-import { identifyProcess } from '../process-identity.ts';
+import { findProcess, identifyProcess, signalProcess } from '../process-identity.ts';
 import { takeProcessLock } from '../process-lock.ts';
 import { connectUnixSocket } from '../unix-socket.ts';
 import { needsUefi, qemuArguments, type UefiFiles } from './arguments.ts';
@@ -51,6 +51,7 @@ export class QemuDriver implements Driver {
     }
     try {
       await this.#refuseRunning(folder, spec.name);
+      await endInterruptedStart(folder);
       return await this.#startAlone(spec, folder, options);
     } finally {
       await lock.release();
@@ -179,12 +180,13 @@ export class QemuDriver implements Driver {
       options.fromSaved === true ? explainDamage(folder, failure) : explainFailure(folder, failure);
     const waiting = new AbortController();
     try {
+      const process = child.pid === undefined ? undefined : await identifyProcess(child.pid);
+      if (process !== undefined) await folder.writeState({ kind: 'starting', at: this.#now(), process });
       const signal = AbortSignal.any(
         options.signal === undefined ? [waiting.signal] : [waiting.signal, options.signal],
       );
       const failure = await Promise.race([ended, this.#waitForMonitor(folder, signal)]);
       if (failure !== undefined) throw await explain(failure);
-      const process = child.pid === undefined ? undefined : await identifyProcess(child.pid);
       if (process === undefined) throw await explainFailure(folder, await ended);
       if (options.fromSaved === true) {
         // QEMU ends when it cannot make sense of a state, and its monitor may go before it.
@@ -203,11 +205,10 @@ export class QemuDriver implements Driver {
       });
     } catch (error) {
       child.kill('SIGKILL');
+      if (error instanceof OrlopError && error.code === 'vm.save-damaged') await removeSavedState(folder);
       throw error;
     } finally {
       waiting.abort();
-      // Once the guest runs, its disks are no longer those of the saved state.
-      if (options.fromSaved === true) await removeSavedState(folder);
     }
     child.unref();
     return new QemuMachine(spec, folder, this.#given, { child, leash });
@@ -226,6 +227,19 @@ export class QemuDriver implements Driver {
 
   #now(): string {
     return new Date(this.#given.clock.wallMs()).toISOString();
+  }
+}
+
+/** Ends the process of a start whose program was killed before it was through: nobody else has it, and it holds the disks. */
+async function endInterruptedStart(folder: MachineFolder): Promise<void> {
+  const state = await folder.readState();
+  if (state?.kind !== 'starting' || state.process === undefined) return;
+  await signalProcess(state.process, 'SIGKILL');
+  for (let waited = 0; (await findProcess(state.process)) === 'present'; waited += MONITOR_POLL_MS) {
+    if (waited > MONITOR_TIMEOUT_MS) {
+      throw vmError('vm.timeout', `process ${state.process.pid} of an interrupted start does not end`);
+    }
+    await new Promise((resolve) => setTimeout(resolve, MONITOR_POLL_MS));
   }
 }
 

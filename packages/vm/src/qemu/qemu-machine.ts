@@ -73,6 +73,8 @@ export class QemuMachine implements Machine {
 
   async resume(): Promise<void> {
     await this.execute('cont');
+    // Its disks are no longer those of a saved state. Should this not come to pass, the state's fingerprint tells.
+    await removeSavedState(this.#folder);
   }
 
   async pause(): Promise<void> {

@@ -109,6 +109,16 @@ describe('QemuDriver.start from a saved state', () => {
     await expect(start('none', { fromSaved: true })).rejects.toMatchObject({ code: 'vm.not-saved' });
   });
 
+  it('keeps the state until the guest runs', async () => {
+    const machine = await startReady('kept');
+    const saved = await machine.save();
+    await (await start('kept', { fromSaved: true })).kill();
+    expect(await machine.saved()).toMatchObject(saved);
+    const again = await start('kept', { fromSaved: true });
+    await again.resume();
+    expect(await again.saved()).toBeUndefined();
+  });
+
   it('refuses a state of other settings, and of a disk that was written to since', async () => {
     const machine = await startReady('stale');
     await machine.save();
