@@ -192,14 +192,14 @@ describe('OutboundPolicy', () => {
     const hostAddresses = () => [OUTSIDE];
     const closed = testNetwork({ hostAddresses: false }, { hostAddresses });
     const open = testNetwork({}, { hostAddresses });
-    const outcome = async (net: TestNetwork, destination: string) => {
+    const outcome = async (net: TestNetwork, destination: string, guest = 2) => {
       await echoServer(net, destination === '192.168.127.254' ? '127.0.0.1' : destination, 80);
-      const { events } = connect(net.plug(2), destination, 80);
+      const { events } = connect(net.plug(guest), destination, 80);
       net.scheduler.advance(200);
       return events;
     };
     expect(await outcome(closed, '203.0.113.5')).toEqual(['close unreachable']);
-    expect(await outcome(closed, '192.168.127.254')).toEqual(['open']);
+    expect(await outcome(closed, '192.168.127.254', 3)).toEqual(['open']);
     expect(await outcome(open, '203.0.113.5')).toEqual(['open']);
   });
 
@@ -355,7 +355,8 @@ describe('ForwardTable', () => {
     const first = read(net, '127.0.0.1', 8080);
     net.scheduler.advance(100);
     expect(first).toEqual(['first']);
-    net.network.leases.addStatic({ mac: 0x5254_0000_0002, address: ip('192.168.127.9'), hostName: 'web' });
+    net.network.leases.remove(0x5254_0000_0002);
+    net.network.leases.addStatic({ mac: 0x5254_0000_0009, address: ip('192.168.127.9'), hostName: 'web' });
     greet(net.plug(9), 80, 'moved');
     const second = read(net, '127.0.0.1', 8080);
     net.scheduler.advance(100);

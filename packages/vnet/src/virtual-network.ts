@@ -161,7 +161,12 @@ export class VirtualNetwork {
     );
     this.addresses = addresses;
 
-    this.filter = new SourceFilter(subnet, ipv6?.prefix);
+    this.filter = new SourceFilter({
+      subnet,
+      prefix6: ipv6?.prefix,
+      holderOf: (address) => this.leases.holderOf(address),
+      portOf: (mac) => this.segment.portOfMac(mac),
+    });
     const dnsServers6 = compact([ipv6?.gateway]).map(toWire);
     const searchDomains = [domain, ...settings.search];
     const frameServices: FrameService[] = [];
@@ -181,6 +186,7 @@ export class VirtualNetwork {
     this.gateway = new Gateway({ mac, stack: this.stack, filter: this.filter, scheduler, frameServices });
     this.segment = new Switch(this.gateway, { now: () => scheduler.now() });
 
+    const origin = () => this.gateway.origin;
     const queue = new RelayQueue();
     const slab = new ReadSlab();
     this.gateway.batchWork.push(queue);
@@ -197,12 +203,13 @@ export class VirtualNetwork {
       scheduler,
       queue,
       slab,
+      origin,
       serve: (attempt) => this.metadata.intercept(attempt),
       ...(parts.intercept !== undefined && { intercept: parts.intercept }),
       redirect: (local) =>
         gateways.some((one) => one.equals(local.address)) ? this.forwards.redirectOf(local) : undefined,
     });
-    this.udpNat = new UdpNat({ udp: this.stack.udp, sockets, addresses, scheduler });
+    this.udpNat = new UdpNat({ udp: this.stack.udp, sockets, addresses, scheduler, origin });
     this.echo = new EchoProxy({
       icmp: this.stack.icmp,
       sockets,
@@ -229,7 +236,7 @@ export class VirtualNetwork {
         leaseSeconds: settings.leaseSeconds,
       },
     });
-    this.dns = new DnsServer({ stack: this.stack, resolver: this.learnedNames });
+    this.dns = new DnsServer({ stack: this.stack, resolver: this.learnedNames, origin });
     const ntp = new NtpServer({ udp: this.stack.udp, wallMs: () => scheduler.wallMs() });
     this.#closers.push(() => ntp.close());
     this.gateway.plugInto(this.segment);
@@ -278,18 +285,12 @@ export class VirtualNetwork {
       case 'only': {
         const now = this.#parts.scheduler.wallMs();
         const live = [...this.leases.list()].filter((lease) => lease.expiresAtMs > now);
-        const present = live.filter((lease) => this.#isPlugged(lease.mac));
+        const present = live.filter((lease) => this.segment.portOfMac(lease.mac) !== undefined);
         const [first, second] = present.length > 0 ? present : live;
         if (first === undefined) return 'no guest has an address yet';
         return second === undefined ? first.address : 'there are several guests: name one';
       }
     }
-  }
-
-  #isPlugged(mac: number): boolean {
-    const bytes = new Uint8Array(6);
-    writeMac(mac, bytes, 0);
-    return this.segment.portOf(bytes) !== undefined;
   }
 }
 

@@ -173,6 +173,11 @@ export class LeaseTable {
     return mac === undefined ? undefined : this.#byMac.get(mac);
   }
 
+  /** Whose address it is, an IPv4 address as one word; expired leases count until another guest needs them. */
+  holderOf(address: number): MacAddress | undefined {
+    return this.#byAddress.get(address);
+  }
+
   list(): IterableIterator<Lease> {
     return this.#byMac.values();
   }

@@ -5,8 +5,13 @@ import type { DnsResolver } from './resolver.ts';
 export interface DnsServerOptions {
   readonly stack: Pick<Stack, 'tcp' | 'udp'>;
   readonly resolver: DnsResolver;
-  /** Queries that wait for an answer at once; more are refused with "server failure". @default 1024 */
+  /**
+   * Queries that wait for an answer at once, three quarters of them of one guest; more are refused with "server
+   * failure". @default 1024
+   */
   readonly maxPending?: number;
+  /** Who is behind the datagram that is being handled, whatever address it comes from. @default its address */
+  readonly origin?: () => number | undefined;
 }
 
 export interface DnsServerCounters {
@@ -28,6 +33,7 @@ export class DnsServer {
   readonly #udp: UdpSocket;
   readonly #tcp: TcpListener;
   #pending = 0;
+  readonly #pendingOf = new Map<number | string, number>();
 
   constructor(options: DnsServerOptions) {
     this.#options = options;
@@ -78,22 +84,39 @@ export class DnsServer {
   #answer(query: Parameters<DnsResolver['resolve']>[0], send: (answer: Uint8Array) => void): void {
     if (query.message.length < HEADER_LEN || ((query.message[2] ?? 0) & 0x80) !== 0) return;
     this.counters.queries++;
-    if (this.#pending >= (this.#options.maxPending ?? 1024)) {
+    const guest =
+      (query.transport === 'udp' ? this.#options.origin?.() : undefined) ?? query.guest.toString();
+    if (!this.#admit(guest)) {
       this.counters.overLimit++;
       send(failureOf(query.message));
       return;
     }
-    this.#pending++;
     this.#options.resolver
       .resolve(query, { signal: this.#abort.signal })
       .catch(() => undefined)
       .then((answer) => {
-        this.#pending--;
+        this.#settle(guest);
         if (this.#abort.signal.aborted) return;
         if (answer === undefined) this.counters.failures++;
         else this.counters.answers++;
         send(answer ?? failureOf(query.message));
       });
+  }
+
+  #admit(guest: number | string): boolean {
+    const { maxPending = 1024 } = this.#options;
+    const own = this.#pendingOf.get(guest) ?? 0;
+    if (this.#pending >= maxPending || own >= (maxPending * 3) / 4) return false;
+    this.#pending++;
+    this.#pendingOf.set(guest, own + 1);
+    return true;
+  }
+
+  #settle(guest: number | string): void {
+    this.#pending--;
+    const own = (this.#pendingOf.get(guest) ?? 1) - 1;
+    if (own === 0) this.#pendingOf.delete(guest);
+    else this.#pendingOf.set(guest, own);
   }
 }
 

@@ -47,6 +47,7 @@ export class Gateway implements Station {
   #cancelTimer: () => void = () => {};
   #turnAsked = false;
   #closed = false;
+  #from: Port | undefined;
 
   constructor(options: GatewayOptions) {
     this.mac = options.mac;
@@ -64,10 +65,20 @@ export class Gateway implements Station {
     segment.flush();
   }
 
+  /**
+   * The port whose frame is being handled: whose share a new connection is, whatever address it comes from.
+   * Undefined outside a frame.
+   */
+  get origin(): number | undefined {
+    return this.#from?.id;
+  }
+
   receive(frame: Uint8Array, offset: number, length: number, from: Port): void {
     if (!this.#filter.admits(frame, offset, length, from)) return;
     for (const service of this.#frameServices) if (service.receive(frame, offset, length)) return;
+    this.#from = from;
     this.#stack.receive(frame, this.#scheduler.now(), offset, length);
+    this.#from = undefined;
   }
 
   poll(): void {

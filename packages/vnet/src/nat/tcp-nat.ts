@@ -27,6 +27,10 @@ export interface TcpNatOptions {
   readonly maxConnections?: number;
   /** The same for one guest, so that others keep theirs. @default three quarters of `maxConnections` */
   readonly maxPerGuest?: number;
+  /** Of one guest, those that the host has not answered yet. @default a quarter of what the stack keeps undecided: 1024 */
+  readonly maxConnectingPerGuest?: number;
+  /** Who is behind the attempt that is being made, whatever address it comes from. @default its address */
+  readonly origin?: () => number | undefined;
   /** How long the host may take to connect. @default 60000 */
   readonly connectTimeoutMs?: number;
 }
@@ -51,8 +55,16 @@ export interface TcpNatCounters {
   denied: number;
 }
 
+/** What one guest has of the limits. */
+interface Share {
+  readonly key: number | string;
+  connections: number;
+  connecting: number;
+}
+
 interface Connection {
   readonly id: number;
+  readonly share: Share;
   readonly attempt: TcpAttempt;
   readonly startedAtMs: number;
   readonly stream: HostStream;
@@ -72,7 +84,7 @@ export class TcpNat {
   };
   readonly #options: TcpNatOptions;
   readonly #connections = new Map<number, Connection>();
-  readonly #perGuest = new Map<string, number>();
+  readonly #shares = new Map<number | string, Share>();
   readonly #maxConnections: number;
   readonly #maxPerGuest: number;
   #nextId = 1;
@@ -108,15 +120,22 @@ export class TcpNat {
   }
 
   #admit(attempt: TcpAttempt, target: HostEndpoint): void {
-    const guest = attempt.remote.address.toString();
-    const ofGuest = this.#perGuest.get(guest) ?? 0;
-    if (this.#connections.size >= this.#maxConnections || ofGuest >= this.#maxPerGuest) {
+    const key = this.#options.origin?.() ?? attempt.remote.address.toString();
+    const share = this.#shares.get(key) ?? { key, connections: 0, connecting: 0 };
+    const { maxConnectingPerGuest = 1024 } = this.#options;
+    if (
+      this.#connections.size >= this.#maxConnections ||
+      share.connections >= this.#maxPerGuest ||
+      share.connecting >= maxConnectingPerGuest
+    ) {
       this.counters.overLimit++;
       attempt.reject('drop'); // the guest tries again
       return;
     }
-    this.#perGuest.set(guest, ofGuest + 1);
-    this.#connect(attempt, target);
+    this.#shares.set(key, share);
+    share.connections++;
+    share.connecting++;
+    this.#connect(attempt, target, share);
   }
 
   *flows(): IterableIterator<TcpFlow> {
@@ -152,7 +171,7 @@ export class TcpNat {
     for (const id of [...this.#connections.keys()]) this.drop(id);
   }
 
-  #connect(attempt: TcpAttempt, target: HostEndpoint): void {
+  #connect(attempt: TcpAttempt, target: HostEndpoint, share: Share): void {
     const events: HostStreamEvents = {
       onOpen: () => this.#opened(connection),
       onReadable: () => connection.relay?.hostEvents.onReadable(),
@@ -165,6 +184,7 @@ export class TcpNat {
     const stream = this.#options.sockets.connect(target, events, { mayOpenAtOnce: true });
     const connection: Connection = {
       id: this.#nextId++,
+      share,
       attempt,
       startedAtMs: this.#options.scheduler.now(),
       stream,
@@ -197,6 +217,7 @@ export class TcpNat {
       return;
     }
     this.counters.accepted++;
+    connection.share.connecting--;
     connection.relay = new Relay(socket, stream, {
       queue,
       slab,
@@ -218,10 +239,10 @@ export class TcpNat {
   #forget(connection: Connection): void {
     connection.cancelTimeout();
     if (!this.#connections.delete(connection.id)) return;
-    const guest = connection.attempt.remote.address.toString();
-    const left = (this.#perGuest.get(guest) ?? 1) - 1;
-    if (left === 0) this.#perGuest.delete(guest);
-    else this.#perGuest.set(guest, left);
+    const { share, relay } = connection;
+    share.connections--;
+    if (relay === undefined) share.connecting--;
+    if (share.connections === 0) this.#shares.delete(share.key);
   }
 }
 

@@ -12,6 +12,8 @@ export interface UdpNatOptions {
   readonly maxFlows?: number;
   /** @default a half of `maxFlows` */
   readonly maxPerGuest?: number;
+  /** Who is behind the datagram that is being handled, whatever address it comes from. @default its address */
+  readonly origin?: () => number | undefined;
   /** After an answer came (RFC 4787 REQ-5 asks for two minutes at least). @default 180000 */
   readonly idleMs?: number;
   /** While none came. @default 30000 */
@@ -66,6 +68,8 @@ export class UdpNat implements UdpHandler {
   readonly #options: UdpNatOptions;
   /** Least recently used first is not kept: only the sweep and a full table look at all. */
   readonly #flows = new Map<string, Flow>();
+  /** The same, by who is behind them. */
+  readonly #flowsOf = new Map<number | string, Map<string, Flow>>();
   #last: Flow | undefined;
   #nextId = 1;
   #cancelSweep: () => void = () => {};
@@ -133,8 +137,9 @@ export class UdpNat implements UdpHandler {
   }
 
   #open(key: string, guest: Endpoint): Flow | undefined {
-    this.#makeRoom(guest.address);
-    const flow: Flow = new Flow(this.#nextId++, guest, this.#options.scheduler.now());
+    const owner = this.#options.origin?.() ?? guest.address.toString();
+    this.#makeRoom(owner);
+    const flow: Flow = new Flow({ id: this.#nextId++, guest, owner, now: this.#options.scheduler.now() });
     try {
       flow.socket = this.#options.sockets.openDatagram(guest.address.version, {
         onDatagram: (payload, address, port) => this.#fromHost(flow, payload, address, port),
@@ -149,6 +154,8 @@ export class UdpNat implements UdpHandler {
     }
     this.counters.opened++;
     this.#flows.set(key, flow);
+    const own = this.#flowsOf.get(owner) ?? new Map<string, Flow>();
+    this.#flowsOf.set(owner, own.set(key, flow));
     if (this.#flows.size === 1) this.#scheduleSweep();
     return flow;
   }
@@ -184,13 +191,13 @@ export class UdpNat implements UdpHandler {
   }
 
   /** Over a limit the least recently used flow goes: of the same guest where that guest has its share. */
-  #makeRoom(guest: IpAddress): void {
+  #makeRoom(owner: number | string): void {
     const maxFlows = this.#options.maxFlows ?? 4096;
     const maxPerGuest = this.#options.maxPerGuest ?? maxFlows >>> 1;
-    if (this.#flows.size < Math.min(maxFlows, maxPerGuest)) return;
-    const own = [...this.#flows].filter(([, flow]) => flow.guest.address.equals(guest));
-    const full = own.length >= maxPerGuest ? own : this.#flows.size >= maxFlows ? [...this.#flows] : [];
-    if (full.length === 0) return;
+    const own = this.#flowsOf.get(owner);
+    const crowded = own !== undefined && own.size >= maxPerGuest ? own : this.#flows;
+    if (crowded === this.#flows && this.#flows.size < maxFlows) return;
+    const full = [...crowded];
     // A sixteenth at once, so that a flood of ports does not sort the table for each datagram.
     full.sort(([, one], [, other]) => one.usedAtMs - other.usedAtMs);
     for (const [key, flow] of full.slice(0, Math.max(1, full.length >>> 4))) {
@@ -220,13 +227,25 @@ export class UdpNat implements UdpHandler {
   #remove(key: string, flow: Flow): void {
     flow.socket?.close();
     this.#flows.delete(key);
+    const own = this.#flowsOf.get(flow.owner);
+    own?.delete(key);
+    if (own?.size === 0) this.#flowsOf.delete(flow.owner);
     if (this.#last === flow) this.#last = undefined;
   }
+}
+
+interface FlowStart {
+  readonly id: number;
+  readonly guest: Endpoint;
+  /** Whose share of the limits it is. */
+  readonly owner: number | string;
+  readonly now: number;
 }
 
 class Flow {
   readonly id: number;
   readonly guest: Endpoint;
+  readonly owner: number | string;
   socket: HostDatagramSocket | undefined = undefined;
   usedAtMs: number;
   answered = false;
@@ -238,9 +257,10 @@ class Flow {
   #datagramsIn = 0;
   #bytesIn = 0;
 
-  constructor(id: number, guest: Endpoint, now: number) {
+  constructor({ id, guest, owner, now }: FlowStart) {
     this.id = id;
     this.guest = guest;
+    this.owner = owner;
     this.usedAtMs = now;
     this.#startedAtMs = now;
     this.#destination = guest;

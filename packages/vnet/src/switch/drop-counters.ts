@@ -1,6 +1,6 @@
 /** Why a frame went nowhere. */
 export const DROP_REASONS = [
-  'spoofed-mac', // a source address that is the gateway's, a group's, or pinned to another port
+  'spoofed-mac', // a source address that is the gateway's, a group's, or heard at another port lately
   'mac-limit', // more source addresses behind one port than it may have
   'broadcast-limit', // the port's allowance of broadcast and unknown destinations is used up
   'queue-full', // the destination does not take frames

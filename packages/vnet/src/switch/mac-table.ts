@@ -1,16 +1,21 @@
 /** Where each Ethernet address was last seen. */
 export interface MacEntry<Port> {
   readonly port: Port;
+  /** The first port that it was behind, of those that are plugged in. */
+  readonly home: Port;
   seenAtMs: number;
 }
 
 /** Entries that were not seen for this long make room for others (the usual default of bridges). */
 export const MAC_AGE_MS = 300_000;
+/** An address moves to another port when it was silent at its own for this long: a failed-over card, not a forger. */
+export const MAC_MOVE_MS = 10_000;
 
 /**
  * MAC addresses as one number each: no string and no bigint per frame.
  *
- * Invariant: at most `limit` entries per port and `limit * 64` in all.
+ * Invariant: at most `limit` entries per port and `limit * 64` in all. An address that is heard stays at its port, and
+ * its home gets it back at once: a guest that sends under another's address does not take that one's frames.
  */
 export class MacTable<Port extends object> {
   readonly #entries = new Map<number, MacEntry<Port>>();
@@ -22,23 +27,28 @@ export class MacTable<Port extends object> {
   }
 
   lookup(frame: Uint8Array, offset: number): Port | undefined {
-    return this.#entries.get(readMacKey(frame, offset))?.port;
+    return this.find(readMacKey(frame, offset));
   }
 
-  /** Notes that the address at `offset` is behind `port`. False when the port has too many already. */
-  learn(frame: Uint8Array, offset: number, port: Port, now: number): boolean {
+  find(key: number): Port | undefined {
+    return this.#entries.get(key)?.port;
+  }
+
+  /** Notes that the address at `offset` is behind `port`, unless the port has too many or the address is another's. */
+  learn(frame: Uint8Array, offset: number, port: Port, now: number): 'learned' | 'full' | 'taken' {
     const key = readMacKey(frame, offset);
     const known = this.#entries.get(key);
     if (known !== undefined && known.port === port) {
       known.seenAtMs = now;
-      return true;
+      return 'learned';
     }
+    if (known !== undefined && known.home !== port && now - known.seenAtMs < MAC_MOVE_MS) return 'taken';
     const count = this.#counts.get(port) ?? 0;
-    if (count >= this.#limitPerPort) return false;
+    if (count >= this.#limitPerPort) return 'full';
     if (known !== undefined) this.#forgetOne(key, known);
-    this.#entries.set(key, { port, seenAtMs: now });
+    this.#entries.set(key, { port, home: known?.home ?? port, seenAtMs: now });
     this.#counts.set(port, count + 1);
-    return true;
+    return 'learned';
   }
 
   /** The addresses behind a port, as `wire` has them: one number each. */
@@ -50,7 +60,10 @@ export class MacTable<Port extends object> {
 
   /** Forgets what is behind a port that was unplugged. */
   forgetPort(port: Port): void {
-    for (const [key, entry] of this.#entries) if (entry.port === port) this.#entries.delete(key);
+    for (const [key, entry] of this.#entries) {
+      if (entry.port === port) this.#entries.delete(key);
+      else if (entry.home === port) this.#entries.set(key, { ...entry, home: entry.port });
+    }
     this.#counts.delete(port);
   }
 

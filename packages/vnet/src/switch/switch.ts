@@ -1,4 +1,5 @@
 import type { FrameSink } from '@orlop/netstack';
+import type { MacAddress } from '@orlop/wire';
 import { vnetError } from '../errors.ts';
 import { ETHERNET_HEADER_LEN, type Link, type LinkHandler } from '../link/link.ts';
 import { MacTable, readMacKey } from './mac-table.ts';
@@ -109,6 +110,11 @@ export class Switch {
     return this.#macs.lookup(mac, 0);
   }
 
+  /** The same, by the address as one number. */
+  portOfMac(mac: MacAddress): Port | undefined {
+    return this.#macs.find(mac);
+  }
+
   /** Hands what is written to the links; after every batch and every `poll` of the station outside one. */
   flush(): void {
     for (const port of this.#dirty) {
@@ -163,8 +169,9 @@ export class Switch {
       port.drops['spoofed-mac']++;
       return;
     }
-    if (!this.#macs.learn(frame, source, port, this.#now())) {
-      port.drops['mac-limit']++;
+    const learned = this.#macs.learn(frame, source, port, this.#now());
+    if (learned !== 'learned') {
+      port.drops[learned === 'full' ? 'mac-limit' : 'spoofed-mac']++;
       return;
     }
     if (readMacKey(frame, offset) === this.#stationKey) this.#station.receive(frame, offset, length, port);
