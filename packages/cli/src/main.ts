@@ -1,6 +1,7 @@
 #!/usr/bin/env node
 import { basename } from 'node:path';
 import { CommanderError } from 'commander';
+import { gvproxyArguments } from './commands/gvproxy-arguments.ts';
 import { linuxkitArguments, linuxkitEnvironment, linuxkitProgram } from './commands/linuxkit.ts';
 import { reportLinuxkitError } from './commands/linuxkit-messages.ts';
 import { createContext } from './context.ts';
@@ -29,9 +30,11 @@ const words = process.argv.slice(2);
 // A launcher in between says under which name it was started itself.
 const startedAs = basename(process.env['ORLOP_STARTED_AS'] ?? process.argv[1] ?? '').replace(/\.mjs$/, '');
 if (startedAs === 'linuxkit') await runAsLinuxkit();
-else await runAsOrlop();
+else if (startedAs === 'gvproxy') await runAsOrlop(['gvproxy', ...gvproxyArguments(words)]);
+else if (words[0] === 'gvproxy') await runAsOrlop(['gvproxy', ...gvproxyArguments(words.slice(1))]);
+else await runAsOrlop(words);
 
-async function runAsOrlop(): Promise<void> {
+async function runAsOrlop(words: readonly string[]): Promise<void> {
   try {
     await orlopProgram(createContext(process, { signal })).parseAsync(words, { from: 'user' });
   } catch (error) {

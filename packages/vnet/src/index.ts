@@ -1,5 +1,11 @@
-export { type CompatOptions, gvproxyServer, vpnkitServer } from './compat/compat-servers.ts';
+export {
+  type CompatOptions,
+  gvproxyGatewayServer,
+  gvproxyServer,
+  vpnkitServer,
+} from './compat/compat-servers.ts';
 export { PortServer } from './compat/ninep/port-server.ts';
+export { SshForward, type SshForwardParts, type SshForwardSpec } from './compat/ssh-forward.ts';
 export * from './config.ts';
 export type { ApiServer } from './control/api-server.ts';
 export { Cables } from './control/cables.ts';

@@ -13,6 +13,7 @@ import { registerDoctor } from './doctor.ts';
 import { registerDown, registerReset, registerRestart } from './down.ts';
 import { registerContext } from './engine-context.ts';
 import { registerSleep } from './engine-sleep.ts';
+import { registerGvproxy } from './gvproxy.ts';
 import { registerLock } from './lock.ts';
 import { registerLogs } from './logs.ts';
 import { registerMetadata } from './metadata.ts';
@@ -63,6 +64,7 @@ export const commands: readonly RegisterCommand[] = [
   registerStart,
   registerRm,
   registerNet,
+  registerGvproxy,
   registerPkg,
   registerCache,
   registerSbom,

@@ -2,7 +2,7 @@ import type { Logger } from '@orlop/core';
 import { ApiServer } from '../control/api-server.ts';
 import { textErrors } from '../control/error-answer.ts';
 import type { VirtualNetwork } from '../virtual-network.ts';
-import { gvproxyRoutes } from './gvproxy-routes.ts';
+import { forwarderRoutes, gvproxyRoutes } from './gvproxy-routes.ts';
 import { gvproxyTakeover } from './gvproxy-takeover.ts';
 import { vpnkitRoutes } from './vpnkit-routes.ts';
 
@@ -19,6 +19,11 @@ export function gvproxyServer({ network, logger }: CompatOptions): ApiServer {
     logger,
     answerError: textErrors,
   });
+}
+
+/** What gvproxy answers its guests on port 80 of the gateway: ports that they want exposed. */
+export function gvproxyGatewayServer({ network, logger }: CompatOptions): ApiServer {
+  return new ApiServer({ routes: forwarderRoutes(network), logger, answerError: textErrors });
 }
 
 /** Answers as VPNKit's HTTP port control does. */

@@ -50,7 +50,8 @@ export function gvproxyRoutes(network: VirtualNetwork): readonly ApiRoute[] {
   return [...forwarderRoutes(network), ...nameRoutes(network), ...tableRoutes(network)];
 }
 
-function forwarderRoutes({ forwards }: VirtualNetwork): readonly ApiRoute[] {
+/** The part that guests may ask for too. */
+export function forwarderRoutes({ forwards }: VirtualNetwork): readonly ApiRoute[] {
   return [
     {
       method: 'GET',
