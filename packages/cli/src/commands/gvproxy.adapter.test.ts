@@ -3,12 +3,10 @@ import { writeFile } from 'node:fs/promises';
 import { request } from 'node:http';
 import { connect } from 'node:net';
 import { join } from 'node:path';
-import { PassThrough } from 'node:stream';
-import { silentLogger } from '@orlop/core';
 import { type TemporaryFolder, temporaryFolder } from '@orlop/testkit';
 import { type JoinedNetwork, joinNetwork } from '@orlop/vnet';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
-import { type CommandContext, statePaths } from '../context.ts';
+import { contextIn } from '../command-under-test.ts';
 import { orlopProgram } from '../program.ts';
 import { gvproxyArguments } from './gvproxy-arguments.ts';
 
@@ -34,14 +32,11 @@ describe('orlop gvproxy', () => {
   let sshPort: number;
   const interrupt = new AbortController();
   const path = (name: string) => join(folder.path, name);
-  const start = (words: readonly string[], signal = interrupt.signal) => {
-    const env = { ORLOP_HOME: folder.path };
-    const context: CommandContext = {
-      ...{ stdout: new PassThrough(), stderr: new PassThrough(), stdin: new PassThrough(), env },
-      ...{ cwd: folder.path, signal, logger: silentLogger, progress: () => {}, paths: statePaths(env) },
-    };
-    return orlopProgram(context).parseAsync(['gvproxy', ...gvproxyArguments(words)], { from: 'user' });
-  };
+  const start = (words: readonly string[]) =>
+    orlopProgram(contextIn(folder.path, interrupt.signal)).parseAsync(
+      ['gvproxy', ...gvproxyArguments(words)],
+      { from: 'user' },
+    );
 
   beforeAll(async () => {
     folder = await temporaryFolder('gvproxy');
