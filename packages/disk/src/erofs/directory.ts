@@ -6,26 +6,30 @@ import { BLOCK_BYTES, entryType } from './constants.ts';
 const ENTRY_BYTES = 12;
 const MAX_NAME_BYTES = 255;
 
+/** A name stays a string: as bytes, each would be a buffer of its own. */
 interface Entry {
-  readonly name: Uint8Array;
+  readonly name: string;
+  readonly nameBytes: number;
   readonly node: TreeNode;
 }
+
+const encoder = new TextEncoder();
+const nameBuffer = new Uint8Array(3 * (MAX_NAME_BYTES + 1));
 
 /** A directory's entries over its blocks: by the bytes of their names, `.` and `..` among them. */
 export class DirectoryBlocks {
   readonly #blocks: readonly (readonly Entry[])[];
 
   constructor(path: string, directory: DirectoryNode, parent: DirectoryNode) {
-    const encoder = new TextEncoder();
     const entries = [['.', directory] as const, ['..', parent] as const, ...directory.children]
       .sort(([a], [b]) => compareUtf8(a, b))
-      .map(([name, node]): Entry => ({ name: encoder.encode(name), node }));
+      .map(([name, node]): Entry => ({ name, nameBytes: lengthOf(name), node }));
     const blocks: Entry[][] = [[]];
     let filled = 0;
     for (const entry of entries) {
-      if (entry.name.length > MAX_NAME_BYTES)
+      if (entry.nameBytes > MAX_NAME_BYTES)
         throw diskError('disk.bad-name', `a name in "/${path}" is longer than ${MAX_NAME_BYTES} bytes`);
-      const bytes = ENTRY_BYTES + entry.name.length;
+      const bytes = ENTRY_BYTES + entry.nameBytes;
       if (filled + bytes > BLOCK_BYTES) {
         blocks.push([]);
         filled = 0;
@@ -47,13 +51,13 @@ export class DirectoryBlocks {
     this.#blocks.forEach((entries, block) => {
       const start = block * BLOCK_BYTES;
       let nameAt = entries.length * ENTRY_BYTES;
-      entries.forEach(({ name, node }, i) => {
+      entries.forEach(({ name, nameBytes, node }, i) => {
         layout
           .u64le(start + i * ENTRY_BYTES, numberOf(node))
           .u16le(start + i * ENTRY_BYTES + 8, nameAt)
-          .u8(start + i * ENTRY_BYTES + 10, entryType[node.type])
-          .set(start + nameAt, name);
-        nameAt += name.length;
+          .u8(start + i * ENTRY_BYTES + 10, entryType[node.type]);
+        encoder.encodeInto(name, layout.bytes.subarray(start + nameAt));
+        nameAt += nameBytes;
       });
     });
     return layout.bytes;
@@ -61,5 +65,11 @@ export class DirectoryBlocks {
 }
 
 function bytesOf(entries: readonly Entry[]): number {
-  return entries.reduce((sum, { name }) => sum + ENTRY_BYTES + name.length, 0);
+  return entries.reduce((sum, { nameBytes }) => sum + ENTRY_BYTES + nameBytes, 0);
+}
+
+/** In UTF-8; more than a name may have where it does not fit. */
+function lengthOf(name: string): number {
+  const { read, written } = encoder.encodeInto(name, nameBuffer);
+  return read < name.length ? MAX_NAME_BYTES + 1 : written;
 }

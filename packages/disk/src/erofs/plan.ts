@@ -23,8 +23,11 @@ export interface PlannedInode {
   readonly blockBytes: number;
   /** Another file of the same content, written before, has its blocks. */
   readonly shared: boolean;
-  readonly listing?: DirectoryBlocks;
+  readonly listing: DirectoryBlocks | undefined;
 }
+
+/** While it is planned. */
+type Mutable = { -readonly [Key in keyof PlannedInode]: PlannedInode[Key] };
 
 export interface ErofsPlan {
   readonly inodes: readonly PlannedInode[];
@@ -42,7 +45,7 @@ const MAX_BLOCKS = 0xffff_ffff;
  */
 export function planErofs(numbering: Numbering): ErofsPlan {
   const parents = parentsOf(numbering);
-  const drafts: Omit<PlannedInode, 'firstBlock' | 'shared'>[] = [];
+  const inodes: Mutable[] = [];
   // The superblock has the first block alone.
   let end = BLOCK_BYTES;
   for (const [path, node] of numbering.nodes) {
@@ -55,7 +58,7 @@ export function planErofs(numbering: Numbering): ErofsPlan {
     const inlined = tailBytes === 0 ? undefined : placeInode(end, headBytes, tailBytes);
     const start = inlined ?? placeInode(end, headBytes, 0) ?? roundUp(end, BLOCK_BYTES);
     const layout = inlined === undefined ? 'plain' : 'inline';
-    drafts.push({
+    inodes.push({
       path,
       node,
       links: linksOf(node, numbering),
@@ -63,27 +66,28 @@ export function planErofs(numbering: Numbering): ErofsPlan {
       xattrs,
       sizeBytes,
       layout,
+      firstBlock: 0,
       blockBytes: layout === 'inline' ? sizeBytes - tailBytes : sizeBytes,
-      ...(listing && { listing }),
+      shared: false,
+      listing,
     });
     end = start + headBytes + (layout === 'inline' ? tailBytes : 0);
   }
   const metadataEnd = roundUp(end, BLOCK_BYTES);
   const byKey = new Map<string, number>();
   let block = metadataEnd / BLOCK_BYTES;
-  const inodes = drafts.map((draft): PlannedInode => {
-    if (draft.blockBytes === 0) return { ...draft, firstBlock: 0, shared: false };
+  for (const inode of inodes) {
+    const { node, blockBytes } = inode;
+    if (blockBytes === 0) continue;
     const key =
-      draft.node.type === 'file' && draft.node.contentKey !== undefined
-        ? `${draft.blockBytes}:${draft.node.contentKey}`
-        : undefined;
+      node.type === 'file' && node.contentKey !== undefined ? `${blockBytes}:${node.contentKey}` : undefined;
     const twin = key === undefined ? undefined : byKey.get(key);
-    if (twin !== undefined) return { ...draft, firstBlock: twin, shared: true };
-    const firstBlock = block;
-    if (key !== undefined) byKey.set(key, firstBlock);
-    block += Math.ceil(draft.blockBytes / BLOCK_BYTES);
-    return { ...draft, firstBlock, shared: false };
-  });
+    inode.shared = twin !== undefined;
+    inode.firstBlock = twin ?? block;
+    if (twin !== undefined) continue;
+    if (key !== undefined) byKey.set(key, block);
+    block += Math.ceil(blockBytes / BLOCK_BYTES);
+  }
   if (block > MAX_BLOCKS)
     throw diskError('disk.too-large', `an erofs of ${block} blocks; it holds ${MAX_BLOCKS}`);
   return { inodes, metadataEnd, blocks: block };

@@ -58,10 +58,13 @@ async function writeInodes(plan: ErofsPlan, metadata: GatheringSink, data: Gathe
     if (node.type !== 'file' || node.sizeBytes === 0 || (shared && layout === 'plain')) return [];
     return [{ path, node, inode, index }];
   });
+  const scratch = new Uint8Array(4 * BLOCK_BYTES);
   const encode = (index: number, putTail: (tail: Uint8Array) => void) => {
     const inode = plan.inodes[index] as PlannedInode;
-    const record = new Uint8Array((plan.inodes[index + 1]?.start ?? plan.metadataEnd) - inode.start);
-    record.set(encodeInode(inode, index + 1));
+    const length = (plan.inodes[index + 1]?.start ?? plan.metadataEnd) - inode.start;
+    // Gathering copies what is small, so one buffer serves nearly all.
+    const record = length <= scratch.length ? scratch.subarray(0, length).fill(0) : new Uint8Array(length);
+    encodeInode(record, inode, index + 1);
     record.set(inode.xattrs, INODE_BYTES);
     putTail(record.subarray(INODE_BYTES + inode.xattrs.length));
     metadata.put(inode.start, record);

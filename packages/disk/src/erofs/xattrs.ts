@@ -9,6 +9,7 @@ const PREFIXES: readonly (readonly [prefix: string, index: number])[] = [
   ['trusted.', 4],
   ['security.', 6],
 ];
+const NONE = new Uint8Array(0);
 const HEAD_BYTES = 12;
 const ENTRY_HEAD_BYTES = 4;
 const MAX_NAME_BYTES = 255;
@@ -18,7 +19,7 @@ const MAX_BYTES = HEAD_BYTES + (65535 - 1) * 4;
 
 /** The attributes as they stand behind an inode; empty without any. */
 export function encodeXattrs(path: string, xattrs: ReadonlyMap<string, Uint8Array> | undefined): Uint8Array {
-  if (xattrs === undefined || xattrs.size === 0) return new Uint8Array(0);
+  if (xattrs === undefined || xattrs.size === 0) return NONE;
   const attributes = [...xattrs]
     .map(([name, value]) => splitName(path, name, value))
     .sort((a, b) => a.index - b.index || (a.suffix < b.suffix ? -1 : 1));

@@ -25,14 +25,30 @@ const MAX_CLUSTERS_12 = 4084;
 const MAX_CLUSTERS_16 = 65524;
 const MAX_CLUSTERS_32 = 0x0fff_fff4;
 
+/** From here on mkfs.fat takes FAT32, too: clusters stay small. */
+const LEAST_FAT32_BYTES = 512 << 20;
+
 /** The smallest FAT type and cluster that suit a volume of `sizeBytes`, or those asked for. */
-export function planFat(
+export function planFat(sizeBytes: number, rootEntries: number, asked: AskedGeometry): FatGeometry {
+  const geometry = findFat(sizeBytes, rootEntries, asked);
+  if (geometry !== undefined) return geometry;
+  throw diskError('disk.bad-option', `no FAT${asked.bits ?? ''} layout for a volume of ${sizeBytes} bytes`);
+}
+
+export interface AskedGeometry {
+  readonly bits?: FatBits;
+  readonly sectorsPerCluster?: number;
+}
+
+/** The same, undefined where there is none. */
+export function findFat(
   sizeBytes: number,
   rootEntries: number,
-  asked: { bits?: FatBits; sectorsPerCluster?: number },
-): FatGeometry {
+  asked: AskedGeometry,
+): FatGeometry | undefined {
   const totalSectors = Math.floor(sizeBytes / SECTOR_BYTES);
-  const kinds: readonly FatBits[] = asked.bits === undefined ? [12, 16, 32] : [asked.bits];
+  const suitable: readonly FatBits[] = sizeBytes >= LEAST_FAT32_BYTES ? [32] : [12, 16, 32];
+  const kinds = asked.bits === undefined ? suitable : [asked.bits];
   for (const bits of kinds) {
     // FAT12 and 16 grow their clusters before the next type is taken, as mkfs.fat does: up to 8 sectors for
     // 12 bits, 64 for 16. FAT32 takes 8 sectors (4 KiB pages) first.
@@ -49,7 +65,7 @@ export function planFat(
       if (geometry !== undefined) return geometry;
     }
   }
-  throw diskError('disk.bad-option', `no FAT${asked.bits ?? ''} layout for a volume of ${sizeBytes} bytes`);
+  return undefined;
 }
 
 function layOut(

@@ -3,11 +3,16 @@ import { readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { seededRandom, type TemporaryFolder, temporaryFolder } from '@orlop/testkit';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { MemoryDisk } from '../block.ts';
+import { type BlockSink, MemoryDisk } from '../block.ts';
 import { contentDigest, peer, saveDisk, walkTree } from '../testing/peer.ts';
 import { randomTree } from '../testing/random-tree.ts';
+import type { DirectoryNode, FileNode } from '../tree.ts';
 import { type FatBits, planFat } from './geometry.ts';
 import { fatSizeFor, writeFat } from './writer.ts';
+
+/** Contents that nobody looks at. */
+const stored = { store: { read: async () => {} }, offset: 0 };
+const nowhere: BlockSink = { write: async () => {}, truncate: async () => {} };
 
 let folder: TemporaryFolder;
 beforeAll(async () => {
@@ -56,6 +61,37 @@ describe('writeFat', () => {
       expect(peer('mlabel', '-s', '-i', image, '::')).toContain('ORLOP');
     });
   }
+
+  it.each([
+    { files: 3, sizeBytes: 5 << 20, most: 1.05 },
+    { files: 20_000, sizeBytes: 1, most: 2.1 },
+    { files: 70_000, sizeBytes: 1, most: 2.1 },
+    { files: 30_000, sizeBytes: 40_000, most: 1.05 },
+  ])(
+    'fatSizeFor has room for $files files of $sizeBytes bytes, and at most $most of what they take',
+    async ({ files, sizeBytes, most }) => {
+      const folder = { type: 'directory', mode: 0o755, uid: 0, gid: 0, mtime: 0 } as const;
+      const file: FileNode = { ...folder, type: 'file', sizeBytes, open: async function* () {}, stored };
+      const names = Array.from({ length: files }, (_, i) => i);
+      const root: DirectoryNode = {
+        ...folder,
+        children: new Map(
+          Array.from({ length: Math.ceil(files / 1000) }, (_, n) => [
+            `D${n}`,
+            {
+              ...folder,
+              children: new Map(names.slice(n * 1000, n * 1000 + 1000).map((i) => [`F${i}`, file])),
+            },
+          ]),
+        ),
+      };
+      const volumeBytes = fatSizeFor(root);
+      const { geometry } = await writeFat(nowhere, root, { sizeBytes: volumeBytes });
+      const clusterBytes = geometry.sectorsPerCluster * 512;
+      const least = files * Math.ceil(sizeBytes / clusterBytes) * clusterBytes;
+      expect(volumeBytes).toBeLessThan(least * most + (4 << 20));
+    },
+  );
 
   it('keeps to the counts of clusters that tell FAT12, 16 and 32 apart, as fsck.fat reads them', async () => {
     const children = new Map([['A', { ...bytesNode(1), sizeBytes: 1 }]]);

@@ -8,7 +8,14 @@ import { SECTOR_BYTES } from '../partition/mbr.ts';
 import { type DirectoryNode, type FileNode, sortedChildren, type TreeNode } from '../tree.ts';
 import { BACKUP_BOOT_SECTOR, encodeBootSector, encodeFsInfo } from './boot-sector.ts';
 import { DirectoryEncoder, type FatEntry } from './directory.ts';
-import { DIRECTORY_ENTRY_BYTES, FAT_COPIES, type FatBits, type FatGeometry, planFat } from './geometry.ts';
+import {
+  DIRECTORY_ENTRY_BYTES,
+  FAT_COPIES,
+  type FatBits,
+  type FatGeometry,
+  findFat,
+  planFat,
+} from './geometry.ts';
 import { assignNames, entriesOf, type FatName } from './name.ts';
 import { FatTable } from './table.ts';
 
@@ -145,19 +152,29 @@ export async function writeFat(
   return { geometry, fileOffsets };
 }
 
-/** A size that holds `root` with `freeBytes` to spare, rounded up to a whole MiB. */
+/** A size that holds `root` with `freeBytes` to spare, in whole MiB: as small as the layout of that size allows. */
 export function fatSizeFor(root: DirectoryNode, freeBytes = 0): number {
-  // The largest cluster that planFat takes on its own for volumes of this kind, and FAT32's smallest volume
-  // is never forced: small volumes become FAT12 or FAT16.
-  const clusterBytes = 16384;
-  let data = freeBytes;
-  for (const plan of planDirectories(root, true)) {
-    data += roundUp(plan.entryCount * DIRECTORY_ENTRY_BYTES, clusterBytes);
-    for (const [, node] of plan.children)
-      if (node.type === 'file') data += roundUp(node.sizeBytes, clusterBytes);
+  const plans = planDirectories(root, true);
+  const rootEntries = Math.max(ROOT_ENTRIES, plans[0]?.entryCount ?? 0);
+  const clustersOf = (clusterBytes: number) => {
+    let clusters = Math.ceil(freeBytes / clusterBytes);
+    for (const plan of plans) {
+      clusters += Math.ceil((plan.entryCount * DIRECTORY_ENTRY_BYTES) / clusterBytes);
+      for (const [, node] of plan.children)
+        if (node.type === 'file') clusters += Math.ceil(node.sizeBytes / clusterBytes);
+    }
+    return clusters;
+  };
+  const mebibyte = 1 << 20;
+  let sizeBytes = roundUp(clustersOf(SECTOR_BYTES) * SECTOR_BYTES, mebibyte);
+  for (;;) {
+    const geometry = findFat(sizeBytes, rootEntries, {});
+    const clusterBytes = (geometry?.sectorsPerCluster ?? 1) * SECTOR_BYTES;
+    const needed = clustersOf(clusterBytes);
+    if (geometry !== undefined && needed <= geometry.clusters) return sizeBytes;
+    const atLeast = (geometry?.dataSector ?? 0) * SECTOR_BYTES + needed * clusterBytes;
+    sizeBytes = Math.max(sizeBytes + mebibyte, roundUp(atLeast, mebibyte));
   }
-  const tables = Math.ceil((data / 512) * 0.02) * 8 + (ROOT_ENTRIES + 33) * 512;
-  return roundUp(data + tables + 65536, 1 << 20);
 }
 
 function planDirectories(root: DirectoryNode, labelled: boolean): PlannedDirectory[] {

@@ -24,8 +24,6 @@ import {
 
 /** What an MBR calls each type, where sectors are counted rather than cylinders, heads and sectors. */
 const PARTITION_TYPES: Readonly<Record<FatBits, number>> = { 12: 0x01, 16: 0x0e, 32: 0x0c };
-/** From here on mkfs.fat takes FAT32, too: clusters stay small. */
-const LEAST_FAT32_BYTES = 512 * MIB;
 /** Room for a file or two beside the kernel when no size is asked for. */
 const SPARE_BYTES = MIB;
 const LOADER = 'ldlinux.sys';
@@ -78,7 +76,6 @@ export async function writeBiosDisk(
     label: 'ORLOP',
     volumeId: VOLUME_SERIAL,
     hiddenSectors: FIRST_SECTOR,
-    ...(sizeBytes >= LEAST_FAT32_BYTES && { bits: 32 }),
     bootCode: (offsets) => {
       installed = installSyslinux(programs, loaderOffset(offsets) / SECTOR);
       return installed.bootSector;
