@@ -24,7 +24,7 @@ if (mebibytes === undefined) {
   console.error('usage: node bench/formats/run.mjs [small|large] [FORMAT…]');
   process.exit(2);
 }
-const repeats = scale === 'small' ? 3 : 1;
+const repeats = scale === 'small' ? 3 : 2;
 
 const folder = mkdtempSync(join(tmpdir(), 'orlop-bench-formats-'));
 const tree = join(folder, 'tree');

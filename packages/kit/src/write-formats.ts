@@ -1,4 +1,5 @@
 import type { ArchiveEntry, EntryStream } from '@orlop/archive';
+import { assert } from '@orlop/core';
 import type { BuildOptions } from './build.ts';
 import { type ComposeOptions, composeRootfs } from './compose/compose-rootfs.ts';
 import { fileEntry } from './compose/entries.ts';
@@ -6,7 +7,7 @@ import { InputTar } from './compose/input-tar.ts';
 import { DOCKERFILE } from './compose/layout-paths.ts';
 import type { RootfsPlan } from './compose/rootfs-plan.ts';
 import { BootPartsMaker } from './formats/boot-parts.ts';
-import type { FormatInput } from './formats/format.ts';
+import type { BootComponent, FormatInput, OutputFormat } from './formats/format.ts';
 import { chooseCompression } from './formats/initrd-compression.ts';
 import { Spool } from './formats/spool.ts';
 import type { StepClock } from './step-clock.ts';
@@ -26,9 +27,11 @@ export async function writeFormats(
       : await InputTar.open(options.inputTar, await outputs.workFolder());
   let spool: Spool | undefined;
   const bootParts = new BootPartsMaker();
-  const bootComponent = async function* (name: string): EntryStream {
-    yield* (await options.resolver.component(name)).entries();
-  };
+  const bootComponentsOf = ({ name: format, bootComponents = [] }: OutputFormat) =>
+    async function* (name: BootComponent): EntryStream {
+      assert(bootComponents.includes(name), `the format ${format} does not say that it takes ${name}`);
+      yield* (await options.resolver.component(name)).entries();
+    };
   try {
     const compose = () => composeRootfs(plan, composeOptions(plan, inputTar, options));
     const spooling = formats.length > 1 || formats.some((format) => format.usesTree);
@@ -56,7 +59,7 @@ export async function writeFormats(
           initrdCompression: compression,
           ...(options.sizeMiB === undefined ? {} : { sizeMiB: options.sizeMiB }),
           bootParts,
-          bootComponent,
+          bootComponent: bootComponentsOf(format),
           signal,
         }),
       );

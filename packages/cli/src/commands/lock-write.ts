@@ -1,14 +1,19 @@
 import { rename, rm, writeFile } from 'node:fs/promises';
 import { resolve } from 'node:path';
-import { type Lock, lockImages, mergeLocks, printLock } from '@orlop/kit';
+import {
+  bootComponentsOf,
+  findFormat,
+  type Lock,
+  lockImages,
+  mergeLocks,
+  outputFormats,
+  printLock,
+} from '@orlop/kit';
 import type { CommandContext } from '../context.ts';
 import { cliError } from '../errors.ts';
 import { openBuildInputs } from './build-inputs.ts';
 import type { LockOptions } from './lock.ts';
 import { lockFileOf } from './lock-files.ts';
-
-/** Those that formats with a boot loader or a root on a disk take from `pkg/`. */
-const BOOT_COMPONENTS = ['boot-bios', 'boot-efi', 'boot-initrd'] as const;
 
 /** Finds the images for every architecture that is asked for, and writes the lock whole or not at all. */
 export async function writeLock(
@@ -17,6 +22,12 @@ export async function writeLock(
 ): Promise<void> {
   const { stdout, cwd, progress } = context;
   const file = lockFileOf(files, options.lockFile);
+  const named = (options.format ?? []).flatMap((list) => list.split(',')).map(findFormat);
+  // A Raspberry Pi's firmware comes from an area of Debian's archive that not everybody wants: it has to be named.
+  const formats = [
+    ...named,
+    ...(options.bootLoaders ? outputFormats.filter(({ name }) => name !== 'rpi3') : []),
+  ];
   let lock: Lock = new Map();
   const { arch: architectures, ...rest } = options;
   for (const arch of architectures.length === 0 ? [undefined] : architectures) {
@@ -26,7 +37,7 @@ export async function writeLock(
       progress,
     });
     const { platform, description } = inputs;
-    const components = options.bootLoaders ? BOOT_COMPONENTS : [];
+    const components = bootComponentsOf(formats, platform.architecture);
     const found = await inputs.withResolver((resolver) =>
       lockImages({ ...description, resolver, platform, components }),
     );

@@ -6,6 +6,8 @@ import { addRegistryOptions, addStoreOptions, each } from './cache-options.ts';
 export interface LockOptions extends Omit<BuildInputOptions, 'arch'> {
   readonly arch: readonly string[];
   readonly bootLoaders?: boolean;
+  /** Lists with commas. */
+  readonly format?: readonly string[];
   readonly lockFile?: string;
   readonly json?: boolean;
 }
@@ -18,7 +20,13 @@ export function registerLock(program: Command, context: CommandContext): void {
     .argument('<file...>', 'merged in their order, as for build')
     .option('--lock-file <file>', 'the lock (default: FILE.lock.yml beside the last file)')
     .option('--arch <arch>', "for this architecture (repeatable; default: this machine's)", each, [])
-    .option('--boot-loaders', 'also the components that ISO, disk, root-disk and EFI formats need')
+    .option(
+      '-f, --format <list>',
+      'also the components of boot programs that these formats need (repeatable)',
+      each,
+      [],
+    )
+    .option('--boot-loaders', 'also those of all formats but rpi3')
     .option('--pull', 'ask registries also for images that the store has')
     .option('--no-pull', 'never ask a registry')
     .option('--set <name=value>', 'give a variable a value (repeatable)', each, [])

@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process';
-import { readFile, writeFile } from 'node:fs/promises';
+import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { ImageStore, writeImage } from '@orlop/oci';
 import { type TemporaryFolder, temporaryFolder } from '@orlop/testkit';
@@ -50,6 +50,31 @@ describe('orlop sbom and lock', () => {
       { reference: 'docker.io/team/tool:1', platform: 'linux/amd64' },
     ]);
     await build('--locked');
+  });
+
+  it("pins the boot programs of the formats that are named, of all of an architecture's, and a board's if named", async () => {
+    for (const name of ['boot-bios', 'boot-efi', 'boot-initrd', 'boot-rpi3']) {
+      await mkdir(join(folder.path, 'pkg', name), { recursive: true });
+      await writeFile(
+        join(folder.path, 'pkg', name, 'build.yml'),
+        `image: ${name}\ndebian: { files: [{ path: file, contents: hi }] }\n`,
+      );
+    }
+    await writeFile(join(folder.path, 'none.yml'), 'init: []\n');
+    const locked = async (...words: string[]) => {
+      await orlop('lock', '--no-pull', '--pkg', 'pkg', ...words, 'none.yml');
+      const lock = await readFile(join(folder.path, 'none.lock.yml'), 'utf8');
+      return [...lock.matchAll(/orlop\/(boot-\w+):latest:/g)].map(([, name]) => name);
+    };
+    expect(await locked('--arch', 'amd64', '--format', 'aws,uki')).toEqual(['boot-bios', 'boot-efi']);
+    expect(await locked('--arch', 'amd64', '-f', 'kernel+iso')).toEqual(['boot-initrd']);
+    expect(await locked('--arch', 'arm64', '--boot-loaders')).toEqual(['boot-efi', 'boot-initrd']);
+    expect(await locked('--arch', 'arm64', '--boot-loaders', '-f', 'rpi3')).toEqual([
+      'boot-efi',
+      'boot-initrd',
+      'boot-rpi3',
+    ]);
+    await expect(locked('--format', 'raw-bois')).rejects.toMatchObject({ code: 'kit.unknown-format' });
   });
 
   it('names no lock for what has no folder', async () => {

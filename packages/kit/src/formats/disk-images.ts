@@ -21,11 +21,14 @@ import { qcow2Compressor, zlibCompressor } from './compressors.ts';
 import { DiskFile } from './disk-file.ts';
 import { DEFAULT_MIB, MIB } from './disk-layout.ts';
 import { espTree, makeUnifiedKernel, stableGuid, writeEfiDisk } from './efi.ts';
-import type { FormatContext, OutputFormat } from './format.ts';
+import type { BootComponent, FormatContext, OutputFormat } from './format.ts';
 import { ovaMembers } from './ova.ts';
 
 /** How a bootable disk is laid out. */
 type Firmware = 'bios' | 'efi';
+
+/** What each starts from. */
+const loaderOf = { bios: 'boot-bios', efi: 'boot-efi' } as const satisfies Record<Firmware, BootComponent>;
 
 /** A file format that holds a disk. */
 interface DiskFormat {
@@ -136,6 +139,7 @@ export const diskFormats: readonly OutputFormat[] = [
     outputs: (name) => [`${name}.img.tar.gz`],
     needsKernel: true,
     usesTree: true,
+    bootComponents: [loaderOf.bios],
     singleFile: true,
     write: (context) =>
       withDisk(context, { firmware: 'bios', defaultMiB: DEFAULT_MIB }, (disk) =>
@@ -151,6 +155,7 @@ export const diskFormats: readonly OutputFormat[] = [
     outputs: (name) => [`${name}.ova`],
     needsKernel: true,
     usesTree: true,
+    bootComponents: [loaderOf.bios],
     singleFile: true,
     write: (context) =>
       withDisk(context, { firmware: 'bios', defaultMiB: DEFAULT_MIB }, async (disk) => {
@@ -184,6 +189,7 @@ function rawFormat(format: Omit<DiskFormat, 'write'>): OutputFormat {
     outputs: (name) => [format.output(name)],
     needsKernel: true,
     usesTree: true,
+    bootComponents: [loaderOf[format.firmware]],
     singleFile: true,
     async write(context) {
       const file = await context.outputs.open(format.output(context.name));
@@ -203,6 +209,7 @@ function containerFormat(format: DiskFormat): OutputFormat {
     outputs: (name) => [format.output(name)],
     needsKernel: true,
     usesTree: true,
+    bootComponents: [loaderOf[format.firmware]],
     singleFile: true,
     write: (context) =>
       withDisk(context, format, async (disk) => {

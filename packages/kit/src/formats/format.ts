@@ -11,6 +11,9 @@ export interface FormatInput {
   tree(): Promise<DirectoryNode>;
 }
 
+/** A component of boot programs that formats take from `pkg/`, beside what the description names. */
+export type BootComponent = 'boot-bios' | 'boot-efi' | 'boot-initrd' | 'boot-rpi3';
+
 /** How the initial RAM disk is compressed. */
 export type InitrdCompression = 'gzip' | 'zstd' | 'none';
 
@@ -26,8 +29,8 @@ export interface FormatContext {
   readonly sizeMiB?: number;
   /** Kernel and initrd as files, shared by the formats of a build. */
   readonly bootParts: BootPartsMaker;
-  /** The entries of a component of boot programs: `boot-bios`, `boot-efi`, `boot-initrd` or `boot-rpi3`. */
-  bootComponent(name: string): EntryStream;
+  /** The entries of one of the format's {@link OutputFormat.bootComponents}. */
+  bootComponent(name: BootComponent): EntryStream;
   readonly signal: AbortSignal;
 }
 
@@ -46,5 +49,7 @@ export interface OutputFormat {
   readonly singleFile?: boolean;
   /** Wants {@link FormatInput.tree}: the composition is then spooled from the start. @default false */
   readonly usesTree?: boolean;
+  /** What a lock has to pin for it. @default none */
+  readonly bootComponents?: readonly BootComponent[];
   write(context: FormatContext): Promise<void>;
 }

@@ -20,6 +20,7 @@ export const isoFormats: readonly OutputFormat[] = [
     outputs: (name) => [`${name}.iso`],
     needsKernel: true,
     usesTree: true,
+    bootComponents: ['boot-bios', 'boot-initrd'],
     singleFile: true,
     write: (context) =>
       withLiveRoot(context, async (parts, root) => {
@@ -33,6 +34,7 @@ export const isoFormats: readonly OutputFormat[] = [
     outputs: (name) => [`${name}-efi.iso`],
     needsKernel: true,
     usesTree: true,
+    bootComponents: ['boot-efi', 'boot-initrd'],
     singleFile: true,
     write: (context) =>
       withLiveRoot(context, (parts, root) => writeEfiIso(context, `${context.name}-efi.iso`, parts, root)),
@@ -43,6 +45,7 @@ export const isoFormats: readonly OutputFormat[] = [
     outputs: (name) => [`${name}-efi-initrd.iso`],
     needsKernel: true,
     usesTree: true,
+    bootComponents: ['boot-efi'],
     singleFile: true,
     write: async (context) =>
       writeEfiIso(context, `${context.name}-efi-initrd.iso`, await context.bootParts.whole(context)),

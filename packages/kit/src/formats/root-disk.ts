@@ -92,6 +92,7 @@ export const rootDiskFormats: readonly OutputFormat[] = kinds.map(
     outputs: (name) => [`${name}-kernel`, `${name}-initrd.img`, `${name}-cmdline`, kind.output(name)],
     needsKernel: true,
     usesTree: true,
+    bootComponents: ['boot-initrd'],
     async write(context) {
       const { name, outputs } = context;
       const parts = await context.bootParts.first(context);

@@ -33,6 +33,7 @@ export const rpi3Format: OutputFormat = {
   outputs: (name) => [`${name}.tar`],
   needsKernel: true,
   usesTree: true,
+  bootComponents: ['boot-rpi3'],
   singleFile: true,
   write: async (context) => {
     if (context.architecture !== 'arm64')

@@ -1,7 +1,7 @@
 import { kitError } from '../errors.ts';
 import { nearest } from '../yaml/shape.ts';
 import { diskFormats } from './disk-images.ts';
-import type { OutputFormat } from './format.ts';
+import type { BootComponent, OutputFormat } from './format.ts';
 import { isoFormats } from './iso-images.ts';
 import { kernelInitrdFormat, tarKernelInitrdFormat } from './kernel-initrd.ts';
 import { ociFormat } from './oci-artifact.ts';
@@ -23,6 +23,21 @@ export const outputFormats: readonly OutputFormat[] = [
   rpi3Format,
   ociFormat,
 ];
+
+/** Boot components that exist for some architectures only. */
+const ARCHITECTURES: Readonly<Partial<Record<BootComponent, readonly string[]>>> = {
+  'boot-bios': ['amd64'],
+  'boot-rpi3': ['arm64'],
+};
+
+/** What formats take from `pkg/` on an architecture, each once. */
+export function bootComponentsOf(
+  formats: readonly OutputFormat[],
+  architecture: string,
+): readonly BootComponent[] {
+  const all = new Set(formats.flatMap(({ bootComponents = [] }) => bootComponents));
+  return [...all].filter((name) => ARCHITECTURES[name]?.includes(architecture) ?? true);
+}
 
 /** @throws OrlopError `kit.unknown-format`, which names those there are */
 export function findFormat(name: string): OutputFormat {

@@ -7,6 +7,7 @@ export const ukiFormat: OutputFormat = {
   outputs: (name) => [`${name}.efi`],
   needsKernel: true,
   usesTree: true,
+  bootComponents: ['boot-efi'],
   singleFile: true,
   async write(context) {
     const image = await makeUnifiedKernel(context, await context.bootParts.whole(context));
