@@ -236,8 +236,7 @@ async function hashForBuild(
   const { release, push } = invocation.options;
   const named = await namedHash(definition, invocation);
   if (release === undefined) return named;
-  const cannot = (why: string) =>
-    new OrlopError('cli.bad-option', 'invalid', `Cannot release "${release}" ${why}`);
+  const cannot = (why: string) => cliError('cli.bad-option', `Cannot release "${release}" ${why}`);
   if (!/^[\w][\w.-]{0,127}$/.test(release))
     throw cannot('as a tag: letters, digits, dots, dashes, up to 128');
   if (push !== true) throw cannot('if not pushing');
