@@ -1,6 +1,6 @@
 import { createHash, randomBytes } from 'node:crypto';
 import { mkdir, readFile, writeFile } from 'node:fs/promises';
-import { createServer } from 'node:net';
+import { connect, createServer } from 'node:net';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { askTime } from './ask-time.ts';
@@ -46,10 +46,11 @@ describe.skipIf(!hasQemu)('orlop up (skipped without QEMU)', () => {
     expect(digest).toContain(createHash('sha256').update(input).digest('hex'));
   });
 
-  it('publishes ports at the addresses that were asked for, and takes them back', async () => {
+  it('has opened published ports at the addresses that were asked for when `docker run` returns, and takes them back', async () => {
     const [loopback, anywhere] = [await freePort(), await freePort()];
     const published = ['-p', `127.0.0.1:${loopback}:80`, '-p', `${anywhere}:80`];
     await docker('run', '-d', '--name', 'web', ...published, 'orlop/busybox', 'sh', '-c', page('hi'));
+    expect(await Promise.all([loopback, anywhere].map(isListenedOn))).toEqual([true, true]);
     await expect.poll(() => tryFetch(`http://127.0.0.1:${loopback}/`), { timeout: 10_000 }).toBe('hi\n');
     expect(await fetchText(`http://127.0.0.1:${anywhere}/`)).toBe('hi\n');
     expect((await status()).ports).toContainEqual(
@@ -62,7 +63,8 @@ describe.skipIf(!hasQemu)('orlop up (skipped without QEMU)', () => {
     );
     expect((await docker('logs', 'web')).length).toBeGreaterThanOrEqual(0);
     await docker('rm', '-f', 'web');
-    await expect.poll(async () => (await status()).ports, { timeout: 10_000 }).toEqual([]);
+    expect(await Promise.all([loopback, anywhere].map(isListenedOn))).toEqual([false, false]);
+    expect((await status()).ports).toEqual([]);
   });
 
   it('tells of a port that is taken, and opens it when it is free', async () => {
@@ -182,3 +184,13 @@ describe.skipIf(!hasQemu)('orlop up (skipped without QEMU)', () => {
     await expect.poll(() => docker('ps', '-q', '--filter', 'name=keep'), { timeout: 30_000 }).not.toBe('');
   });
 });
+
+function isListenedOn(port: number): Promise<boolean> {
+  return new Promise((settled) => {
+    const socket = connect(port, '127.0.0.1', () => {
+      socket.destroy();
+      settled(true);
+    });
+    socket.once('error', () => settled(false));
+  });
+}

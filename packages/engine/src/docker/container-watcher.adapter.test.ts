@@ -14,6 +14,7 @@ async function setup() {
   const ports: number[] = [];
   const streams = new Set<ServerResponse>();
   const inspected: string[] = [];
+  const looks = { networks: 0 };
   const dockerd: FakeDockerd = await startFakeDockerd({
     handle: (request, answer) => {
       const path = request.url ?? '';
@@ -30,6 +31,7 @@ async function setup() {
         }));
         answer.end(JSON.stringify(list));
       } else if (path === '/networks') {
+        looks.networks++;
         answer.end(JSON.stringify([{ Driver: 'bridge', IPAM: { Config: [{ Subnet: '172.17.0.0/16' }] } }]));
       } else {
         inspected.push(path);
@@ -53,10 +55,11 @@ async function setup() {
     },
   );
   const latest = () => seen.at(-1)?.ports.map((port) => port.hostPort);
-  const say = (action: string) => {
-    for (const stream of streams) stream.write(`${JSON.stringify({ Type: 'container', Action: action })}\n`);
+  const say = (action: string, more: Readonly<Record<string, unknown>> = {}) => {
+    const event = { Type: 'container', Action: action, ...more };
+    for (const stream of streams) stream.write(`${JSON.stringify(event)}\n`);
   };
-  return { ports, streams, seen, latest, say, inspected };
+  return { ports, streams, seen, latest, say, inspected, looks };
 }
 
 describe('ContainerWatcher', () => {
@@ -94,6 +97,25 @@ describe('ContainerWatcher', () => {
     say('start');
     await expect.poll(latest).toEqual([8082, 8083]);
     expect(inspected).toEqual(['/containers/c8082/json', '/containers/c8083/json']);
+  });
+
+  it('knows what a container asks for before it starts, and its networks while none comes or goes', async () => {
+    const { ports, latest, say, seen, inspected, looks } = await setup();
+    await expect.poll(latest).toEqual([]);
+    const before = { seen: seen.length, networks: looks.networks };
+    say('create', { Actor: { ID: 'c8085' } });
+    await expect.poll(() => inspected).toEqual(['/containers/c8085/json']);
+    // One that does not run yet is connected.
+    say('connect', { Type: 'network', Actor: { ID: 'n1', Attributes: { container: 'c8085' } } });
+    ports.push(8085);
+    say('start', { Actor: { ID: 'c8085' } });
+    await expect.poll(latest).toEqual([8085]);
+    expect(inspected).toHaveLength(1);
+    expect([seen.length, looks.networks]).toEqual([before.seen + 1, before.networks]);
+    say('connect', { Type: 'network', Actor: { ID: 'n1', Attributes: { container: 'c8085' } } });
+    await expect.poll(() => seen.length).toBe(before.seen + 2);
+    say('create', { Type: 'network', Actor: { ID: 'n2' } });
+    await expect.poll(() => looks.networks).toBe(before.networks + 1);
   });
 
   it('begins again when the stream of events breaks, and finds what it has missed', async () => {

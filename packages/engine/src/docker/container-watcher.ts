@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Logger } from '@orlop/core';
+import { readContainerEvent } from './container-events.ts';
 import type { DockerChannel } from './docker-channel.ts';
 import {
   type ContainerSummary,
@@ -28,8 +29,6 @@ export interface ContainerWatcherOptions {
 }
 
 const FILTERS = encodeURIComponent(JSON.stringify({ type: ['container', 'network'] }));
-/** Events that change what is published, or how it is reached; others (exec, top, health) come far more often. */
-const RELEVANT = new Set(['start', 'die', 'destroy', 'rename', 'connect', 'disconnect', 'create', 'pause']);
 const RECONNECT_MS = 250;
 /** Ports that another program had are tried again, and what was missed is found. */
 const REFRESH_MS = 10_000;
@@ -40,8 +39,14 @@ export class ContainerWatcher {
   readonly #stopped = new AbortController();
   #looking: Promise<void> | undefined;
   #lookAgain = false;
-  /** What containers asked for never changes; only those that publish are looked at. */
-  #bindings = new Map<string, PortBindings>();
+  /**
+   * What containers asked for, which never changes. It is asked when one is created, so that there is one request less
+   * between its start and its ports; of those that were there before, when they publish.
+   */
+  readonly #bindings = new Map<string, Promise<PortBindings>>();
+  /** The networks' subnets; absent when they may have changed since they were asked for. */
+  #subnets: Promise<readonly string[]> | undefined;
+  #running: ReadonlySet<string> = new Set();
 
   constructor(options: ContainerWatcherOptions) {
     this.#options = options;
@@ -80,19 +85,48 @@ export class ContainerWatcher {
   async #follow(signal: AbortSignal): Promise<void> {
     // Events first, then the list: what happens in between is seen twice rather than never.
     const events = await this.#options.docker.request({ path: `/events?filters=${FILTERS}`, signal });
-    const timer = setInterval(() => void this.#lookQuietly(), REFRESH_MS);
+    const timer = setInterval(() => {
+      this.#subnets = undefined;
+      void this.#lookQuietly();
+    }, REFRESH_MS);
     try {
+      this.#bindings.clear();
+      this.#subnets = undefined;
       await this.look();
       let rest = '';
       events.setEncoding('utf8');
       for await (const text of events) {
         const lines = (rest + text).split('\n');
         rest = lines.pop() ?? '';
-        if (lines.some(isRelevant)) void this.#lookQuietly();
+        if (lines.filter((line) => this.#isRelevant(line)).length > 0) void this.#lookQuietly();
       }
     } finally {
       clearInterval(timer);
       events.destroy();
+    }
+  }
+
+  /** Keeps what an event says. @returns whether it can have changed a port */
+  #isRelevant(line: string): boolean {
+    if (line.trim() === '') return false;
+    const event = readContainerEvent(line);
+    switch (event.kind) {
+      case 'created':
+        if (!this.#bindings.has(event.id)) this.#bindings.set(event.id, this.#inspect(event.id));
+        return false;
+      case 'destroyed':
+        this.#bindings.delete(event.id);
+        return false;
+      case 'moved':
+        // One that is about to start is connected first; its start is told of.
+        return this.#running.has(event.id);
+      case 'networks':
+        this.#subnets = undefined;
+        return true;
+      case 'changed':
+        return true;
+      case 'other':
+        return false;
     }
   }
 
@@ -107,48 +141,52 @@ export class ContainerWatcher {
     do {
       this.#lookAgain = false;
       const { signal } = this.#stopped;
-      const [containers, networks] = await Promise.all([
+      const [containers, subnets] = await Promise.all([
         docker.json({ path: '/containers/json', signal }) as Promise<readonly ContainerSummary[]>,
-        docker.json({ path: '/networks', signal }) as Promise<readonly NetworkSummary[]>,
+        this.#askSubnets(signal),
       ]);
       if (signal.aborted) return;
-      const inspected = await this.#withBindings(containers, signal);
+      this.#running = new Set(containers.map(({ Id }) => Id));
       await onSeen({
         running: containers.length,
-        ports: publishedPorts(inspected, guestAddress),
-        subnets: containerSubnets(networks),
+        ports: publishedPorts(await this.#withBindings(containers), guestAddress),
+        subnets,
         onMachineNetwork: containersOnMachineNetwork(containers),
       });
     } while (this.#lookAgain);
   }
 
-  async #withBindings(
-    containers: readonly ContainerSummary[],
-    signal: AbortSignal,
-  ): Promise<ContainerSummary[]> {
-    const next = new Map<string, PortBindings>();
-    const inspected: ContainerSummary[] = [];
-    for (const container of containers) {
-      const publishes = container.Ports?.some((port) => port.PublicPort !== undefined) === true;
-      if (!publishes) {
-        inspected.push(container);
-        continue;
-      }
-      const bindings = this.#bindings.get(container.Id) ?? (await this.#inspect(container.Id, signal));
-      next.set(container.Id, bindings);
-      inspected.push({ ...container, bindings });
-    }
-    this.#bindings = next;
-    return inspected;
+  #askSubnets(signal: AbortSignal): Promise<readonly string[]> {
+    if (this.#subnets !== undefined) return this.#subnets;
+    const asked = this.#options.docker
+      .json({ path: '/networks', signal })
+      .then((networks) => containerSubnets(networks as readonly NetworkSummary[]));
+    this.#subnets = asked;
+    asked.catch(() => {
+      if (this.#subnets === asked) this.#subnets = undefined;
+    });
+    return asked;
   }
 
-  async #inspect(id: string, signal: AbortSignal): Promise<PortBindings> {
+  #withBindings(containers: readonly ContainerSummary[]): Promise<ContainerSummary[]> {
+    return Promise.all(
+      containers.map(async (container) => {
+        if (container.Ports?.some((port) => port.PublicPort !== undefined) !== true) return container;
+        const asked = this.#bindings.get(container.Id) ?? this.#inspect(container.Id);
+        this.#bindings.set(container.Id, asked);
+        return { ...container, bindings: await asked };
+      }),
+    );
+  }
+
+  async #inspect(id: string): Promise<PortBindings> {
     try {
       const path = `/containers/${id}/json`;
+      const { signal } = this.#stopped;
       const found = (await this.#options.docker.json({ path, signal })) as Inspection;
       return found.HostConfig?.PortBindings ?? {};
     } catch (error) {
-      signal.throwIfAborted();
+      this.#bindings.delete(id);
       this.#options.logger.debug('a container went away', { reason: String(error) });
       return {};
     }
@@ -157,14 +195,4 @@ export class ContainerWatcher {
 
 interface Inspection {
   readonly HostConfig?: { readonly PortBindings?: PortBindings | null };
-}
-
-function isRelevant(line: string): boolean {
-  if (line.trim() === '') return false;
-  try {
-    const { Action } = JSON.parse(line) as { readonly Action?: string };
-    return Action !== undefined && RELEVANT.has(Action);
-  } catch {
-    return true; // not what was expected: rather look once too often
-  }
 }

@@ -12,6 +12,7 @@ import { createCredentials } from '../tls/instance-authority.ts';
 import { bindRules } from './bind-rules.ts';
 import { DockerChannel, readText } from './docker-channel.ts';
 import { DockerSocket } from './docker-socket.ts';
+import { portAnswers } from './port-answers.ts';
 
 const closers: (() => Promise<void>)[] = [];
 afterEach(async () => {
@@ -21,7 +22,7 @@ afterEach(async () => {
 /** As an engine has it: requests that mount folders are looked into. */
 const rules = bindRules(new SharedPaths({ shares: () => ['/shared'], dockerSocket: '/docker.sock' }));
 
-async function setup(options: FakeDockerdOptions) {
+async function setup(options: FakeDockerdOptions & { readonly look?: () => Promise<void> }) {
   const dockerd = await startFakeDockerd(options);
   const folder = await temporaryFolder();
   const path = join(folder.path, 'docker.sock');
@@ -29,6 +30,7 @@ async function setup(options: FakeDockerdOptions) {
     logger: silentLogger,
     open: (signal) => dockerd.channel.open(signal),
     rules,
+    ...(options.look !== undefined && { answers: portAnswers(options.look) }),
   });
   await socket.listen(path);
   closers.push(
@@ -62,6 +64,45 @@ async function hijack(socketPath: string, input: Uint8Array): Promise<string> {
 }
 
 describe('DockerSocket', () => {
+  it('holds the answer to a start until the ports are looked after, and no other', async () => {
+    let open = () => {};
+    const looked: string[] = [];
+    const asked: string[] = [];
+    const { path } = await setup({
+      handle: (request, answer) => {
+        asked.push(request.url ?? '');
+        answer.end(`you asked ${request.url}`);
+      },
+      look: () =>
+        new Promise((resolve) => {
+          looked.push(asked.at(-1) ?? '');
+          open = resolve;
+        }),
+    });
+    const agent = new Agent({ keepAlive: true, maxSockets: 1 });
+    const ask = (method: string, target: string) =>
+      new Promise<string>((resolve, reject) => {
+        request({ socketPath: path, method, path: target, agent }, (answer) =>
+          readText(answer).then(resolve, reject),
+        )
+          .once('error', reject)
+          .end();
+      });
+    expect(await ask('GET', '/containers/json')).toBe('you asked /containers/json');
+    let started = '';
+    const start = ask('POST', '/v1.45/containers/one/start').then((text) => {
+      started = text;
+    });
+    await expect.poll(() => looked).toEqual(['/v1.45/containers/one/start']);
+    expect(started).toBe('');
+    open();
+    await start;
+    expect(started).toBe('you asked /v1.45/containers/one/start');
+    expect(await ask('GET', '/containers/json')).toBe('you asked /containers/json');
+    expect(looked).toHaveLength(1);
+    agent.destroy();
+  });
+
   it('is a socket of the user alone', async () => {
     const { path } = await setup({});
     expect((await stat(path)).mode & 0o777).toBe(0o600);

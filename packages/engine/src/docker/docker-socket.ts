@@ -4,7 +4,15 @@ import { dirname } from 'node:path';
 import type { Duplex } from 'node:stream';
 import type { Logger } from '@orlop/core';
 import { engineError } from '../errors.ts';
+import type { RequestHead } from './request-frames.ts';
 import { type GateRules, RequestGate } from './request-gate.ts';
+
+/** Answers that are held until what they tell of has happened on the host as well. */
+export interface AnswerRules {
+  readonly concerns: (head: RequestHead) => boolean;
+  /** Asked once dockerd has answered; never rejects. */
+  readonly ready: (signal: AbortSignal) => Promise<void>;
+}
 
 export interface DockerSocketOptions {
   /** A connection to dockerd; may wait until the engine is awake. */
@@ -12,6 +20,8 @@ export interface DockerSocketOptions {
   readonly logger: Logger;
   /** Requests that are refused before dockerd sees them. @default none */
   readonly rules?: GateRules;
+  /** Of requests that the rules let through. @default none are held */
+  readonly answers?: AnswerRules;
   /** Told how many connections there are, after each change. */
   readonly onCount?: (count: number) => void;
 }
@@ -79,7 +89,7 @@ export class DockerSocket {
     // What is wrong with a connection ends it; the client sees that.
     client.on('error', () => client.destroy());
     open(gone.signal).then(
-      (server) => join(client, server, this.#options.rules),
+      (server) => join(client, server, this.#options),
       (error: Error) => {
         if (!gone.signal.aborted) logger.info('a client could not reach dockerd', { reason: error.message });
         refuse(client, error.message);
@@ -89,12 +99,20 @@ export class DockerSocket {
 }
 
 /** Carries bytes and ends in both directions; a failure of one side ends the other. */
-function join(client: Socket, server: Duplex, rules: GateRules | undefined): void {
+function join(
+  client: Socket,
+  server: Duplex,
+  { rules, answers }: Pick<DockerSocketOptions, 'rules' | 'answers'>,
+): void {
   if (client.destroyed) {
     server.destroy();
     return;
   }
-  client.once('close', () => server.destroy());
+  const gone = new AbortController();
+  client.once('close', () => {
+    gone.abort();
+    server.destroy();
+  });
   server.once('close', () => {
     // What it sent last is still on its way out.
     if (!client.writableFinished) client.end(() => client.destroy());
@@ -104,12 +122,43 @@ function join(client: Socket, server: Duplex, rules: GateRules | undefined): voi
   if (rules === undefined) {
     client.pipe(server);
   } else {
-    const gate = new RequestGate(rules, (answer) => client.write(answer));
+    let holding = false;
+    const gate = new RequestGate(rules, (answer) => client.write(answer), {
+      onPass: (head) => {
+        if (holding || answers?.concerns(head) !== true) return;
+        holding = true;
+        holdAnswer(client, server, {
+          ...{ answers, signal: gone.signal },
+          onPassed: () => {
+            holding = false;
+          },
+        });
+      },
+    });
     gate.once('error', () => client.destroy());
     client.once('close', () => gate.destroy());
     client.pipe(gate).pipe(server);
   }
   server.pipe(client);
+}
+
+/** Docker's clients ask one thing at a time on a connection, so what dockerd says next is the answer. */
+function holdAnswer(
+  client: Socket,
+  server: Duplex,
+  {
+    answers,
+    signal,
+    onPassed,
+  }: { readonly answers: AnswerRules; readonly signal: AbortSignal; readonly onPassed: () => void },
+): void {
+  server.unpipe(client);
+  server.once('readable', () => {
+    void answers.ready(signal).then(() => {
+      onPassed();
+      server.pipe(client);
+    });
+  });
 }
 
 /** Says in HTTP what is wrong, so that the Docker client shows it. */

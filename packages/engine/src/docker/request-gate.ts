@@ -8,6 +8,11 @@ export interface GateRules {
   readonly judge: (head: RequestHead, body: Buffer) => Promise<string | undefined>;
 }
 
+export interface GateOptions {
+  /** Told of each request that goes on to dockerd as it came, before the last byte of its head does. */
+  readonly onPass?: (head: RequestHead) => void;
+}
+
 type State =
   | { readonly kind: 'head' }
   | { readonly kind: 'sized'; left: number }
@@ -35,14 +40,16 @@ const EMPTY = Buffer.alloc(0);
 export class RequestGate extends Transform {
   readonly #rules: GateRules;
   readonly #answer: (bytes: string) => void;
+  readonly #onPass: (head: RequestHead) => void;
   #state: State = { kind: 'head' };
   #pending: Buffer = EMPTY;
 
   /** @param answer is given what the client gets in place of dockerd's answer */
-  constructor(rules: GateRules, answer: (bytes: string) => void) {
+  constructor(rules: GateRules, answer: (bytes: string) => void, { onPass = () => {} }: GateOptions = {}) {
     super();
     this.#rules = rules;
     this.#answer = answer;
+    this.#onPass = onPass;
   }
 
   override _transform(chunk: Buffer, _encoding: string, done: TransformCallback): void {
@@ -121,6 +128,7 @@ export class RequestGate extends Transform {
       if (held.kind === 'sized' && held.left === 0) await this.#decide(head, EMPTY, [raw]);
       return length;
     }
+    this.#onPass(head);
     this.push(raw);
     if (body.kind === 'chunked') this.#state = { kind: 'chunked', body: new ChunkedBody({ keep: false }) };
     else if (body.bytes > 0) this.#state = { kind: 'sized', left: body.bytes };

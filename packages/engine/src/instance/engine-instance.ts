@@ -76,6 +76,7 @@ export class EngineInstance {
       logger: around.logger,
       open: (signal) => this.#openDocker(signal),
       shares: () => this.#shares,
+      settlePorts: async () => this.#running?.watcher.look(),
       onCount: () => this.#touch(),
     });
   }

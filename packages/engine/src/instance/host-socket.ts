@@ -2,6 +2,7 @@ import type { Duplex } from 'node:stream';
 import type { Logger } from '@orlop/core';
 import { bindRules } from '../docker/bind-rules.ts';
 import { DockerSocket } from '../docker/docker-socket.ts';
+import { portAnswers } from '../docker/port-answers.ts';
 import { SharedPaths } from '../files/shared-paths.ts';
 import { parseShares } from './guest-configuration.ts';
 
@@ -12,6 +13,8 @@ export interface HostSocketOptions {
   readonly open: (signal: AbortSignal) => Promise<Duplex>;
   /** The setting `shares`, as the engine that runs has it. */
   readonly shares: () => readonly string[];
+  /** Resolves when the host's ports are as the containers are. */
+  readonly settlePorts: () => Promise<void>;
   /** The number of connections has changed. */
   readonly onCount: () => void;
 }
@@ -32,13 +35,17 @@ export class HostSocket {
   /** Harmless when it listens already. */
   async listen(): Promise<void> {
     if (this.#socket !== undefined) return;
-    const { path, logger, open, shares, onCount } = this.#options;
+    const { path, logger, open, shares, settlePorts, onCount } = this.#options;
     const paths = new SharedPaths({
       shares: () => parseShares(shares()).map((share) => share.path),
       setting: shares,
       dockerSocket: path,
     });
-    const socket = new DockerSocket({ logger, open, rules: bindRules(paths), onCount });
+    const socket = new DockerSocket({
+      ...{ logger, open, onCount },
+      rules: bindRules(paths),
+      answers: portAnswers(settlePorts),
+    });
     await socket.listen(path);
     this.#socket = socket;
   }
