@@ -59,8 +59,16 @@ const orlop: Peer = {
     const child = start(
       join(folder, 'orlop.log'),
       // As `orlop run` starts it.
-      ...(['env', `ORLOP_HOME=${home}`, process.execPath, '--max-semi-space-size=2'] as const),
-      ...[join(repository, 'dist', 'orlop.mjs'), 'net', 'up', 'bench', '--mtu', String(mtu)],
+      ...(['env', `ORLOP_HOME=${home}`, process.execPath, '--max-semi-space-size=1'] as const),
+      ...[
+        '--v8-pool-size=1',
+        join(repository, 'dist', 'orlop.mjs'),
+        'net',
+        'up',
+        'bench',
+        '--mtu',
+        String(mtu),
+      ],
       ...[
         '--listen',
         `tap:tap0@${namespace}`,
