@@ -13,6 +13,7 @@ export const debianError = defineErrors({
   'debian.tool-missing': 'unavailable',
   'debian.tool-failed': 'failed',
   'debian.no-sources': 'unavailable',
+  'debian.no-room': 'unavailable',
   'debian.update-failed': 'unavailable',
   /** The archive's indexes are others than its signed Release says. */
   'debian.mirror-inconsistent': 'unavailable',

@@ -147,7 +147,7 @@ function howBuilt({
   readonly byDocker: boolean;
 }): string {
   if (!built) return 'unchanged';
-  return byDocker ? 'built by Docker' : `built from ${packages} packages`;
+  return byDocker ? 'built by Docker' : `built from ${packages} ${packages === 1 ? 'package' : 'packages'}`;
 }
 
 /** Sends an image with all the platforms that the store has of it. A registry that has it so is left alone. */

@@ -1,5 +1,5 @@
 import { createHash, randomUUID } from 'node:crypto';
-import { mkdir, readdir, rename, rm, stat, writeFile } from 'node:fs/promises';
+import { mkdir, readdir, rename, rm, stat, statfs, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { OrlopError, ReportProgress } from '@orlop/core';
 import { debianError } from '../errors.ts';
@@ -67,13 +67,14 @@ export class AptWorkspace {
   /**
    * Fetches the signed indexes.
    *
-   * @throws OrlopError `debian.update-failed` with what apt said.
+   * @throws OrlopError `debian.no-room`, `debian.update-failed` with what apt said.
    */
   async update({ onlyIfMissing = false } = {}): Promise<void> {
     const { suite, architecture, signal, progress } = this.#options;
     await withFileLock(join(this.#folder, 'orlop.lock'), signal, async () => {
       const stamp = join(this.#folder, 'updated');
       if (onlyIfMissing && (await exists(stamp))) return;
+      await requireRoom(this.#folder);
       const task = `fetch Debian's indexes (${suite}, ${architecture})`;
       progress({ task, done: 0, unit: 'items' });
       // Error-Mode any: an index that cannot be fetched is a failure, not a warning with the old one kept.
@@ -210,6 +211,19 @@ export class AptWorkspace {
       await rm(configuration, { force: true });
     }
   }
+}
+
+/** What trixie's indexes of one architecture take with those of its updates: 57 MB in November 2026. */
+const INDEX_ROOM_BYTES = 80e6;
+
+/** On a full disk apt's methods wait for ever (seen of apt 2.6), so it is not started there. */
+async function requireRoom(folder: string): Promise<void> {
+  const { bavail, bsize } = await statfs(folder);
+  if (bavail * bsize >= INDEX_ROOM_BYTES) return;
+  const freeMB = Math.floor((bavail * bsize) / 1e6);
+  throw debianError('debian.no-room', `${folder} has ${freeMB} MB free, and Debian's indexes take 60 MB`, {
+    hint: 'make room there, or set ORLOP_HOME to a folder on another file system',
+  });
 }
 
 /** Writes a file that another process may be reading. */
