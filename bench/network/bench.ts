@@ -1,11 +1,11 @@
 import type { ChildProcess } from 'node:child_process';
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
-import { COLUMNS, type Column, exchanges, IPERF_PORT, measure, type Place, RR_PORT } from './measure.ts';
+import { type Contestant, measureRound, reportOf } from './contest.ts';
+import { COLUMNS, exchanges, IPERF_PORT, RR_PORT } from './measure.ts';
 import { type Peer, peers, type RunningPeer } from './peers.ts';
-import { type Measured, type PeerReport, printReport } from './report.ts';
+import { type PeerReport, printReport } from './report.ts';
 import { run, start, stop, until, usage } from './tools.ts';
 
 export interface BenchOptions {
@@ -49,14 +49,9 @@ function isPresent(peer: Peer): boolean {
   return why === undefined;
 }
 
-/** A peer that is up, and what was measured of it so far. */
-interface Contestant {
-  readonly name: string;
-  readonly place: Place;
+interface NamespaceContestant extends Contestant {
   readonly running: RunningPeer;
   readonly server: ChildProcess;
-  readonly rounds: Map<Column, (Measured | undefined)[]>;
-  readonly idleMebibytes: number;
 }
 
 /** All peers are up at once and measured in turn, column by column and round by round. */
@@ -67,7 +62,7 @@ async function compare(chosen: readonly Peer[], bench: Bench & { mtu: number }):
     start(join(folder, 'iperf3.log'), 'iperf3', '-s', '-B', '127.0.0.1', '-p', String(IPERF_PORT)),
     start(join(folder, 'rr.log'), 'python3', rrServer, 'serve', '127.0.0.1', String(RR_PORT)),
   ];
-  const contestants: Contestant[] = [];
+  const contestants: NamespaceContestant[] = [];
   try {
     for (const [index, peer] of chosen.entries()) {
       const contestant = await bringUp(peer, index, bench).catch((error: Error) => {
@@ -81,12 +76,7 @@ async function compare(chosen: readonly Peer[], bench: Bench & { mtu: number }):
         for (const contestant of contestants) await measureRound(column, contestant);
       }
     }
-    return contestants.map(({ name, rounds, idleMebibytes, running }) => ({
-      name,
-      rounds,
-      idleMebibytes,
-      loadedMebibytes: usage(running.pid).mebibytes,
-    }));
+    return contestants.map(reportOf);
   } finally {
     for (const { running, server } of contestants) {
       await running.close();
@@ -101,7 +91,11 @@ function namespaceOf(peer: Peer): string {
   return `orlop-bench-${peer.name}`;
 }
 
-async function bringUp(peer: Peer, index: number, bench: Bench & { mtu: number }): Promise<Contestant> {
+async function bringUp(
+  peer: Peer,
+  index: number,
+  bench: Bench & { mtu: number },
+): Promise<NamespaceContestant> {
   const { repository, mtu, seconds } = bench;
   const namespace = namespaceOf(peer);
   const folder = join(bench.folder, `${peer.name}-${mtu}`);
@@ -118,23 +112,14 @@ async function bringUp(peer: Peer, index: number, bench: Bench & { mtu: number }
   );
   const forwardPort = FIRST_FORWARD_PORT + index;
   const running = await peer.up({ repository, folder, namespace, mtu, forwardPort });
-  const place = { repository, namespace, hostAddress: running.hostAddress, forwardPort, seconds };
+  const place = {
+    inGuest: ['ip', 'netns', 'exec', namespace],
+    rrScript: join(repository, 'bench/network/rr.py'),
+    hostAddress: running.hostAddress,
+    forwardPort,
+    seconds,
+  };
   await until('the host', () => exchanges('tcp', { ...place, seconds: 0.05 }));
   const idleMebibytes = usage(running.pid).mebibytes;
-  return { name: peer.name, place, running, server, rounds: new Map(), idleMebibytes };
-}
-
-async function measureRound(column: Column, { name, place, running, rounds }: Contestant): Promise<void> {
-  const list = rounds.get(column) ?? [];
-  rounds.set(column, list);
-  const before = usage(running.pid).cpuSeconds;
-  try {
-    const sample = measure(column, place);
-    list.push({ ...sample, cpuSeconds: usage(running.pid).cpuSeconds - before });
-  } catch (error) {
-    list.push(undefined);
-    const said = error instanceof Error ? error.message.split('\n').slice(0, 2).join(' ') : String(error);
-    console.error(`${name}, ${column}: ${said}`);
-    await sleep(500);
-  }
+  return { name: peer.name, place, pid: running.pid, running, server, rounds: new Map(), idleMebibytes };
 }

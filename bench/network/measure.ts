@@ -1,4 +1,3 @@
-import { join } from 'node:path';
 import { run } from './tools.ts';
 
 /** What is measured of a network, in the order of the table. */
@@ -15,8 +14,10 @@ export interface Sample {
 }
 
 export interface Place {
-  readonly repository: string;
-  readonly namespace: string;
+  /** What runs a command in the guest, when put before it. */
+  readonly inGuest: readonly string[];
+  /** Where rr.py is in the guest. */
+  readonly rrScript: string;
   /** Where the guest reaches the host's loopback. */
   readonly hostAddress: string;
   /** A port of the host's loopback that leads to the guest's iperf3. */
@@ -31,8 +32,7 @@ const OMIT_SECONDS = 0.3;
 
 /** @throws Error when a client fails */
 export function measure(column: Column, place: Place): Sample {
-  const inGuest = ['ip', 'netns', 'exec', place.namespace];
-  const guest = { prefix: inGuest, host: place.hostAddress, port: IPERF_PORT };
+  const guest = { prefix: place.inGuest, host: place.hostAddress, port: IPERF_PORT };
   const forwarded = { prefix: [], host: '127.0.0.1', port: place.forwardPort };
   switch (column) {
     case 'g→h':
@@ -62,7 +62,7 @@ interface Way {
 function iperf3(place: Place, { prefix, host, port }: Way, ...extra: readonly string[]): Sample {
   const client = ['iperf3', '-J', '-c', host, '-p', String(port), '-t', String(place.seconds)];
   const command = [...prefix, ...client, '-O', String(OMIT_SECONDS), ...extra];
-  const text = run('timeout', String(place.seconds + 8), ...command);
+  const text = run('timeout', String(place.seconds + 15), ...command);
   const { sum_received: received } = (JSON.parse(text) as { end: IperfEnd }).end;
   return { rate: received.bits_per_second / 1e9, amount: received.bytes / 1e9 };
 }
@@ -72,10 +72,9 @@ interface IperfEnd {
 }
 
 export function exchanges(mode: string, place: Place): Sample {
-  const { repository, namespace, hostAddress, seconds } = place;
-  const script = join(repository, 'bench/network/rr.py');
-  const client = ['python3', script, mode, hostAddress, String(RR_PORT), String(seconds)];
-  const text = run('timeout', String(seconds + 8), 'ip', 'netns', 'exec', namespace, ...client);
+  const { inGuest, rrScript, hostAddress, seconds } = place;
+  const client = ['python3', rrScript, mode, hostAddress, String(RR_PORT), String(seconds)];
+  const text = run('timeout', String(seconds + 15), ...inGuest, ...client);
   const [rate = 0, p50 = 0, p99 = 0] = text.trim().split(' ').map(Number);
   return { rate, amount: rate * seconds, p50, p99 };
 }

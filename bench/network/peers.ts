@@ -2,7 +2,7 @@ import type { ChildProcess } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { createConnection } from 'node:net';
 import { join } from 'node:path';
-import { run, start, stop, until } from './tools.ts';
+import { hasProgram, run, start, stop, until } from './tools.ts';
 
 export interface PeerContext {
   readonly repository: string;
@@ -40,15 +40,6 @@ function configure(context: PeerContext, address: string, gateway: string, devic
   inNamespace(context, 'ip', 'addr', 'add', `${address}/24`, 'dev', device);
   inNamespace(context, 'ip', 'route', 'add', 'default', 'via', gateway);
 }
-
-const hasProgram = (name: string): boolean => {
-  try {
-    run('sh', '-c', `command -v ${name}`);
-    return true;
-  } catch {
-    return false;
-  }
-};
 
 const orlop: Peer = {
   name: 'orlop',

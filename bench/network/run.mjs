@@ -3,18 +3,26 @@
  * `sudo node bench/network/run.mjs [--seconds N] [--rounds N] [--mtu 1500,65520] [--peers orlop,slirp4netns,…]`: a
  * network namespace as the guest, the same clients for every peer, in one run. Minutes.
  * `sudo node bench/network/run.mjs scale`: how many connections, forwards and links.
+ * `sudo node bench/network/run.mjs linux`: our stack against Linux's over impaired links, a grid of throughputs.
+ * `node bench/network/run.mjs guest [--mtu 1500,65520] …`: the same with a QEMU machine as the guest.
  */
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync, rmSync, symlinkSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { build } from 'esbuild';
 
-const programs = { scale: 'runScale' };
+// What was started is ended with this process, however that ends.
+process.setMaxListeners(100);
+for (const name of ['SIGINT', 'SIGTERM']) process.once(name, () => process.exit(130));
+
+const programs = { scale: 'runScale', guest: 'runGuestBench', linux: 'runLinuxGrid' };
 const [word = ''] = process.argv.slice(2);
 const name = word in programs ? word : 'bench';
 const folder = mkdtempSync(join(tmpdir(), 'orlop-bench-'));
 try {
+  // koffi, which is not bundled, is found beside the program.
+  symlinkSync(join(import.meta.dirname, '..', '..', 'node_modules'), join(folder, 'node_modules'));
   const outfile = join(folder, 'bench.mjs');
   await build({
     entryPoints: [join(import.meta.dirname, `${name}.ts`)],

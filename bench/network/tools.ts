@@ -14,7 +14,9 @@ export function run(command: string, ...rest: readonly string[]): string {
 /** A process that is ended with the benchmark, its output in a file. */
 export function start(logPath: string, command: string, ...rest: readonly string[]): ChildProcess {
   const log = openSync(logPath, 'a');
-  return spawn(command, rest, { stdio: ['ignore', log, log] });
+  const child = spawn(command, rest, { stdio: ['ignore', log, log] });
+  process.once('exit', () => child.kill('SIGKILL'));
+  return child;
 }
 
 export async function stop(child: ChildProcess | undefined): Promise<void> {
@@ -26,10 +28,19 @@ export async function stop(child: ChildProcess | undefined): Promise<void> {
   clearTimeout(timer);
 }
 
-/** Tries until it succeeds, for five seconds. */
-export async function until(what: string, attempt: () => unknown): Promise<void> {
+export function hasProgram(name: string): boolean {
+  try {
+    run('sh', '-c', `command -v ${name}`);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+/** Tries until it succeeds, for five seconds and more where an attempt takes time. */
+export async function until(what: string, attempt: () => unknown, attempts = 100): Promise<void> {
   let last: unknown;
-  for (let i = 0; i < 100; i++) {
+  for (let i = 0; i < attempts; i++) {
     try {
       attempt();
       return;

@@ -1,0 +1,146 @@
+import type { ChildProcess } from 'node:child_process';
+import { mkdirSync } from 'node:fs';
+import { join } from 'node:path';
+import { parseArgs } from 'node:util';
+import type { BenchOptions } from './bench.ts';
+import { type Contestant, measureRound, reportOf } from './contest.ts';
+import { type GuestPeer, guestPeers } from './guest-peers.ts';
+import { COLUMNS, exchanges, IPERF_PORT, RR_PORT } from './measure.ts';
+import { printReport } from './report.ts';
+import { run, start, stop, until, usage } from './tools.ts';
+
+/** Each peer has two ports of the host's loopback, from here on. */
+const FIRST_PORT = 15_501;
+const GUEST_IPERF_PORT = 5201;
+const GUEST_SHELL_PORT = 7000;
+/** gvproxy gives 192.168.127.2 to this one. */
+const MAC = '5a:94:ef:e4:0c:ee';
+/** Emulated, and all of them start at once. */
+const BOOT_ATTEMPTS = 400;
+
+interface GuestBench extends BenchOptions {
+  readonly seconds: number;
+  readonly rounds: number;
+  readonly mtu: number;
+  /** The image's kernel and initial RAM disk. */
+  readonly image: string;
+}
+
+/** The same columns with a QEMU machine as the guest: the same kernel and image for every peer. */
+export async function runGuestBench(options: BenchOptions): Promise<void> {
+  const { values } = parseArgs({
+    args: options.argv.slice(1),
+    options: {
+      seconds: { type: 'string', default: '2' },
+      rounds: { type: 'string', default: '3' },
+      mtu: { type: 'string', default: '1500,65520' },
+      peers: { type: 'string', default: guestPeers.map(({ name }) => name).join(',') },
+    },
+  });
+  const { repository, folder } = options;
+  const description = join(repository, 'bench/network/guest/guest.yml');
+  const build = ['build', '--pkg', join(repository, 'pkg'), '--pkg', join(repository, 'bench/network')];
+  run(join(repository, 'orlop'), ...build, '-f', 'kernel+initrd', '--dir', folder, description);
+  const chosen = guestPeers.filter((peer) => values.peers.split(',').includes(peer.name) && isPresent(peer));
+  const bench = {
+    seconds: Number(values.seconds),
+    rounds: Number(values.rounds),
+    image: join(folder, 'guest'),
+  };
+  for (const mtu of values.mtu.split(',').map(Number)) {
+    const able = chosen.filter((peer) => mtu <= peer.maxMtu);
+    await compare(able, { ...options, ...bench, mtu });
+  }
+}
+
+function isPresent(peer: GuestPeer): boolean {
+  const why = peer.missing();
+  if (why !== undefined) console.log(`${peer.name}: left out, ${why}`);
+  return why === undefined;
+}
+
+interface GuestContestant extends Contestant {
+  close(): Promise<void>;
+}
+
+async function compare(chosen: readonly GuestPeer[], bench: GuestBench): Promise<void> {
+  const { repository, folder, rounds, mtu } = bench;
+  const rrServer = join(repository, 'bench/network/rr.py');
+  const servers = [
+    start(join(folder, 'iperf3.log'), 'iperf3', '-s', '-B', '127.0.0.1', '-p', String(IPERF_PORT)),
+    start(join(folder, 'rr.log'), 'python3', rrServer, 'serve', '127.0.0.1', String(RR_PORT)),
+  ];
+  const contestants: GuestContestant[] = [];
+  try {
+    for (const [index, peer] of chosen.entries()) {
+      const contestant = await bringUp(peer, index, bench).catch((error: Error) => {
+        console.error(`${peer.name}: ${error.message}`);
+        return undefined;
+      });
+      if (contestant !== undefined) contestants.push(contestant);
+    }
+    for (const column of COLUMNS) {
+      for (let round = 0; round < rounds; round++) {
+        for (const contestant of contestants) await measureRound(column, contestant);
+      }
+    }
+    printReport(mtu, contestants.map(reportOf));
+  } finally {
+    for (const contestant of contestants) await contestant.close();
+    for (const server of servers) await stop(server);
+  }
+}
+
+async function bringUp(peer: GuestPeer, index: number, bench: GuestBench): Promise<GuestContestant> {
+  const { repository, mtu, image } = bench;
+  const folder = join(bench.folder, `${peer.name}-${mtu}`);
+  mkdirSync(folder, { recursive: true });
+  const forwardPort = FIRST_PORT + 2 * index;
+  const shellPort = forwardPort + 1;
+  const network = await peer.up({
+    ...{ repository, folder, mtu },
+    forwards: [
+      [forwardPort, GUEST_IPERF_PORT],
+      [shellPort, GUEST_SHELL_PORT],
+    ],
+  });
+  let machine: ChildProcess | undefined;
+  const close = async () => {
+    await stop(machine);
+    await network.close();
+  };
+  try {
+    machine = start(
+      join(folder, 'qemu.log'),
+      ...([
+        'qemu-system-x86_64',
+        '-machine',
+        'q35,accel=tcg',
+        '-cpu',
+        'max,-erms,-fsrm',
+        '-m',
+        '384',
+      ] as const),
+      ...['-kernel', `${image}-kernel`, '-initrd', `${image}-initrd.img`],
+      ...['-append', 'console=ttyS0 quiet', '-display', 'none', '-no-reboot'],
+      ...['-serial', `file:${join(folder, 'console')}`, '-netdev', network.netdev],
+      ...['-device', `virtio-net-pci,netdev=net0,mac=${MAC}${mtu === 1500 ? '' : `,host_mtu=${mtu}`}`],
+    );
+    const place = {
+      inGuest: ['python3', join(repository, 'bench/network/in-guest.py'), String(shellPort)],
+      rrScript: '/usr/bin/rr.py',
+      hostAddress: network.hostAddress,
+      forwardPort,
+      seconds: bench.seconds,
+    };
+    const startedMs = performance.now();
+    await until('the guest', () => exchanges('tcp', { ...place, seconds: 0.2 }), BOOT_ATTEMPTS);
+    const seconds = ((performance.now() - startedMs) / 1000).toFixed(0);
+    console.error(`${peer.name}, MTU ${mtu}: the guest answers after ${seconds} s`);
+    const pid = network.pid ?? machine.pid ?? 0;
+    return { name: peer.name, place, pid, rounds: new Map(), idleMebibytes: usage(pid).mebibytes, close };
+  } catch (error) {
+    await close();
+    throw error;
+  }
+}
