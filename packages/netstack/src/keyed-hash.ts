@@ -13,8 +13,8 @@ export class KeyedHash {
     this.#k1 = random.u32() | 0;
   }
 
-  /** Signed 32-bit. */
-  hash(words: readonly number[]): number {
+  /** Signed 32-bit, of the words and `last` behind them. */
+  hash(words: readonly number[], last?: number): number {
     let v0 = this.#k0;
     let v1 = this.#k1;
     let v2 = 0x6c796765 ^ this.#k0;
@@ -33,15 +33,17 @@ export class KeyedHash {
         v2 = rotate(v2, 16);
       }
     };
-    for (const word of words) {
+    const length = words.length + (last === undefined ? 0 : 1);
+    for (let index = 0; index < length; index++) {
+      const word = words[index] ?? last ?? 0;
       v3 ^= word;
       rounds(2);
       v0 ^= word;
     }
-    const last = (words.length << 26) | 0;
-    v3 ^= last;
+    const end = (length << 26) | 0;
+    v3 ^= end;
     rounds(2);
-    v0 ^= last;
+    v0 ^= end;
     v2 ^= 0xff;
     rounds(4);
     return v1 ^ v3;

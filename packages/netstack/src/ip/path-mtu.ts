@@ -9,6 +9,7 @@ export class PathMtuCache {
   readonly #entries = new Map<string, { readonly mtu: number; readonly until: number }>();
 
   get(destination: IpAddress, now: number): number | undefined {
+    if (this.#entries.size === 0) return undefined;
     const key = destination.toString();
     const entry = this.#entries.get(key);
     if (entry === undefined) return undefined;

@@ -55,6 +55,8 @@ export class NeighbourCache {
   readonly #options: Required<NeighbourCacheOptions>;
   readonly #entries = new Map<string, Neighbour>();
   readonly #pending = new Set<Neighbour>();
+  /** Most often the next one's too. */
+  #last: Neighbour | undefined = undefined;
 
   constructor(options: NeighbourCacheOptions) {
     this.#options = { maxEntries: 1024, maxFrames: 16, ...options };
@@ -79,12 +81,15 @@ export class NeighbourCache {
 
   /** The neighbour of that address; nothing is sent yet. */
   get(address: IpAddress): Neighbour {
+    if (this.#last?.address.equals(address)) return this.#last;
     const key = keyOf(address);
-    const known = this.#entries.get(key);
-    if (known !== undefined) return known;
-    if (this.#entries.size >= this.#options.maxEntries) this.#evict();
-    const neighbour = new Neighbour(address);
-    this.#entries.set(key, neighbour);
+    let neighbour = this.#entries.get(key);
+    if (neighbour === undefined) {
+      if (this.#entries.size >= this.#options.maxEntries) this.#evict();
+      neighbour = new Neighbour(address);
+      this.#entries.set(key, neighbour);
+    }
+    this.#last = neighbour;
     return neighbour;
   }
 
@@ -200,6 +205,7 @@ export class NeighbourCache {
     victim.state = 'evicted';
     this.#pending.delete(victim);
     this.#entries.delete(keyOf(victim.address));
+    if (this.#last === victim) this.#last = undefined;
   }
 }
 

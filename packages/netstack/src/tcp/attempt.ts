@@ -14,10 +14,15 @@ export interface AttemptInit {
   readonly peer: PeerSyn;
   /** Window field of the SYN. */
   readonly window: number;
-  /** The SYN's IP packet, for ICMP errors; a copy. */
-  readonly packet: Uint8Array;
+  /** The SYN's IP packet, for ICMP errors, at `bytes[from .. end)`: valid until {@link Attempt.keepPacket}. */
+  readonly bytes: Uint8Array;
+  readonly from: number;
+  readonly end: number;
   readonly deadline: number;
 }
+
+type Packet = Pick<AttemptInit, 'bytes' | 'from' | 'end'>;
+const NO_PACKET: Packet = { bytes: new Uint8Array(0), from: 0, end: 0 };
 
 /** A SYN that waits for a decision; it stands in the connection table meanwhile. */
 export class Attempt implements TcpAttempt, TableEntry {
@@ -25,11 +30,11 @@ export class Attempt implements TcpAttempt, TableEntry {
   readonly remote: Endpoint;
   readonly peer: PeerSyn;
   readonly window: number;
-  readonly packet: Uint8Array;
   readonly deadline: number;
   chain: TableEntry | undefined;
   onCancel: (() => void) | undefined;
   #pending = true;
+  #packet: Packet;
   readonly #owner: AttemptOwner;
 
   constructor(init: AttemptInit, owner: AttemptOwner) {
@@ -37,13 +42,29 @@ export class Attempt implements TcpAttempt, TableEntry {
     this.remote = init.remote;
     this.peer = init.peer;
     this.window = init.window;
-    this.packet = init.packet;
+    this.#packet = init;
     this.deadline = init.deadline;
     this.#owner = owner;
   }
 
   get pending(): boolean {
     return this.#pending;
+  }
+
+  /** The SYN's IP packet, for ICMP errors. */
+  get packet(): Uint8Array {
+    const { bytes, from, end } = this.#packet;
+    return bytes.subarray(from, end);
+  }
+
+  /** Most attempts are decided at once: only for the others the packet is copied. */
+  keepPacket(): void {
+    if (!this.#pending) {
+      this.#packet = NO_PACKET;
+      return;
+    }
+    const { bytes, from, end } = this.#packet;
+    this.#packet = { bytes: bytes.slice(from, end), from: 0, end: end - from };
   }
 
   accept(handler: TcpHandler, options: TcpSocketOptions = {}): TcpSocket | undefined {

@@ -75,7 +75,7 @@ export class ConnectionFactory {
 
   /** The same for all handshakes of one 4-tuple: cookies need not remember it. */
   timestampOffset(tuple: readonly number[]): number {
-    return this.#hash.hash([...tuple, 1]);
+    return this.#hash.hash(tuple, 1);
   }
 
   /** Where ephemeral ports to one destination begin; not negative. */
@@ -102,7 +102,9 @@ export class ConnectionFactory {
 
 /** Both ends as words, for keyed hashes. */
 export function tupleOf(local: Endpoint, remote: Endpoint): number[] {
-  return [...wordsOf(local.address), ...wordsOf(remote.address), (local.port << 16) | remote.port];
+  const ports = (local.port << 16) | remote.port;
+  if (local.address.version === 4) return [local.address.w3, remote.address.w3, ports];
+  return [...wordsOf(local.address), ...wordsOf(remote.address), ports];
 }
 
 function wordsOf(address: IpAddress): number[] {

@@ -328,11 +328,13 @@ function synOptions(context: TcpContext, block: ControlBlock, isAnswer: boolean)
   const { now, ip, settings } = context;
   const offersSack = isAnswer ? block.hasSack : settings.selectiveAcknowledgment;
   const offersTimestamps = isAnswer ? block.hasTimestamps : settings.timestamps;
-  const timestamps = { value: timestampOf(block, now) >>> 0, echo: block.timestampRecent >>> 0 };
-  return {
+  const options: { -readonly [K in keyof TcpOptions]: TcpOptions[K] } = {
     mss: Math.min(0xffff, ip.mtu - block.path.version.headerLength - TCP_HEADER_LEN),
-    ...(offersSack ? { sackPermitted: true } : {}),
-    ...(offersTimestamps ? { timestamps } : {}),
-    ...(block.offersScale ? { windowScale: block.receiveWindow.scale } : {}),
   };
+  if (offersSack) options.sackPermitted = true;
+  if (offersTimestamps) {
+    options.timestamps = { value: timestampOf(block, now) >>> 0, echo: block.timestampRecent >>> 0 };
+  }
+  if (block.offersScale) options.windowScale = block.receiveWindow.scale;
+  return options;
 }

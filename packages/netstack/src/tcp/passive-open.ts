@@ -167,19 +167,21 @@ export class PassiveOpen implements AttemptOwner {
       counters.synDropped++;
       return;
     }
-    const quoteEnd = Math.min(packet.end, packet.header + MAX_QUOTED_SYN);
     const init = {
       local,
       remote,
       peer: readPeerSyn(segment),
       window: segment.window,
-      packet: packet.bytes.slice(packet.header, quoteEnd),
+      bytes: packet.bytes,
+      from: packet.header,
+      end: Math.min(packet.end, packet.header + MAX_QUOTED_SYN),
       deadline: now + ATTEMPT_LIFETIME_MS,
     };
     const attempt = new Attempt(init, this);
     this.#attempts.add(attempt);
     table.add(attempt);
     onAttempt(attempt);
+    attempt.keepPacket();
   }
 
   #open(
@@ -190,7 +192,13 @@ export class PassiveOpen implements AttemptOwner {
     options: TcpSocketOptions,
   ): ControlBlock {
     const { factory, context } = this.#parts;
-    const block = factory.create({ path, ...ends, state: 'syn-received', options });
+    const block = factory.create({
+      path,
+      local: ends.local,
+      remote: ends.remote,
+      state: 'syn-received',
+      options,
+    });
     adoptPeerSyn(context, block, peer);
     block.sendWindow.start(window, peer.sequence, block.una);
     block.synDue = true;

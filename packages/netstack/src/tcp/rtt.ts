@@ -30,7 +30,8 @@ export class RttEstimator {
 
   /** The time-out with its back-off (RFC 6298 §5.5). */
   get timeoutMs(): number {
-    return Math.min(this.#base * 2 ** this.#backoff, this.#options.maxTimeoutMs);
+    const timeout = this.#backoff === 0 ? this.#base : this.#base * 2 ** this.#backoff;
+    return Math.min(timeout, this.#options.maxTimeoutMs);
   }
 
   get backoffCount(): number {

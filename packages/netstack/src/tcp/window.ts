@@ -28,7 +28,7 @@ export class ReceiveWindow {
    */
   offer(next: number, freeBytes: number, stepBytes: number): number {
     const offered = Math.max(0, distance(next, this.#edge));
-    const largest = MAX_FIELD * 2 ** this.scale;
+    const largest = MAX_FIELD * (1 << this.scale);
     const free = Math.min(freeBytes, largest);
     if (free - offered >= stepBytes) {
       const field = free >>> this.scale;
@@ -48,7 +48,7 @@ export class ReceiveWindow {
   /** Whether an update would be worth a segment of its own. */
   wantsUpdate(next: number, freeBytes: number, stepBytes: number): boolean {
     const offered = Math.max(0, distance(next, this.#edge));
-    const free = Math.min(freeBytes, MAX_FIELD * 2 ** this.scale);
+    const free = Math.min(freeBytes, MAX_FIELD * (1 << this.scale));
     // Half of what could be offered has become free, or the peer has nothing left: then a segment is enough.
     return free - offered >= Math.max(stepBytes, offered === 0 ? 0 : free >>> 1);
   }
@@ -61,7 +61,7 @@ export class ReceiveWindow {
 /** The smallest shift with which `bytes` can be offered (RFC 7323 §2.3: 14 at most). */
 export function scaleFor(bytes: number): number {
   let scale = 0;
-  while (scale < 14 && MAX_FIELD * 2 ** scale < bytes) scale++;
+  while (scale < 14 && MAX_FIELD * (1 << scale) < bytes) scale++;
   return scale;
 }
 
@@ -89,7 +89,7 @@ export class SendWindow {
     if (newer < 0 || (newer === 0 && distance(this.#acknowledgment, acknowledgment) < 0)) return false;
     this.#sequence = sequence;
     this.#acknowledgment = acknowledgment;
-    const bytes = field * 2 ** this.scale;
+    const bytes = field * (1 << this.scale);
     const changed = bytes !== this.bytes;
     this.bytes = bytes;
     if (bytes > this.largest) this.largest = bytes;

@@ -55,8 +55,8 @@ export class AddressMap {
   inbound(address: IpAddress): IpAddress {
     if (!address.isLoopback) return address;
     const { hostAliases, gateways } = this.#options;
-    const alias = [...hostAliases, ...gateways].find((one) => one.version === address.version);
-    return alias ?? address;
+    const isOfVersion = (one: IpAddress) => one.version === address.version;
+    return hostAliases.find(isOfVersion) ?? gateways.find(isOfVersion) ?? address;
   }
 
   /** Whether the address is of the segment. */
