@@ -1,13 +1,14 @@
 #!/usr/bin/env node
 import { spawnSync } from 'node:child_process';
-import { mkdirSync, mkdtempSync, rmSync, statSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, rmSync, statSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { parseArgs } from 'node:util';
 /**
  * Every writer of disks against the best public tool, on one tree, in one run:
- * `node bench/formats/run.mjs [small|large] [FORMAT…]`. Prints wall time, peak memory and ratios, and says whether the
- * goals hold.
+ * `node bench/formats/run.mjs [--input FOLDER] [small|large] [FORMAT…]`. Prints wall time, peak memory and ratios, and
+ * says whether the goals hold. A folder that is named keeps the input for the next run; the format `none` only makes it.
  */
 import { build } from 'esbuild';
 import { containerPeers, fileSystemPeers } from './peers.mjs';
@@ -18,28 +19,35 @@ const MAX_RESIDENT_MB = 200;
 const MAX_RATIO = { compressed: 1.3, plain: 1 };
 const compressed = ['squashfs', 'qcow2-compressed', 'vmdk'];
 
-const [scale = 'small', ...wanted] = process.argv.slice(2);
+const { values, positionals } = parseArgs({
+  allowPositionals: true,
+  options: { input: { type: 'string' } },
+});
+const [scale = 'small', ...wanted] = positionals;
 const mebibytes = { small: 60, large: 4096 }[scale];
 if (mebibytes === undefined) {
-  console.error('usage: node bench/formats/run.mjs [small|large] [FORMAT…]');
+  console.error('usage: node bench/formats/run.mjs [--input FOLDER] [small|large] [FORMAT…]');
   process.exit(2);
 }
 const repeats = scale === 'small' ? 3 : 2;
 
 const folder = mkdtempSync(join(tmpdir(), 'orlop-bench-formats-'));
-const tree = join(folder, 'tree');
-const disk = join(folder, 'disk.raw');
+const input = values.input === undefined ? folder : resolve(values.input);
+const tree = join(input, 'tree');
+const disk = join(input, 'disk.raw');
 const out = join(folder, 'out');
 const rows = [];
 try {
   const makeTree = await bundle('make-tree');
   const writeFormat = await bundle('write-format');
-  mkdirSync(tree);
-  run(`${process.execPath} ${makeTree} ${tree} ${mebibytes}`);
+  if (!existsSync(tree)) {
+    mkdirSync(tree, { recursive: true });
+    run(`${process.execPath} ${makeTree} ${tree} ${mebibytes}`);
+  }
   for (const [format, peers] of chosen(fileSystemPeers)) measure(writeFormat, format, tree, peers);
-  if (chosen(containerPeers).length > 0) {
+  if (chosen(containerPeers).length > 0 || wanted.includes('none')) {
     // A disk without holes: the tree as ISO 9660.
-    run(fileSystemPeers.iso.xorriso({ tree, out: disk }));
+    if (!existsSync(disk)) run(fileSystemPeers.iso.xorriso({ tree, out: disk }));
     for (const [format, peers] of chosen(containerPeers)) measure(writeFormat, format, disk, peers);
   }
 } finally {

@@ -17,6 +17,8 @@ export interface ReadOptions {
 
 /** Read at once, where blocks are smaller. */
 const WINDOW_BYTES = 1 << 20;
+/** The same where buffers are few: each read and each write costs a change of threads. */
+const LARGE_WINDOW_BYTES = 1 << 22;
 
 /** The blocks of a disk that hold anything but zeros, in order. */
 export async function* allocatedBlocks(
@@ -30,14 +32,16 @@ export async function* allocatedBlocks(
   }
 }
 
-/** The same, those that lie beside each other together, up to 1 MiB. */
+/** The same, those that lie beside each other together, up to 4 MiB. */
 export async function* allocatedRuns(
   source: BlockSource,
   blockBytes: number,
   { inWorks = 0 }: ReadOptions = {},
 ): AsyncGenerator<AllocatedRun> {
   // One is being read while the receiver has another; blocks in the works may each be of a window of their own.
-  const windows = readWindows(source, blockBytes, 2 + inWorks);
+  const windowBytes = inWorks === 0 ? LARGE_WINDOW_BYTES : WINDOW_BYTES;
+  const windowBlocks = Math.max(1, Math.floor(windowBytes / blockBytes));
+  const windows = readWindows(source, { blockBytes, windowBlocks, bufferCount: 2 + inWorks });
   let window = begin(windows);
   for (;;) {
     const { done, value } = await window;
@@ -71,10 +75,12 @@ interface Window {
 
 async function* readWindows(
   source: BlockSource,
-  blockBytes: number,
-  bufferCount: number,
+  {
+    blockBytes,
+    windowBlocks,
+    bufferCount,
+  }: { readonly blockBytes: number; readonly windowBlocks: number; readonly bufferCount: number },
 ): AsyncGenerator<Window, void> {
-  const windowBlocks = Math.max(1, Math.floor(WINDOW_BYTES / blockBytes));
   const buffers: Uint8Array[] = [];
   let count = 0;
   let next = 0;

@@ -2,7 +2,7 @@ import type { BlockSink, BlockSource } from '../block.ts';
 import { Layout, roundUp } from '../bytes.ts';
 import { gatherWrites } from '../gather.ts';
 import { type Guid, guidBytes } from '../guid.ts';
-import { allocatedBlocks } from './blocks.ts';
+import { allocatedRuns } from './blocks.ts';
 
 const BLOCK_BYTES = 1 << 20;
 const HEADER_BYTES = 512;
@@ -31,10 +31,11 @@ async function writeBlocks(
   map.bytes.fill(FREE & 0xff);
   const dataAt = roundUp(HEADER_BYTES + map.bytes.length, BLOCK_BYTES);
   let allocated = 0;
-  for await (const { index, bytes } of allocatedBlocks(source, BLOCK_BYTES)) {
-    map.u32le(index * 4, allocated);
-    await sink.write(dataAt + allocated * BLOCK_BYTES, bytes);
-    allocated++;
+  for await (const { index, bytes } of allocatedRuns(source, BLOCK_BYTES)) {
+    const start = allocated;
+    for (let at = 0; at < bytes.length; at += BLOCK_BYTES)
+      map.u32le((index + at / BLOCK_BYTES) * 4, allocated++);
+    await sink.write(dataAt + start * BLOCK_BYTES, bytes);
   }
   const header = new Layout(HEADER_BYTES)
     .text(0, '<<< Orlop VDI disk image >>>\n')

@@ -3,7 +3,7 @@ import { Layout, roundUp } from '../bytes.ts';
 import { diskError } from '../errors.ts';
 import { gatherWrites } from '../gather.ts';
 import { type Guid, guidBytes } from '../guid.ts';
-import { allocatedBlocks } from './blocks.ts';
+import { allocatedBlocks, allocatedRuns } from './blocks.ts';
 
 /** Microsoft, Virtual Hard Disk Image Format Specification 1.0. */
 export interface VhdOptions {
@@ -18,7 +18,7 @@ const FOOTER_BYTES = 512;
 const HEADER_BYTES = 1024;
 const BLOCK_BYTES = 2 << 20;
 const BITMAP_BYTES = 512;
-const COPY_BYTES = 1 << 20;
+const COPY_BYTES = 64 << 10;
 /** 2000-01-01T00:00:00Z, from which VHD counts seconds. */
 const EPOCH = 946684800;
 const MAX_BYTES = 2040 * 2 ** 30;
@@ -33,7 +33,7 @@ export function writeFixedVhd(source: BlockSource, sink: BlockSink, options: Vhd
 
 async function writeFixed(source: BlockSource, sink: BlockSink, options: VhdOptions): Promise<number> {
   const diskBytes = checkedSize(source);
-  for await (const { index, bytes } of allocatedBlocks(source, COPY_BYTES))
+  for await (const { index, bytes } of allocatedRuns(source, COPY_BYTES))
     await sink.write(index * COPY_BYTES, bytes);
   await sink.write(diskBytes, encodeFooter(diskBytes, TYPE_FIXED, options));
   await sink.truncate(diskBytes + FOOTER_BYTES);

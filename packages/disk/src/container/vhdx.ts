@@ -3,7 +3,7 @@ import { Layout, roundUp } from '../bytes.ts';
 import { crc32c } from '../crc32.ts';
 import { gatherWrites } from '../gather.ts';
 import { type Guid, guidBytes } from '../guid.ts';
-import { allocatedBlocks } from './blocks.ts';
+import { allocatedRuns } from './blocks.ts';
 
 /** MS-VHDX, "Virtual Hard Disk v2 File Format". */
 const KIB64 = 64 << 10;
@@ -57,12 +57,14 @@ async function writeBlocks(
   const tableBytes = roundUp(Math.max(entries, 1) * 8, MIB);
   const table = new Layout(tableBytes);
   let end = TABLE_AT + tableBytes;
-  for await (const { index, bytes } of allocatedBlocks(source, BLOCK_BYTES)) {
-    const entry = index + Math.floor(index / ratio);
-    // The offset counts MiB from bit 20 on, so a byte offset has its low bits free for the state.
-    table.u64le(entry * 8, end + PAYLOAD_FULLY_PRESENT);
-    await sink.write(end, bytes);
-    end += BLOCK_BYTES;
+  for await (const { index: first, bytes } of allocatedRuns(source, BLOCK_BYTES)) {
+    const start = end;
+    for (let index = first; end < start + bytes.length; index++, end += BLOCK_BYTES) {
+      const entry = index + Math.floor(index / ratio);
+      // The offset counts MiB from bit 20 on, so a byte offset has its low bits free for the state.
+      table.u64le(entry * 8, end + PAYLOAD_FULLY_PRESENT);
+    }
+    await sink.write(start, bytes);
   }
   await sink.write(0, new Layout(KIB64).text(0, 'vhdxfile').utf16le(8, 'Orlop').bytes);
   for (const sequence of [1, 2]) await sink.write(sequence * KIB64, encodeHeader(sequence, options.id));
