@@ -29,7 +29,6 @@ export const cliError = defineErrors({
   'net.config-invalid': 'invalid',
   'net.no-config': 'not-found',
   'net.running': 'conflict',
-  'net.start-failed': 'failed',
   'pkg.no-folder': 'not-found',
   'pkg.not-built': 'not-found',
   'pkg.unknown-architecture': 'invalid',

@@ -12,3 +12,9 @@ export const exitStatus: Readonly<Record<ErrorKind, number>> = {
   timeout: 8,
   cancelled: 130,
 };
+
+/** What a command that ended so failed of. */
+export function kindOfStatus(status: number | null | undefined): ErrorKind {
+  const kinds = Object.entries(exitStatus) as [ErrorKind, number][];
+  return kinds.find(([, value]) => value === status)?.[0] ?? 'failed';
+}

@@ -55,6 +55,12 @@ export function systemFailure(error: unknown): OrlopError | undefined {
   );
 }
 
+/** That nothing more can be written, where the system does not say whereto. @returns nothing for other errors */
+export function outOfRoom(error: unknown, place: string): OrlopError | undefined {
+  if (!isSystemError(error) || (error.code !== 'ENOSPC' && error.code !== 'EDQUOT')) return undefined;
+  return cliError('cli.system-unavailable', `${place}: no space is left (${error.code})`, { hint: ROOM });
+}
+
 function meaningOf({ code, syscall, message }: SystemError): Meaning {
   // Node's recursive mkdir says ENOENT where the file system is read-only.
   if (syscall === 'mkdir' && code === 'ENOENT')

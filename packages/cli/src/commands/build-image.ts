@@ -1,7 +1,8 @@
-import { basename, join, resolve } from 'node:path';
+import { basename, dirname, join, resolve } from 'node:path';
 import type { BuildReport, InitrdCompression, OutputFormat } from '@orlop/kit';
 import type { CommandContext } from '../context.ts';
 import { formatBytes } from '../progress.ts';
+import { outOfRoom } from '../system-error.ts';
 import { type BuildInputOptions, invalid, openBuildInputs } from './build-inputs.ts';
 import { readLocks } from './lock-files.ts';
 
@@ -78,26 +79,35 @@ export async function runBuild(
   checkInputTar(options, { folder, name, formats, cwd });
   const lock = options.locked ? await readLocks(files, { context, lockFile: options.lockFile }) : undefined;
   const report = await inputs.withResolver((resolver) => {
-    return kit.buildImage({
-      ...description,
-      resolver,
-      formats,
-      name,
-      architecture,
-      outputs,
-      ...(sink === undefined ? {} : { sink }),
-      ...(options.initrdCompression === undefined ? {} : { initrdCompression: options.initrdCompression }),
-      ...(options.size === undefined ? {} : { sizeMiB: sizeMiB(options.size) }),
-      decompressKernel: options.decompressKernel ?? false,
-      ...(options.inputTar === undefined ? {} : { inputTar: resolve(cwd, options.inputTar) }),
-      sbom: options.sbom ? options.sbomOutput : false,
-      ...(options.cyclonedx === undefined ? {} : { cycloneDx: options.cyclonedx }),
-      ...(options.sbomCurrentTime ? { sbomCreatedMs: Date.now() } : {}),
-      signal,
-      progress,
-      nowMs: () => performance.now(),
-      onStep: (what, reference) => voice.step(what, reference),
-    });
+    return kit
+      .buildImage({
+        ...description,
+        resolver,
+        formats,
+        name,
+        architecture,
+        outputs,
+        ...(sink === undefined ? {} : { sink }),
+        ...(options.initrdCompression === undefined ? {} : { initrdCompression: options.initrdCompression }),
+        ...(options.size === undefined ? {} : { sizeMiB: sizeMiB(options.size) }),
+        decompressKernel: options.decompressKernel ?? false,
+        ...(options.inputTar === undefined ? {} : { inputTar: resolve(cwd, options.inputTar) }),
+        sbom: options.sbom ? options.sbomOutput : false,
+        ...(options.cyclonedx === undefined ? {} : { cycloneDx: options.cyclonedx }),
+        ...(options.sbomCurrentTime ? { sbomCreatedMs: Date.now() } : {}),
+        signal,
+        progress,
+        nowMs: () => performance.now(),
+        onStep: (what, reference) => voice.step(what, reference),
+      })
+      .catch((error: unknown) => {
+        const place = toStdout
+          ? 'standard output'
+          : options.o === undefined
+            ? folder
+            : dirname(resolve(cwd, options.o));
+        throw outOfRoom(error, place) ?? error;
+      });
   }, lock);
   voice.done(report);
 }

@@ -1,4 +1,4 @@
-import { mkdir, readFile, statfs } from 'node:fs/promises';
+import { access, constants, mkdir, readFile, statfs } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { OrlopError } from '@orlop/core';
 import {
@@ -13,6 +13,7 @@ import {
 } from '@orlop/vm';
 import type { CommandContext } from '../context.ts';
 import { formatBytes } from '../progress.ts';
+import { systemFailure } from '../system-error.ts';
 import { Machines } from './run-machines.ts';
 
 /** One thing that was looked at. A `note` hinders only those who need that very thing. */
@@ -86,7 +87,10 @@ async function acceleratorFinding(
   context: CommandContext,
   { arch, refresh }: { arch: Architecture; refresh: boolean },
 ): Promise<Finding> {
-  const choice = await new Machines(context).chooseAccelerator('auto', { arch, refresh });
+  const choice = await new Machines(context)
+    .chooseAccelerator('auto', { arch, refresh })
+    .catch((error: unknown) => systemFailure(error) ?? Promise.reject(error));
+  if (choice instanceof OrlopError) return noteFrom('accelerator', choice);
   const cached = choice.reports.some((report) => report.cached)
     ? ' (found earlier; --refresh looks again)'
     : '';
@@ -142,7 +146,17 @@ async function aptFinding(searchPath: string): Promise<Finding> {
 }
 
 async function diskFinding(home: string): Promise<Finding> {
-  await mkdir(home, { recursive: true, mode: 0o700 });
+  try {
+    await mkdir(home, { recursive: true, mode: 0o700 });
+    await access(home, constants.W_OK);
+  } catch {
+    return {
+      name: 'disk space',
+      status: 'fail',
+      detail: `this user cannot write to ${home}`,
+      hint: 'set ORLOP_HOME to a folder of yours',
+    };
+  }
   const { bavail, bsize } = await statfs(home);
   const free = bavail * bsize;
   const detail = `${formatBytes(free)} free in ${home}`;

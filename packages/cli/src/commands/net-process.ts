@@ -2,9 +2,10 @@ import { spawn } from 'node:child_process';
 import { closeSync, mkdirSync, openSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { OrlopError } from '@orlop/core';
 import { NetworkClient } from '@orlop/vnet';
 import type { CommandContext } from '../context.ts';
-import { cliError } from '../errors.ts';
+import { kindOfStatus } from '../exit-status.ts';
 import { networkPaths } from './net-paths.ts';
 import type { NetUpOptions } from './net-up.ts';
 
@@ -65,7 +66,9 @@ export async function startDetached(
     await sleep(POLL_MS, undefined, { signal: context.signal });
   }
   const said = (await readFile(paths.log, 'utf8').catch(() => '')).trim().split('\n').slice(-5).join('\n');
-  throw cliError('net.start-failed', `the network "${network.name}" does not start: ${said}`, {
+  const reason = said.replace(/^orlop: /, '') || 'it says nothing; its file system may be full';
+  const message = `the network "${network.name}" does not start: ${reason}`;
+  throw new OrlopError('net.start-failed', kindOfStatus(exitCode), message, {
     hint: `its log is ${paths.log}`,
   });
 }

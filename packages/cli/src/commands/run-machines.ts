@@ -16,6 +16,9 @@ import {
 import type { CommandContext } from '../context.ts';
 import { cliError } from '../errors.ts';
 
+/** What the engine's machines are called. */
+const ENGINE_PREFIX = 'engine-';
+
 /** The machines under the user's state folder: one folder each, or a link to one that `--state` named. */
 export class Machines {
   readonly driver: QemuDriver;
@@ -75,6 +78,15 @@ export class Machines {
     const folder = join(this.#context.paths.machines, name);
     if (isMachineName(name) && (await lstat(folder).catch(() => undefined)) !== undefined) {
       return this.driver.open(folder);
+    }
+    if (name.startsWith(ENGINE_PREFIX)) {
+      throw cliError(
+        'run.unknown-machine',
+        `the engine "${name.slice(ENGINE_PREFIX.length)}" has no machine`,
+        {
+          hint: 'orlop up',
+        },
+      );
     }
     const known = (await this.list()).map(({ machine }) => machine.spec.name);
     throw cliError('run.unknown-machine', `there is no machine "${name}"`, {

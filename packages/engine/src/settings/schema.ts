@@ -14,6 +14,8 @@ export interface Setting {
   /** Least value of an integer or a size. */
   readonly min?: number;
   readonly choices?: readonly string[];
+  /** What a text must look like, and how that is said. */
+  readonly form?: { readonly pattern: RegExp; readonly words: string };
   /** @default 'restart' */
   readonly effect?: 'now' | 'restart';
 }
@@ -23,6 +25,11 @@ export type SettingValue = number | string | boolean | readonly string[] | Reado
 
 const GIB = 2 ** 30;
 const MIB = 2 ** 20;
+
+const PROXY_FORM = {
+  pattern: /^$|^(?:https?|socks5h?):\/\/\S+$/,
+  words: 'a URL such as http://proxy.example:3128, or nothing',
+};
 
 /** Every setting, by its dotted name; files, flags, `orlop config` and the reference are made of this table. */
 export const settingsTable = {
@@ -58,6 +65,10 @@ export const settingsTable = {
   'network.subnet': {
     type: 'text',
     summary: 'IPv4 network between gateway and machine',
+    form: {
+      pattern: /^\d{1,3}(?:\.\d{1,3}){3}\/\d{1,2}$/,
+      words: 'an IPv4 network such as 192.168.127.0/24',
+    },
     fallback: () => '192.168.127.0/24',
   },
   'network.ipv6': { type: 'boolean', summary: 'IPv6 on that network', fallback: () => true },
@@ -81,8 +92,18 @@ export const settingsTable = {
     summary: "DNS servers, ADDRESS or ADDRESS#PORT; empty: the host's own",
     fallback: () => [],
   },
-  'proxy.http': { type: 'text', summary: 'proxy of dockerd for http', fallback: () => '' },
-  'proxy.https': { type: 'text', summary: 'proxy of dockerd for https', fallback: () => '' },
+  'proxy.http': {
+    type: 'text',
+    summary: 'proxy of dockerd for http',
+    form: PROXY_FORM,
+    fallback: () => '',
+  },
+  'proxy.https': {
+    type: 'text',
+    summary: 'proxy of dockerd for https',
+    form: PROXY_FORM,
+    fallback: () => '',
+  },
   'proxy.no': { type: 'texts', summary: 'hosts that are reached without a proxy', fallback: () => [] },
   'docker.mirrors': { type: 'texts', summary: 'mirrors of Docker Hub, as URLs', fallback: () => [] },
   'docker.insecureRegistries': {

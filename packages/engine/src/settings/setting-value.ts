@@ -21,6 +21,7 @@ export function checkValue(setting: Setting, value: unknown): Checked {
       if (setting.choices !== undefined && !setting.choices.includes(value)) {
         return { problem: `one of ${setting.choices.join(', ')}` };
       }
+      if (setting.form?.pattern.test(value) === false) return { problem: setting.form.words };
       return { value };
     case 'boolean':
       return typeof value === 'boolean' ? { value } : { problem: 'true or false' };

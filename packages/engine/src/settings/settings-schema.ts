@@ -40,7 +40,11 @@ function valueSchema(setting: Setting): JsonSchema {
     case 'size':
       return { description, type: ['string', 'integer'], examples: ['4GiB', '512MiB'] };
     case 'text':
-      return { description, type: 'string', ...(setting.choices !== undefined && { enum: setting.choices }) };
+      return {
+        ...{ description, type: 'string' },
+        ...(setting.choices !== undefined && { enum: setting.choices }),
+        ...(setting.form !== undefined && { pattern: setting.form.pattern.source }),
+      };
     case 'texts':
       return { description, type: 'array', items: { type: 'string' } };
     case 'boolean':

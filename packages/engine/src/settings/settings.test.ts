@@ -18,6 +18,7 @@ describe('readSettings', () => {
   it.each([
     ['cpus: two\n', 'f:1:7: cpus: a whole number'],
     ['cpus: 0\n', 'f:1:7: cpus: at least 1'],
+    ['network: {subnet: 10.0.0}\n', 'f:1:19: network.subnet: an IPv4 network such as 192.168.127.0/24'],
     ['# c\nmemry: 2G\n', 'f:2:1: there is no setting "memry"'],
     ['network: 5\n', 'f:1:10: network: a mapping'],
     ['network:\n  dsn: []\n', 'f:2:3: there is no setting "network.dsn"'],

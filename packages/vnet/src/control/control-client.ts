@@ -146,7 +146,12 @@ export class NetworkClient {
         resolve,
       );
       outgoing.on('error', (cause) => {
-        reject(vnetError('vnet.not-running', `no network answers on ${this.#socketPath}`, { cause }));
+        reject(
+          vnetError('vnet.not-running', `no network answers on ${this.#socketPath}`, {
+            cause,
+            hint: '`orlop net up` starts one, `orlop net ls` lists them',
+          }),
+        );
       });
       outgoing.end(text);
     });

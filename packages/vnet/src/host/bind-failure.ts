@@ -24,7 +24,9 @@ export function bindFailure(endpoint: HostEndpoint, failure: HostFailure, cause?
       ? 'take another, or end the program that has it (`ss -ltnup` names it)'
       : failure === 'address-unavailable'
         ? 'it is no address of this host (`ip address` lists them)'
-        : undefined;
+        : failure === 'not-found'
+          ? 'the folder of the socket must exist'
+          : undefined;
   return vnetError('vnet.bind-failed', `cannot listen on ${place}: ${failure}`, {
     ...details,
     ...(hint === undefined ? {} : { hint }),
