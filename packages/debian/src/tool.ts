@@ -73,7 +73,8 @@ export async function* streamTool(
   // Both are awaited below; without this a failure while the reader pauses would count as unhandled.
   end.catch(() => {});
   const writing = feed(child, options.input);
-  writing.catch(() => {});
+  // A tool whose input breaks off would wait for the rest of it.
+  writing.catch(() => child.kill('SIGTERM'));
   let whole = false;
   try {
     for await (const chunk of child.stdout as Readable) yield chunk as Uint8Array;
