@@ -8,9 +8,16 @@ import type { DebianArchive } from './apt/machine.ts';
 import { PackageCache } from './apt/package-cache.ts';
 import type { DebianPackage } from './apt/packages.ts';
 import { AptWorkspace } from './apt/workspace.ts';
-import { type Architecture, type ComponentDefinition, namesFor } from './definition/definition.ts';
+import {
+  type Architecture,
+  type ComponentDefinition,
+  type KernelSection,
+  namesFor,
+} from './definition/definition.ts';
 import { debianError } from './errors.ts';
 import { kernelEntries } from './kernel/kernel-image.ts';
+import { buildModules } from './kernel/module-builder.ts';
+import type { ShippedModule } from './kernel/module-store.ts';
 import { composeLayer, type LayerPackage, type LayerSources } from './layer/layer.ts';
 import { streamTool } from './tool.ts';
 
@@ -59,6 +66,7 @@ export async function componentContent(request: ContentRequest): Promise<Compone
         architecture,
         packages: unpacked(),
         temporaryFolder: join(stateFolder, 'temporary'),
+        buildModules: (version, folder) => compileSources(request, { kernel, version, folder }),
         signal,
       });
     }
@@ -104,6 +112,20 @@ async function solveAndFetch(request: ContentRequest): Promise<readonly DebianPa
     await workspace.update();
     return await attempt();
   }
+}
+
+async function compileSources(
+  { definition, ...options }: ContentRequest,
+  {
+    kernel,
+    version,
+    folder,
+  }: { readonly kernel: KernelSection; readonly version: string; readonly folder: string },
+): Promise<readonly ShippedModule[]> {
+  const sources = namesFor(kernel.sources, options.architecture);
+  if (sources.length === 0) return [];
+  const { suite } = definition.debian;
+  return await buildModules({ sources, version, folder }, { ...options, suite });
 }
 
 async function* noPackages(): AsyncIterable<LayerPackage> {}

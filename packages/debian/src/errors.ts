@@ -26,6 +26,8 @@ export const debianError = defineErrors({
   'debian.unmatched-pattern': 'invalid',
   'debian.source-missing': 'not-found',
   'debian.module-invalid': 'invalid',
+  /** A module's source does not compile, or not for this kernel. */
+  'debian.module-failed': 'failed',
   'debian.kernel-missing': 'invalid',
   'debian.cancelled': 'cancelled',
 });

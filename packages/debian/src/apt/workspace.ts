@@ -123,6 +123,18 @@ export class AptWorkspace {
     });
   }
 
+  /**
+   * Packages by their names, without what they depend on.
+   *
+   * @throws OrlopError `debian.unsolvable` with what apt said.
+   */
+  async find(names: readonly string[]): Promise<readonly DebianPackage[]> {
+    const { signal } = this.#options;
+    return await withFileLock(join(this.#folder, 'orlop.lock'), signal, async () =>
+      (await this.#show(names)).flatMap((fields) => parsePackage(fields) ?? []),
+    );
+  }
+
   /** Fetches packages into `into`; `onFraction` says how much of it is done, from 0 to 1. */
   async download(
     packages: readonly DebianPackage[],

@@ -32,8 +32,9 @@ export async function componentHash(definition: AnyComponent): Promise<string> {
   return hash.digest('hex').slice(0, TAG_DIGITS);
 }
 
-function filesOfDebian({ debian: { files, symlinks } }: ComponentDefinition): readonly string[] {
+function filesOfDebian({ debian: { files, symlinks, kernel } }: ComponentDefinition): readonly string[] {
   return [
+    ...(kernel?.sources ?? []).map(({ name }) => name),
     ...files.flatMap(({ content }) => (content.kind === 'source' ? content.path : [])),
     ...symlinks.flatMap((link) => (link.kind === 'each' ? link.namesFile : [])),
   ];

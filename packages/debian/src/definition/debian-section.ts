@@ -96,7 +96,7 @@ export function parseDebianSection(reader: YamlReader, value: YamlValue, folder:
       );
     },
     kernel: (field) => {
-      draft.kernel = readKernel(reader, field);
+      draft.kernel = readKernel(reader, field, folder);
     },
     entrypoint: (field) => {
       draft.entrypoint = reader.strings(field);

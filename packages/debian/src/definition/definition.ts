@@ -168,6 +168,8 @@ export interface KernelSection {
   /** Globs under `lib/modules/VERSION/kernel/`, or names of modules; with all that they depend on. */
   readonly modules: readonly RestrictedName[];
   readonly withoutModules: readonly RestrictedName[];
+  /** Modules of the component's own: C files, absolute, each compiled for the kernel. */
+  readonly sources: readonly RestrictedName[];
   /** Globs under `usr/lib/linux-image-VERSION/`: device trees, which go to `boot/dtb/`. */
   readonly deviceTrees: readonly string[];
 }

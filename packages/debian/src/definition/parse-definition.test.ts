@@ -54,7 +54,7 @@ debian:
   owners: {data: "redis:redis"}
   capabilities: {usr/bin/x: [CAP_NET_RAW]}
   areas: [contrib, non-free-firmware]
-  kernel: {modules: [ext4, drivers/net/*, "ahci [amd64]"], without-modules: [btrfs], device-trees: [b/*.dtb]}
+  kernel: {modules: [ext4, drivers/net/*, "ahci [amd64]"], without-modules: [btrfs], sources: ["m.c [amd64]"], device-trees: [b/*.dtb]}
   entrypoint: [/x]
   cmd: [a, b]
   env: [A=b]
@@ -102,7 +102,13 @@ debian:
       capabilities: [{ pattern: 'usr/bin/x', value: ['CAP_NET_RAW'] }],
       areas: ['contrib', 'non-free-firmware'],
       kernel: {
-        modules: [{ name: 'ext4' }, { name: 'drivers/net/*' }, { architectures: ['amd64'] }],
+        modules: [
+          { name: 'ext4' },
+          { name: 'drivers/net/*' },
+          { architectures: ['amd64'] },
+          { name: 'm', architectures: ['amd64'] },
+        ],
+        sources: [{ name: '/p/m.c', architectures: ['amd64'] }],
         deviceTrees: ['b/*.dtb'],
       },
       command: ['a', 'b'],

@@ -22,6 +22,8 @@ export interface KernelRequest {
   readonly packages: AsyncIterable<LayerPackage>;
   /** For files that live as long as the stream is read. */
   readonly temporaryFolder: string;
+  /** Compiles the section's sources for the kernel of a version, in a folder that is removed afterwards. */
+  readonly buildModules: (version: string, folder: string) => Promise<readonly ShippedModule[]>;
   readonly signal?: AbortSignal | undefined;
 }
 
@@ -53,7 +55,7 @@ export async function* kernelEntries(request: KernelRequest): EntryStream {
     };
     const store = await ModuleStore.create(
       join(folder, 'modules'),
-      readPackages(request, image, found),
+      readModules(request, { image, folder, found }),
       signal,
     );
     try {
@@ -90,6 +92,15 @@ export async function* kernelEntries(request: KernelRequest): EntryStream {
   } finally {
     await rm(folder, { recursive: true, force: true });
   }
+}
+
+/** What the packages ship, and what is compiled for their kernel. */
+async function* readModules(
+  request: KernelRequest,
+  { image, folder, found }: { readonly image: string; readonly folder: string; readonly found: Found },
+): AsyncIterable<ShippedModule> {
+  yield* readPackages(request, image, found);
+  if (found.version !== '') yield* await request.buildModules(found.version, join(folder, 'build'));
 }
 
 async function* readPackages(

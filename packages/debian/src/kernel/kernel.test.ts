@@ -93,7 +93,12 @@ describe('encodeModuleIndex', () => {
 describe('selectModules', () => {
   const any = (name: string) => ({ name, architectures: [], position: { file: 'f', line: 1, column: 1 } });
   const select = (modules: readonly string[], withoutModules: readonly string[] = []) => {
-    const section = { modules: modules.map(any), withoutModules: withoutModules.map(any), deviceTrees: [] };
+    const section = {
+      modules: modules.map(any),
+      withoutModules: withoutModules.map(any),
+      sources: [],
+      deviceTrees: [],
+    };
     const selection = selectModules({
       all: MODULES,
       section,
