@@ -100,6 +100,11 @@ const schemas: Readonly<Record<string, JsonSchema>> = {
       machine: TEXT,
       pid: COUNT,
       dockerVersion: TEXT,
+      shareEvents: {
+        type: 'object',
+        required: ['kind'],
+        properties: { kind: { enum: ['kernel', 'raise'] }, reason: TEXT },
+      },
       connections: COUNT,
       ports: { type: 'array', items: { $ref: '#/components/schemas/PortStatus' } },
       pendingRestart: { type: 'array', items: TEXT },

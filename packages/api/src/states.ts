@@ -53,11 +53,21 @@ export interface EngineStatus {
   readonly machine?: string;
   readonly pid?: number;
   readonly dockerVersion?: string;
+  /** How containers are told of what the host does in shared folders; absent where nothing is shared, or none runs. */
+  readonly shareEvents?: ShareEventsWay;
   readonly connections: number;
   readonly ports: readonly PortStatus[];
   /** Settings that were changed and have no effect before a restart. */
   readonly pendingRestart: readonly string[];
 }
+
+/**
+ * By the machine's kernel, as events of every kind; or by its agent, of contents and attributes only, for a reason: the
+ * kernel lacks Orlop's module, or refused it.
+ */
+export type ShareEventsWay =
+  | { readonly kind: 'kernel' }
+  | { readonly kind: 'raise'; readonly reason: string };
 
 /** What an engine takes of its host, now. */
 export interface EngineUsage {

@@ -14,6 +14,8 @@ import {
 import type { CommandContext } from '../context.ts';
 import { formatBytes } from '../progress.ts';
 import { systemFailure } from '../system-error.ts';
+import { findDaemon } from './engine-daemon.ts';
+import { formatShareEvents } from './engine-report.ts';
 import { Machines } from './run-machines.ts';
 
 /** One thing that was looked at. A `note` hinders only those who need that very thing. */
@@ -61,7 +63,21 @@ export async function examineHost(
   findings.push(await diskFinding(context.paths.home));
   findings.push(await memoryFinding());
   findings.push(await portFinding());
+  findings.push(...(await shareEventsFindings(context)));
   return findings;
+}
+
+/** Of engines that run, how their containers hear of what the host does; no daemon is started for it. */
+async function shareEventsFindings(context: CommandContext): Promise<Finding[]> {
+  const client = await findDaemon(context);
+  const engines = (await client?.status().catch(() => undefined))?.engines ?? [];
+  return engines.flatMap(({ name, shareEvents }): Finding[] => {
+    if (shareEvents === undefined) return [];
+    const finding = { name: 'events', detail: `${name}: ${formatShareEvents(shareEvents)}` };
+    if (shareEvents.kind === 'kernel') return [{ ...finding, status: 'ok' }];
+    const hint = "the engine's own image has a kernel with the module: orlop restart";
+    return [{ ...finding, status: 'note', hint }];
+  });
 }
 
 function nodeFinding(): Finding {

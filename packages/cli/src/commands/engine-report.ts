@@ -1,4 +1,11 @@
-import type { EngineEvent, EngineStatus, EngineUsage, PortStatus, StageRecord } from '@orlop/api';
+import type {
+  EngineEvent,
+  EngineStatus,
+  EngineUsage,
+  PortStatus,
+  ShareEventsWay,
+  StageRecord,
+} from '@orlop/api';
 import type { CommandContext } from '../context.ts';
 import { formatBytes } from '../progress.ts';
 
@@ -62,6 +69,7 @@ export function formatEngine(status: EngineStatus): string {
   if (dockerVersion !== undefined)
     lines.push(`  docker    ${dockerVersion}, ${status.connections} connections`);
   lines.push(`  socket    ${status.dockerHost}`);
+  if (status.shareEvents !== undefined) lines.push(`  events    ${formatShareEvents(status.shareEvents)}`);
   for (const port of status.ports) lines.push(`  port      ${formatPort(port)}`);
   if (status.pendingRestart.length > 0) {
     lines.push(`  settings  changed, in force after a restart: ${status.pendingRestart.join(', ')}`);
@@ -70,6 +78,12 @@ export function formatEngine(status: EngineStatus): string {
     for (const stage of state.stages) lines.push(`  stage     ${formatStage(stage)}`);
   }
   return `${lines.join('\n')}\n`;
+}
+
+/** How containers hear of what the host does in shared folders. */
+export function formatShareEvents(way: ShareEventsWay): string {
+  if (way.kind === 'kernel') return 'of shared folders by the kernel: all of them';
+  return `of shared folders by the agent: of contents and attributes only (${way.reason})`;
 }
 
 /** What an engine takes of its host. */

@@ -1,6 +1,21 @@
 import { describe, expect, it } from 'vitest';
-import { ChangeFeed, type PathStatus, type RaisedEvent } from './change-feed.ts';
-import type { ChangeKind } from './tree-watcher.ts';
+import { ChangeFeed } from './change-feed.ts';
+import * as inotify from './inotify-events.ts';
+import { type PathStatus, type RaisedEvent, RaisedEvents } from './raised-events.ts';
+import type { Change } from './tree-watcher.ts';
+
+const MASKS = {
+  content: inotify.IN_MODIFY,
+  attributes: inotify.IN_ATTRIB,
+  gone: inotify.IN_DELETE,
+  closed: inotify.IN_CLOSE_WRITE,
+} as const;
+type Kind = keyof typeof MASKS;
+
+function changeOf(path: string, kind: Kind): Change {
+  const name = path.slice(path.lastIndexOf('/') + 1);
+  return { root: '/s', path, name, folderInode: 1n, mask: MASKS[kind], cookie: 0 };
+}
 
 /** A tree of files in memory, and a machine in which `watched` is watched; time goes by `pass`. */
 function world({ wanted = true, watches = 1 } = {}) {
@@ -9,12 +24,20 @@ function world({ wanted = true, watches = 1 } = {}) {
   let nowMs = 0;
   let timers: { atMs: number; work: () => void }[] = [];
   let inode = 10n;
-  const feed = new ChangeFeed({
+  const told: (readonly Change[])[] = [];
+  const teller = new RaisedEvents({
     status: async (path) => files.get(path),
     raise: async (events) => {
       raised.push([...events]);
       return watches;
     },
+  });
+  const feed = new ChangeFeed({
+    tell: (changes) => {
+      told.push(changes);
+      return teller.tell(changes);
+    },
+    maxChanges: () => 5000,
     isWanted: () => wanted,
     nowMs: () => nowMs,
     after: (delayMs, work) => {
@@ -53,13 +76,13 @@ function world({ wanted = true, watches = 1 } = {}) {
     }
     nowMs = untilMs;
   };
-  const notes = async (...changes: [string, ChangeKind][]) => {
-    for (const [path, kind] of changes) feed.note(path, kind);
+  const notes = async (...changes: [string, Kind][]) => {
+    for (const [path, kind] of changes) feed.note(changeOf(path, kind));
     await pass(1000);
     return raised.splice(0).flatMap((events) => events.map(({ kind, path }) => `${kind} ${path}`));
   };
   put('/s', { kind: 'folder' });
-  return { feed, files, put, pass, notes, raised };
+  return { feed, files, put, pass, notes, raised, told };
 }
 
 describe('ChangeFeed', () => {
@@ -103,7 +126,7 @@ describe('ChangeFeed', () => {
     const { put, feed, pass, raised } = world();
     put('/s/a', { inode: 77n });
     put('/s', { inode: 5n });
-    feed.note('/s/a', 'content');
+    feed.note(changeOf('/s/a', 'content'));
     await pass(1000);
     expect(raised[0]?.[0]).toMatchObject({ inode: 77n, folderInode: 5n });
   });
@@ -112,7 +135,7 @@ describe('ChangeFeed', () => {
     const { put, feed, pass, raised } = world();
     put('/s/a');
     for (let turn = 0; turn < 10; turn++) {
-      feed.note('/s/a', 'content');
+      feed.note(changeOf('/s/a', 'content'));
       await pass(20);
       if (turn === 5) expect(raised).toEqual([]);
     }
@@ -120,27 +143,51 @@ describe('ChangeFeed', () => {
     expect(raised.length).toBe(1);
     for (let turn = 0; turn < 40; turn++) {
       put('/s/a', { sizeBytes: BigInt(turn) });
-      feed.note('/s/a', 'content');
+      feed.note(changeOf('/s/a', 'content'));
       await pass(20);
     }
     expect(raised.length).toBeGreaterThan(2);
   });
 
-  it('tells of folders alone when too much happens at once', async () => {
-    const { put, notes } = world();
-    const changes: [string, ChangeKind][] = [];
+  it('tells of the folder of what is too much to be told by itself', async () => {
+    const { put, feed, pass, told } = world();
+    const changes: [string, Kind][] = [];
     for (let index = 0; index < 6000; index++) {
       put(`/s/${index}`);
       changes.push([`/s/${index}`, 'content']);
     }
-    expect(await notes(...changes)).toEqual(['attrib /s']);
+    for (const [path, kind] of changes) feed.note(changeOf(path, kind));
+    await pass(1000);
+    expect(told[0]?.length).toBe(5001);
+    expect(told[0]?.at(-1)).toMatchObject({
+      path: '/s',
+      name: '',
+      mask: inotify.IN_ATTRIB | inotify.IN_ISDIR,
+    });
+  });
+
+  it('keeps what happens to a path in its order, and what happens again and again once', async () => {
+    const { feed, pass, told } = world();
+    for (const kind of ['content', 'content', 'closed', 'gone', 'content', 'content'] as const)
+      feed.note(changeOf('/s/a', kind));
+    feed.note({ ...changeOf('/s/a', 'content'), found: 'made' });
+    await pass(1000);
+    expect(told.flat().map(({ mask }) => mask)).toEqual(
+      ['content', 'closed', 'gone', 'content'].map((kind) => MASKS[kind as Kind]),
+    );
+  });
+
+  it('raises nothing for a file that was opened for writing and closed', async () => {
+    const { put, notes } = world();
+    put('/s/a');
+    expect(await notes(['/s/a', 'closed'])).toEqual([]);
   });
 
   it('tells of a thousand files in a few requests', async () => {
     const { put, feed, pass, raised } = world();
     for (let index = 0; index < 1000; index++) {
       put(`/s/${index}`);
-      feed.note(`/s/${index}`, 'content');
+      feed.note(changeOf(`/s/${index}`, 'content'));
     }
     await pass(1000);
     expect(raised.map((events) => events.length)).toEqual([500, 500]);
@@ -150,7 +197,7 @@ describe('ChangeFeed', () => {
     const { put, feed, pass, raised } = world({ watches: 0 });
     for (let turn = 0; turn < 100; turn++) {
       put('/s/a', { sizeBytes: BigInt(turn) });
-      feed.note('/s/a', 'content');
+      feed.note(changeOf('/s/a', 'content'));
       await pass(20);
     }
     expect(raised.length).toBeLessThanOrEqual(6);

@@ -1,32 +1,15 @@
 import { dirname } from 'node:path';
-import type { ChangeKind } from './tree-watcher.ts';
-
-/** What a path is now, as far as it tells whether something has happened to it. */
-export interface PathStatus {
-  readonly kind: 'file' | 'folder' | 'other';
-  readonly inode: bigint;
-  readonly sizeBytes: bigint;
-  readonly modifiedNs: bigint;
-  readonly mode: bigint;
-  readonly owner: string;
-}
-
-/** One event for the machine to raise on a path. */
-export interface RaisedEvent {
-  readonly kind: 'modify' | 'attrib';
-  readonly path: string;
-  readonly inode: bigint;
-  /** Of the folder that it is in: containers watch folders rather than files. */
-  readonly folderInode: bigint;
-}
+import type { BytePath } from './byte-paths.ts';
+import { IN_ATTRIB, IN_ISDIR } from './inotify-events.ts';
+import type { Change } from './tree-watcher.ts';
 
 export interface ChangeFeedOptions {
-  /** Does not follow a final link; undefined when there is nothing. */
-  readonly status: (path: string) => Promise<PathStatus | undefined>;
-  /** @returns how many files and folders are watched in the machine at all */
-  readonly raise: (events: readonly RaisedEvent[]) => Promise<number>;
+  /** Tells the machine, in order. @returns how many files and folders are watched in it at all */
+  readonly tell: (changes: readonly Change[]) => Promise<number>;
   /** Whether somebody could watch; while not, nothing is kept. */
   readonly isWanted: () => boolean;
+  /** More changes than these that wait become events of their folders. */
+  readonly maxChanges: () => number;
   readonly nowMs: () => number;
   /** Calls back later, unless the returned function is called before. */
   readonly after: (delayMs: number, work: () => void) => () => void;
@@ -39,26 +22,18 @@ const REST_MS = 50;
 const LONGEST_MS = 300;
 /** Nobody watches: how soon it is asked again. */
 const UNWATCHED_MS = 500;
-/** More changes than these at once become events of their folders. */
-const MAX_CHANGES = 5000;
-/** As many as the machine raises in a few seconds even where it is emulated. */
-const EVENTS_PER_REQUEST = 500;
-/** What was told last is remembered for so many paths. */
-const MAX_REMEMBERED = 20_000;
-
-interface Told {
-  readonly content: string;
-  readonly attributes: string;
-}
 
 /**
- * What is told to the machine of changes on the host. Each path is told once for a state that it is in: the event that a
- * raised event causes on the host changes neither size, time of modification nor mode, and so ends here.
+ * What waits to be told to the machine of changes on the host. As in a queue of inotify, what happens to a path again and
+ * again in the same way is one event.
  */
 export class ChangeFeed {
   readonly #options: ChangeFeedOptions;
-  readonly #pending = new Map<string, ChangeKind>();
-  readonly #told = new Map<string, Told>();
+  #pending: Change[] = [];
+  /** Of each path, the last that waits. */
+  #last = new Map<BytePath, Change>();
+  /** Folders that are told in place of what is in them. */
+  #folders = new Map<BytePath, Change>();
   #cancel: (() => void) | undefined;
   /** When the first of those that wait came. */
   #sinceMs = 0;
@@ -70,17 +45,34 @@ export class ChangeFeed {
     this.#options = options;
   }
 
-  note(path: string, kind: ChangeKind): void {
+  note(change: Change): void {
     if (this.#stopped || !this.#options.isWanted()) return;
-    const before = this.#pending.get(path);
-    this.#pending.set(path, kind === 'attributes' && before === 'content' ? 'content' : kind);
+    // What happens again is not kept again, and yet no rest.
+    if (this.#isNew(change)) this.#keep(change);
     if (!this.#sending) this.#schedule();
   }
 
   stop(): void {
     this.#stopped = true;
     this.#cancel?.();
-    this.#pending.clear();
+    this.#take();
+  }
+
+  #isNew({ path, mask, cookie, found }: Change): boolean {
+    const last = this.#last.get(path);
+    if (last === undefined || found === undefined) return last?.mask !== mask || last.cookie !== cookie;
+    return false; // it was seen being made
+  }
+
+  #keep(change: Change): void {
+    if (this.#pending.length < this.#options.maxChanges()) {
+      this.#pending.push(change);
+      this.#last.set(change.path, change);
+      return;
+    }
+    const path = change.name === '' ? change.path : dirname(change.path);
+    const whole = { path, name: '', mask: IN_ATTRIB | IN_ISDIR, cookie: 0, found: undefined };
+    this.#folders.set(path, { ...change, ...whole });
   }
 
   #schedule(): void {
@@ -94,67 +86,23 @@ export class ChangeFeed {
     });
   }
 
+  #take(): readonly Change[] {
+    const taken = [...this.#pending, ...this.#folders.values()];
+    this.#pending = [];
+    this.#last = new Map();
+    this.#folders = new Map();
+    return taken;
+  }
+
   async #send(): Promise<void> {
     this.#sending = true;
-    const changes = [...this.#pending];
-    this.#pending.clear();
     try {
-      const events = await this.#judge(changes);
-      for (let at = 0; at < events.length && !this.#stopped; at += EVENTS_PER_REQUEST) {
-        this.#slow = (await this.#options.raise(events.slice(at, at + EVENTS_PER_REQUEST))) === 0;
-      }
+      this.#slow = (await this.#options.tell(this.#take())) === 0;
     } catch (error) {
       this.#options.onError(error);
     } finally {
       this.#sending = false;
     }
-    if (this.#pending.size > 0 && !this.#stopped) this.#schedule();
-  }
-
-  async #judge(changes: readonly [string, ChangeKind][]): Promise<RaisedEvent[]> {
-    const folders = new Set<string>();
-    const events: RaisedEvent[] = [];
-    for (const [path, kind] of changes) {
-      if (kind === 'gone' || changes.length > MAX_CHANGES || path.includes('\n')) {
-        folders.add(dirname(path));
-        continue;
-      }
-      const event = await this.#judgeOne(path, kind);
-      if (event === 'folder') folders.add(dirname(path));
-      else if (event !== undefined) events.push(event);
-    }
-    for (const folder of folders) {
-      if (folder.includes('\n')) continue;
-      const event = await this.#judgeOne(folder, 'attributes');
-      if (event !== undefined && event !== 'folder') events.push(event);
-    }
-    return events;
-  }
-
-  /** @returns `folder` when only its folder can tell of it */
-  async #judgeOne(path: string, kind: ChangeKind): Promise<RaisedEvent | 'folder' | undefined> {
-    const { status } = this.#options;
-    const now = await status(path);
-    if (now === undefined) return 'folder';
-    if (now.kind === 'other') return 'folder';
-    const before = this.#told.get(path);
-    const state: Told = {
-      content: `${now.inode} ${now.sizeBytes} ${now.modifiedNs}`,
-      attributes: `${now.mode} ${now.owner}`,
-    };
-    if (before?.content === state.content && before.attributes === state.attributes) return undefined;
-    this.#remember(path, state);
-    const folderInode = (await status(dirname(path)))?.inode ?? 0n;
-    const onlyAttributes = before === undefined ? kind === 'attributes' : before.content === state.content;
-    const raised = now.kind === 'folder' || onlyAttributes ? 'attrib' : 'modify';
-    return { kind: raised, path, inode: now.inode, folderInode };
-  }
-
-  #remember(path: string, state: Told): void {
-    this.#told.delete(path);
-    this.#told.set(path, state);
-    if (this.#told.size <= MAX_REMEMBERED) return;
-    const [oldest] = this.#told.keys();
-    if (oldest !== undefined) this.#told.delete(oldest);
+    if (this.#pending.length > 0 && !this.#stopped) this.#schedule();
   }
 }

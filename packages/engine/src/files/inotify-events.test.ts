@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { toBytePath } from './byte-paths.ts';
 import { IN_CREATE, IN_ISDIR, IN_Q_OVERFLOW, parseInotifyEvents } from './inotify-events.ts';
 
 function emit(watch: number, mask: number, name: string): Buffer {
@@ -20,9 +21,9 @@ describe('parseInotifyEvents', () => {
       emit(-1, IN_Q_OVERFLOW, ''),
     ]);
     expect(parseInotifyEvents(bytes)).toEqual([
-      { watch: 1, mask: IN_CREATE | IN_ISDIR, name: 'Grüße 日本' },
-      { watch: 7, mask: 2, name: '' },
-      { watch: -1, mask: IN_Q_OVERFLOW, name: '' },
+      { watch: 1, mask: IN_CREATE | IN_ISDIR, cookie: 0, name: toBytePath('Grüße 日本') },
+      { watch: 7, mask: 2, cookie: 0, name: '' },
+      { watch: -1, mask: IN_Q_OVERFLOW, cookie: 0, name: '' },
     ]);
   });
 

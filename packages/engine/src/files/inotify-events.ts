@@ -1,3 +1,5 @@
+import type { BytePath } from './byte-paths.ts';
+
 /** Bits of inotify(7), the same on every architecture. */
 export const IN_MODIFY = 0x2;
 export const IN_ATTRIB = 0x4;
@@ -17,8 +19,10 @@ export interface InotifyEvent {
   /** Which watch it is of; -1 for {@link IN_Q_OVERFLOW}. */
   readonly watch: number;
   readonly mask: number;
-  /** Empty when the watched folder itself is meant. */
-  readonly name: string;
+  /** Joins the two events of a move; 0 for all others. */
+  readonly cookie: number;
+  /** One character for each byte ({@link BytePath}). Empty when the watched folder itself is meant. */
+  readonly name: BytePath;
 }
 
 /** `struct inotify_event`: int wd, uint32_t mask, cookie and len, then the name with zeros after it. */
@@ -36,7 +40,8 @@ export function parseInotifyEvents(bytes: Uint8Array): InotifyEvent[] {
     events.push({
       watch: view.getInt32(at, true),
       mask: view.getUint32(at + 4, true),
-      name: new TextDecoder().decode(zero < 0 ? padded : padded.subarray(0, zero)),
+      cookie: view.getUint32(at + 8, true),
+      name: Buffer.from(zero < 0 ? padded : padded.subarray(0, zero)).toString('latin1'),
     });
     at = end;
   }

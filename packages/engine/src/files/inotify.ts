@@ -1,11 +1,12 @@
 import { type DescriptorWatch, type Poller, UV_READABLE } from '@orlop/vnet';
 import { engineError } from '../errors.ts';
+import { type BytePath, pathBytes } from './byte-paths.ts';
 import { type InotifyEvent, parseInotifyEvents } from './inotify-events.ts';
 
 /** Where a tree of folders hears of what happens in them. */
 export interface FolderEvents {
   /** @returns the watch's number; negative: why the folder cannot be watched, as `-errno` */
-  add(path: string): number;
+  add(path: BytePath): number;
   remove(watch: number): void;
   close(): void;
 }
@@ -42,7 +43,7 @@ export function openInotify(
   watch.want(UV_READABLE);
   return {
     add: (path) => {
-      const number = library.inotify_add_watch(descriptor, path, mask);
+      const number = library.inotify_add_watch(descriptor, pathBytes(`${path}\0`), mask);
       return number < 0 ? -library.errno() : number;
     },
     remove: (number) => void library.inotify_rm_watch(descriptor, number),

@@ -1,16 +1,27 @@
 import { lstat, readdir } from 'node:fs/promises';
+import type { ShareEventsWay } from '@orlop/api';
 import type { Clock, Logger } from '@orlop/core';
 import type { Poller } from '@orlop/vnet';
-import { ChangeFeed, type PathStatus, type RaisedEvent } from './change-feed.ts';
+import { type BytePath, pathBytes, toBytePath } from './byte-paths.ts';
+import { ChangeFeed } from './change-feed.ts';
 import { openInotify } from './inotify.ts';
-import { TREE_MASK, TreeWatcher } from './tree-watcher.ts';
+import { tellKernel } from './kernel-events.ts';
+import { type PathStatus, type RaisedEvent, RaisedEvents } from './raised-events.ts';
+import { type Change, type FolderListing, TREE_MASK, TreeWatcher } from './tree-watcher.ts';
+
+/** What of the machine's agent is needed. */
+export interface EventsAgent {
+  eventsWay(): Promise<ShareEventsWay>;
+  notify(batch: Uint8Array): Promise<number>;
+  raise(events: readonly RaisedEvent[]): Promise<number>;
+}
 
 export interface ShareEventsOptions {
-  /** The shared folders that may be written. */
-  readonly folders: readonly string[];
+  /** The shared folders. */
+  readonly folders: readonly { readonly path: string; readonly readOnly: boolean }[];
   /** As of {@link TreeWatcher}. */
   readonly exclude: readonly string[];
-  readonly raise: (events: readonly RaisedEvent[]) => Promise<number>;
+  readonly agent: EventsAgent;
   readonly isWanted: () => boolean;
   /** Of the engine's network; without it nothing is told. */
   readonly poller: Poller | undefined;
@@ -20,35 +31,48 @@ export interface ShareEventsOptions {
 
 /** Half of the least that a kernel since 5.11 gives a user on a machine with a gigabyte; a watch costs it about 1 KB. */
 const MAX_FOLDERS = 65_536;
+/** Some 20 MB while they wait; a watcher's own queue in the machine holds 16,384, and says so when it runs over. */
+const MAX_KERNEL_CHANGES = 65_536;
+/** Each costs the agent operations on a file. */
+const MAX_RAISED_CHANGES = 5000;
 
 /**
- * Tells containers of what the host changes in shared folders. virtiofs has no way for the host to say so; the machine's
- * agent raises the events, and how is in docs/design/0062-shared-files.md.
+ * Tells containers of what the host changes in shared folders. virtiofs has no way for the host to say so; how the machine
+ * is told is in docs/design/0062-shared-files.md.
  */
 export class ShareEvents {
   readonly #options: ShareEventsOptions;
   readonly #feed: ChangeFeed;
+  readonly #raised: RaisedEvents;
   readonly #watchers: TreeWatcher[] = [];
+  #way: ShareEventsWay = { kind: 'raise', reason: 'the machine was not asked yet' };
+  #stopped = false;
 
   constructor(options: ShareEventsOptions) {
+    const { agent, clock, logger } = options;
     this.#options = options;
+    this.#raised = new RaisedEvents({ status: pathStatus, raise: (events) => agent.raise(events) });
     this.#feed = new ChangeFeed({
-      status: pathStatus,
-      raise: options.raise,
+      tell: (changes) => this.#tell(changes),
       isWanted: options.isWanted,
-      nowMs: () => options.clock.monotonicMs(),
+      maxChanges: () => (this.#way.kind === 'kernel' ? MAX_KERNEL_CHANGES : MAX_RAISED_CHANGES),
+      nowMs: () => clock.monotonicMs(),
       after: (delayMs, work) => {
         const timer = setTimeout(work, delayMs).unref();
         return () => clearTimeout(timer);
       },
-      onError: (error) =>
-        options.logger.warn('containers were not told of changes', { reason: String(error) }),
+      onError: (error) => logger.warn('containers were not told of changes', { reason: String(error) }),
     });
+  }
+
+  /** How watchers are told; undefined where nothing is shared, or followed. */
+  get way(): ShareEventsWay | undefined {
+    return this.#watchers.length === 0 ? undefined : this.#way;
   }
 
   /** Begins to follow the folders; what cannot be followed is said and left out. */
   start(): void {
-    const { folders, exclude, logger, poller } = this.#options;
+    const { folders, logger, poller } = this.#options;
     if (folders.length === 0) return;
     if (poller === undefined) {
       logger.warn('containers are not told of changes on the host', {
@@ -56,46 +80,85 @@ export class ShareEvents {
       });
       return;
     }
-    try {
-      for (const root of folders) {
-        const watcher = new TreeWatcher({
-          root,
-          exclude,
-          maxFolders: Math.floor(MAX_FOLDERS / folders.length),
-          open: (onEvents) => openInotify(poller, { mask: TREE_MASK, onEvents }),
-          list: listFolder,
-          onChange: (path, kind) => this.#feed.note(path, kind),
-          onPartial: (reason) =>
-            logger.warn('a share is not followed as a whole, so containers miss some changes', {
-              share: root,
-              reason,
-              hint: 'orlop config set events.exclude NAME,…',
-            }),
-        });
-        this.#watchers.push(watcher);
-        watcher
-          .start()
-          .then(() => logger.debug('follows a share', { share: root, folders: watcher.folders }))
-          .catch((error: Error) => logger.warn('a share is not followed', { reason: error.message }));
-      }
-    } catch (error) {
-      logger.warn('containers are not told of changes on the host', { reason: String(error) });
-    }
+    this.#ask()
+      .then(() => this.#followAll(poller))
+      .catch((error) => {
+        logger.warn('containers are not told of changes on the host', { reason: String(error) });
+      });
   }
 
   stop(): void {
+    this.#stopped = true;
     this.#feed.stop();
     for (const watcher of this.#watchers) watcher.close();
   }
+
+  async #ask(): Promise<void> {
+    const { agent, logger } = this.#options;
+    try {
+      this.#way = await agent.eventsWay();
+    } catch (error) {
+      // The machine of an older Orlop, brought back.
+      this.#way = { kind: 'raise', reason: error instanceof Error ? error.message : String(error) };
+    }
+    if (this.#way.kind === 'kernel') return;
+    const { reason } = this.#way;
+    logger.warn('containers see changes of shared folders, but not what is made, removed or moved', {
+      reason,
+    });
+  }
+
+  #followAll(poller: Poller): void {
+    if (this.#stopped) return;
+    const { exclude, folders, logger } = this.#options;
+    // Where the host refuses writes, the agent can raise nothing.
+    const followed = folders.filter(({ readOnly }) => !readOnly || this.#way.kind === 'kernel');
+    for (const { path } of followed) {
+      const watcher = new TreeWatcher({
+        root: toBytePath(path),
+        exclude: exclude.map(toBytePath),
+        maxFolders: Math.floor(MAX_FOLDERS / followed.length),
+        open: (onEvents) => openInotify(poller, { mask: TREE_MASK, onEvents }),
+        list: listFolder,
+        onChange: (change) => this.#feed.note(change),
+        onPartial: (reason) =>
+          logger.warn('a share is not followed as a whole, so containers miss some changes', {
+            share: path,
+            reason,
+            hint: 'orlop config set events.exclude NAME,…',
+          }),
+      });
+      this.#watchers.push(watcher);
+      watcher
+        .start()
+        .then(() => logger.debug('follows a share', { share: path, folders: watcher.folders }))
+        .catch((error: Error) => logger.warn('a share is not followed', { reason: error.message }));
+    }
+  }
+
+  #tell(changes: readonly Change[]): Promise<number> {
+    if (this.#way.kind === 'raise') return this.#raised.tell(changes);
+    const { agent } = this.#options;
+    return tellKernel(changes, {
+      inode: async (path) => (await pathStatus(path))?.inode,
+      notify: (batch) => agent.notify(batch),
+    });
+  }
 }
 
-async function listFolder(path: string): Promise<{ name: string; isFolder: boolean }[]> {
-  const entries = await readdir(path, { withFileTypes: true }).catch(() => []);
-  return entries.map((entry) => ({ name: entry.name, isFolder: entry.isDirectory() }));
+/** A folder's entries in bytes, of which names consist. */
+export async function listFolder(path: BytePath): Promise<FolderListing> {
+  const at = pathBytes(path);
+  const { inode } = (await pathStatus(path)) ?? { inode: 0n };
+  const entries = await readdir(at, { withFileTypes: true, encoding: 'buffer' }).catch(() => []);
+  return {
+    inode,
+    entries: entries.map((entry) => ({ name: entry.name.toString('latin1'), isFolder: entry.isDirectory() })),
+  };
 }
 
-async function pathStatus(path: string): Promise<PathStatus | undefined> {
-  const found = await lstat(path, { bigint: true }).catch(() => undefined);
+async function pathStatus(path: BytePath): Promise<PathStatus | undefined> {
+  const found = await lstat(pathBytes(path), { bigint: true }).catch(() => undefined);
   if (found === undefined) return undefined;
   return {
     kind: found.isFile() ? 'file' : found.isDirectory() ? 'folder' : 'other',

@@ -1,16 +1,23 @@
-import { mkdir, readdir, rename, rm, writeFile } from 'node:fs/promises';
+import { lstat, mkdir, rename, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { temporaryFolder } from '@orlop/testkit';
 import { Poller } from '@orlop/vnet';
 import { afterEach, describe, expect, it } from 'vitest';
 import { openInotify } from './inotify.ts';
-import { IN_Q_OVERFLOW, type InotifyEvent } from './inotify-events.ts';
-import { TREE_MASK, TreeWatcher } from './tree-watcher.ts';
+import { IN_ATTRIB, IN_DELETE, IN_MOVED_FROM, IN_Q_OVERFLOW, type InotifyEvent } from './inotify-events.ts';
+import { listFolder } from './share-events.ts';
+import { type Change, TREE_MASK, TreeWatcher } from './tree-watcher.ts';
 
 const closers: (() => unknown)[] = [];
 afterEach(async () => {
   for (const close of closers.splice(0).reverse()) await close();
 });
+
+/** What is followed is told by more words than these cases ask for. */
+function word(mask: number): string {
+  if ((mask & (IN_DELETE | IN_MOVED_FROM)) !== 0) return 'gone';
+  return (mask & IN_ATTRIB) !== 0 ? 'attributes' : 'content';
+}
 
 /** A tree `root` that is followed by the kernel's own inotify, with what was told of it. */
 async function followed(
@@ -21,6 +28,7 @@ async function followed(
   await mkdir(join(root, 'deep', 'er'), { recursive: true });
   await mkdir(join(root, 'node_modules', 'x'), { recursive: true });
   const seen: string[] = [];
+  const changes: Change[] = [];
   const partial: string[] = [];
   let inject: (events: InotifyEvent[]) => void = () => undefined;
   const watcher = new TreeWatcher({
@@ -31,12 +39,11 @@ async function followed(
       inject = onEvents;
       return openInotify(new Poller(process.platform, process.arch), { mask: TREE_MASK, onEvents });
     },
-    list: async (path) =>
-      (await readdir(path, { withFileTypes: true })).map((entry) => ({
-        name: entry.name,
-        isFolder: entry.isDirectory(),
-      })),
-    onChange: (path, kind) => seen.push(`${kind} ${path.slice(root.length)}`),
+    list: listFolder,
+    onChange: (change) => {
+      changes.push(change);
+      seen.push(`${word(change.mask)} ${change.path.slice(root.length)}`);
+    },
     onPartial: (reason) => partial.push(reason),
   });
   closers.push(
@@ -44,7 +51,7 @@ async function followed(
     () => watcher.close(),
   );
   await watcher.start();
-  return { root, outside: folder.path, seen, partial, watcher, inject };
+  return { root, outside: folder.path, seen, changes, partial, watcher, inject };
 }
 
 describe.skipIf(process.platform !== 'linux')('TreeWatcher (Linux)', () => {
@@ -82,6 +89,16 @@ describe.skipIf(process.platform !== 'linux')('TreeWatcher (Linux)', () => {
     expect(seen.filter((one) => one.endsWith('/b'))).toEqual([]);
   });
 
+  it('knows the inode of a folder that was removed, and names byte by byte', async () => {
+    const { root, changes } = await followed();
+    const { ino } = await lstat(join(root, 'deep', 'er'), { bigint: true });
+    await rm(join(root, 'deep', 'er'), { recursive: true });
+    const gone = () => changes.find(({ path, mask }) => path.endsWith('/er') && (mask & IN_DELETE) !== 0);
+    await expect.poll(() => gone()?.inode).toBe(ino);
+    await writeFile(Buffer.from(`${root}/deep/\xff`, 'latin1'), 'x');
+    await expect.poll(() => changes.map(({ name }) => name)).toContain('\xff');
+  });
+
   it('does not follow what is excluded, by name or by path', async () => {
     const { root, seen, watcher } = await followed({ exclude: ['node_modules', '/deep/er'] });
     expect(watcher.folders).toBe(2);
@@ -103,7 +120,7 @@ describe.skipIf(process.platform !== 'linux')('TreeWatcher (Linux)', () => {
   it('tells of every folder when the queue ran over, and follows what it had missed', async () => {
     const { seen, watcher, inject } = await followed();
     const folders = watcher.folders;
-    inject([{ watch: -1, mask: IN_Q_OVERFLOW, name: '' }]);
+    inject([{ watch: -1, mask: IN_Q_OVERFLOW, cookie: 0, name: '' }]);
     await watcher.settled();
     expect(seen.filter((one) => one.startsWith('attributes')).length).toBe(folders);
     expect(watcher.folders).toBe(folders);

@@ -1,26 +1,48 @@
 import { join } from 'node:path';
+import type { BytePath } from './byte-paths.ts';
 import type { FolderEvents } from './inotify.ts';
 import * as inotify from './inotify-events.ts';
 
-/** What has happened to a path: `attributes` when its content surely has not changed. */
-export type ChangeKind = 'content' | 'attributes' | 'gone';
+/** One thing that has happened in a tree. */
+export interface Change {
+  /** Of the tree. */
+  readonly root: BytePath;
+  readonly path: BytePath;
+  /** In its folder; empty when a folder is told as a whole. */
+  readonly name: BytePath;
+  readonly folderInode: bigint;
+  /** One event of inotify(7), with IN_ISDIR for folders. */
+  readonly mask: number;
+  /** Joins the two halves of a move; 0 for all others. */
+  readonly cookie: number;
+  /** Of a folder that went: its own, if it was followed. */
+  readonly inode?: bigint | undefined;
+  /** Not seen being made, but come upon in a folder that was made or moved here. */
+  readonly found?: 'made' | 'moved' | undefined;
+}
 
 export interface TreeWatcherOptions {
-  readonly root: string;
+  readonly root: BytePath;
   /** Names of folders, or their paths below the root with a slash first, that are not followed. */
-  readonly exclude: readonly string[];
+  readonly exclude: readonly BytePath[];
   /** How many folders are followed at most. */
   readonly maxFolders: number;
   readonly open: (onEvents: (events: inotify.InotifyEvent[]) => void) => FolderEvents;
-  /** The entries of a folder; none when it cannot be read. */
-  readonly list: (path: string) => Promise<readonly { readonly name: string; readonly isFolder: boolean }[]>;
-  readonly onChange: (path: string, kind: ChangeKind) => void;
+  /** A folder's entries and its inode number; none and 0 when it cannot be read. */
+  readonly list: (path: BytePath) => Promise<FolderListing>;
+  readonly onChange: (change: Change) => void;
   /** Told once of a tree that is not followed as a whole, and why. */
   readonly onPartial: (reason: string) => void;
 }
 
+export interface FolderListing {
+  readonly inode: bigint;
+  readonly entries: readonly { readonly name: BytePath; readonly isFolder: boolean }[];
+}
+
 export const TREE_MASK =
   inotify.IN_MODIFY |
+  inotify.IN_CLOSE_WRITE |
   inotify.IN_ATTRIB |
   inotify.IN_MOVED_FROM |
   inotify.IN_MOVED_TO |
@@ -32,18 +54,29 @@ export const TREE_MASK =
 
 const ENOSPC = 28;
 
+/** Whether what is come upon is told of. */
+type Walk = 'silently' | 'made' | 'moved';
+
+interface Followed {
+  readonly watch: number;
+  /** 0 until it is listed. */
+  inode: bigint;
+}
+
 /**
  * Follows a tree of folders, those that are made or moved while it is followed as well. A queue that ran over is made up
  * for by a look at the whole tree: every folder of it is then told as changed.
  *
- * Invariant: each followed folder has one watch; `#paths` and `#watches` are inverse to each other.
+ * Invariant: each followed folder has one watch; `#paths` and `#folders` are inverse to each other.
  */
 export class TreeWatcher {
   readonly #options: TreeWatcherOptions;
   readonly #events: FolderEvents;
-  readonly #paths = new Map<number, string>();
-  readonly #watches = new Map<string, number>();
+  readonly #paths = new Map<number, BytePath>();
+  readonly #folders = new Map<BytePath, Followed>();
   #walks: Promise<void> = Promise.resolve();
+  /** The folder whose watch has ended last: that it was removed is told next, by the folder that it was in. */
+  #removed: { readonly path: BytePath; readonly inode: bigint | undefined } | undefined;
   #partial = false;
   #closed = false;
 
@@ -55,7 +88,7 @@ export class TreeWatcher {
   }
 
   get folders(): number {
-    return this.#watches.size;
+    return this.#folders.size;
   }
 
   /** Resolves when every folder that is there is followed. */
@@ -73,8 +106,8 @@ export class TreeWatcher {
     this.#events.close();
   }
 
-  #take({ watch, mask, name }: inotify.InotifyEvent): void {
-    const { onChange } = this.#options;
+  #take({ watch, mask, cookie, name }: inotify.InotifyEvent): void {
+    const { root, onChange } = this.#options;
     if ((mask & inotify.IN_Q_OVERFLOW) !== 0) {
       void this.#rescan();
       return;
@@ -82,62 +115,75 @@ export class TreeWatcher {
     const folder = this.#paths.get(watch);
     if (folder === undefined) return;
     if ((mask & inotify.IN_IGNORED) !== 0) {
+      this.#removed = { path: folder, inode: this.#folders.get(folder)?.inode };
       this.#forget(watch, folder);
       return;
     }
     if (name === '') {
-      onChange(folder, 'attributes');
+      // Of any other, the folder that it is in tells as well.
+      if (folder === root) this.#tellWhole(folder);
       return;
     }
     const path = join(folder, name);
     const isFolder = (mask & inotify.IN_ISDIR) !== 0;
-    if ((mask & (inotify.IN_DELETE | inotify.IN_MOVED_FROM)) !== 0) {
-      if (isFolder) this.#leave(path);
-      onChange(path, 'gone');
-    } else {
-      onChange(path, (mask & inotify.IN_ATTRIB) !== 0 ? 'attributes' : 'content');
-      const came = (mask & (inotify.IN_CREATE | inotify.IN_MOVED_TO)) !== 0;
-      if (isFolder && came) void this.#walk(path, 'telling');
-    }
+    const folderInode = this.#folders.get(folder)?.inode ?? 0n;
+    const inode =
+      this.#folders.get(path)?.inode ?? (this.#removed?.path === path ? this.#removed.inode : undefined);
+    onChange({ root, path, name, folderInode, inode, mask, cookie });
+    if (!isFolder) return;
+    if ((mask & (inotify.IN_DELETE | inotify.IN_MOVED_FROM)) !== 0) this.#leave(path);
+    else if ((mask & inotify.IN_CREATE) !== 0) void this.#walk(path, 'made');
+    else if ((mask & inotify.IN_MOVED_TO) !== 0) void this.#walk(path, 'moved');
+  }
+
+  #tellWhole(path: BytePath): void {
+    const { root, onChange } = this.#options;
+    const folderInode = this.#folders.get(path)?.inode ?? 0n;
+    onChange({ root, path, name: '', folderInode, mask: inotify.IN_ATTRIB | inotify.IN_ISDIR, cookie: 0 });
   }
 
   async #rescan(): Promise<void> {
-    for (const path of [...this.#watches.keys()]) this.#options.onChange(path, 'attributes');
+    for (const path of [...this.#folders.keys()]) this.#tellWhole(path);
     await this.#walk(this.#options.root, 'silently');
   }
 
   /** One walk at a time, in the order of the events that asked for them. */
-  #walk(path: string, how: 'silently' | 'telling'): Promise<void> {
+  #walk(path: BytePath, how: Walk): Promise<void> {
     this.#walks = this.#walks.then(() => this.#walkNow(path, how));
     return this.#walks;
   }
 
-  async #walkNow(start: string, how: 'silently' | 'telling'): Promise<void> {
-    const { list, onChange } = this.#options;
+  async #walkNow(start: BytePath, how: Walk): Promise<void> {
+    const { list, onChange, root } = this.#options;
     const waiting = [start];
     for (let path = waiting.pop(); path !== undefined; path = waiting.pop()) {
       // Watched before it is listed: what is made in between is seen twice rather than never.
       if (this.#closed || this.#isExcluded(path) || !this.#follow(path)) continue;
-      for (const { name, isFolder } of await list(path)) {
+      const { inode, entries } = await list(path);
+      const followed = this.#folders.get(path);
+      if (followed !== undefined) followed.inode = inode;
+      for (const { name, isFolder } of entries) {
         const child = join(path, name);
-        if (how === 'telling') onChange(child, 'content');
         if (isFolder) waiting.push(child);
+        if (how === 'silently') continue;
+        const mask = inotify.IN_CREATE | (isFolder ? inotify.IN_ISDIR : 0);
+        onChange({ root, path: child, name, folderInode: inode, mask, cookie: 0, found: how });
       }
     }
   }
 
-  #follow(path: string): boolean {
+  #follow(path: BytePath): boolean {
     const { maxFolders, onPartial } = this.#options;
-    const known = this.#watches.get(path);
-    const full = known === undefined && this.#watches.size >= maxFolders;
+    const known = this.#folders.get(path);
+    const full = known === undefined && this.#folders.size >= maxFolders;
     const watch = full ? -ENOSPC : this.#events.add(path);
     if (watch >= 0) {
       // A folder that was moved has the watch that it had, under another path.
       const before = this.#paths.get(watch);
-      if (before !== undefined && before !== path) this.#watches.delete(before);
-      if (known !== undefined && known !== watch) this.#paths.delete(known);
+      if (before !== undefined && before !== path) this.#folders.delete(before);
+      if (known !== undefined && known.watch !== watch) this.#paths.delete(known.watch);
       this.#paths.set(watch, path);
-      this.#watches.set(path, watch);
+      this.#folders.set(path, { watch, inode: known?.watch === watch ? known.inode : 0n });
       return true;
     }
     if (watch === -ENOSPC && !this.#partial) {
@@ -148,20 +194,20 @@ export class TreeWatcher {
   }
 
   /** A folder that went away, or out of the tree, with all that is in it. */
-  #leave(path: string): void {
-    for (const [below, watch] of this.#watches) {
+  #leave(path: BytePath): void {
+    for (const [below, { watch }] of this.#folders) {
       if (below !== path && !below.startsWith(`${path}/`)) continue;
       this.#events.remove(watch);
       this.#forget(watch, below);
     }
   }
 
-  #forget(watch: number, path: string): void {
+  #forget(watch: number, path: BytePath): void {
     this.#paths.delete(watch);
-    if (this.#watches.get(path) === watch) this.#watches.delete(path);
+    if (this.#folders.get(path)?.watch === watch) this.#folders.delete(path);
   }
 
-  #isExcluded(path: string): boolean {
+  #isExcluded(path: BytePath): boolean {
     const { root, exclude } = this.#options;
     if (path === root) return false;
     const below = path.slice(root === '/' ? 0 : root.length);

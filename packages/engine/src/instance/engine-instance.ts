@@ -231,6 +231,7 @@ export class EngineInstance {
 
   async status(): Promise<EngineStatus> {
     const live = this.#running?.live;
+    const shareEvents = this.#running?.events.way;
     const wanted = await loadSettings(this.paths);
     const settings = live?.settings ?? wanted;
     const machine = await live?.machine.state();
@@ -246,6 +247,7 @@ export class EngineInstance {
       machine: this.paths.machineName,
       ...(machine?.kind === 'running' && { pid: machine.process.pid, accelerator: machine.accelerator }),
       ...(live !== undefined && { dockerVersion: live.dockerVersion }),
+      ...(shareEvents !== undefined && { shareEvents }),
       connections: this.#socket.connections,
       ports: this.ports(),
       pendingRestart: live === undefined ? [] : pendingRestart(live.settings, wanted),

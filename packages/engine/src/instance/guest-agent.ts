@@ -1,10 +1,13 @@
 import { request as httpRequest, type IncomingMessage } from 'node:http';
 import type { Duplex } from 'node:stream';
 import { setTimeout as sleep } from 'node:timers/promises';
+import type { ShareEventsWay } from '@orlop/api';
 import type { Clock } from '@orlop/core';
 import { readText } from '../docker/docker-channel.ts';
 import { engineError } from '../errors.ts';
-import type { RaisedEvent } from '../files/change-feed.ts';
+import { pathBytes } from '../files/byte-paths.ts';
+import type { RaisedEvent } from '../files/raised-events.ts';
+import type { EventsAgent } from '../files/share-events.ts';
 
 export interface GuestAgentOptions {
   /** Opens a byte stream to the agent's port. */
@@ -21,7 +24,7 @@ export interface GuestMemory {
 
 interface Question {
   readonly number?: number;
-  readonly body?: string;
+  readonly body?: Uint8Array;
   /** @default 5000 */
   readonly timeoutMs?: number;
 }
@@ -38,7 +41,7 @@ const FREEZE_SECONDS = 10;
  * What only the machine itself can do for its disk, memory and clock; its side is pkg/docker/engine-agent. Everything
  * throws OrlopError `engine.agent-failed` with the machine's own words, also where there is no agent.
  */
-export class GuestAgent {
+export class GuestAgent implements EventsAgent {
   readonly #options: GuestAgentOptions;
 
   constructor(options: GuestAgentOptions) {
@@ -91,7 +94,23 @@ export class GuestAgent {
           `${kind}/${inode.toString(16)}/${folderInode.toString(16)}/${path}\n`,
       )
       .join('');
-    return Number(await this.#ask('raise', { body, timeoutMs: RAISE_TIMEOUT_MS }));
+    return Number(await this.#ask('raise', { body: pathBytes(body), timeoutMs: RAISE_TIMEOUT_MS }));
+  }
+
+  /** How watchers in the machine can be told of what the host does in shared folders. */
+  async eventsWay(): Promise<ShareEventsWay> {
+    const words = await this.#ask('events');
+    if (words === 'kernel') return { kind: 'kernel' };
+    const reason = words.replace(/^raise\s*/, '').replaceAll(/\s+/g, ' ');
+    return { kind: 'raise', reason: reason === '' ? "its kernel lacks Orlop's module" : reason };
+  }
+
+  /**
+   * Gives the machine's kernel a batch of events (pkg/kernel-engine/orlop_notify.c).
+   * @returns how many files and folders of shares are watched
+   */
+  async notify(batch: Uint8Array): Promise<number> {
+    return Number(await this.#ask('notify', { body: batch, timeoutMs: RAISE_TIMEOUT_MS }));
   }
 
   async #ask(what: string, { number, body, timeoutMs = TIMEOUT_MS }: Question = {}): Promise<string> {
@@ -117,7 +136,7 @@ export class GuestAgent {
 
 function send(
   connection: Duplex,
-  { path, signal, body }: { readonly path: string; readonly signal: AbortSignal; readonly body?: string },
+  { path, signal, body }: { readonly path: string; readonly signal: AbortSignal; readonly body?: Uint8Array },
 ): Promise<IncomingMessage> {
   return new Promise((resolve, reject) => {
     const request = httpRequest({
@@ -126,7 +145,7 @@ function send(
       ...(body !== undefined && { method: 'POST' }),
       headers: {
         connection: 'close',
-        ...(body !== undefined && { 'content-length': Buffer.byteLength(body) }),
+        ...(body !== undefined && { 'content-length': body.length }),
       },
       createConnection: () => connection,
       signal,

@@ -20,6 +20,7 @@ export interface Running {
   readonly watcher: ContainerWatcher;
   /** What asks for rest when nobody needs the engine: the processors' first, then the whole machine's. */
   readonly savers: readonly IdleSaver[];
+  readonly events: ShareEvents;
   stop(): void;
 }
 
@@ -81,11 +82,9 @@ export function serveEngine(live: LiveEngine, options: ServeOptions): Running {
     saver('suspend', 'idle.suspendSeconds', options.isNeeded),
   ];
   const events = new ShareEvents({
-    folders: parseShares(live.settings.texts('shares')).flatMap(({ path, readOnly }) =>
-      readOnly ? [] : [path],
-    ),
+    folders: parseShares(live.settings.texts('shares')),
     exclude: live.settings.texts('events.exclude'),
-    raise: (raised) => live.agent.raise(raised),
+    agent: live.agent,
     poller: live.network.opened.poller,
     isWanted: () => containers > 0 && options.isRunning(),
     clock,
@@ -109,6 +108,7 @@ export function serveEngine(live: LiveEngine, options: ServeOptions): Running {
     forwards,
     watcher,
     savers,
+    events,
     stop: () => {
       ended.abort();
       events.stop();

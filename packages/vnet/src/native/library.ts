@@ -39,7 +39,8 @@ export interface NativeLibrary {
   /** The same for requests whose argument is the number itself. */
   ioctlValue(descriptor: number, request: number, argument: number): number;
   inotify_init1(flags: number): number;
-  inotify_add_watch(descriptor: number, path: string, mask: number): number;
+  /** @param path - ends in a NUL */
+  inotify_add_watch(descriptor: number, path: Uint8Array, mask: number): number;
   inotify_rm_watch(descriptor: number, watch: number): number;
   /** Moves this thread to the network namespace that the descriptor is of. */
   setns(descriptor: number, kind: number): number;
@@ -105,7 +106,7 @@ export function bindNativeLibrary(onReady: () => void, platform: string): Native
     ioctl: func('ioctl', 'int', ['int', 'ulong', bytes]),
     ioctlValue: func('ioctl', 'int', ['int', 'ulong', 'ulong']),
     inotify_init1: func('inotify_init1', 'int', ['int']),
-    inotify_add_watch: func('inotify_add_watch', 'int', ['int', 'const char *', 'uint32_t']),
+    inotify_add_watch: func('inotify_add_watch', 'int', ['int', bytes, 'uint32_t']),
     inotify_rm_watch: func('inotify_rm_watch', 'int', ['int', 'int']),
     setns: func('setns', 'int', ['int', 'int']),
     epoll_create1: func('epoll_create1', 'int', ['int']),
