@@ -7,6 +7,19 @@ describe('withoutSecrets', () => {
     ['Authorization: Basic aHVudGVyMg==', 'aHVudGVyMg=='],
     ['"registryToken": "hunter2"', 'hunter2'],
     ['MYSQL_PASSWORD=hunter2', 'hunter2'],
+    ['http: http://me:hunt@er2@proxy:3128', 'er2'],
+    ['http: http://me:hunt/er2@proxy:3128', 'er2'],
+    ['{"auths":{"r.example":{"auth":"aHVudGVyMg=="}}}', 'aHVudGVyMg=='],
+    ['X-Registry-Auth: aHVudGVyMg==', 'aHVudGVyMg=='],
+    ["password: 'hunter2 and more'", 'more'],
+    ['{"password":"a\\"hunter2"}', 'hunter2'],
+    ['passphrase: hunter2', 'hunter2'],
+    ['credential: hunter2', 'hunter2'],
+    ['https://r.example/x?token=hunter2&signature=hunter3', 'hunter3'],
+    ['registry-token:\n  hunter2', 'hunter2'],
+    ['{"password":["hunter2"]}', 'hunter2'],
+    ['cookie: session=hunter2', 'hunter2'],
+    ['Authorization: Digest username="me", response="hunter2"', 'hunter2'],
     ['-----BEGIN EC PRIVATE KEY-----\nabc\n-----END EC PRIVATE KEY-----', 'abc'],
     ['-----BEGIN PRIVATE KEY-----\nabc\n-----END PRIVATE KEY-----', 'abc'],
   ])('takes the secret out of %j', (text, secret) => {
@@ -14,7 +27,7 @@ describe('withoutSecrets', () => {
   });
 
   it('leaves what is none', () => {
-    const text = 'docker: 26.1.5, http://proxy:3128/path user=me\n';
+    const text = 'docker: 26.1.5, http://proxy:3128/path user=me, authority: x, author: y\n';
     expect(withoutSecrets(text)).toBe(text);
   });
 });

@@ -47,16 +47,21 @@ export async function collectDiagnostics(home: EngineHome, engine: string): Prom
   );
 }
 
+/** A quoted value with its quotes, or what there is up to the next blank. */
+const VALUE = String.raw`"(?:\\.|[^"\\])*"|'[^']*'|[^\s,}]+`;
+const SECRET_KEY = String.raw`[\w.-]*(?:pass(?:word|wd|phrase)|secret|token|credential|cookie|signature|api[_-]?key)[\w.-]*`;
+/** Of Docker's configuration (`"auth": "…"`) and its header X-Registry-Auth; authorities and authors are none. */
+const AUTH_KEY = String.raw`(?:[\w.-]*[_.-])?auth`;
+const SECRETS = new RegExp(`("?\\b(?:${SECRET_KEY}|${AUTH_KEY})\\b"?\\s*[:=]\\s*)(?:${VALUE})`, 'gi');
+const AUTHORIZATION = /(authorization"?\s*[:=]\s*)(?:"(?:\\.|[^"\\])*"|[^\r\n]+)/gi;
+
 /** Takes out private keys, passwords in URLs, authorizations, and values of keys that are named like secrets. */
 export function withoutSecrets(text: string): string {
   return text
     .replace(/-----BEGIN ([A-Z ]*)PRIVATE KEY-----[\s\S]*?-----END \1PRIVATE KEY-----/g, '(private key)')
-    .replace(/(\w+:\/\/)[^\s/@"']+@/g, '$1(secret)@')
-    .replace(/(authorization"?\s*[:=]\s*"?(?:basic|bearer)?\s*)[^\s"',]+/gi, '$1(secret)')
-    .replace(
-      /("?[\w.-]*(?:password|passwd|secret|token|api[_-]?key)[\w.-]*"?\s*[:=]\s*)("[^"]*"|[^\s,}]+)/gi,
-      '$1(secret)',
-    );
+    .replace(/(\w+:\/\/)[^\s"']+@/g, '$1(secret)@')
+    .replace(AUTHORIZATION, '$1(secret)')
+    .replace(SECRETS, '$1(secret)');
 }
 
 function json(value: unknown): string {

@@ -81,7 +81,9 @@ function unitName(name: string): string {
 }
 
 function unitPath({ env }: CommandContext, name: string): string {
-  const config = env['XDG_CONFIG_HOME'] ?? join(env['HOME'] ?? '/nonexistent', '.config');
+  // Not set and empty are the same, and a relative path counts for nothing: XDG Base Directory Specification.
+  const named = env['XDG_CONFIG_HOME'] ?? '';
+  const config = named.startsWith('/') ? named : join(env['HOME'] ?? '/nonexistent', '.config');
   return join(config, 'systemd', 'user', unitName(name));
 }
 
