@@ -124,6 +124,16 @@ describe.skipIf(!hasQemu)('orlop up (skipped without QEMU)', () => {
     await expect.poll(() => tryFetch(`http://127.0.0.1:${port}/`), { timeout: 10_000 }).toBe('kept\n');
   });
 
+  it('hands a machine with its containers to another daemon', async () => {
+    const [{ hostPort }] = (await status()).ports;
+    const started = await docker('inspect', '-f', '{{.State.StartedAt}}', 'keep');
+    const before = await engine.daemonPid();
+    await orlop('daemon', 'restart');
+    expect(await engine.daemonPid()).not.toBe(before);
+    expect(await docker('inspect', '-f', '{{.State.StartedAt}}', 'keep')).toBe(started);
+    await expect.poll(() => tryFetch(`http://127.0.0.1:${hostPort}/`), { timeout: 10_000 }).toBe('kept\n');
+  });
+
   it('builds a component of a Dockerfile, and the store has it beside its other platforms', async () => {
     const folder = join(engine.home, 'hello');
     await mkdir(join(engine.home, 'shared'));

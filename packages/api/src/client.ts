@@ -110,8 +110,10 @@ export class DaemonClient {
     await this.#call('snapshotRemove', { ...options, params: { name, snapshot } });
   }
 
-  async shutdown(options: CallOptions = {}): Promise<void> {
-    await this.#call('shutdown', options);
+  /** @param options.keepEngines leaves them to the next daemon. @default false */
+  async shutdown(options: CallOptions & { readonly keepEngines?: boolean } = {}): Promise<void> {
+    const { keepEngines = false, ...rest } = options;
+    await this.#call('shutdown', { ...rest, body: { keepEngines } });
   }
 
   /** Every event from now on, until aborted; the first one comes when the daemon listens to itself. */

@@ -120,6 +120,7 @@ const schemas: Readonly<Record<string, JsonSchema>> = {
     required: ['version', 'pid', 'startedAt', 'engines'],
     properties: {
       version: TEXT,
+      commit: TEXT,
       pid: COUNT,
       startedAt: { type: 'string', format: 'date-time' },
       engines: { type: 'array', items: { $ref: '#/components/schemas/EngineStatus' } },

@@ -43,6 +43,12 @@ const routeTable = {
     method: 'POST',
     path: '/v1/shutdown',
     summary: 'Stop the engines in order, then the daemon',
+    body: object({
+      keepEngines: {
+        type: 'boolean',
+        description: 'end the daemon alone; machines and containers go on, and the next daemon joins them',
+      },
+    }),
     answer: object({}),
   },
   events: {

@@ -123,6 +123,8 @@ export interface Snapshot {
 
 export interface DaemonStatus {
   readonly version: string;
+  /** What it was built of; absent where that is not known. */
+  readonly commit?: string;
   readonly pid: number;
   readonly startedAt: string;
   readonly engines: readonly EngineStatus[];

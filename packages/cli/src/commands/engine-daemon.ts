@@ -7,6 +7,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { DaemonClient } from '@orlop/api';
 import { OrlopError } from '@orlop/core';
 import type { EngineHome, EngineSurroundings } from '@orlop/engine';
+import { COMMIT, VERSION } from '../build-info.ts';
 import type { CommandContext } from '../context.ts';
 import { withRegistryClient } from './cache-options.ts';
 
@@ -60,17 +61,37 @@ export async function engineSurroundings(context: CommandContext): Promise<Engin
   };
 }
 
-/** A client of the daemon, if there is one that answers. */
-export async function findDaemon(context: CommandContext): Promise<DaemonClient | undefined> {
+/**
+ * A client of the daemon, if there is one that answers. One of another build is told of, unless asked not to: what it
+ * does may be what this program no longer, or does not yet, expect.
+ */
+export async function findDaemon(
+  context: CommandContext,
+  { silent = false }: { readonly silent?: boolean } = {},
+): Promise<DaemonClient | undefined> {
   const { connectDaemon, daemonPaths } = await import('@orlop/engine');
   const client = connectDaemon(daemonPaths(context.paths).socket);
   try {
-    await client.status({ signal: context.signal });
+    const status = await client.status({ signal: context.signal });
+    const other = silent ? undefined : otherBuild(status);
+    if (other !== undefined) context.stderr.write(`orlop: ${other}\n`);
     return client;
   } catch (error) {
     if (error instanceof OrlopError && error.code === 'daemon.not-running') return undefined;
     throw error;
   }
+}
+
+/** @returns what to say of a daemon that was built of something else; one from before builds were told is another, too */
+export function otherBuild(
+  { version, commit }: { readonly version: string; readonly commit?: string },
+  own = { version: VERSION, commit: COMMIT },
+): string | undefined {
+  if (own.commit === '' || (version === own.version && commit === own.commit)) return undefined;
+  const named = (build: string, of: string | undefined) =>
+    of === undefined ? `${build}, older` : `${build}, ${of.slice(0, 12)}`;
+  const remedy = commit === undefined ? '`orlop down --all`' : '`orlop daemon restart`, and containers go on';
+  return `the daemon is of another build (${named(version, commit)}) than this program (${named(own.version, own.commit)}): ${remedy}`;
 }
 
 /** A client of the daemon, which is started in the background when there is none. @throws OrlopError `daemon.start-failed` */

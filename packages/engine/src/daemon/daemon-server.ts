@@ -15,7 +15,8 @@ import type { EventHub } from './event-hub.ts';
 export interface DaemonServerOptions {
   readonly engines: Engines;
   readonly events: EventHub;
-  readonly identity: { readonly version: string; readonly pid: number; readonly startedAt: string };
+  readonly identity: Omit<DaemonStatus, 'engines'>;
+  /** Ends the daemon, whose engines have been stopped or left. */
   readonly shutdown: () => void;
 }
 
@@ -77,8 +78,9 @@ export class DaemonServer {
     return {
       status: () => this.#status(),
       openapi: async () => describeApi(),
-      shutdown: async () => {
-        await engines.stopAll();
+      shutdown: async ({ body }) => {
+        if (body['keepEngines'] === true) await engines.leaveAll();
+        else await engines.stopAll();
         setImmediate(shutdown);
         return {};
       },

@@ -50,6 +50,16 @@ export class Engines {
     }
   }
 
+  /**
+   * Leaves what runs to the next daemon: machines and containers go on.
+   *
+   * @throws OrlopError `engine.busy` when one is starting or stopping; nothing has been left then
+   */
+  async leaveAll(): Promise<void> {
+    for (const instance of this.list()) instance.assertSettled();
+    await Promise.all(this.list().map((instance) => instance.leave()));
+  }
+
   async stopAll(): Promise<void> {
     await Promise.all(this.list().map((instance) => instance.stop()));
   }

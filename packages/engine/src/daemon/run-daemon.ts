@@ -10,6 +10,8 @@ import { EventHub } from './event-hub.ts';
 export interface DaemonOptions {
   readonly around: EngineSurroundings;
   readonly version: string;
+  /** What the program was built of. @default not known */
+  readonly commit?: string;
   /** Aborted by SIGTERM: the engines are stopped in order then. */
   readonly signal: AbortSignal;
   /** Ends by itself after this time without an engine and without a request. @default never */
@@ -24,7 +26,13 @@ const IDLE_LOOK_MS = 1000;
  *
  * @throws OrlopError `daemon.running`
  */
-export async function runDaemon({ around, version, signal, idleExitMs }: DaemonOptions): Promise<void> {
+export async function runDaemon({
+  around,
+  version,
+  commit,
+  signal,
+  idleExitMs,
+}: DaemonOptions): Promise<void> {
   const paths = daemonPaths(around.home);
   await mkdir(paths.folder, { recursive: true, mode: 0o700 });
   const lock = await takeProcessLock(paths.lock);
@@ -39,6 +47,7 @@ export async function runDaemon({ around, version, signal, idleExitMs }: DaemonO
     events,
     identity: {
       version,
+      ...(commit !== undefined && { commit }),
       pid: process.pid,
       startedAt: new Date(around.clock.wallMs()).toISOString(),
     },
@@ -57,7 +66,8 @@ export async function runDaemon({ around, version, signal, idleExitMs }: DaemonO
         nowMs: () => around.clock.monotonicMs(),
       },
     );
-    await engines.stopAll();
+    // Who asked for the end has said what becomes of them, and they may be the next daemon's.
+    if (!ended.signal.aborted) await engines.stopAll();
   } finally {
     await server.close();
     await rm(paths.identity, { force: true });

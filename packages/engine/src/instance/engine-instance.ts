@@ -149,6 +149,18 @@ export class EngineInstance {
     await this.#saveAs('suspended');
   }
 
+  /** @throws OrlopError `engine.busy` while it is between two states */
+  assertSettled(): void {
+    if (this.#state.kind !== 'starting' && this.#state.kind !== 'stopping') return;
+    throw engineError('engine.busy', `the engine "${this.name}" is ${this.#state.kind}`);
+  }
+
+  /** Lets go of a machine that runs on, for the daemon that comes next. */
+  async leave(): Promise<void> {
+    await this.#release();
+    this.#change({ kind: 'stopped', at: this.#now(), reason: 'asked' });
+  }
+
   /** Removes the machine, and with `keepData` false everything that containers have left. */
   async reset({ keepData }: { readonly keepData: boolean }): Promise<void> {
     await this.stop();
@@ -163,9 +175,7 @@ export class EngineInstance {
 
   /** Does something with the data that needs the engine stopped; one that ran runs again after, whatever came of it. */
   async whileStopped<T>(work: (snapshots: Snapshots) => Promise<T>): Promise<T> {
-    if (this.#state.kind === 'starting' || this.#state.kind === 'stopping') {
-      throw engineError('engine.busy', `the engine "${this.name}" is ${this.#state.kind}`);
-    }
+    this.assertSettled();
     const ran = this.#running !== undefined;
     const { flags } = await readRecord(this.paths);
     await this.stop();
