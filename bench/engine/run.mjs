@@ -73,6 +73,7 @@ function processes() {
       // Hundredths of a second: time(7).
       found.push({
         name,
+        pid,
         cpuMs: (Number(fields[11]) + Number(fields[12])) * 10,
         rssBytes: Number(rss) * 1024,
       });
@@ -130,9 +131,13 @@ async function throughput() {
     const all = ['-c', '127.0.0.1', '-p', String(port), '-t', values.seconds, '-J', ...words];
     for (let tries = 0; ; tries++) {
       try {
-        return (await run('iperf3', all)).stdout;
+        const { stdout } = await run('iperf3', all);
+        // A port that is published before its program listens; iperf3 ends with 0 then.
+        if (JSON.parse(stdout).end?.sum_received !== undefined) return stdout;
+        throw new Error(`iperf3: ${JSON.parse(stdout).error}`);
       } catch (error) {
-        if (tries > 20) throw error;
+        if (tries > 60) throw error;
+        await new Promise((passed) => setTimeout(passed, 250));
       }
     }
   };
@@ -187,8 +192,9 @@ async function idle() {
   await new Promise((settled) => setTimeout(settled, 15_000));
   const before = processes();
   await new Promise((passed) => setTimeout(passed, Number(values.idle) * 1000));
-  for (const [index, one] of processes().entries()) {
-    const share = (one.cpuMs - (before[index]?.cpuMs ?? 0)) / Number(values.idle) / 10;
+  for (const one of processes()) {
+    const earlier = before.find(({ pid }) => pid === one.pid)?.cpuMs ?? 0;
+    const share = (one.cpuMs - earlier) / Number(values.idle) / 10;
     say(
       `idle for ${values.idle} s, with a share: ${one.name}`,
       `${share.toFixed(1)} % of a core, ${mib(one.rssBytes)}`,

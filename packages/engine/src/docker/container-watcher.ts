@@ -30,8 +30,10 @@ export interface ContainerWatcherOptions {
 
 const FILTERS = encodeURIComponent(JSON.stringify({ type: ['container', 'network'] }));
 const RECONNECT_MS = 250;
-/** Ports that another program had are tried again, and what was missed is found. */
-const REFRESH_MS = 10_000;
+/** Ports that another program had are tried again. */
+const RETRY_MS = 10_000;
+/** At every so many of these what was missed is found: two connections of TLS to the machine, which cost it the most. */
+const RETRIES_PER_LOOK = 6;
 
 /** Follows the containers of an engine by its events, and begins again when the stream breaks. */
 export class ContainerWatcher {
@@ -47,6 +49,7 @@ export class ContainerWatcher {
   /** The networks' subnets; absent when they may have changed since they were asked for. */
   #subnets: Promise<readonly string[]> | undefined;
   #running: ReadonlySet<string> = new Set();
+  #seen: ContainersSeen | undefined;
 
   constructor(options: ContainerWatcherOptions) {
     this.#options = options;
@@ -85,10 +88,16 @@ export class ContainerWatcher {
   async #follow(signal: AbortSignal): Promise<void> {
     // Events first, then the list: what happens in between is seen twice rather than never.
     const events = await this.#options.docker.request({ path: `/events?filters=${FILTERS}`, signal });
+    let retries = 0;
     const timer = setInterval(() => {
+      retries++;
+      if (retries % RETRIES_PER_LOOK !== 0) {
+        void this.#retry();
+        return;
+      }
       this.#subnets = undefined;
       void this.#lookQuietly();
-    }, REFRESH_MS);
+    }, RETRY_MS);
     try {
       this.#bindings.clear();
       this.#subnets = undefined;
@@ -136,6 +145,16 @@ export class ContainerWatcher {
     );
   }
 
+  /** The same again, without the machine. */
+  async #retry(): Promise<void> {
+    if (this.#seen === undefined || this.#looking !== undefined) return;
+    await this.#options
+      .onSeen(this.#seen)
+      .catch((error: Error) =>
+        this.#options.logger.debug('ports could not be tried again', { reason: error.message }),
+      );
+  }
+
   async #lookOnce(): Promise<void> {
     const { docker, guestAddress, onSeen } = this.#options;
     do {
@@ -147,12 +166,13 @@ export class ContainerWatcher {
       ]);
       if (signal.aborted) return;
       this.#running = new Set(containers.map(({ Id }) => Id));
-      await onSeen({
+      this.#seen = {
         running: containers.length,
         ports: publishedPorts(await this.#withBindings(containers), guestAddress),
         subnets,
         onMachineNetwork: containersOnMachineNetwork(containers),
-      });
+      };
+      await onSeen(this.#seen);
     } while (this.#lookAgain);
   }
 

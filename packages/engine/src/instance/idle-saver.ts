@@ -2,7 +2,7 @@ import type { Clock } from '@orlop/core';
 
 export interface IdleSaverOptions {
   readonly clock: Clock;
-  /** 0: never. Asked each time, so that a changed setting holds at once. */
+  /** 0: never. Asked again every few seconds, so that a changed setting holds soon. */
   readonly limitSeconds: () => Promise<number>;
   readonly isBusy: () => boolean;
   readonly onIdle: () => Promise<void>;
@@ -10,11 +10,14 @@ export interface IdleSaverOptions {
 }
 
 const LOOK_MS = 1000;
+/** The answer comes out of files: not at every look. */
+const ASK_MS = 5000;
 
 /** Calls when nothing has needed the engine for a while. */
 export class IdleSaver {
   readonly #options: IdleSaverOptions;
   #usedAtMs: number;
+  #askAtMs = 0;
   #timer: NodeJS.Timeout | undefined;
 
   constructor(options: IdleSaverOptions) {
@@ -43,8 +46,12 @@ export class IdleSaver {
       this.touch();
       return;
     }
+    const now = clock.monotonicMs();
+    if (now < this.#askAtMs) return;
     const limit = await limitSeconds();
-    if (limit === 0 || clock.monotonicMs() - this.#usedAtMs < limit * 1000 || isBusy()) return;
+    const leftMs = limit === 0 ? Number.POSITIVE_INFINITY : this.#usedAtMs + limit * 1000 - now;
+    if (leftMs > 0) this.#askAtMs = now + Math.min(leftMs, ASK_MS);
+    if (leftMs > 0 || isBusy()) return;
     this.touch();
     await onIdle();
   }

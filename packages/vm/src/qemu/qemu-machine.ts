@@ -31,6 +31,10 @@ type RunningState = Extract<MachineState, { kind: 'running' }>;
 
 /** How often a process that is not this one's child is looked for. */
 const PRESENCE_POLL_MS = 100;
+/** And who waits for long looks less and less often: each look reads three files. */
+const LONGEST_POLL_MS = 1000;
+/** The end of a child is told. */
+const CHILD_POLL_MS = 5000;
 /** How long QEMU may take to quit when its monitor is told to; it writes back its disks' caches then. */
 const QUIT_TIMEOUT_MS = 5000;
 const KILL_TIMEOUT_MS = 5000;
@@ -167,13 +171,13 @@ export class QemuMachine implements Machine {
   }
 
   async waitForExit({ signal }: { signal?: AbortSignal } = {}): Promise<StoppedState> {
-    for (;;) {
+    for (let pollMs = PRESENCE_POLL_MS; ; pollMs = Math.min(pollMs * 1.05, LONGEST_POLL_MS)) {
       const state = await this.state();
       if (state.kind === 'stopped') return state;
       if (state.kind !== 'running') {
         throw vmError('vm.not-running', `machine "${this.spec.name}" has not been started`);
       }
-      await this.#waitForChange(signal);
+      await this.#waitForChange(this.#child === undefined ? pollMs : CHILD_POLL_MS, signal);
     }
   }
 
@@ -275,16 +279,16 @@ export class QemuMachine implements Machine {
   async #waitUntilGone(process: RunningState['process'], timeMs: number): Promise<boolean> {
     for (let waited = 0; waited < timeMs; waited += PRESENCE_POLL_MS) {
       if ((await findProcess(process)) !== 'present') return true;
-      await this.#waitForChange(undefined);
+      await this.#waitForChange(PRESENCE_POLL_MS, undefined);
     }
     return (await findProcess(process)) !== 'present';
   }
 
   /** Until the next look, or, where the process is this one's child, until it ends. */
-  #waitForChange(signal: AbortSignal | undefined): Promise<void> {
+  #waitForChange(pollMs: number, signal: AbortSignal | undefined): Promise<void> {
     return new Promise((resolve, reject) => {
       const child = this.#child;
-      const timer = setTimeout(() => settle(resolve), PRESENCE_POLL_MS);
+      const timer = setTimeout(() => settle(resolve), pollMs);
       const onExit = () => settle(resolve);
       const onAbort = () =>
         settle(() => reject(vmError('vm.cancelled', `no longer waits for machine "${this.spec.name}"`)));
@@ -295,6 +299,7 @@ export class QemuMachine implements Machine {
         action();
       };
       child?.once('exit', onExit);
+      if (child !== undefined && (child.exitCode !== null || child.signalCode !== null)) onExit();
       signal?.addEventListener('abort', onAbort, { once: true });
       if (signal?.aborted) onAbort();
     });
