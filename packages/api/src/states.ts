@@ -123,7 +123,7 @@ export interface Snapshot {
 
 export interface DaemonStatus {
   readonly version: string;
-  /** What it was built of; absent where that is not known. */
+  /** What it was built of; empty where that is not known, absent in daemons that cannot leave their engines to another. */
   readonly commit?: string;
   readonly pid: number;
   readonly startedAt: string;

@@ -20,7 +20,7 @@ export function registerDaemon(program: Command, context: CommandContext): void 
       await runDaemon({
         around: await engineSurroundings(context),
         version: VERSION,
-        ...(COMMIT !== '' && { commit: COMMIT }),
+        commit: COMMIT,
         signal: context.signal,
         ...(options.idleExit !== false && { idleExitMs: options.idleExit * 1000 }),
       });

@@ -89,7 +89,7 @@ export function otherBuild(
 ): string | undefined {
   if (own.commit === '' || (version === own.version && commit === own.commit)) return undefined;
   const named = (build: string, of: string | undefined) =>
-    of === undefined ? `${build}, older` : `${build}, ${of.slice(0, 12)}`;
+    of === undefined ? `${build}, older` : `${build}, ${of.slice(0, 12) || 'unknown'}`;
   const remedy = commit === undefined ? '`orlop down --all`' : '`orlop daemon restart`, and containers go on';
   return `the daemon is of another build (${named(version, commit)}) than this program (${named(own.version, own.commit)}): ${remedy}`;
 }

@@ -10,8 +10,8 @@ import { EventHub } from './event-hub.ts';
 export interface DaemonOptions {
   readonly around: EngineSurroundings;
   readonly version: string;
-  /** What the program was built of. @default not known */
-  readonly commit?: string;
+  /** What the program was built of; empty where that is not known. */
+  readonly commit: string;
   /** Aborted by SIGTERM: the engines are stopped in order then. */
   readonly signal: AbortSignal;
   /** Ends by itself after this time without an engine and without a request. @default never */
@@ -47,7 +47,7 @@ export async function runDaemon({
     events,
     identity: {
       version,
-      ...(commit !== undefined && { commit }),
+      commit,
       pid: process.pid,
       startedAt: new Date(around.clock.wallMs()).toISOString(),
     },

@@ -3,7 +3,7 @@ import type { AnswerRules } from './docker-socket.ts';
 const STARTS_OR_STOPS = /^\/containers\/[^/]+\/(?:start|stop|restart)$/;
 const CONTAINER = /^\/containers\/[^/]+$/;
 /** A client waits no longer than this for ports; they are opened all the same. */
-const LIMIT_MS = 5000;
+const LIMIT_MS = 15_000;
 
 /**
  * With these rules a container's published ports are open on the host when `docker run`, `docker start` or
