@@ -1,5 +1,6 @@
 #!/usr/bin/env node
 import { basename } from 'node:path';
+import { setImmediate } from 'node:timers/promises';
 import { CommanderError } from 'commander';
 import { gvproxyArguments } from './commands/gvproxy-arguments.ts';
 import { linuxkitArguments, linuxkitEnvironment, linuxkitProgram } from './commands/linuxkit.ts';
@@ -38,6 +39,8 @@ async function runAsOrlop(words: readonly string[]): Promise<void> {
   try {
     await orlopProgram(createContext(process, { signal })).parseAsync(words, { from: 'user' });
   } catch (error) {
+    // A write that fails says so before its stream does.
+    await setImmediate();
     if (error instanceof CommanderError) process.exitCode = error.exitCode === 0 ? 0 : 2;
     else process.exitCode = report(error);
   }
@@ -51,6 +54,8 @@ function report(error: unknown): number {
 
 /** What Node throws where a signal aborted it tells less than the signal's reason. */
 function causeOf(error: unknown): unknown {
+  const isBrokenPipe = error instanceof Error && 'code' in error && error.code === 'EPIPE';
+  if (signal.reason === readerGone && isBrokenPipe) return readerGone;
   const aborted = error instanceof Error && (error.name === 'AbortError' || error === signal.reason);
   return signal.aborted && aborted ? signal.reason : error;
 }
@@ -67,6 +72,7 @@ async function runAsLinuxkit(): Promise<void> {
     const program = linuxkitProgram(context, globals);
     await program.parseAsync(rest(program), { from: 'user' });
   } catch (error) {
+    await setImmediate();
     const failure = causeOf(error);
     process.exitCode = failure === readerGone ? 0 : reportLinuxkitError(failure, process);
   }
