@@ -29,6 +29,7 @@ export interface QuickJsStd {
   getenviron(): Record<string, string>;
   readonly SEEK_SET: number;
   readonly SEEK_END: number;
+  readonly in: QuickJsFile;
   readonly out: QuickJsFile;
   readonly err: QuickJsFile;
 }
@@ -36,6 +37,12 @@ export interface QuickJsStd {
 export interface QuickJsStatus {
   readonly mode: number;
   readonly size: number;
+  readonly ino: number;
+  readonly uid: number;
+  readonly gid: number;
+  /** Milliseconds since 1970, as `ctime`. */
+  readonly mtime: number;
+  readonly ctime: number;
 }
 
 export interface QuickJsExecOptions {
@@ -60,6 +67,8 @@ export interface QuickJsOs {
   stat(path: string): [QuickJsStatus | null, number];
   lstat(path: string): [QuickJsStatus | null, number];
   symlink(target: string, path: string): number;
+  /** Milliseconds since 1970; follows a final link. */
+  utimes(path: string, accessed: number, modified: number): number;
   readlink(path: string): [string, number];
   setReadHandler(descriptor: number, handler: (() => void) | null): void;
   signal(signal: number, handler: (() => void) | null | undefined): void;
