@@ -9,6 +9,7 @@ import type {
   EngineUsage,
   PortStatus,
   Snapshot,
+  SyncStatus,
 } from './states.ts';
 
 /** Carries one request to the daemon: over a unix socket here, `fetch` in a browser. */
@@ -92,6 +93,50 @@ export class DaemonClient {
 
   ports(name: string, options: CallOptions = {}): Promise<readonly PortStatus[]> {
     return this.#call('ports', { ...options, params: { name } });
+  }
+
+  syncs(name: string, options: CallOptions = {}): Promise<readonly SyncStatus[]> {
+    return this.#call('syncs', { ...options, params: { name } });
+  }
+
+  createSync(
+    name: string,
+    body: {
+      readonly path: string;
+      readonly mode?: string;
+      readonly exclude?: readonly string[];
+      readonly owner?: string;
+    },
+    options: CallOptions = {},
+  ): Promise<SyncStatus> {
+    return this.#call('syncCreate', { ...options, params: { name }, body });
+  }
+
+  pauseSync(name: string, sync: string, options: CallOptions = {}): Promise<SyncStatus> {
+    return this.#call('syncPause', { ...options, params: { name, sync } });
+  }
+
+  resumeSync(
+    name: string,
+    sync: string,
+    options: CallOptions & { readonly acceptEmpty?: boolean } = {},
+  ): Promise<SyncStatus> {
+    const { acceptEmpty = false, ...rest } = options;
+    return this.#call('syncResume', { ...rest, params: { name, sync }, body: { acceptEmpty } });
+  }
+
+  /** Answers when both sides are the same. */
+  flushSync(name: string, sync: string, options: CallOptions = {}): Promise<SyncStatus> {
+    return this.#call('syncFlush', { ...options, params: { name, sync } });
+  }
+
+  async removeSync(
+    name: string,
+    sync: string,
+    options: CallOptions & { readonly force?: boolean } = {},
+  ): Promise<void> {
+    const { force = false, ...rest } = options;
+    await this.#call('syncRemove', { ...rest, params: { name, sync }, body: { force } });
   }
 
   snapshots(name: string, options: CallOptions = {}): Promise<readonly Snapshot[]> {

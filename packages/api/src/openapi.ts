@@ -115,6 +115,30 @@ const schemas: Readonly<Record<string, JsonSchema>> = {
     required: ['name', 'createdAt', 'usedBytes'],
     properties: { name: TEXT, createdAt: { type: 'string', format: 'date-time' }, usedBytes: COUNT },
   },
+  SyncStatus: {
+    type: 'object',
+    required: [
+      ...['id', 'path', 'mode', 'state', 'hostEntries', 'machineEntries', 'carried'],
+      ...['conflicts', 'problems', 'skipped'],
+    ],
+    properties: {
+      id: TEXT,
+      path: TEXT,
+      mode: { enum: ['two-way', 'one-way'] },
+      state: {
+        enum: ['idle', 'connecting', 'scanning', 'carrying', 'watching', 'paused', 'halted', 'waiting'],
+      },
+      problem: TEXT,
+      progress: { type: 'object', properties: { done: COUNT, total: COUNT } },
+      hostEntries: COUNT,
+      machineEntries: COUNT,
+      carried: COUNT,
+      conflicts: { type: 'array', items: TEXT },
+      problems: { type: 'array', items: { type: 'object', properties: { path: TEXT, reason: TEXT } } },
+      skipped: { type: 'array', items: TEXT },
+      lastSyncAt: { type: 'string', format: 'date-time' },
+    },
+  },
   DaemonStatus: {
     type: 'object',
     required: ['version', 'pid', 'startedAt', 'engines'],

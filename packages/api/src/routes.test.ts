@@ -5,12 +5,13 @@ import { fillPath, matchRoute, routes } from './routes.ts';
 describe('matchRoute', () => {
   it('finds every route of the table by its own path', () => {
     for (const [operation, route] of Object.entries(routes)) {
-      const path = fillPath(route.path, { name: 'dev', snapshot: 'one' });
+      const path = fillPath(route.path, { name: 'dev', snapshot: 'one', sync: 'two' });
       expect(matchRoute(route.method, path)).toEqual({
         operation,
         params: {
           ...(route.path.includes('{name}') && { name: 'dev' }),
           ...(route.path.includes('{snapshot}') && { snapshot: 'one' }),
+          ...(route.path.includes('{sync}') && { sync: 'two' }),
         },
       });
     }

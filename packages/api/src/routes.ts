@@ -26,6 +26,7 @@ const object = (
 });
 const TEXT = { type: 'string' };
 const ENGINE_STATUS = { $ref: '#/components/schemas/EngineStatus' };
+const SYNC_STATUS = { $ref: '#/components/schemas/SyncStatus' };
 const SETTINGS = {
   type: 'object',
   description: 'settings by their dotted names',
@@ -137,6 +138,55 @@ const routeTable = {
     path: '/v1/engines/{name}/ports',
     summary: 'Published ports on the host, with their counters',
     answer: { type: 'array', items: { $ref: '#/components/schemas/PortStatus' } },
+  },
+  syncs: {
+    method: 'GET',
+    path: '/v1/engines/{name}/syncs',
+    summary: 'Synchronised shares',
+    answer: { type: 'array', items: { $ref: '#/components/schemas/SyncStatus' } },
+  },
+  syncCreate: {
+    method: 'POST',
+    path: '/v1/engines/{name}/syncs',
+    summary: 'Keep a folder of the host and a copy in the machine in step',
+    body: object(
+      {
+        path: TEXT,
+        mode: { enum: ['two-way', 'one-way'] },
+        exclude: { type: 'array', items: TEXT },
+        owner: TEXT,
+      },
+      ['path'],
+    ),
+    answer: SYNC_STATUS,
+  },
+  syncPause: {
+    method: 'POST',
+    path: '/v1/engines/{name}/syncs/{sync}/pause',
+    summary: 'Carry nothing until it is resumed',
+    answer: SYNC_STATUS,
+  },
+  syncResume: {
+    method: 'POST',
+    path: '/v1/engines/{name}/syncs/{sync}/resume',
+    summary: 'Go on after a pause or a halt',
+    body: object({
+      acceptEmpty: { type: 'boolean', description: 'a side that is empty was emptied on purpose' },
+    }),
+    answer: SYNC_STATUS,
+  },
+  syncFlush: {
+    method: 'POST',
+    path: '/v1/engines/{name}/syncs/{sync}/flush',
+    summary: 'Answer when both sides are the same and both disks have it',
+    answer: SYNC_STATUS,
+  },
+  syncRemove: {
+    method: 'DELETE',
+    path: '/v1/engines/{name}/syncs/{sync}',
+    summary: 'Carry what is left to the host, and remove the copy in the machine',
+    body: object({ force: { type: 'boolean', description: 'without carrying what is left' } }),
+    answer: object({}),
   },
   snapshots: {
     method: 'GET',

@@ -121,6 +121,41 @@ export interface Snapshot {
   readonly usedBytes: number;
 }
 
+/** A synchronised share of an engine. */
+export interface SyncStatus {
+  readonly id: string;
+  readonly path: string;
+  readonly mode: 'two-way' | 'one-way';
+  /**
+   * `idle`: the engine does not run; `waiting`: it will be tried again; `halted`: it goes on when somebody says so
+   * (`problem` has why); `watching`: both sides are the same.
+   */
+  readonly state:
+    | 'idle'
+    | 'connecting'
+    | 'scanning'
+    | 'carrying'
+    | 'watching'
+    | 'paused'
+    | 'halted'
+    | 'waiting';
+  readonly problem?: string;
+  /** While it carries changes. */
+  readonly progress?: { readonly done: number; readonly total: number };
+  /** Files, links and folders, as far as they are known. */
+  readonly hostEntries: number;
+  readonly machineEntries: number;
+  /** Changes carried to either side since the engine runs. */
+  readonly carried: number;
+  /** Versions that were set aside, by their paths. */
+  readonly conflicts: readonly string[];
+  /** What could not be carried, at most 100. */
+  readonly problems: readonly { readonly path: string; readonly reason: string }[];
+  /** What is not kept in step though nothing excludes it, at most 100. */
+  readonly skipped: readonly string[];
+  readonly lastSyncAt?: string;
+}
+
 export interface DaemonStatus {
   readonly version: string;
   /** What it was built of; empty where that is not known, absent in daemons that cannot leave their engines to another. */

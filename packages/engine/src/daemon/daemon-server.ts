@@ -119,6 +119,16 @@ export class DaemonServer {
       usage: (call) => at(call).usage(),
       diskReclaim: (call) => at(call).reclaimDisk(),
       ports: async (call) => at(call).ports(),
+      syncs: (call) => at(call).syncs.list(),
+      syncCreate: (call) => at(call).syncs.create(call.body),
+      syncPause: (call) => at(call).syncs.pause(syncOf(call)),
+      syncResume: (call) =>
+        at(call).syncs.resume(syncOf(call), { acceptEmpty: call.body['acceptEmpty'] === true }),
+      syncFlush: (call) => at(call).syncs.flush(syncOf(call)),
+      syncRemove: async (call) => {
+        await at(call).syncs.remove(syncOf(call), { force: call.body['force'] === true });
+        return {};
+      },
       snapshots: (call) => at(call).listSnapshots(),
       snapshotCreate: (call) => at(call).createSnapshot(snapshotOf(call)),
       snapshotRestore: async (call) => {
@@ -174,6 +184,8 @@ export class DaemonServer {
 }
 
 const snapshotOf = ({ params }: Call): string => params['snapshot'] ?? '';
+
+const syncOf = ({ params }: Call): string => params['sync'] ?? '';
 
 async function readBody(request: IncomingMessage): Promise<Readonly<Record<string, unknown>>> {
   const chunks: Buffer[] = [];

@@ -17,6 +17,7 @@ import { engineError } from '../errors.ts';
 import { changedSettings, type LayeredSettings } from '../settings/layered-settings.ts';
 import { loadSettings } from '../settings/load-settings.ts';
 import { settingOf } from '../settings/schema.ts';
+import { EngineSyncs } from '../sync/engine-syncs.ts';
 import { diskUsage } from './data-disk.ts';
 import { changeRecord, type Flags, readRecord } from './engine-record.ts';
 import type { EngineSurroundings } from './engine-surroundings.ts';
@@ -54,6 +55,7 @@ const GRACE_MS = 60_000;
 export class EngineInstance {
   readonly name: string;
   readonly paths: InstancePaths;
+  readonly syncs: EngineSyncs;
   readonly #around: EngineSurroundings;
   readonly #emit: (event: EngineEvent) => void;
   readonly #socket: HostSocket;
@@ -71,12 +73,14 @@ export class EngineInstance {
     this.#around = around;
     this.#emit = emit;
     this.paths = instancePaths(around.home, name);
+    this.syncs = new EngineSyncs({ paths: this.paths, around });
     this.#socket = new HostSocket({
       path: this.paths.dockerSocket,
       logger: around.logger,
       open: (signal) => this.#openDocker(signal),
       shares: () => this.#shares,
       settlePorts: async () => this.#running?.watcher.look(),
+      copies: () => this.syncs.folders,
       onCount: () => this.#touch(),
     });
   }
@@ -243,6 +247,7 @@ export class EngineInstance {
     const live = this.#running?.live;
     const shareEvents = this.#running?.events.way;
     const wanted = await loadSettings(this.paths);
+    await this.syncs.reload(); // `orlop config set` asks for the status
     const settings = live?.settings ?? wanted;
     const machine = await live?.machine.state();
     const disk = await diskUsage(this.paths.dataDisk);
@@ -379,6 +384,7 @@ export class EngineInstance {
     });
     this.#running = running;
     this.#shares = live.settings.texts('shares');
+    await this.syncs.attach(live, () => this.#state.kind !== 'asleep');
     await running.watcher.look();
     void running.watcher.run();
     await this.#socket.listen();
@@ -461,6 +467,7 @@ export class EngineInstance {
     this.#running = undefined;
     this.#containers = 0;
     running?.stop();
+    await this.syncs.detach();
     if (keepSocket) this.#socket.drop();
     else await this.#socket.close();
     running?.live.network.close();

@@ -15,6 +15,8 @@ export interface HostSocketOptions {
   readonly shares: () => readonly string[];
   /** Resolves when the host's ports are as the containers are. */
   readonly settlePorts: () => Promise<void>;
+  /** Folders of which the machine has a copy at the same path. */
+  readonly copies: () => readonly string[];
   /** The number of connections has changed. */
   readonly onCount: () => void;
 }
@@ -35,9 +37,9 @@ export class HostSocket {
   /** Harmless when it listens already. */
   async listen(): Promise<void> {
     if (this.#socket !== undefined) return;
-    const { path, logger, open, shares, settlePorts, onCount } = this.#options;
+    const { path, logger, open, shares, copies, settlePorts, onCount } = this.#options;
     const paths = new SharedPaths({
-      shares: () => parseShares(shares()).map((share) => share.path),
+      shares: () => [...parseShares(shares()).map((share) => share.path), ...copies()],
       setting: shares,
       dockerSocket: path,
     });

@@ -29,6 +29,8 @@ export interface InstancePaths {
   /** The machine's own folder: `orlop logs` and `orlop console` know it by its name. */
   readonly machineName: string;
   readonly machine: string;
+  /** What is known of synchronised shares, a folder for each. */
+  readonly syncs: string;
   readonly instanceSettings: string;
   readonly userSettings: string;
   readonly policySettings: string;
@@ -64,6 +66,7 @@ export function instancePaths({ home, machines }: EngineHome, name: string): Ins
     record: join(folder, 'record.json'),
     machineName,
     machine: join(machines, machineName),
+    syncs: join(folder, 'sync'),
     instanceSettings: join(folder, 'config.yml'),
     userSettings: join(home, 'config.yml'),
     policySettings: POLICY,

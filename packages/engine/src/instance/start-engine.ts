@@ -38,6 +38,8 @@ export interface LiveEngine {
   readonly docker: DockerChannel;
   readonly dockerVersion: string;
   readonly agent: GuestAgent;
+  /** What the machine's programs for the host want to hear first. */
+  readonly token: string;
   readonly settings: LayeredSettings;
 }
 
@@ -140,7 +142,7 @@ export async function startEngine(input: StartInput): Promise<LiveEngine> {
       setClock(agent, around);
     }
     const live = await waitForDocker({ ...input, machine, network, credentials, awake: resumed });
-    return { ...live, machine, network, settings, agent };
+    return { ...live, machine, network, settings, agent, token: agentToken(credentials) };
   } catch (error) {
     if (started?.resumed === true && signal.aborted) await putBack(started.machine, around.logger);
     else await started?.machine.kill();
@@ -209,6 +211,7 @@ export async function adoptEngine(input: StartInput & { readonly machine: Machin
     setClock(agent, around);
     return {
       agent,
+      token: agentToken(credentials),
       ...(await waitForDocker({ ...input, machine, network, credentials, awake: true })),
       machine,
       network,

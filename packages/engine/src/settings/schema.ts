@@ -126,6 +126,13 @@ export const settingsTable = {
     summary: 'host folders that the machine has at the same path; PATH or PATH:ro',
     fallback: () => [],
   },
+  syncs: {
+    type: 'object',
+    summary:
+      'host folders of which the machine has a copy that is kept in step; PATH: {mode, exclude, owner}',
+    effect: 'now',
+    fallback: () => ({}),
+  },
   'events.exclude': {
     type: 'texts',
     summary:

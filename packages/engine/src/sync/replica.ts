@@ -1,0 +1,203 @@
+import { engineError } from '../errors.ts';
+import { isPortableName, type RawEntry, type SyncSide } from './sync-side.ts';
+import { emptyFolder, nodeAt, type SyncFolder, type SyncNode, setNode } from './sync-tree.ts';
+
+export interface ReplicaOptions {
+  readonly side: Pick<SyncSide, 'list' | 'stat' | 'digest'>;
+  readonly excludes: (path: string, isFolder: boolean) => boolean;
+  /** A digest from before that fits the hint, as when the daemon has just started. */
+  readonly known: (path: string, hint: string) => string | undefined;
+}
+
+/** About 300 bytes each in memory; a container must not fill the daemon's. */
+export const MAX_ENTRIES = 2_000_000;
+const FOLDERS_AT_ONCE = 256;
+const DIGESTS_AT_ONCE = 256;
+const MAX_SKIPPED = 1000;
+/**
+ * Kernels keep times by ticks of up to 10 ms, so a file that was changed so shortly before it was looked at may change again
+ * without its times telling. Ten ticks.
+ */
+const TICKS_MS = 100;
+
+interface Undigested {
+  readonly path: string;
+  readonly entry: RawEntry;
+  readonly folder: SyncFolder;
+}
+
+/** What one side holds, as it was last seen; read anew as a whole or where it has changed. */
+export class Replica {
+  readonly #options: ReplicaOptions;
+  tree: SyncFolder = emptyFolder();
+  /** What is not kept in step though nothing excludes it: devices, sockets, names that are no UTF-8, other file systems. */
+  readonly skipped = new Set<string>();
+  #entries = 0;
+  /** Whose hints are too young to be relied on. */
+  #young = new Set<string>();
+
+  constructor(options: ReplicaOptions) {
+    this.#options = options;
+  }
+
+  /** Reads everything. @returns whether the folder itself is there */
+  async scan(): Promise<boolean> {
+    const root = emptyFolder();
+    const before = this.tree;
+    this.skipped.clear();
+    this.#entries = 0;
+    const young = this.#young;
+    this.#young = new Set();
+    const isThere = await this.#fill(new Map([['', root]]), root, (path, hint) => {
+      const node = young.has(path) ? undefined : nodeAt(before, path);
+      return node?.kind === 'file' && node.hint === hint ? node.digest : this.#options.known(path, hint);
+    });
+    this.tree = root;
+    return isThere;
+  }
+
+  /** Reads what is under these paths now. What is new is read as a whole; folders that were known keep what is in them. */
+  async look(paths: Iterable<string>): Promise<void> {
+    const list = [...paths].filter((path) => path !== '' && path.split('/').every(isPortableName));
+    const { nowMs, entries } = await this.#options.side.stat(list);
+    const folders = new Map<string, SyncFolder>();
+    const files: Undigested[] = [];
+    for (const [index, path] of list.entries()) {
+      const parent = nodeAt(this.tree, path.slice(0, Math.max(0, path.lastIndexOf('/'))));
+      // Below what is excluded, or has gone meanwhile.
+      if (parent?.kind !== 'folder') continue;
+      const entry = entries[index];
+      if (entry === undefined) setNode(this.tree, path, undefined);
+      else {
+        const known = nodeAt(this.tree, path);
+        if (entry.kind === 'folder' && known?.kind === 'folder') {
+          setNode(this.tree, path, { ...known, mode: entry.mode });
+        } else if (!this.#isAsBefore(path, entry)) {
+          setNode(this.tree, path, undefined);
+          this.#take({ path, entry, folder: parent }, { nowMs, folders, files });
+        }
+      }
+    }
+    await this.#digest(files, () => undefined);
+    await this.#fill(folders, this.tree, () => undefined);
+  }
+
+  /** Puts down what was done to this side. */
+  set(path: string, node: SyncNode | undefined): void {
+    setNode(this.tree, path, node);
+  }
+
+  /** Nothing has happened to it but what was put down already. */
+  #isAsBefore(path: string, { hint, mode }: RawEntry): boolean {
+    const node = nodeAt(this.tree, path);
+    if (node?.kind === 'link') return node.hint === hint;
+    return node?.kind === 'file' && node.hint === hint && node.mode === mode && !this.#young.has(path);
+  }
+
+  async #fill(
+    start: Map<string, SyncFolder>,
+    root: SyncFolder,
+    known: (path: string, hint: string) => string | undefined,
+  ): Promise<boolean> {
+    let isRootThere = true;
+    for (let level = start; level.size > 0; ) {
+      const next = new Map<string, SyncFolder>();
+      const files: Undigested[] = [];
+      const waiting = [...level];
+      for (let at = 0; at < waiting.length; at += FOLDERS_AT_ONCE) {
+        const some = waiting.slice(at, at + FOLDERS_AT_ONCE);
+        const { nowMs, folders } = await this.#options.side.list(some.map(([path]) => path));
+        for (const [index, [path, folder]] of some.entries()) {
+          const entries = folders[index];
+          if (entries === undefined) {
+            // What cannot be listed is not empty.
+            if (path === '') isRootThere = false;
+            else this.#skip(path, above(root, path));
+            continue;
+          }
+          for (const entry of entries) {
+            const child = path === '' ? entry.name : `${path}/${entry.name}`;
+            this.#take({ path: child, entry, folder }, { nowMs, folders: next, files });
+          }
+        }
+      }
+      await this.#digest(files, known);
+      level = next;
+    }
+    return isRootThere;
+  }
+
+  #take(
+    { path, entry, folder }: Undigested,
+    found: {
+      readonly nowMs: number;
+      readonly folders: Map<string, SyncFolder>;
+      readonly files: Undigested[];
+    },
+  ): void {
+    const { kind, mode, hint, target, changedMs } = entry;
+    const name = path.slice(path.lastIndexOf('/') + 1);
+    if (kind === 'other' || !isPortableName(name)) {
+      this.#skip(path, folder);
+      return;
+    }
+    if (this.#options.excludes(path, kind === 'folder')) {
+      markOpaque(folder);
+      return;
+    }
+    this.#entries++;
+    if (this.#entries > MAX_ENTRIES) {
+      throw engineError('engine.sync-failed', `it holds more than ${MAX_ENTRIES} files and folders`);
+    }
+    if (kind === 'folder') {
+      const made = emptyFolder(mode);
+      folder.children.set(name, made);
+      found.folders.set(path, made);
+    } else if (kind === 'link') {
+      folder.children.set(name, { kind: 'link', target: target ?? '', hint });
+    } else {
+      if (changedMs > found.nowMs - TICKS_MS) this.#young.add(path);
+      found.files.push({ path, entry, folder });
+    }
+  }
+
+  async #digest(
+    files: readonly Undigested[],
+    known: (path: string, hint: string) => string | undefined,
+  ): Promise<void> {
+    const put = ({ path, entry, folder }: Undigested, digest: string) => {
+      const name = path.slice(path.lastIndexOf('/') + 1);
+      const { mode, sizeBytes, hint } = entry;
+      folder.children.set(name, { kind: 'file', mode, digest, sizeBytes, hint });
+    };
+    const unknown = files.filter((file) => {
+      const digest = known(file.path, file.entry.hint);
+      if (digest !== undefined) put(file, digest);
+      return digest === undefined;
+    });
+    for (let at = 0; at < unknown.length; at += DIGESTS_AT_ONCE) {
+      const some = unknown.slice(at, at + DIGESTS_AT_ONCE);
+      const digests = await this.#options.side.digest(some.map(({ path }) => path));
+      for (const [index, file] of some.entries()) {
+        const digest = digests[index];
+        if (digest !== undefined) put(file, digest);
+        // It cannot be read, or has just gone.
+        else this.#skip(file.path, file.folder);
+      }
+    }
+  }
+
+  #skip(path: string, folder: SyncFolder): void {
+    folder.children.set(path.slice(path.lastIndexOf('/') + 1), { kind: 'unknown' });
+    if (this.skipped.size < MAX_SKIPPED) this.skipped.add(path);
+  }
+}
+
+function above(root: SyncFolder, path: string): SyncFolder {
+  const folder = nodeAt(root, path.slice(0, Math.max(0, path.lastIndexOf('/'))));
+  return folder?.kind === 'folder' ? folder : emptyFolder();
+}
+
+function markOpaque(folder: SyncFolder): void {
+  (folder as { opaque?: boolean }).opaque = true;
+}

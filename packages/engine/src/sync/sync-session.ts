@@ -1,0 +1,363 @@
+import { randomUUID } from 'node:crypto';
+import { mkdir } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { Duplex } from 'node:stream';
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { SyncStatus } from '@orlop/api';
+import type { Clock, Logger } from '@orlop/core';
+import type { Poller } from '@orlop/vnet';
+import { engineError } from '../errors.ts';
+import { AncestorStore } from './ancestor-store.ts';
+import { GuestChannel } from './guest-channel.ts';
+import { GuestCopy } from './guest-copy.ts';
+import { followMachine } from './guest-watch.ts';
+import { HostTree } from './host-tree.ts';
+import { followHost } from './host-watch.ts';
+import { PauseRecord } from './pause-record.ts';
+import type { SyncSetting } from './sync-settings.ts';
+import { STAGE_NAME } from './sync-side.ts';
+import { countNodes } from './sync-tree.ts';
+import { SafetyStop, TwoReplicas } from './two-replicas.ts';
+
+export interface SyncSessionOptions {
+  readonly setting: SyncSetting;
+  /** Of this share alone: its record, and contents on their way. */
+  readonly folder: string;
+  /** A connection to pkg/docker/engine-sync for one of its words. */
+  readonly open: (what: 'serve' | 'watch', setting: SyncSetting, signal: AbortSignal) => Promise<Duplex>;
+  readonly poller: Poller | undefined;
+  readonly clock: Clock;
+  readonly logger: Logger;
+}
+
+type Phase = SyncStatus['state'];
+
+/** Changes that come together are carried together. */
+const GATHER_MS = 20;
+/** After a turn in which something was in between. */
+const AGAIN_MS = 200;
+/** What is agreed on is written down when it has been quiet for so long, or after so many turns. */
+const COMMIT_AFTER_MS = 500;
+const TURNS_PER_COMMIT = 20;
+/** Once after something has happened, everything is looked at: what no event has told of is found then. */
+const LOOK_AGAIN_MS = 10_000;
+/** A side that cannot be followed is looked at so often. */
+const POLL_MS = 5000;
+const RETRY_MS = 2000;
+/** The copy's name in its own root: pkg/docker/engine-sync. */
+const COPY_ROOT = '/copy/tree';
+const LISTED = 100;
+
+/** Keeps one synchronised share in step from {@link start} to {@link stop}. */
+export class SyncSession {
+  readonly setting: SyncSetting;
+  readonly #options: SyncSessionOptions;
+  readonly #paused: PauseRecord;
+  #phase: Phase = 'connecting';
+  #problem: string | undefined;
+  #progress: SyncStatus['progress'];
+  #replicas: TwoReplicas | undefined;
+  #carried = 0;
+  #lastSyncAt: string | undefined;
+  #ended = new AbortController();
+  #running: Promise<void> = Promise.resolve();
+  #wake = () => {
+    this.#isWoken = true;
+  };
+  /** Somebody woke it while it did not wait. */
+  #isWoken = false;
+  #acceptEmpty = false;
+  #flushes: { readonly resolve: () => void; readonly reject: (error: Error) => void }[] = [];
+
+  constructor(options: SyncSessionOptions) {
+    this.#options = options;
+    this.setting = options.setting;
+    this.#paused = new PauseRecord(join(options.folder, 'paused'));
+  }
+
+  start(): void {
+    this.#running = this.#run(this.#ended.signal);
+  }
+
+  async stop(): Promise<void> {
+    this.#ended.abort();
+    this.#wake();
+    await this.#running;
+  }
+
+  async pause(): Promise<void> {
+    await mkdir(this.#options.folder, { recursive: true, mode: 0o700 });
+    await this.#paused.set(true);
+    this.#wake();
+  }
+
+  /** Goes on after a pause or a halt. `acceptEmpty`: a side that is empty was emptied on purpose. */
+  async resume({ acceptEmpty = false }: { readonly acceptEmpty?: boolean } = {}): Promise<void> {
+    await this.#paused.set(false);
+    this.#acceptEmpty = acceptEmpty;
+    if (this.#phase === 'halted' || this.#phase === 'paused') this.#enter('connecting');
+    this.#wake();
+  }
+
+  /** Looks at everything on both sides; resolves when they are the same and it is written down. @throws OrlopError `engine.sync-failed` */
+  flush(signal: AbortSignal): Promise<void> {
+    if (this.#phase === 'halted' || this.#phase === 'paused') {
+      const why = this.#problem === undefined ? '' : `: ${this.#problem}`;
+      throw engineError('engine.sync-failed', `${this.setting.path} is ${this.#phase}${why}`, {
+        hint: `orlop sync resume ${this.setting.path}`,
+      });
+    }
+    return new Promise((resolve, reject) => {
+      const flush = { resolve, reject };
+      this.#flushes.push(flush);
+      signal.addEventListener('abort', () => reject(signal.reason as Error), { once: true });
+      this.#wake();
+    });
+  }
+
+  status(): SyncStatus {
+    const { id, path, mode } = this.setting;
+    const replicas = this.#replicas;
+    return {
+      ...{ id, path, mode, state: this.#phase },
+      ...(this.#problem !== undefined && { problem: this.#problem }),
+      ...(this.#progress !== undefined && { progress: this.#progress }),
+      hostEntries: replicas === undefined ? 0 : countNodes(replicas.host.tree),
+      machineEntries: replicas === undefined ? 0 : countNodes(replicas.machine.tree),
+      carried: this.#carried + (replicas?.carried ?? 0),
+      conflicts: replicas?.conflicts() ?? [],
+      problems: [...(replicas?.problems ?? [])]
+        .slice(0, LISTED)
+        .map(([at, reason]) => ({ path: at, reason })),
+      skipped: [...(replicas?.host.skipped ?? []), ...(replicas?.machine.skipped ?? [])].slice(0, LISTED),
+      ...(this.#lastSyncAt !== undefined && { lastSyncAt: this.#lastSyncAt }),
+    };
+  }
+
+  async #run(signal: AbortSignal): Promise<void> {
+    const { logger } = this.#options;
+    while (!signal.aborted) {
+      if (await this.#paused.get()) {
+        this.#enter('paused');
+        this.#reject('it was paused');
+        await this.#untilWoken(signal);
+        continue;
+      }
+      try {
+        this.#enter('connecting');
+        await this.#connected(signal);
+      } catch (error) {
+        if (signal.aborted) break;
+        const reason = error instanceof Error ? error.message : String(error);
+        if (error instanceof SafetyStop) {
+          this.#enter('halted', reason);
+          logger.warn('a synchronised share has stopped', { share: this.setting.path, reason });
+          this.#reject(reason);
+          while (this.#phase === 'halted' && !signal.aborted) await this.#untilWoken(signal);
+        } else {
+          this.#enter('waiting', reason);
+          logger.debug('a synchronised share waits', { share: this.setting.path, reason });
+          await this.#untilWoken(signal, RETRY_MS);
+        }
+      }
+    }
+    this.#reject('the engine stops');
+  }
+
+  /** From the first word with the machine until it cannot be reached any more, or nothing shall be done. */
+  async #connected(signal: AbortSignal): Promise<void> {
+    const { folder, open, clock, logger } = this.#options;
+    const { setting } = this;
+    const host = await HostTree.open({
+      root: setting.path,
+      stage: join(folder, 'stage'),
+      nowMs: () => clock.wallMs(),
+      asideName: (name) => replicas.asideName(name, 'host'),
+    });
+    const ended = new AbortController();
+    const channel = new GuestChannel(await open('serve', setting, signal));
+    const store = await AncestorStore.open(join(folder, 'agreed'));
+    const { owner } = setting;
+    const copy = new GuestCopy(channel, owner === undefined ? {} : { owner });
+    const replicas = new TwoReplicas({
+      ...{ setting, host, copy, store },
+      wallMs: () => clock.wallMs(),
+      onProgress: (done, total) => {
+        this.#progress = total === 0 ? undefined : { done, total };
+        if (total > 0) this.#enter('carrying');
+      },
+    });
+    const onAbort = () => {
+      ended.abort();
+      channel.close();
+    };
+    signal.addEventListener('abort', onAbort, { once: true });
+    try {
+      await belongTogether({ copy, store, logger, path: setting.path });
+      const note = (side: 'host' | 'machine') => (path: string | undefined) => {
+        if (path === undefined) replicas.distrust();
+        else if (path.split('/', 1)[0] !== STAGE_NAME) replicas.dirty[side].add(path);
+        this.#wake();
+      };
+      const follows = {
+        host: followHost({
+          root: setting.path,
+          poller: this.#options.poller,
+          logger,
+          onChange: note('host'),
+        }),
+        machine: followMachine({
+          open: (end) => open('watch', setting, end),
+          ...{ root: COPY_ROOT, retryMs: RETRY_MS, signal: ended.signal },
+          onChange: note('machine'),
+          onEnd: (reason) => logger.debug('the copy is not followed', { share: setting.path, reason }),
+        }),
+      };
+      try {
+        this.#replicas = replicas;
+        await this.#keepInStep(replicas, {
+          signal,
+          follows: () => follows.host.isWhole() && follows.machine.isOn(),
+        });
+      } finally {
+        follows.host.close();
+      }
+    } finally {
+      signal.removeEventListener('abort', onAbort);
+      onAbort();
+      this.#carried += replicas.carried;
+      this.#replicas = undefined;
+      await replicas.commit().catch(() => undefined); // only waits for one that is under way
+      await store.close();
+    }
+  }
+
+  async #keepInStep(
+    replicas: TwoReplicas,
+    { signal, follows }: { readonly signal: AbortSignal; readonly follows: () => boolean },
+  ): Promise<void> {
+    const { clock } = this.#options;
+    let isLookDue = false;
+    let turns = 0;
+    let failure: unknown;
+    // The host's disk may take seconds for it; changes are carried meanwhile.
+    const record = () => {
+      replicas.commit().catch((error: unknown) => {
+        failure = error;
+      });
+    };
+    for (let first = true; !signal.aborted && !(await this.#paused.get()); first = false) {
+      if (failure !== undefined) throw failure;
+      const flushes = this.#flushes.splice(0);
+      try {
+        if (first || flushes.length > 0) replicas.distrust();
+        if (first) this.#enter('scanning');
+        const acceptEmpty = this.#acceptEmpty;
+        this.#acceptEmpty = false;
+        await replicas.turn(signal, { acceptEmpty });
+        turns++;
+        if (flushes.length > 0) await this.#settle(replicas, signal);
+      } catch (error) {
+        this.#flushes.push(...flushes); // they wait for the next connection
+        throw error;
+      }
+      for (const flush of flushes) flush.resolve();
+      this.#enter('watching');
+      this.#lastSyncAt = new Date(clock.wallMs()).toISOString();
+      const isDirty = () => replicas.dirty.host.size + replicas.dirty.machine.size > 0;
+      if (isDirty()) {
+        isLookDue = true;
+        if (turns > TURNS_PER_COMMIT) {
+          turns = 0;
+          record();
+        }
+        await sleep(AGAIN_MS, undefined, { signal });
+        continue;
+      }
+      if (!replicas.isRecorded) {
+        isLookDue = true;
+        if ((await this.#untilWoken(signal, COMMIT_AFTER_MS)) === 'time' && !isDirty()) {
+          turns = 0;
+          record();
+        }
+        continue;
+      }
+      const limitMs = isLookDue ? LOOK_AGAIN_MS : follows() ? undefined : POLL_MS;
+      if ((await this.#untilWoken(signal, limitMs)) === 'time') {
+        isLookDue = false;
+        replicas.distrust();
+      } else {
+        isLookDue = true;
+        await sleep(GATHER_MS, undefined, { signal });
+      }
+    }
+  }
+
+  /** Until nothing is on its way and what was agreed on is written down. */
+  async #settle(replicas: TwoReplicas, signal: AbortSignal): Promise<void> {
+    while (replicas.dirty.host.size + replicas.dirty.machine.size > 0) {
+      await replicas.turn(signal);
+      if (replicas.dirty.host.size + replicas.dirty.machine.size > 0) {
+        await sleep(AGAIN_MS, undefined, { signal });
+      }
+    }
+    while (!replicas.isRecorded) await replicas.commit();
+  }
+
+  async #untilWoken(signal: AbortSignal, limitMs?: number): Promise<'woken' | 'time'> {
+    if (signal.aborted || this.#isWoken) {
+      this.#isWoken = false;
+      return 'woken';
+    }
+    const timer = new AbortController();
+    const before = this.#wake;
+    const woken = new Promise<'woken'>((resolve) => {
+      this.#wake = () => resolve('woken');
+    });
+    const time =
+      limitMs === undefined
+        ? new Promise<never>(() => {})
+        : sleep(limitMs, 'time' as const, { signal: timer.signal }).catch(() => 'time' as const);
+    const how = await Promise.race([woken, time]);
+    timer.abort();
+    this.#wake = before;
+    return how;
+  }
+
+  #enter(phase: Phase, problem?: string): void {
+    this.#phase = phase;
+    this.#problem = problem;
+    if (phase !== 'carrying') this.#progress = undefined;
+  }
+
+  #reject(reason: string): void {
+    for (const { reject } of this.#flushes.splice(0)) {
+      reject(engineError('engine.sync-failed', `${this.setting.path} is not in step: ${reason}`));
+    }
+  }
+}
+
+/** A record and a copy that are not of each other, or a copy that was put back to an older state, are compared as if they were new. */
+async function belongTogether({
+  copy,
+  store,
+  logger,
+  path,
+}: {
+  readonly copy: GuestCopy;
+  readonly store: AncestorStore;
+  readonly logger: Logger;
+  readonly path: string;
+}): Promise<void> {
+  const state = await copy.hello();
+  if (state !== undefined && store.stamp === state.stamp && state.generation >= store.generation) {
+    store.generation = state.generation;
+    return;
+  }
+  if (state !== undefined || store.stamp !== '') {
+    logger.info('a copy is not the one that was known, and is compared anew', { share: path });
+  }
+  const stamp = randomUUID();
+  await store.reset(stamp);
+  await copy.adopt(stamp);
+}
