@@ -30,6 +30,7 @@ import { registerSnapshot } from './snapshot.ts';
 import { registerConsole, registerStart } from './start.ts';
 import { registerStatus } from './status.ts';
 import { registerStop } from './stop.ts';
+import { registerSync } from './sync.ts';
 import { registerUp } from './up.ts';
 import { registerVersion } from './version.ts';
 
@@ -50,6 +51,7 @@ export const commands: readonly RegisterCommand[] = [
   registerSleep,
   registerDisk,
   registerSnapshot,
+  registerSync,
   registerReset,
   registerDiagnose,
   registerAutostart,
