@@ -56,6 +56,7 @@ export async function buildModule(build: ModuleBuild): Promise<ShippedModule> {
   await writeFile(file('.mod.c'), moduleSource(name));
   const cc1 = compilerProgram(target, build.compilerVersion);
   await run(cc1, [...compilerArguments(build, name), `${name}.mod.c`, '-o', `${name}.s`]);
+  await writeFile(file('.s'), withReturnSites(await readFile(file('.s'), 'utf8')));
   const assemble = (part: string) =>
     run(`usr/bin/${target.triplet}-as`, [...target.assemblerFlags, '-o', `${part}.o`, `${part}.s`]);
   await assemble(name);
@@ -78,6 +79,18 @@ export async function buildModule(build: ModuleBuild): Promise<ShippedModule> {
   const words = ['--stdout', '--check=crc32', file('.ko')];
   for await (const chunk of streamTool('xz', words, { signal })) packed.push(chunk);
   return { path: `extra/${name}.ko.xz`, bytes: Buffer.concat(packed) };
+}
+
+/**
+ * Adds to an assembly for x86 the table of its returns, which objtool writes for Linux' own build (`.return_sites`): the
+ * loader puts there what the processor needs, and the kernel warns of a return that was left as it was compiled.
+ */
+export function withReturnSites(assembly: string): string {
+  let count = 0;
+  return assembly.replace(/^\tjmp\t__x86_return_thunk$/gm, (jump) => {
+    const label = `.Lreturn${count++}`;
+    return `${label}:\n${jump}\n\t.pushsection .return_sites, "a"\n\t.long ${label} - .\n\t.popsection`;
+  });
 }
 
 /** Where Debian's packages have the compiler itself: a cross compiler elsewhere than the machine's own. */

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { commonHeaders } from './build-module.ts';
+import { commonHeaders, withReturnSites } from './build-module.ts';
 import { parseSymbolVersions, undefinedSymbols, versionsSection } from './module-versions.ts';
 
 const SYMVERS = [
@@ -37,6 +37,27 @@ describe('versionsSection', () => {
 describe('undefinedSymbols', () => {
   it('finds none in what is no object file', () => {
     expect(undefinedSymbols(new TextEncoder().encode('no ELF'))).toEqual([]);
+  });
+});
+
+describe('withReturnSites', () => {
+  it('notes the place of each return, and leaves all else as it is', () => {
+    const jump = '\tjmp\t__x86_return_thunk';
+    const lines = ['\tret', jump, '\tint3', jump].join('\n');
+    const section = (label: string) =>
+      `\t.pushsection .return_sites, "a"\n\t.long ${label} - .\n\t.popsection`;
+    expect(withReturnSites(lines)).toBe(
+      [
+        '\tret',
+        '.Lreturn0:',
+        jump,
+        section('.Lreturn0'),
+        '\tint3',
+        '.Lreturn1:',
+        jump,
+        section('.Lreturn1'),
+      ].join('\n'),
+    );
   });
 });
 
