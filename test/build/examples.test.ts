@@ -1,8 +1,10 @@
+import { execFile } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { readdirSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { Workshop } from '../harness/orlop.ts';
 
@@ -43,6 +45,13 @@ describe('orlop build', () => {
       join(examples, 'linuxkit/redis-os.yml'),
     ]);
     expect(outputs[1]?.sizeBytes).toBeLessThan(60_000_000);
+  });
+
+  it('ends in silence, as what is done, when nobody reads its output any more', async () => {
+    const script = 'set -o pipefail; "$0" build --quiet --o - "$1" | head -c 9';
+    const words = ['-c', script, join(examples, '../orlop'), join(examples, 'minimal.yml')];
+    const { stdout, stderr } = await promisify(execFile)('bash', words);
+    expect([stdout.length, stderr]).toEqual([9, '']);
   });
 
   it('writes the same bytes twice', async () => {
