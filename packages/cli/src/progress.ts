@@ -48,7 +48,7 @@ export function progressLine(event: ProgressEvent): string {
 }
 
 /** `12`, `1.5 MB`: decimal units, as disks and networks are sold. */
-export function formatAmount(amount: number, unit: ProgressEvent['unit']): string {
+function formatAmount(amount: number, unit: ProgressEvent['unit']): string {
   return unit === 'items' ? String(amount) : formatBytes(amount);
 }
 

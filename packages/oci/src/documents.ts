@@ -91,7 +91,7 @@ export function parseConfig(bytes: Uint8Array, subject: string): ImageConfig {
 }
 
 /** @throws OrlopError oci.bad-document */
-export function parseDescriptor(value: unknown, subject: string): Descriptor {
+function parseDescriptor(value: unknown, subject: string): Descriptor {
   if (!isObject(value)) throw bad(subject, 'it is no descriptor');
   const { mediaType, digest, size } = value;
   if (typeof mediaType !== 'string') throw bad(subject, 'its mediaType is missing');

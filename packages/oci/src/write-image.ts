@@ -70,7 +70,7 @@ export async function writeIndex(
 }
 
 /** Writes one layer: its descriptor, and the digest of the uncompressed tar archive. */
-export async function writeLayer(
+async function writeLayer(
   store: ImageStore,
   entries: EntryStream,
   { compression, signal }: { compression: Compression; signal?: AbortSignal | undefined },

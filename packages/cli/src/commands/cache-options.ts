@@ -57,7 +57,7 @@ export async function openStore(context: CommandContext, options: StoreOptions):
 }
 
 /** A client with the user's credentials, mirrors and authorities. Close it when done. */
-export async function createRegistryClient(
+async function createRegistryClient(
   context: CommandContext,
   options: RegistryOptions,
 ): Promise<RegistryClient> {

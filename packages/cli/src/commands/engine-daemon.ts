@@ -12,8 +12,6 @@ import type { CommandContext } from '../context.ts';
 import { cliError } from '../errors.ts';
 import { withRegistryClient } from './cache-options.ts';
 
-/** The engine that is meant when none is named. */
-export const DEFAULT_ENGINE = 'default';
 const START_TIMEOUT_MS = 30_000;
 const POLL_MS = 25;
 /** `sun_path` of unix(7), less its last NUL; Linux cuts off what is longer. */

@@ -48,7 +48,7 @@ export function reportStages(context: CommandContext): (event: EngineEvent) => v
   };
 }
 
-export function formatStage({ name, state, durationMs, note, waitsFor }: StageRecord): string {
+function formatStage({ name, state, durationMs, note, waitsFor }: StageRecord): string {
   const seconds = `${(durationMs / 1000).toFixed(2)} s`.padStart(9);
   const more = state === 'done' ? (note ?? '') : `${state}: waits for ${waitsFor}`;
   return `${name.padEnd(8)} ${seconds}  ${more}`.trimEnd();

@@ -1,7 +1,7 @@
 import { copyFile, open, stat, truncate } from 'node:fs/promises';
 
 /** A log that has grown beyond this is cut; the part before stays as `.1`, once. */
-export const MAX_CONSOLE_LOG_BYTES = 16 * 1024 * 1024;
+const MAX_CONSOLE_LOG_BYTES = 16 * 1024 * 1024;
 
 /**
  * Keeps a console's log bounded. The driver's process has it open for appending, so it is copied and emptied, not

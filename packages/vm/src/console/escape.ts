@@ -8,7 +8,7 @@ export interface ConsoleInput {
 }
 
 /** Ctrl-], as telnet has it: no shell and no editor needs it. */
-export const ESCAPE_BYTE = 0x1d;
+const ESCAPE_BYTE = 0x1d;
 
 export const ESCAPE_HELP =
   'Ctrl-] then: d detaches and leaves the machine running, q powers it off, k kills it, Ctrl-] sends Ctrl-], ? says this';
