@@ -11,7 +11,11 @@ export function unixTransport(socketPath: string): Transport {
         method,
         path,
         agent: false,
-        headers: body === undefined ? {} : { 'content-type': 'application/json' },
+        // Node says a body's length by itself, but not of a DELETE.
+        headers:
+          body === undefined
+            ? {}
+            : { 'content-type': 'application/json', 'content-length': Buffer.byteLength(body) },
         ...(signal !== undefined && { signal }),
       });
       request.once('response', (answer) => resolve({ status: answer.statusCode ?? 0, body: answer }));
