@@ -91,7 +91,8 @@ async function set(name: string, text: string | undefined, { context, options }:
       ? undefined
       : formatValue(setting, (await checkChange(paths, change)) ?? before.value);
   const { findDaemon } = await import('./engine-daemon.ts');
-  const running = (await (await findDaemon(context))?.engine(options.engine))?.state.kind === 'running';
+  const engines = (await (await findDaemon(context))?.status())?.engines ?? [];
+  const running = engines.some(({ name, state }) => name === options.engine && state.kind === 'running');
   const restart = setting.effect !== 'now';
   const report = {
     name: known,
@@ -108,7 +109,8 @@ async function set(name: string, text: string | undefined, { context, options }:
   context.stdout.write(
     `${known}: ${report.before || '-'} → ${wanted ?? 'the layer below'}${options.dryRun ? ' (dry run)' : ''}\n`,
   );
-  if (restart && running) context.stdout.write('in force after `orlop restart`\n');
+  const again = options.engine === 'default' ? 'orlop restart' : `orlop restart ${options.engine}`;
+  if (restart && running) context.stdout.write(`in force after \`${again}\`\n`);
   else context.stdout.write(restart ? 'in force at the next `orlop up`\n' : 'in force at once\n');
 }
 

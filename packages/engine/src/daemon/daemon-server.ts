@@ -74,7 +74,8 @@ export class DaemonServer {
 
   #table(): Readonly<Record<Exclude<Operation, 'events'>, Handler>> {
     const { engines, shutdown } = this.#options;
-    const at = ({ params }: Call) => engines.get(params['name'] ?? '');
+    const any = ({ params }: Call) => engines.get(params['name'] ?? '');
+    const at = ({ params }: Call) => engines.existing(params['name'] ?? '');
     return {
       status: () => this.#status(),
       openapi: async () => describeApi(),
@@ -84,18 +85,18 @@ export class DaemonServer {
         setImmediate(shutdown);
         return {};
       },
-      engine: (call) => at(call).status(),
+      engine: async (call) => at(call).status(),
       start: async (call) => {
         const { settings = {}, fresh = false } = call.body as {
           readonly settings?: Readonly<Record<string, unknown>>;
           readonly fresh?: boolean;
         };
-        await at(call).start(settings, { fresh });
+        await any(call).life.start(settings, { fresh });
         return at(call).status();
       },
       stop: async (call) => {
         const { graceMs, save } = call.body as { readonly graceMs?: number; readonly save?: boolean };
-        await at(call).stop({ ...(graceMs !== undefined && { graceMs }), save: save === true });
+        await at(call).life.stop({ ...(graceMs !== undefined && { graceMs }), save: save === true });
         return at(call).status();
       },
       reset: async (call) => {
@@ -105,32 +106,32 @@ export class DaemonServer {
         return at(call).status();
       },
       sleep: async (call) => {
-        await at(call).sleep();
+        await at(call).life.sleep();
         return at(call).status();
       },
       wake: async (call) => {
-        await at(call).wake();
+        await at(call).life.wake();
         return at(call).status();
       },
       suspend: async (call) => {
-        await at(call).suspend();
+        await at(call).life.suspend();
         return at(call).status();
       },
-      usage: (call) => at(call).usage(),
-      diskReclaim: (call) => at(call).reclaimDisk(),
+      usage: async (call) => at(call).usage(),
+      diskReclaim: async (call) => at(call).reclaimDisk(),
       ports: async (call) => at(call).ports(),
-      syncs: (call) => at(call).syncs.list(),
-      syncCreate: (call) => at(call).syncs.create(call.body),
-      syncPause: (call) => at(call).syncs.pause(syncOf(call)),
+      syncs: (call) => any(call).syncs.list(),
+      syncCreate: (call) => any(call).syncs.create(call.body),
+      syncPause: (call) => any(call).syncs.pause(syncOf(call)),
       syncResume: (call) =>
-        at(call).syncs.resume(syncOf(call), { acceptEmpty: call.body['acceptEmpty'] === true }),
-      syncFlush: (call) => at(call).syncs.flush(syncOf(call)),
+        any(call).syncs.resume(syncOf(call), { acceptEmpty: call.body['acceptEmpty'] === true }),
+      syncFlush: (call) => any(call).syncs.flush(syncOf(call)),
       syncRemove: async (call) => {
-        await at(call).syncs.remove(syncOf(call), { force: call.body['force'] === true });
+        await any(call).syncs.remove(syncOf(call), { force: call.body['force'] === true });
         return {};
       },
-      snapshots: (call) => at(call).listSnapshots(),
-      snapshotCreate: (call) => at(call).createSnapshot(snapshotOf(call)),
+      snapshots: async (call) => at(call).listSnapshots(),
+      snapshotCreate: async (call) => at(call).createSnapshot(snapshotOf(call)),
       snapshotRestore: async (call) => {
         await at(call).whileStopped((snapshots) => snapshots.restore(snapshotOf(call)));
         return at(call).status();

@@ -1,6 +1,8 @@
+import { existsSync } from 'node:fs';
 import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { EngineEvent } from '@orlop/api';
+import { engineError } from '../errors.ts';
 import { EngineInstance } from '../instance/engine-instance.ts';
 import type { EngineSurroundings } from '../instance/engine-surroundings.ts';
 
@@ -24,12 +26,27 @@ export class Engines {
     return instance;
   }
 
+  /**
+   * The engine of this name, started at some time, or set up to be. The default one is always there.
+   *
+   * @throws OrlopError `engine.unknown`, `engine.bad-name`
+   */
+  existing(name: string): EngineInstance {
+    if (name === 'default' || this.#instances.has(name)) return this.get(name);
+    const { paths } = new EngineInstance({ name, around: this.#around, emit: this.#emit });
+    if (existsSync(paths.folder)) return this.get(name);
+    const names = this.list().map((instance) => instance.name);
+    throw engineError('engine.unknown', `there is no engine "${name}"`, {
+      hint: `orlop up ${name} makes one${names.length === 0 ? '' : `; there are: ${names.join(', ')}`}`,
+    });
+  }
+
   list(): EngineInstance[] {
     return [...this.#instances.values()].sort((a, b) => (a.name < b.name ? -1 : 1));
   }
 
   get active(): boolean {
-    return this.list().some((instance) => instance.active);
+    return this.list().some((instance) => instance.life.active);
   }
 
   /** Finds the engines on disk, and joins those that run although their daemon has ended. */
@@ -41,7 +58,7 @@ export class Engines {
     });
     for (const name of names) if (!name.startsWith('.')) this.get(name);
     for (const instance of this.list()) {
-      instance.recover().catch((error: Error) => {
+      instance.life.recover().catch((error: Error) => {
         this.#around.logger.warn('an engine could not be joined', {
           engine: instance.name,
           reason: error.message,
@@ -56,11 +73,11 @@ export class Engines {
    * @throws OrlopError `engine.busy` when one is starting or stopping; nothing has been left then
    */
   async leaveAll(): Promise<void> {
-    for (const instance of this.list()) instance.assertSettled();
-    await Promise.all(this.list().map((instance) => instance.leave()));
+    for (const instance of this.list()) instance.life.assertSettled();
+    await Promise.all(this.list().map((instance) => instance.life.leave()));
   }
 
   async stopAll(): Promise<void> {
-    await Promise.all(this.list().map((instance) => instance.stop()));
+    await Promise.all(this.list().map((instance) => instance.life.stop()));
   }
 }

@@ -1,36 +1,19 @@
 import { rm } from 'node:fs/promises';
-import type { Duplex } from 'node:stream';
-import {
-  type DiskReclaim,
-  type EngineEvent,
-  type EngineState,
-  type EngineStatus,
-  type EngineUsage,
-  encodeError,
-  type PortStatus,
-  type Snapshot,
-} from '@orlop/api';
-import { OrlopError } from '@orlop/core';
-import { type Machine, type MachineState, removeMachineFolder } from '@orlop/vm';
+import type { DiskReclaim, EngineEvent, EngineStatus, EngineUsage, PortStatus, Snapshot } from '@orlop/api';
+import { removeMachineFolder } from '@orlop/vm';
 import { contextName, removeContext } from '../docker/docker-context.ts';
-import { engineError } from '../errors.ts';
 import { changedSettings, type LayeredSettings } from '../settings/layered-settings.ts';
 import { loadSettings } from '../settings/load-settings.ts';
 import { settingOf } from '../settings/schema.ts';
 import { EngineSyncs } from '../sync/engine-syncs.ts';
 import { diskUsage } from './data-disk.ts';
-import { changeRecord, type Flags, readRecord } from './engine-record.ts';
+import { EngineLife } from './engine-life.ts';
+import { readRecord } from './engine-record.ts';
 import type { EngineSurroundings } from './engine-surroundings.ts';
 import { engineUsage } from './engine-usage.ts';
-import { HostSocket } from './host-socket.ts';
 import { type InstancePaths, instancePaths } from './instance-paths.ts';
 import { copyLiveDisk, reclaimLiveDisk } from './live-disk.ts';
-import { saveEngine } from './save-engine.ts';
-import { offerContext, type Running, serveEngine } from './serve-engine.ts';
 import { Snapshots } from './snapshots.ts';
-import { adoptEngine, type LiveEngine, startEngine } from './start-engine.ts';
-import { openMachine } from './start-machine.ts';
-import { StartStages } from './start-stages.ts';
 
 export interface InstanceOptions {
   readonly name: string;
@@ -38,180 +21,70 @@ export interface InstanceOptions {
   readonly emit: (event: EngineEvent) => void;
 }
 
-interface Start {
-  readonly promise: Promise<void>;
-  readonly cancel: AbortController;
-}
-
-const GRACE_MS = 60_000;
-
-/**
- * One engine through its life.
- *
- * Invariants: `#running` is there in the states running and asleep, at the end of a start while its ports and its socket are
- * opened, and until a stop is over. `#start` is there until that start's promise is settled, so both are at its end: who finds
- * a start waits for it, whatever else there is.
- */
+/** One engine: its life, its data, and what is told of it. */
 export class EngineInstance {
   readonly name: string;
   readonly paths: InstancePaths;
   readonly syncs: EngineSyncs;
+  readonly life: EngineLife;
   readonly #around: EngineSurroundings;
-  readonly #emit: (event: EngineEvent) => void;
-  readonly #socket: HostSocket;
-  #state: EngineState = { kind: 'stopped', reason: 'never-started' };
-  #start: Start | undefined;
-  #running: Running | undefined;
-  #stopping: Promise<void> | undefined;
-  #containers = 0;
-  /** The setting, as the engine was started with it; it has them while it rests, too. */
-  #shares: readonly string[] = [];
 
   /** @throws OrlopError `engine.bad-name` */
   constructor({ name, around, emit }: InstanceOptions) {
     this.name = name;
     this.#around = around;
-    this.#emit = emit;
     this.paths = instancePaths(around.home, name);
     this.syncs = new EngineSyncs({ paths: this.paths, around });
-    this.#socket = new HostSocket({
-      path: this.paths.dockerSocket,
-      logger: around.logger,
-      open: (signal) => this.#openDocker(signal),
-      shares: () => this.#shares,
-      settlePorts: async () => this.#running?.watcher.look(),
-      copies: () => this.syncs.folders,
-      onCount: () => this.#touch(),
-    });
-  }
-
-  get state(): EngineState {
-    return this.#state;
-  }
-
-  /** Whether the daemon has work with it. */
-  get active(): boolean {
-    return this.#state.kind !== 'stopped' && this.#state.kind !== 'failed';
-  }
-
-  /**
-   * Starts the engine and resolves when Docker answers; joins a start that is under way. One that was suspended goes on as
-   * it was, unless other flags or `fresh` ask for a new start.
-   *
-   * @throws OrlopError
-   */
-  async start(flags: Flags = {}, { fresh = false }: { readonly fresh?: boolean } = {}): Promise<void> {
-    await this.#untilStopped();
-    if (this.#start !== undefined) return this.#start.promise;
-    if (this.#running !== undefined) return this.#rouse(this.#running);
-    const machine = await this.#openMachine();
-    if (fresh) await machine?.discardSaved();
-    const goesOn = Object.keys(flags).length === 0 && (await machine?.saved()) !== undefined;
-    const wanted = goesOn ? (await readRecord(this.paths)).flags : flags;
-    this.#start ??= this.#begin(wanted);
-    return this.#start.promise;
-  }
-
-  /**
-   * Powers the engine off, or gives up its start. Harmless when stopped.
-   *
-   * @param options.save keeps its memory in a file; where that cannot be it is powered off, and its state says why not
-   */
-  async stop({
-    graceMs = GRACE_MS,
-    save = false,
-  }: {
-    readonly graceMs?: number;
-    readonly save?: boolean;
-  } = {}): Promise<void> {
-    this.#start?.cancel.abort();
-    await this.#start?.promise.catch(() => undefined);
-    await this.#untilStopped();
-    if (this.#state.kind === 'suspended') {
-      await this.#socket.close();
-      await changeRecord(this.paths, { suspended: false });
-      this.#change({ kind: 'stopped', at: this.#now(), reason: 'saved' });
-    }
-    const running = this.#running;
-    if (running === undefined) return this.#stopUnjoined(graceMs);
-    let notSaved: string | undefined;
-    if (save) {
-      try {
-        return await this.#saveAs('stopped');
-      } catch (error) {
-        if (!(error instanceof OrlopError) || error.code !== 'engine.cannot-suspend') throw error;
-        notSaved = error.message;
-      }
-    }
-    await this.#stopAlone(() => this.#stop(running, graceMs, notSaved));
-  }
-
-  /** Keeps memory and devices in a file and ends the process; a request brings it back. @throws OrlopError `engine.cannot-suspend` */
-  async suspend(): Promise<void> {
-    await this.#start?.promise;
-    if (this.#state.kind === 'suspended') return;
-    await this.#saveAs('suspended');
-  }
-
-  /** @throws OrlopError `engine.busy` while it is between two states */
-  assertSettled(): void {
-    if (this.#state.kind !== 'starting' && this.#state.kind !== 'stopping') return;
-    throw engineError('engine.busy', `the engine "${this.name}" is ${this.#state.kind}`);
-  }
-
-  /** Lets go of a machine that runs on, for the daemon that comes next. */
-  async leave(): Promise<void> {
-    await this.#release();
-    this.#change({ kind: 'stopped', at: this.#now(), reason: 'asked' });
+    this.life = new EngineLife({ name, paths: this.paths, syncs: this.syncs, around, emit });
   }
 
   /** Removes the machine, and with `keepData` false everything that containers have left. */
   async reset({ keepData }: { readonly keepData: boolean }): Promise<void> {
-    await this.stop();
-    await this.#socket.close();
+    await this.life.stop();
     await removeMachineFolder(this.paths.machine);
     const { guestConfiguration, record, leases, cable, dataDisk } = this.paths;
     for (const path of [guestConfiguration, record, leases, cable]) await rm(path, { force: true });
     if (!keepData) await rm(dataDisk, { force: true });
-    await removeContext(this.#around.dockerConfig, this.#contextNow());
-    this.#change({ kind: 'stopped', reason: 'never-started' });
+    const context = { name: contextName(this.name), socket: this.paths.dockerSocket };
+    await removeContext(this.#around.dockerConfig, context);
+    await this.life.forget();
   }
 
   /** Does something with the data that needs the engine stopped; one that ran runs again after, whatever came of it. */
   async whileStopped<T>(work: (snapshots: Snapshots) => Promise<T>): Promise<T> {
-    this.assertSettled();
-    const ran = this.#running !== undefined;
+    this.life.assertSettled();
+    const ran = this.life.running !== undefined;
     const { flags } = await readRecord(this.paths);
-    await this.stop();
+    await this.life.stop();
     try {
       return await work(new Snapshots(this.paths));
     } finally {
-      if (ran) await this.start(flags);
+      if (ran) await this.life.start(flags);
     }
   }
 
   /** Copies the data; an engine that runs goes on. @throws OrlopError `engine.snapshot-exists`, … */
   async createSnapshot(name: string): Promise<Snapshot> {
-    if (this.#running === undefined) return this.whileStopped((snapshots) => snapshots.create(name));
-    await this.wake();
-    const { live } = this.#requireRunning();
+    if (this.life.running === undefined) return this.whileStopped((snapshots) => snapshots.create(name));
+    await this.life.wake();
+    const { live } = this.life.requireRunning();
     return new Snapshots(this.paths).create(name, (to) => copyLiveDisk(live, to, this.#around));
   }
 
   /** @throws OrlopError `engine.agent-failed` */
   async reclaimDisk(): Promise<DiskReclaim> {
-    await this.wake();
-    return reclaimLiveDisk(this.#requireRunning().live, this.paths.dataDisk);
+    await this.life.wake();
+    return reclaimLiveDisk(this.life.requireRunning().live, this.paths.dataDisk);
   }
 
   async usage(): Promise<EngineUsage> {
-    const live = this.#running?.live;
+    const live = this.life.running?.live;
     const machine = await live?.machine.state();
-    const saved = await (await this.#openMachine())?.saved();
+    const saved = await (await this.life.openMachine())?.saved();
     return engineUsage({
       paths: this.paths,
       ...(machine?.kind === 'running' && { pid: machine.process.pid }),
-      ...(live !== undefined && this.#state.kind === 'running' && { agent: live.agent }),
+      ...(live !== undefined && this.life.state.kind === 'running' && { agent: live.agent }),
       savedBytes: saved?.sizeBytes ?? 0,
     });
   }
@@ -224,28 +97,13 @@ export class EngineInstance {
     return new Snapshots(this.paths).remove(name);
   }
 
-  async sleep(): Promise<void> {
-    const running = this.#requireRunning();
-    if (this.#state.kind !== 'running') return;
-    await running.live.machine.pause();
-    this.#change({ kind: 'asleep', since: this.#now(), stages: this.#state.stages });
-  }
-
-  /** Lets an engine that rests run again, whichever rest it is. */
-  async wake(): Promise<void> {
-    await this.#untilStopped();
-    if (this.#start !== undefined) return this.#start.promise;
-    if (this.#running !== undefined) return this.#rouse(this.#running);
-    if (this.#state.kind === 'suspended') return this.start();
-  }
-
   ports(): PortStatus[] {
-    return this.#running?.forwards.list() ?? [];
+    return this.life.running?.forwards.list() ?? [];
   }
 
   async status(): Promise<EngineStatus> {
-    const live = this.#running?.live;
-    const shareEvents = this.#running?.events.way;
+    const live = this.life.running?.live;
+    const shareEvents = this.life.running?.events.way;
     const wanted = await loadSettings(this.paths);
     await this.syncs.reload(); // `orlop config set` asks for the status
     const settings = live?.settings ?? wanted;
@@ -253,7 +111,7 @@ export class EngineInstance {
     const disk = await diskUsage(this.paths.dataDisk);
     return {
       name: this.name,
-      state: this.#state,
+      state: this.life.state,
       dockerHost: `unix://${this.paths.dockerSocket}`,
       cpus: settings.number('cpus'),
       memoryMiB: Math.floor(settings.number('memory') / 2 ** 20),
@@ -263,260 +121,10 @@ export class EngineInstance {
       ...(machine?.kind === 'running' && { pid: machine.process.pid, accelerator: machine.accelerator }),
       ...(live !== undefined && { dockerVersion: live.dockerVersion }),
       ...(shareEvents !== undefined && { shareEvents }),
-      connections: this.#socket.connections,
+      connections: this.life.connections,
       ports: this.ports(),
       pendingRestart: live === undefined ? [] : pendingRestart(live.settings, wanted),
     };
-  }
-
-  /**
-   * Finds an engine that runs although its daemon has ended, and joins it; one that cannot be joined is ended. One that was
-   * suspended waits for requests again.
-   */
-  async recover(): Promise<void> {
-    const machine = await this.#openMachine();
-    if (machine === undefined) return;
-    const { flags, suspended } = await readRecord(this.paths);
-    if ((await machine.state()).kind === 'running') {
-      this.#start ??= this.#begin(flags, machine);
-      await this.#start.promise;
-      return;
-    }
-    const saved = await machine.saved();
-    if (saved === undefined) return;
-    if (!suspended) {
-      this.#change({ kind: 'stopped', at: saved.savedAt, reason: 'saved' });
-      return;
-    }
-    this.#change({ kind: 'suspended', since: saved.savedAt, fileBytes: saved.sizeBytes });
-    await this.#socket.listen();
-  }
-
-  /** Lets the processors run again where they stand still. */
-  async #rouse({ live }: Running): Promise<void> {
-    if (this.#state.kind !== 'asleep') return;
-    const { stages } = this.#state;
-    this.#touch();
-    await live.machine.resume();
-    this.#change({ kind: 'running', since: this.#now(), stages });
-  }
-
-  async #untilStopped(): Promise<void> {
-    while (this.#stopping !== undefined) await this.#stopping.catch(() => undefined);
-  }
-
-  #begin(flags: Flags, machine?: Machine): Start {
-    const cancel = new AbortController();
-    const promise = this.#bringUp({ flags, signal: cancel.signal, machine }).finally(() => {
-      this.#start = undefined;
-    });
-    return { promise, cancel };
-  }
-
-  async #bringUp(options: {
-    readonly flags: Flags;
-    readonly signal: AbortSignal;
-    readonly machine: Machine | undefined;
-  }): Promise<void> {
-    const { flags, signal } = options;
-    const { around, paths } = { around: this.#around, paths: this.paths };
-    const since = this.#now();
-    const stages = new StartStages(
-      () => around.clock.monotonicMs(),
-      (stage) => {
-        this.#state = { kind: 'starting', since, stages: stages.list() };
-        this.#emit({ kind: 'stage', engine: this.name, at: this.#now(), stage });
-      },
-    );
-    this.#change({ kind: 'starting', since, stages: [] });
-    try {
-      const settings = await loadSettings(paths, flags);
-      const input = { paths, settings, stages, signal, around: this.#reporting() };
-      const live = await this.#adoptOrStart(input, options.machine);
-      await changeRecord(paths, { flags, suspended: false });
-      await this.#serve(live);
-      this.#change({ kind: 'running', since: this.#now(), stages: stages.list() });
-      this.#watchMachine(live.machine);
-    } catch (error) {
-      await this.#release();
-      const { body } = encodeError(error);
-      if (signal.aborted) await this.#concludeCancelled();
-      else this.#change({ kind: 'failed', at: this.#now(), error: body, stages: stages.list() });
-      throw error;
-    }
-  }
-
-  async #concludeCancelled(): Promise<void> {
-    const saved = await (await this.#openMachine())?.saved();
-    if (saved !== undefined) await changeRecord(this.paths, { suspended: false });
-    this.#change({ kind: 'stopped', at: this.#now(), reason: saved === undefined ? 'cancelled' : 'saved' });
-  }
-
-  async #adoptOrStart(
-    input: Parameters<typeof startEngine>[0],
-    machine: Machine | undefined,
-  ): Promise<LiveEngine> {
-    const found = machine ?? (await this.#runningMachine());
-    if (found === undefined) return startEngine(input);
-    try {
-      return await adoptEngine({ ...input, machine: found });
-    } catch (error) {
-      if (input.signal.aborted || !(error instanceof OrlopError)) throw error;
-      this.#around.logger.warn('a machine that ran on could not be joined', { reason: error.message });
-      await found.stop({ graceMs: GRACE_MS });
-      return startEngine(input);
-    }
-  }
-
-  async #serve(live: LiveEngine): Promise<void> {
-    const running = serveEngine(live, {
-      name: this.name,
-      around: this.#around,
-      onPort: (change, port) =>
-        this.#emit({ kind: 'port', engine: this.name, at: this.#now(), change, port }),
-      onContainers: (count) => {
-        this.#containers = count;
-      },
-      seconds: async (setting) => (await loadSettings(this.paths)).number(setting),
-      isRunning: () => this.#state.kind === 'running',
-      isNeeded: () => this.#containers > 0 || this.#socket.connections > 0,
-      onRest: (how) => (how === 'sleep' ? this.sleep() : this.suspend()),
-    });
-    this.#running = running;
-    this.#shares = live.settings.texts('shares');
-    await this.syncs.attach(live, () => this.#state.kind !== 'asleep');
-    await running.watcher.look();
-    void running.watcher.run();
-    await this.#socket.listen();
-    for (const saver of running.savers) saver.start();
-    if (live.settings.flag('docker.context')) {
-      await offerContext(this.name, this.paths.dockerSocket, this.#around);
-    }
-  }
-
-  #touch(): void {
-    for (const saver of this.#running?.savers ?? []) saver.touch();
-  }
-
-  async #openDocker(signal: AbortSignal): Promise<Duplex> {
-    await this.wake();
-    return this.#requireRunning().live.docker.open(signal);
-  }
-
-  /** One stop at a time; whoever comes meanwhile waits for the same. */
-  async #stopAlone(work: () => Promise<void>): Promise<void> {
-    this.#stopping ??= work().finally(() => {
-      this.#stopping = undefined;
-    });
-    await this.#stopping;
-  }
-
-  async #stop(running: Running, graceMs: number, notSaved: string | undefined): Promise<void> {
-    // A guest that is paused cannot power off.
-    if (this.#state.kind === 'asleep') await running.live.machine.resume();
-    this.#change({ kind: 'stopping', since: this.#now() });
-    this.#socket.drop();
-    await running.live.machine.stop({ graceMs });
-    await this.#release();
-    const detail = notSaved === undefined ? {} : { detail: notSaved };
-    this.#change({ kind: 'stopped', at: this.#now(), reason: 'asked', ...detail });
-  }
-
-  /** @throws OrlopError `engine.cannot-suspend`; the engine runs on then */
-  async #saveAs(kind: 'suspended' | 'stopped'): Promise<void> {
-    const running = this.#requireRunning();
-    const before = this.#state;
-    await this.#stopAlone(async () => {
-      this.#change({ kind: 'stopping', since: this.#now() });
-      try {
-        const { sizeBytes } = await saveEngine(running.live, this.#around.logger);
-        await this.#release({ keepSocket: kind === 'suspended' });
-        await changeRecord(this.paths, { suspended: kind === 'suspended' });
-        const at = this.#now();
-        if (kind === 'stopped') this.#change({ kind, at, reason: 'saved' });
-        else this.#change({ kind, since: at, fileBytes: sizeBytes });
-      } catch (error) {
-        const stages = 'stages' in before ? before.stages : [];
-        if (this.#running !== undefined) this.#change({ kind: 'running', since: this.#now(), stages });
-        throw error;
-      }
-    });
-  }
-
-  /** Notices a machine that ends without being asked. */
-  #watchMachine(machine: Machine): void {
-    machine.waitForExit().then(
-      async (state) => {
-        if (this.#running?.live.machine !== machine || this.#stopping !== undefined) return;
-        await this.#release();
-        const reason = state.reason === 'powered-off' ? 'powered-off' : 'died';
-        this.#change({
-          kind: 'stopped',
-          at: this.#now(),
-          reason,
-          ...(state.detail !== undefined && { detail: state.detail }),
-        });
-      },
-      (error: Error) =>
-        this.#around.logger.error('the machine is no longer watched', { reason: error.message }),
-    );
-  }
-
-  async #release({ keepSocket = false }: { readonly keepSocket?: boolean } = {}): Promise<void> {
-    const running = this.#running;
-    this.#running = undefined;
-    this.#containers = 0;
-    running?.stop();
-    await this.syncs.detach();
-    if (keepSocket) this.#socket.drop();
-    else await this.#socket.close();
-    running?.live.network.close();
-  }
-
-  #openMachine(): Promise<Machine | undefined> {
-    return openMachine(this.#around.driver, this.paths.machine);
-  }
-
-  async #runningMachine(): Promise<Machine | undefined> {
-    const machine = await this.#openMachine();
-    const state: MachineState | undefined = await machine?.state();
-    return state?.kind === 'running' ? machine : undefined;
-  }
-
-  /** A machine without its daemon: not joined yet, or its joining was given up. */
-  async #stopUnjoined(graceMs: number): Promise<void> {
-    const machine = await this.#runningMachine();
-    if (machine === undefined) return;
-    await machine.resume(); // it may have been asleep
-    await machine.stop({ graceMs });
-    this.#change({ kind: 'stopped', at: this.#now(), reason: 'asked' });
-  }
-
-  #requireRunning(): Running {
-    if (this.#running !== undefined) return this.#running;
-    throw engineError('engine.not-running', `the engine "${this.name}" is ${this.#state.kind}`, {
-      hint: this.name === 'default' ? 'orlop up' : `orlop up ${this.name}`,
-    });
-  }
-
-  #reporting(): EngineSurroundings {
-    const { image } = this.#around;
-    const progress: typeof image.progress = (event) =>
-      this.#emit({ kind: 'progress', engine: this.name, ...event });
-    return { ...this.#around, image: { ...image, progress } };
-  }
-
-  #contextNow(): { readonly name: string; readonly socket: string } {
-    return { name: contextName(this.name), socket: this.paths.dockerSocket };
-  }
-
-  #change(state: EngineState): void {
-    this.#state = state;
-    this.#emit({ kind: 'state', engine: this.name, at: this.#now(), state });
-  }
-
-  #now(): string {
-    return new Date(this.#around.clock.wallMs()).toISOString();
   }
 }
 
