@@ -11,7 +11,8 @@ export interface ReplicaOptions {
 
 /** About 300 bytes each in memory; a container must not fill the daemon's. */
 export const MAX_ENTRIES = 2_000_000;
-const FOLDERS_AT_ONCE = 256;
+/** A second or so in the machine: as long as what is urgent waits for a look at everything. */
+const FOLDERS_AT_ONCE = 16;
 const DIGESTS_AT_ONCE = 256;
 const MAX_SKIPPED = 1000;
 /**
@@ -40,20 +41,27 @@ export class Replica {
     this.#options = options;
   }
 
-  /** Reads everything. @returns whether the folder itself is there */
-  async scan(): Promise<boolean> {
+  /** Reads everything, unless something more urgent has come up on the way: it is then as it was before. */
+  async scan(isUrgent: () => boolean = () => false): Promise<'whole' | 'gone' | 'left'> {
     const root = emptyFolder();
-    const before = this.tree;
+    const [tree, young, skipped, entries] = [this.tree, this.#young, [...this.skipped], this.#entries];
     this.skipped.clear();
     this.#entries = 0;
-    const young = this.#young;
     this.#young = new Set();
-    const isThere = await this.#fill(new Map([['', root]]), root, (path, hint) => {
-      const node = young.has(path) ? undefined : nodeAt(before, path);
+    const known = (path: string, hint: string) => {
+      const node = young.has(path) ? undefined : nodeAt(tree, path);
       return node?.kind === 'file' && node.hint === hint ? node.digest : this.#options.known(path, hint);
-    });
-    this.tree = root;
-    return isThere;
+    };
+    const how = await this.#fill(new Map([['', root]]), { root, known, isUrgent });
+    if (how !== 'left') {
+      this.tree = root;
+      return how;
+    }
+    this.#young = young;
+    this.#entries = entries;
+    this.skipped.clear();
+    for (const path of skipped) this.skipped.add(path);
+    return how;
   }
 
   /** Reads what is under these paths now. What is new is read as a whole; folders that were known keep what is in them. */
@@ -79,7 +87,7 @@ export class Replica {
       }
     }
     await this.#digest(files, () => undefined);
-    await this.#fill(folders, this.tree, () => undefined);
+    await this.#fill(folders, { root: this.tree, known: () => undefined, isUrgent: () => false });
   }
 
   /** Puts down what was done to this side. */
@@ -96,15 +104,23 @@ export class Replica {
 
   async #fill(
     start: Map<string, SyncFolder>,
-    root: SyncFolder,
-    known: (path: string, hint: string) => string | undefined,
-  ): Promise<boolean> {
+    {
+      root,
+      known,
+      isUrgent,
+    }: {
+      readonly root: SyncFolder;
+      readonly known: (path: string, hint: string) => string | undefined;
+      readonly isUrgent: () => boolean;
+    },
+  ): Promise<'whole' | 'gone' | 'left'> {
     let isRootThere = true;
     for (let level = start; level.size > 0; ) {
       const next = new Map<string, SyncFolder>();
       const files: Undigested[] = [];
       const waiting = [...level];
       for (let at = 0; at < waiting.length; at += FOLDERS_AT_ONCE) {
+        if (isUrgent()) return 'left';
         const some = waiting.slice(at, at + FOLDERS_AT_ONCE);
         const { nowMs, folders } = await this.#options.side.list(some.map(([path]) => path));
         for (const [index, [path, folder]] of some.entries()) {
@@ -124,7 +140,7 @@ export class Replica {
       await this.#digest(files, known);
       level = next;
     }
-    return isRootThere;
+    return isRootThere ? 'whole' : 'gone';
   }
 
   #take(

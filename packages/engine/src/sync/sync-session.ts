@@ -264,8 +264,7 @@ export class SyncSession {
       for (const flush of flushes) flush.resolve();
       this.#enter('watching');
       this.#lastSyncAt = new Date(clock.wallMs()).toISOString();
-      const isDirty = () => replicas.dirty.host.size + replicas.dirty.machine.size > 0;
-      if (isDirty()) {
+      if (replicas.isDirty) {
         isLookDue = true;
         if (turns > TURNS_PER_COMMIT) {
           turns = 0;
@@ -276,7 +275,7 @@ export class SyncSession {
       }
       if (!replicas.isRecorded) {
         isLookDue = true;
-        if ((await this.#untilWoken(signal, COMMIT_AFTER_MS)) === 'time' && !isDirty()) {
+        if ((await this.#untilWoken(signal, COMMIT_AFTER_MS)) === 'time' && !replicas.isDirty) {
           turns = 0;
           record();
         }
@@ -285,7 +284,9 @@ export class SyncSession {
       const limitMs = isLookDue ? LOOK_AGAIN_MS : follows() ? undefined : POLL_MS;
       if ((await this.#untilWoken(signal, limitMs)) === 'time') {
         isLookDue = false;
-        replicas.distrust();
+        // Where one side is not followed, this is how its changes are found: the other's do not keep it from that.
+        if (follows()) replicas.lookAgain();
+        else replicas.distrust();
       } else {
         isLookDue = true;
         await sleep(GATHER_MS, undefined, { signal });
@@ -295,9 +296,9 @@ export class SyncSession {
 
   /** Until nothing is on its way and what was agreed on is written down. */
   async #settle(replicas: TwoReplicas, signal: AbortSignal): Promise<void> {
-    while (replicas.dirty.host.size + replicas.dirty.machine.size > 0) {
+    while (replicas.isDirty) {
       await replicas.turn(signal);
-      if (replicas.dirty.host.size + replicas.dirty.machine.size > 0) {
+      if (replicas.isDirty) {
         await sleep(AGAIN_MS, undefined, { signal });
       }
     }

@@ -116,6 +116,20 @@ async function write(root: string, files: Readonly<Record<string, string>>): Pro
 }
 
 describe('TwoReplicas', () => {
+  it('does what an event has told of before a look at everything that is due, which then is asked for anew', async () => {
+    const { replicas, settle } = await connect();
+    await settle();
+    await writeFile(join(machine, 'silent'), 'x');
+    await writeFile(join(host, 'told'), 'x');
+    replicas.lookAgain();
+    replicas.dirty.host.add('told');
+    await replicas.turn(signal);
+    expect([await show(host), await show(machine)]).toEqual([{ told: 'x' }, { silent: 'x', told: 'x' }]);
+    replicas.lookAgain();
+    await replicas.turn(signal);
+    expect(await show(host)).toEqual({ silent: 'x', told: 'x' });
+  });
+
   it('brings a tree to the machine with its modes, links, times and odd names, and changes of both sides after', async () => {
     const odd = "a 'b' \\c 日本 😀";
     await write(host, { 'd/e/file': 'one', run: '#!/bin/sh', [odd]: 'odd', '-n': 'dash', empty: '' });

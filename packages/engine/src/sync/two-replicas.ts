@@ -44,6 +44,7 @@ export class TwoReplicas {
   #ruleText = '';
   /** The next look is at everything. */
   #isStale = true;
+  #isLookDue = false;
   carried = 0;
 
   constructor(options: TwoReplicasOptions) {
@@ -62,6 +63,10 @@ export class TwoReplicas {
     this.machine = replica(copy, 1);
   }
 
+  get isDirty(): boolean {
+    return this.dirty.host.size + this.dirty.machine.size > 0;
+  }
+
   get isRecorded(): boolean {
     return this.#agreed.length === 0 && this.#committing === undefined;
   }
@@ -69,6 +74,11 @@ export class TwoReplicas {
   /** Everything is looked at in the next turn. */
   distrust(): void {
     this.#isStale = true;
+  }
+
+  /** Everything is looked at in the next turn, or not: what has happened by then, or happens meanwhile, goes first. */
+  lookAgain(): void {
+    this.#isLookDue = true;
   }
 
   /**
@@ -137,16 +147,16 @@ export class TwoReplicas {
   async #look(): Promise<void> {
     const isRules = this.dirty.host.has(EXCLUDE_FILE) || this.#isStale;
     if (isRules && (await this.#readRules())) this.#isStale = true;
+    const isLookDue = this.#isLookDue;
+    this.#isLookDue = false;
     if (this.#isStale) {
       this.dirty.host.clear();
       this.dirty.machine.clear();
-      const [host, machine] = await Promise.all([this.host.scan(), this.machine.scan()]);
-      if (!host) throw new SafetyStop(`the folder ${this.#options.setting.path} has gone`);
-      if (!machine) throw new SafetyStop('the copy in the machine has gone');
+      await this.#lookAtAll(() => false);
       this.#isStale = false;
-      this.problems.clear();
       return;
     }
+    if (isLookDue && (await this.#lookAtAll(() => this.isDirty || this.#isStale))) return;
     const take = (side: Side): string[] => {
       const paths = [...this.dirty[side]];
       this.dirty[side].clear();
@@ -157,6 +167,16 @@ export class TwoReplicas {
       paths.host.length > 0 && this.host.look(paths.host),
       paths.machine.length > 0 && this.machine.look(paths.machine),
     ]);
+  }
+
+  /** @returns whether nothing urgent came in between */
+  async #lookAtAll(isUrgent: () => boolean): Promise<boolean> {
+    const [host, machine] = await Promise.all([this.host.scan(isUrgent), this.machine.scan(isUrgent)]);
+    if (host === 'gone') throw new SafetyStop(`the folder ${this.#options.setting.path} has gone`);
+    if (machine === 'gone') throw new SafetyStop('the copy in the machine has gone');
+    if (host === 'left' || machine === 'left') return false;
+    this.problems.clear();
+    return true;
   }
 
   /** @returns whether the rules are others than before */
