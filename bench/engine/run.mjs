@@ -1,8 +1,8 @@
 #!/usr/bin/env node
 /**
  * `node bench/engine/run.mjs [--runs N] [--seconds S] [--idle S] [--cpus N] [--parts NAME,…]`: what an engine costs, in one
- * run, with the Docker client of the host. A home of its own, with the user's store of components. Five minutes under emulation.
- * Parts: start, saved, latency, throughput, files, idle.
+ * run, with the Docker client of the host. A home of its own, with the user's store of components. Ten minutes under emulation.
+ * Parts: start, saved, latency, throughput, files, sync, idle.
  */
 import { execFile, spawn } from 'node:child_process';
 import { mkdirSync, mkdtempSync, readdirSync, readFileSync, readlinkSync, rmSync, statSync } from 'node:fs';
@@ -10,6 +10,7 @@ import { createServer } from 'node:net';
 import { cpus, homedir, loadavg, tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { parseArgs, promisify } from 'node:util';
+import { measureSync } from './sync.mjs';
 
 const { values } = parseArgs({
   options: {
@@ -17,9 +18,10 @@ const { values } = parseArgs({
     seconds: { type: 'string', default: '5' },
     cpus: { type: 'string', default: '1' },
     idle: { type: 'string', default: '60' },
-    parts: { type: 'string', default: 'start,saved,latency,throughput,files,idle' },
+    parts: { type: 'string', default: 'start,saved,latency,throughput,files,sync,idle' },
   },
 });
+const wanted = values.parts.split(',');
 const run = promisify(execFile);
 const checkout = resolve(import.meta.dirname, '../..');
 const program = join(checkout, 'dist', 'orlop.mjs');
@@ -96,7 +98,7 @@ async function load(folder, name) {
 async function loadImages() {
   await orlop('up', '--quiet');
   await load(join(checkout, 'pkg', 'busybox'), 'busybox');
-  await load(join(import.meta.dirname, 'iperf3'), 'iperf3');
+  if (wanted.includes('throughput')) await load(join(import.meta.dirname, 'iperf3'), 'iperf3');
 }
 
 async function start() {
@@ -178,7 +180,7 @@ const works = [
 ];
 
 async function files() {
-  mkdirSync(share);
+  mkdirSync(share, { recursive: true });
   await orlop('down');
   await orlop('up', '--quiet', '--share', share);
   const at = async (source) => {
@@ -195,6 +197,8 @@ async function files() {
     say(`bind mount, ${what}`, `${bind[index]} ms; own disk ${own[index]} ms; ratio ${ratio}`);
   }
 }
+
+const sync = () => measureSync({ orlop, docker, env, share, say, measure, timed, seconds, median });
 
 async function idle() {
   const usage = async () => (await status()).usage;
@@ -218,8 +222,7 @@ try {
   await orlop('config', 'set', 'cpus', values.cpus);
   await orlop('config', 'set', 'memory', '1GiB');
   console.log(`${cpus().length} cores; an engine of ${values.cpus} cpu, 1 GiB`);
-  const parts = { start, saved, latency, throughput, files, idle };
-  const wanted = values.parts.split(',');
+  const parts = { start, saved, latency, throughput, files, sync, idle };
   for (const [name, part] of Object.entries(parts)) {
     if (name === 'saved') await loadImages();
     if (wanted.includes(name)) await part();
