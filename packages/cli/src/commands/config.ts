@@ -1,5 +1,6 @@
 import type { Command } from 'commander';
 import type { CommandContext } from '../context.ts';
+import { engineWord } from './engine-words.ts';
 
 interface ConfigOptions {
   readonly engine: string;
@@ -12,12 +13,7 @@ export function registerConfig(program: Command, context: CommandContext): void 
   const config = program
     .command('config')
     .description("the engines' settings: defaults, the machine's policy, yours, each engine's own");
-  const add = (text: string, summary: string) =>
-    config
-      .command(text)
-      .description(summary)
-      .option('--engine <name>', 'of this engine', 'default')
-      .option('--json', 'print as JSON');
+  const add = (text: string, summary: string) => engineWord(config, { text, summary });
   add('ls', 'list the settings, with where each comes from').action((options: ConfigOptions) =>
     list({ context, options }),
   );

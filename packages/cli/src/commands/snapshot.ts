@@ -1,6 +1,7 @@
 import type { Command } from 'commander';
 import type { CommandContext } from '../context.ts';
 import { formatBytes } from '../progress.ts';
+import { engineWord } from './engine-words.ts';
 
 interface SnapshotOptions {
   readonly engine: string;
@@ -13,12 +14,7 @@ export function registerSnapshot(program: Command, context: CommandContext): voi
     .description(
       "copies of an engine's containers, images and volumes; it goes on while one is made, and is restarted to restore one",
     );
-  const add = (text: string, summary: string) =>
-    command
-      .command(text)
-      .description(summary)
-      .option('--engine <name>', 'of this engine', 'default')
-      .option('--json', 'print as JSON');
+  const add = (text: string, summary: string) => engineWord(command, { text, summary });
   const connect = async () => (await import('./engine-daemon.ts')).ensureDaemon(context);
   add('create <name>', 'copy the data as it is').action(
     async (name: string, { engine, json }: SnapshotOptions) => {

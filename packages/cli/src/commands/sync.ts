@@ -4,6 +4,7 @@ import type { DaemonClient, SyncStatus } from '@orlop/api';
 import type { Command } from 'commander';
 import type { CommandContext } from '../context.ts';
 import { printable } from '../printable.ts';
+import { engineWord } from './engine-words.ts';
 
 interface SyncOptions {
   readonly engine: string;
@@ -25,12 +26,7 @@ export function registerSync(program: Command, context: CommandContext): void {
     .description(
       'folders of which the machine has a copy that is kept in step: for trees of many small files',
     );
-  const add = (text: string, summary: string) =>
-    command
-      .command(text)
-      .description(summary)
-      .option('--engine <name>', 'of this engine', 'default')
-      .option('--json', 'print as JSON');
+  const add = (text: string, summary: string) => engineWord(command, { text, summary });
   const connect = async () => (await import('./engine-daemon.ts')).ensureDaemon(context);
   const print = (found: SyncStatus | readonly SyncStatus[], { json }: SyncOptions) => {
     const list = Array.isArray(found) ? found : [found];

@@ -1,0 +1,16 @@
+import type { Command } from 'commander';
+
+/** Adds a word below a command that is about one engine, such as `create` to `orlop snapshot`. */
+export function engineWord(command: Command, { text, summary }: EngineWord): Command {
+  return command
+    .command(text)
+    .description(summary)
+    .option('--engine <name>', 'of this engine', 'default')
+    .option('--json', 'print as JSON');
+}
+
+interface EngineWord {
+  /** With its arguments, as commander has them. */
+  readonly text: string;
+  readonly summary: string;
+}
