@@ -41,8 +41,8 @@ export interface Machine {
   state(): Promise<MachineState>;
   /** Lets a machine run that was started paused, or paused since. What {@link save} left is used up by this. */
   resume(): Promise<void>;
-  /** Tells of each time that the processors begin to run again, whoever let them; until aborted or the machine ends. */
-  watchResumes(options: { readonly signal: AbortSignal; readonly onResume: () => void }): Promise<void>;
+  /** Tells what becomes of the processors, whoever does it; until aborted or the machine ends. */
+  watchProcessors(watch: ProcessorWatch): Promise<void>;
   /** Stops the processors; memory and devices stay as they are. */
   pause(): Promise<void>;
   /** Resolves with the stopped state. @throws OrlopError `vm.cancelled` */
@@ -75,6 +75,14 @@ export interface Machine {
   discardSaved(): Promise<void>;
   /** {@link powerDown}, and {@link kill} when the guest has not ended within `graceMs`. */
   stop(options: { graceMs: number; signal?: AbortSignal }): Promise<StoppedState>;
+}
+
+export interface ProcessorWatch {
+  readonly signal: AbortSignal;
+  /** They run again. */
+  readonly onResume: () => void;
+  /** They stand still, since the host had no room for what the guest wrote; {@link Machine.resume} tries it again. */
+  readonly onDiskFull: () => void;
 }
 
 export type StoppedState = Extract<MachineState, { kind: 'stopped' }>;

@@ -11,6 +11,7 @@ import type {
   Machine,
   MachineConsole,
   MachineState,
+  ProcessorWatch,
   SavedState,
   StoppedState,
   StopReason,
@@ -24,6 +25,7 @@ import { beginDiskBackup } from './disk-backup.ts';
 import { readDriverLog } from './driver-log.ts';
 import type { Leash } from './leash.ts';
 import { fingerprintMachine, type Launch } from './machine-fingerprint.ts';
+import { watchProcessors } from './processor-watch.ts';
 import { QmpClient } from './qmp-client.ts';
 import { readSavedState, recordState, removeSavedState, writeState, zstdProgram } from './saved-state.ts';
 
@@ -85,25 +87,8 @@ export class QemuMachine implements Machine {
     await this.execute('stop');
   }
 
-  async watchResumes({
-    signal,
-    onResume,
-  }: {
-    readonly signal: AbortSignal;
-    readonly onResume: () => void;
-  }): Promise<void> {
-    const socket = await connectUnixSocket(this.#folder.file('eventSocket'));
-    const closed = new Promise<void>((resolve) => socket.once('close', () => resolve()));
-    const qmp = await QmpClient.connect(socket, {
-      onEvent: ({ event }) => {
-        if (event === 'RESUME' && !signal.aborted) onResume();
-      },
-    });
-    const onAbort = () => qmp.close();
-    signal.addEventListener('abort', onAbort, { once: true });
-    if (signal.aborted) onAbort();
-    await closed;
-    signal.removeEventListener('abort', onAbort);
+  async watchProcessors(watch: ProcessorWatch): Promise<void> {
+    await watchProcessors(await connectUnixSocket(this.#folder.file('eventSocket')), watch);
   }
 
   async powerDown(): Promise<void> {

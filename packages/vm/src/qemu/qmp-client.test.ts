@@ -1,38 +1,6 @@
-import { Duplex } from 'node:stream';
 import { describe, expect, it } from 'vitest';
+import { FakeQemu } from '../testing/fake-qemu.ts';
 import { QmpClient, type QmpEvent } from './qmp-client.ts';
-
-const GREETING =
-  '{"QMP": {"version": {"qemu": {"major": 7, "minor": 2, "micro": 22}}, "capabilities": []}}\n';
-
-/** A QEMU that answers each command by a function; an answer of undefined is silence. */
-class FakeQemu extends Duplex {
-  readonly commands: { execute: string; id: number }[] = [];
-  readonly #answer: (command: string, id: number) => string | undefined;
-
-  constructor(answer: (command: string, id: number) => string | undefined, greeting = GREETING) {
-    super();
-    this.#answer = answer;
-    this.push(greeting);
-  }
-
-  say(text: string): void {
-    this.push(text);
-  }
-
-  override _read(): void {}
-
-  override _write(chunk: Buffer, _encoding: string, done: () => void): void {
-    const command = JSON.parse(chunk.toString()) as { execute: string; id: number };
-    this.commands.push(command);
-    const text =
-      command.execute === 'qmp_capabilities'
-        ? `{"return": {}, "id": ${command.id}}\n`
-        : this.#answer(command.execute, command.id);
-    if (text !== undefined) this.push(text);
-    done();
-  }
-}
 
 describe('QmpClient', () => {
   it('negotiates, and matches answers that come in another order by their ids', async () => {
