@@ -37,12 +37,16 @@ const schemas: Readonly<Record<string, JsonSchema>> = {
     type: 'object',
     required: ['kind'],
     properties: {
-      kind: { enum: ['stopped', 'starting', 'running', 'asleep', 'suspended', 'stopping', 'failed'] },
+      kind: {
+        enum: ['stopped', 'starting', 'running', 'asleep', 'stalled', 'suspended', 'stopping', 'failed'],
+      },
       since: { type: 'string', format: 'date-time' },
       at: { type: 'string', format: 'date-time' },
       reason: { enum: ['never-started', 'asked', 'saved', 'powered-off', 'died', 'cancelled'] },
       detail: TEXT,
       fileBytes: COUNT,
+      path: { type: 'string', description: 'of stalled: the file on the host that cannot grow' },
+      freeBytes: COUNT,
       stages: { type: 'array', items: { $ref: '#/components/schemas/Stage' } },
       error: ERROR,
     },

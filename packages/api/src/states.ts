@@ -5,6 +5,17 @@ export type EngineState =
   | { readonly kind: 'running'; readonly since: string; readonly stages: readonly StageRecord[] }
   /** The idle saver has stopped the processors; the next request wakes them. */
   | { readonly kind: 'asleep'; readonly since: string; readonly stages: readonly StageRecord[] }
+  /**
+   * QEMU has stopped the processors, since the host's disk had no room for what the machine wrote to `path`; they go on when
+   * there is room again. `freeBytes` is what there was at the last look.
+   */
+  | {
+      readonly kind: 'stalled';
+      readonly since: string;
+      readonly path: string;
+      readonly freeBytes: number;
+      readonly stages: readonly StageRecord[];
+    }
   /** Its memory is in a file and no process runs; the next request brings it back as it was. */
   | { readonly kind: 'suspended'; readonly since: string; readonly fileBytes: number }
   | { readonly kind: 'stopping'; readonly since: string }

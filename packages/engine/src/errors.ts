@@ -20,6 +20,7 @@ export const engineError = defineErrors({
   'engine.no-program': 'not-found',
   'engine.socket-busy': 'conflict',
   'engine.not-permitted': 'denied',
+  'engine.host-full': 'unavailable',
   'engine.disk-shrink': 'invalid',
   'engine.not-ours': 'conflict',
   'engine.snapshot-exists': 'conflict',

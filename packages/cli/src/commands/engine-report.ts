@@ -125,6 +125,8 @@ function formatState({ state }: EngineStatus): string {
       return `running since ${state.since}`;
     case 'asleep':
       return `asleep since ${state.since}; the next request wakes it`;
+    case 'stalled':
+      return `STANDS STILL since ${state.since}: the host's disk is full, ${formatBytes(state.freeBytes)} free for ${state.path}; goes on by itself when there is room`;
     case 'suspended':
       return `suspended since ${state.since}, in a file of ${formatBytes(state.fileBytes)}; the next request brings it back`;
     case 'stopping':

@@ -161,17 +161,23 @@ function holdAnswer(
   });
 }
 
-/** Says in HTTP what is wrong, so that the Docker client shows it. */
+/**
+ * Says in HTTP what is wrong, so that the Docker client shows it: once it has asked, for it complains of an answer that
+ * comes before.
+ */
 function refuse(client: Socket, message: string): void {
   if (client.destroyed) return;
   const body = JSON.stringify({ message: `orlop: ${message}` });
   client.once('error', () => client.destroy());
+  const answer = () =>
+    client.end(
+      `HTTP/1.1 503 Service Unavailable\r\nContent-Type: application/json\r\nConnection: close\r\n` +
+        `Content-Length: ${Buffer.byteLength(body)}\r\n\r\n${body}`,
+      () => client.destroySoon(),
+    );
+  client.once('data', answer);
+  client.once('end', () => client.destroy());
   client.resume();
-  client.end(
-    `HTTP/1.1 503 Service Unavailable\r\nContent-Type: application/json\r\nConnection: close\r\n` +
-      `Content-Length: ${Buffer.byteLength(body)}\r\n\r\n${body}`,
-    () => client.destroySoon(),
-  );
 }
 
 function isAnswered(path: string): Promise<boolean> {

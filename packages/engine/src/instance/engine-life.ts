@@ -7,6 +7,7 @@ import { loadSettings } from '../settings/load-settings.ts';
 import type { EngineSyncs } from '../sync/engine-syncs.ts';
 import { changeRecord, type Flags, readRecord } from './engine-record.ts';
 import type { EngineSurroundings } from './engine-surroundings.ts';
+import { HostRoom, hostFreeBytes, ROOM_BYTES } from './host-room.ts';
 import { HostSocket } from './host-socket.ts';
 import type { InstancePaths } from './instance-paths.ts';
 import { saveEngine } from './save-engine.ts';
@@ -29,7 +30,7 @@ const GRACE_MS = 60_000;
 /**
  * How an engine starts, rests and ends.
  *
- * Invariant: `#running` is there in the states running and asleep, at the end of a start while its ports and its socket are
+ * Invariant: `#running` is there in the states running, asleep and stalled, at the end of a start while its ports and its socket are
  * opened, and until a stop is over.
  */
 export class EngineLife {
@@ -39,10 +40,13 @@ export class EngineLife {
   readonly #around: EngineSurroundings;
   readonly #emit: (event: EngineEvent) => void;
   readonly #socket: HostSocket;
+  readonly #room: HostRoom;
   readonly #transitions = new Transitions();
   #state: EngineState = { kind: 'stopped', reason: 'never-started' };
   #running: Running | undefined;
   #containers = 0;
+  /** Counts how often the processors have stood still or gone on. */
+  #halts = 0;
   /** The setting, as the engine was started with it; it has them while it rests, too. */
   #shares: readonly string[] = [];
 
@@ -60,6 +64,17 @@ export class EngineLife {
       settlePorts: async () => this.#running?.watcher.look(),
       copies: () => syncs.folders,
       onCount: () => this.#touch(),
+    });
+    this.#room = new HostRoom({
+      freeBytes: () => this.#freeBytes(),
+      onLook: (freeBytes) => {
+        if (this.#state.kind === 'stalled') this.#state = { ...this.#state, freeBytes };
+      },
+      onRoom: async () => {
+        if (this.#state.kind === 'stalled') await this.#running?.live.machine.resume();
+      },
+      onError: (error) =>
+        around.logger.warn('the machine that stands still cannot go on', { reason: String(error) }),
     });
   }
 
@@ -205,13 +220,52 @@ export class EngineLife {
     await this.#socket.listen();
   }
 
-  /** Lets the processors run again where they stand still. */
+  /** Lets the processors run again where they stand still. @throws OrlopError `engine.host-full` */
   async #rouse({ live }: Running): Promise<void> {
+    if (this.#state.kind === 'stalled') {
+      await this.#assertRoom();
+      return live.machine.resume(); // its event tells whether it goes on
+    }
     if (this.#state.kind !== 'asleep') return;
     const { stages } = this.#state;
     this.#touch();
     await live.machine.resume();
-    this.#change({ kind: 'running', since: this.#now(), stages });
+    // Its first write may have found the host's disk full.
+    if (this.#state.kind === 'asleep') this.#change({ kind: 'running', since: this.#now(), stages });
+  }
+
+  async #assertRoom(): Promise<void> {
+    const free = await this.#freeBytes();
+    if (free >= ROOM_BYTES) return;
+    throw engineError(
+      'engine.host-full',
+      `the engine "${this.name}" stands still: the host's disk is full, ${free} bytes free for ${this.#paths.dataDisk}`,
+      { hint: `make room for ${ROOM_BYTES / 2 ** 20} MiB or more; the engine goes on by itself then` },
+    );
+  }
+
+  /** QEMU has stopped the processors; what they wrote is tried again when they go on, so nothing is lost. */
+  async #onDiskFull(): Promise<void> {
+    const path = this.#paths.dataDisk;
+    const halt = ++this.#halts;
+    const freeBytes = await this.#freeBytes().catch(() => 0);
+    const before = this.#state;
+    if (halt !== this.#halts) return; // it runs again
+    if (before.kind !== 'running' && before.kind !== 'asleep') return;
+    this.#around.logger.error("the machine stands still: the host's disk is full", {
+      ...{ engine: this.name, path, freeBytes },
+    });
+    this.#change({ kind: 'stalled', since: this.#now(), path, freeBytes, stages: before.stages });
+    this.#room.wait();
+  }
+
+  #onResume(): void {
+    this.#halts++;
+    const before = this.#state;
+    if (before.kind !== 'stalled') return;
+    this.#room.stop();
+    this.#around.logger.info("the machine goes on: the host's disk has room again", { engine: this.name });
+    this.#change({ kind: 'running', since: this.#now(), stages: before.stages });
   }
 
   #begin(flags: Flags, machine?: Machine): Promise<void> {
@@ -285,12 +339,14 @@ export class EngineLife {
       },
       seconds: async (setting) => (await loadSettings(this.#paths)).number(setting),
       isRunning: () => this.#state.kind === 'running',
-      isNeeded: () => this.#containers > 0 || this.#socket.connections > 0,
+      isNeeded: () => this.#state.kind === 'stalled' || this.#containers > 0 || this.#socket.connections > 0,
       onRest: (how) => (how === 'sleep' ? this.sleep() : this.suspend()),
+      onResume: () => this.#onResume(),
+      onDiskFull: () => void this.#onDiskFull(),
     });
     this.#running = running;
     this.#shares = live.settings.texts('shares');
-    await this.#syncs.attach(live, () => this.#state.kind !== 'asleep');
+    await this.#syncs.attach(live, () => this.#state.kind !== 'asleep' && this.#state.kind !== 'stalled');
     await running.watcher.look();
     void running.watcher.run();
     await this.#socket.listen();
@@ -298,6 +354,11 @@ export class EngineLife {
     if (live.settings.flag('docker.context')) {
       await offerContext(this.name, this.#paths.dockerSocket, this.#around);
     }
+  }
+
+  /** What the host may still give to the data disk. */
+  #freeBytes(): Promise<number> {
+    return hostFreeBytes(this.#paths.dataDisk);
   }
 
   #touch(): void {
@@ -311,12 +372,15 @@ export class EngineLife {
 
   async #stop(running: Running, graceMs: number, notSaved: string | undefined): Promise<void> {
     // A guest that is paused cannot power off.
-    if (this.#state.kind === 'asleep') await running.live.machine.resume();
+    const { machine } = running.live;
+    const isStuck = this.#state.kind === 'stalled' && (await this.#freeBytes()) < ROOM_BYTES;
+    if (!isStuck && (this.#state.kind === 'asleep' || this.#state.kind === 'stalled')) await machine.resume();
     this.#change({ kind: 'stopping', since: this.#now() });
     this.#socket.drop();
-    await running.live.machine.stop({ graceMs });
+    await machine.stop({ graceMs: isStuck ? 0 : graceMs });
     await this.#release();
-    const detail = notSaved === undefined ? {} : { detail: notSaved };
+    const why = isStuck ? "ended as by a power cut, since the host's disk was full" : notSaved;
+    const detail = why === undefined ? {} : { detail: why };
     this.#change({ kind: 'stopped', at: this.#now(), reason: 'asked', ...detail });
   }
 
@@ -324,6 +388,10 @@ export class EngineLife {
   async #saveAs(kind: 'suspended' | 'stopped'): Promise<void> {
     const running = this.requireRunning();
     const before = this.#state;
+    if (before.kind === 'stalled') {
+      const said = `the engine "${this.name}" stands still, since the host's disk is full`;
+      throw engineError('engine.cannot-suspend', said, { hint: 'make room; it goes on by itself then' });
+    }
     await this.#transitions.stop(async () => {
       this.#change({ kind: 'stopping', since: this.#now() });
       try {
@@ -364,6 +432,7 @@ export class EngineLife {
     const running = this.#running;
     this.#running = undefined;
     this.#containers = 0;
+    this.#room.stop();
     running?.stop();
     await this.#syncs.detach();
     if (keepSocket) this.#socket.drop();

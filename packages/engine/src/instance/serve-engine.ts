@@ -35,6 +35,10 @@ export interface ServeOptions {
   readonly isNeeded: () => boolean;
   readonly isRunning: () => boolean;
   readonly onRest: (how: 'sleep' | 'suspend') => Promise<void>;
+  /** The processors run again, whoever let them. */
+  readonly onResume: () => void;
+  /** The processors stand still for want of room on the host. */
+  readonly onDiskFull: () => void;
 }
 
 /** What runs beside an engine: its ports, its clock, its rest. Nothing has begun yet but what `look` of the watcher needs. */
@@ -100,7 +104,14 @@ export function serveEngine(live: LiveEngine, options: ServeOptions): Running {
     },
   });
   live.machine
-    .watchResumes({ signal: ended.signal, onResume: () => setClock(live.agent, around) })
+    .watchProcessors({
+      signal: ended.signal,
+      onResume: () => {
+        options.onResume();
+        setClock(live.agent, around);
+      },
+      onDiskFull: options.onDiskFull,
+    })
     .catch((error: Error) => logger.warn('the machine is not watched', { reason: error.message }));
   keeper.start();
   return {

@@ -26,6 +26,7 @@ import {
   guestConfiguration,
   machineShares,
 } from './guest-configuration.ts';
+import { roomShortage } from './host-room.ts';
 import { InstanceNetwork } from './instance-network.ts';
 import { type InstancePaths, makeInstanceFolder } from './instance-paths.ts';
 import { type StartedMachine, startMachine } from './start-machine.ts';
@@ -89,7 +90,9 @@ export async function startEngine(input: StartInput): Promise<LiveEngine> {
   });
   const disk = await stages.run('disk', at('the data disk', LIMIT_MS.disk), async (voice) => {
     const made = await ensureDataDisk(paths.dataDisk, settings.number('disk'));
-    voice.note(made.change);
+    const shortage = await roomShortage(paths.dataDisk);
+    if (shortage !== undefined) around.logger.warn(shortage, { engine: paths.name });
+    voice.note(shortage === undefined ? made.change : `${made.change}; ${shortage}`);
     return made;
   });
   const network = await stages.run('network', at('the virtual network', LIMIT_MS.network), () =>

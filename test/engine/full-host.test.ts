@@ -1,0 +1,103 @@
+import { createHash } from 'node:crypto';
+import { mkdir, rm, statfs, truncate, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { EngineUnderTest, hasQemu, run } from './engine-under-test.ts';
+
+const MIB = 2 ** 20;
+const FILE_MIB = 250;
+const isWanted = hasQemu && process.env['ORLOP_LONG'] === '1' && process.getuid?.() === 0;
+
+const engine = new EngineUnderTest();
+const { orlop, docker, status } = engine;
+const folder = () => join(engine.home, 'engine', 'default');
+const ballast = () => join(folder(), 'ballast');
+let isMounted = false;
+
+beforeAll(async () => {
+  if (!isWanted) return;
+  await engine.prepare({ disk: '2GiB' });
+  const image = join(engine.home, 'small.img');
+  await writeFile(image, '');
+  await truncate(image, 420 * MIB);
+  await run('mkfs.ext4', ['-q', '-F', '-m', '0', image]);
+  await mkdir(folder(), { recursive: true });
+  await run('mount', ['-o', 'loop', image, folder()]);
+  isMounted = true;
+  await orlop('up');
+  await engine.load('pkg/busybox');
+});
+
+afterAll(async () => {
+  if (isMounted) {
+    await orlop('down', '--all').catch(() => '');
+    await run('umount', [folder()]);
+  }
+  await engine.stop();
+});
+
+/** Leaves this much on the file system of the data disk. */
+async function leave(freeBytes: number): Promise<void> {
+  const { bavail, bsize } = await statfs(folder());
+  await run('fallocate', ['-l', String(bavail * bsize - freeBytes), ballast()]);
+}
+
+const stateKind = async () => (await status()).state.kind;
+const untilStalled = () => expect.poll(stateKind, { timeout: 240_000 }).toBe('stalled');
+
+/** A container that writes a file of which every MiB is another, and tells its digest. */
+const write = (name: string) => {
+  const piece = 'yes "line $i of the data" | head -c 1048576; i=$((i+1))';
+  const script = `i=0; while [ $i -lt ${FILE_MIB} ]; do ${piece}; done | dd of=/data bs=1M conv=fsync; sha256sum /data`;
+  return docker('run', '-d', '--name', name, 'orlop/busybox', 'sh', '-c', script);
+};
+
+function digestOfWritten(): string {
+  const hash = createHash('sha256');
+  for (let piece = 0; piece < FILE_MIB; piece++) {
+    const line = `line ${piece} of the data\n`;
+    hash.update(line.repeat(Math.ceil(MIB / line.length)).slice(0, MIB));
+  }
+  return hash.digest('hex');
+}
+
+describe.skipIf(!isWanted)("an engine whose host's disk is full (ORLOP_LONG=1, as root)", () => {
+  it('says so, refuses requests, and goes on with every byte when there is room', {
+    timeout: 900_000,
+  }, async () => {
+    await leave(130 * MIB);
+    await write('fill');
+    await untilStalled();
+    const { state } = await status();
+    expect(state.path).toBe(join(folder(), 'data.img'));
+    expect(state.freeBytes).toBeLessThan(MIB);
+    expect(await orlop('status')).toContain('STANDS STILL since');
+    const refused = { stderr: expect.stringContaining("the host's disk is full") };
+    await expect(docker('ps')).rejects.toMatchObject(refused);
+    await expect(orlop('wake')).rejects.toMatchObject(refused);
+    await expect(orlop('up')).rejects.toMatchObject(refused);
+    await expect(orlop('suspend')).rejects.toMatchObject(refused);
+    expect(await stateKind()).toBe('stalled');
+
+    await rm(ballast());
+    await expect.poll(stateKind, { timeout: 60_000 }).toBe('running');
+    expect(await docker('wait', 'fill')).toBe('0\n');
+    expect(await docker('logs', 'fill')).toContain(digestOfWritten());
+    await docker('rm', 'fill');
+  });
+
+  it('is ended by `orlop down` although it stands still', { timeout: 900_000 }, async () => {
+    await orlop('disk', 'reclaim');
+    await leave(100 * MIB);
+    await write('again');
+    await untilStalled();
+    await orlop('down');
+    expect((await status()).state).toMatchObject({
+      kind: 'stopped',
+      detail: expect.stringContaining("the host's disk was full"),
+    });
+    await rm(ballast());
+    await orlop('up');
+    expect(await docker('ps', '-a', '--format', '{{.Names}}')).toBe('again\n');
+  });
+});
