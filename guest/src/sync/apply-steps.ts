@@ -99,7 +99,7 @@ function changeModes(steps: readonly Step[], tree: string): void {
   }
 }
 
-function own(things: readonly { readonly path: string; readonly owner: Owner }[]): void {
+export function own(things: readonly { readonly path: string; readonly owner: Owner }[]): void {
   const byOwner = new Map<string, string[]>();
   for (const { path, owner } of things) {
     const name = owner.join(':');
@@ -111,7 +111,7 @@ function own(things: readonly { readonly path: string; readonly owner: Owner }[]
   }
 }
 
-function ownerOf(path: string): Owner | undefined {
+export function ownerOf(path: string): Owner | undefined {
   const [status] = os.lstat(path);
   return status === null ? undefined : [status.uid, status.gid];
 }

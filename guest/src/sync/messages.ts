@@ -6,7 +6,7 @@
 export type Request =
   | { readonly do: 'hello' }
   /** The copy is new to the host: it is known by this stamp from now on. */
-  | { readonly do: 'adopt'; readonly stamp: string }
+  | { readonly do: 'adopt'; readonly stamp: string; readonly owner?: Owner }
   | { readonly do: 'list'; readonly folders: readonly string[] }
   | { readonly do: 'stat'; readonly paths: readonly string[] }
   | { readonly do: 'digest'; readonly paths: readonly string[] }

@@ -1,5 +1,5 @@
 import { os, std } from '../system/quickjs.ts';
-import { applySteps } from './apply-steps.ts';
+import { applySteps, own, ownerOf } from './apply-steps.ts';
 import {
   chunkBytes,
   digestsOf,
@@ -49,6 +49,10 @@ export class CopyServer {
         say({ version: 1, state: readState(this.#state) });
         break;
       case 'adopt':
+        // A new copy's own folder is like what is made in it; one that somebody has given away stays theirs.
+        if (request.owner !== undefined && ownerOf(this.#tree)?.join(':') === '0:0') {
+          own([{ path: this.#tree, owner: request.owner }]);
+        }
         say({ done: this.#keep({ stamp: request.stamp, generation: 0 }) });
         break;
       case 'list':

@@ -48,7 +48,10 @@ export class GuestCopy implements SyncSide {
   }
 
   async adopt(stamp: string): Promise<void> {
-    await this.#done({ do: 'adopt', stamp });
+    await this.#done({
+      ...{ do: 'adopt', stamp },
+      ...(this.#owner !== undefined && { owner: this.#owner }),
+    });
   }
 
   /** Resolves when all that was applied is on the machine's disk. */

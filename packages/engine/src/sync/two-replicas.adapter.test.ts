@@ -58,7 +58,7 @@ async function connect(options: Readonly<Record<string, unknown>> = {}) {
   const { stream, child } = await serveCopy(bundle, join(folder, 'copy'));
   children.push(child);
   const channel = new GuestChannel(stream);
-  const copy = new GuestCopy(channel);
+  const copy = new GuestCopy(channel, setting.owner === undefined ? {} : { owner: setting.owner });
   const tree = await HostTree.open({
     root: host,
     stage: join(folder, 'stage'),
@@ -116,6 +116,20 @@ async function write(root: string, files: Readonly<Record<string, string>>): Pro
 }
 
 describe('TwoReplicas', () => {
+  // Only root may give files away.
+  it.runIf(process.getuid?.() === 0)(
+    'gives what it makes, and the new copy’s own folder, to the owner that is asked for',
+    async () => {
+      await mkdir(join(host, 'd'));
+      await writeFile(join(host, 'd/f'), 'x');
+      const { settle } = await connect({ owner: '1234:2345' });
+      await settle();
+      for (const path of ['', 'd', 'd/f']) {
+        expect(await stat(join(machine, path)), path).toMatchObject({ uid: 1234, gid: 2345 });
+      }
+    },
+  );
+
   it('does what an event has told of before a look at everything that is due, which then is asked for anew', async () => {
     const { replicas, settle } = await connect();
     await settle();
