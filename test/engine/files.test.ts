@@ -57,6 +57,16 @@ async function refusal(...words: readonly string[]): Promise<string> {
   );
 }
 
+/** A process that has a socket among its arguments: one of the two that virtiofsd is, neither of which outlives the other. */
+async function serverOf(socket: string): Promise<number> {
+  const numbers = (await readdir('/proc')).map(Number).filter((number) => number > 0);
+  for (const number of numbers.toSorted((one, other) => one - other)) {
+    const command = await readFile(`/proc/${number}/cmdline`, 'utf8').catch(() => '');
+    if (command.includes('virtiofsd') && command.includes(`=${socket}`)) return number;
+  }
+  throw new Error(`nothing serves ${socket}`);
+}
+
 /** inotifywait in a container that has a share under /s; its lines so far, `FOLDER EVENTS NAME`. */
 async function watchInContainer(name: string, mount: string): Promise<() => string> {
   const command = ['inotifywait', '-m', '-r', '-q', '--format', '%w %e %f', '/s'];
@@ -275,5 +285,28 @@ describe.skipIf(!hasQemu)('a shared folder (skipped without QEMU)', () => {
   it('says by what watchers are told', async () => {
     const [status] = JSON.parse(await engine.orlop('status', '--json'));
     expect(status.shareEvents).toEqual({ kind: 'kernel' });
+  });
+
+  // The last one: the share is gone after it, and stopping the machine does not wait for it.
+  it('that loses its file server fails in containers rather than hangs, is told of, and is not mounted', async () => {
+    await docker('run', '-d', '--name', 'bereft', '-v', `${shared}:/s`, image, 'sleep', '1000');
+    expect(await docker('exec', 'bereft', 'ls', '/s')).toContain('plain');
+    const { machine } = await engine.status();
+    const socket = (await readdir(join(engine.home, 'machines', machine))).find((name) =>
+      /^share0-.*\.sock$/.test(name),
+    );
+    process.kill(await serverOf(`${socket}`), 'SIGKILL');
+    expect(await refusal('exec', 'bereft', 'ls', '/s/private')).toMatch(
+      /not connected|software caused connection abort/i,
+    );
+    const lost = async () => (await engine.status()).lostShares;
+    await expect.poll(lost, { timeout: 10_000 }).toEqual([shared]);
+    expect(await engine.orlop('status')).toContain(`${shared} IS NOT SERVED`);
+    expect(await refusal('run', '--rm', '-v', `${shared}/sub:/x`, image, 'true')).toContain(
+      `mounts denied: the file server of the share ${shared} has ended. Bring it back: orlop restart`,
+    );
+    // The other share goes on.
+    expect(await docker('run', '--rm', '-v', `${fixed}:/f`, image, 'cat', '/f/kept')).toBe('kept\n');
+    await docker('rm', '-f', 'bereft');
   });
 });

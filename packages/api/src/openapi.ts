@@ -109,6 +109,7 @@ const schemas: Readonly<Record<string, JsonSchema>> = {
         required: ['kind'],
         properties: { kind: { enum: ['kernel', 'raise'] }, reason: TEXT },
       },
+      lostShares: { type: 'array', items: TEXT },
       connections: COUNT,
       ports: { type: 'array', items: { $ref: '#/components/schemas/PortStatus' } },
       pendingRestart: { type: 'array', items: TEXT },

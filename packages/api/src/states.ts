@@ -66,6 +66,8 @@ export interface EngineStatus {
   readonly dockerVersion?: string;
   /** How containers are told of what the host does in shared folders; absent where nothing is shared, or none runs. */
   readonly shareEvents?: ShareEventsWay;
+  /** Shared folders whose file server has ended; served again after a restart. Absent where all are served. */
+  readonly lostShares?: readonly string[];
   readonly connections: number;
   readonly ports: readonly PortStatus[];
   /** Settings that were changed and have no effect before a restart. */

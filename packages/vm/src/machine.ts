@@ -43,6 +43,8 @@ export interface Machine {
   resume(): Promise<void>;
   /** Tells what becomes of the processors, whoever does it; until aborted or the machine ends. */
   watchProcessors(watch: ProcessorWatch): Promise<void>;
+  /** Folders of the host whose shares have lost their server: nothing of these is served until the machine is started anew. */
+  lostShares(): Promise<readonly string[]>;
   /** Stops the processors; memory and devices stay as they are. */
   pause(): Promise<void>;
   /** Resolves with the stopped state. @throws OrlopError `vm.cancelled` */

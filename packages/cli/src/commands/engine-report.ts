@@ -70,6 +70,10 @@ export function formatEngine(status: EngineStatus): string {
     lines.push(`  docker    ${dockerVersion}, ${status.connections} connections`);
   lines.push(`  socket    ${status.dockerHost}`);
   if (status.shareEvents !== undefined) lines.push(`  events    ${formatShareEvents(status.shareEvents)}`);
+  for (const path of status.lostShares ?? []) {
+    const restart = name === 'default' ? 'orlop restart' : `orlop restart ${name}`;
+    lines.push(`  share     ${path} IS NOT SERVED: its file server has ended; bring it back: ${restart}`);
+  }
   for (const port of status.ports) lines.push(`  port      ${formatPort(port)}`);
   if (status.pendingRestart.length > 0) {
     lines.push(`  settings  changed, in force after a restart: ${status.pendingRestart.join(', ')}`);

@@ -50,6 +50,19 @@ describe('SharedPaths.refusal', () => {
     expect(await paths.refusal('/procedures')).toContain('is not shared');
   });
 
+  it('refuses what is in a share that has lost its server, and nothing else', async () => {
+    const some = new SharedPaths({
+      shares: () => ['/home/u', '/srv'],
+      lost: () => ['/srv'],
+      dockerSocket: '/docker.sock',
+      resolveLinks: async (path) => path,
+    });
+    const refusal =
+      'mounts denied: the file server of the share /srv has ended. Bring it back: orlop restart';
+    expect([await some.refusal('/srv'), await some.refusal('/srv/x/../y')]).toEqual([refusal, refusal]);
+    expect(await some.refusal('/home/u')).toBeUndefined();
+  });
+
   it('tells of a link that leaves the share', async () => {
     for (const path of ['/home/u/out', '/home/u/out/new'])
       expect(await paths.refusal(path)).toMatch(/ is a link to \/data\/x, which is not shared/);

@@ -6,6 +6,8 @@ export interface SharedPathsOptions {
   readonly shares: () => readonly string[];
   /** The setting `shares` that gave them, for advice. @default the folders */
   readonly setting?: () => readonly string[];
+  /** Shares that are not served any more: a mount would fail, or wait. @default none */
+  readonly lost?: () => readonly string[];
   /** Docker's socket on the host, which containers must not be given: it is another one in the machine. */
   readonly dockerSocket: string;
   /** @default the host's own */
@@ -41,6 +43,9 @@ export class SharedPaths {
     const path = normalize(source).replace(/(.)\/$/, '$1');
     if (path === dockerSocket)
       return `mounts denied: ${path} is Docker's socket on the host; in the machine it is /var/run/docker.sock, so mount that`;
+    const lost = this.#options.lost?.().find((share) => isWithin(path, share));
+    if (lost !== undefined)
+      return `mounts denied: the file server of the share ${lost} has ended. Bring it back: orlop restart`;
     if (shares.some((share) => isWithin(path, share))) return this.#leavesShare(path, shares);
     if (path === '/' || MACHINE_PATHS.some((own) => isWithin(path, own))) return undefined;
     return `mounts denied: ${path} is not shared with the engine. ${this.#advice(path)}`;

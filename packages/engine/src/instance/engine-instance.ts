@@ -104,6 +104,7 @@ export class EngineInstance {
   async status(): Promise<EngineStatus> {
     const live = this.life.running?.live;
     const shareEvents = this.life.running?.events.way;
+    const lostShares = this.life.running?.lostShares.paths ?? [];
     const wanted = await loadSettings(this.paths);
     await this.syncs.reload(); // `orlop config set` asks for the status
     const settings = live?.settings ?? wanted;
@@ -121,6 +122,7 @@ export class EngineInstance {
       ...(machine?.kind === 'running' && { pid: machine.process.pid, accelerator: machine.accelerator }),
       ...(live !== undefined && { dockerVersion: live.dockerVersion }),
       ...(shareEvents !== undefined && { shareEvents }),
+      ...(lostShares.length > 0 && { lostShares }),
       connections: this.life.connections,
       ports: this.ports(),
       pendingRestart: live === undefined ? [] : pendingRestart(live.settings, wanted),

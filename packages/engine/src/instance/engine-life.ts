@@ -63,6 +63,7 @@ export class EngineLife {
       shares: () => this.#shares,
       settlePorts: async () => this.#running?.watcher.look(),
       copies: () => syncs.folders,
+      lostShares: () => this.#running?.lostShares.paths ?? [],
       onCount: () => this.#touch(),
     });
     this.#room = new HostRoom({

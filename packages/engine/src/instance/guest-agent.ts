@@ -113,6 +113,11 @@ export class GuestAgent implements EventsAgent {
     return Number(await this.#ask('notify', { body: batch, timeoutMs: RAISE_TIMEOUT_MS }));
   }
 
+  /** Ends what waits for a share that has lost its server. */
+  async abortShare(path: string): Promise<void> {
+    await this.#ask('notify', { body: Buffer.from(`abort ${path}\0`) });
+  }
+
   async #ask(what: string, { number, body, timeoutMs = TIMEOUT_MS }: Question = {}): Promise<string> {
     const { dial, token } = this.#options;
     const signal = AbortSignal.timeout(timeoutMs);

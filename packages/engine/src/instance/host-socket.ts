@@ -17,6 +17,8 @@ export interface HostSocketOptions {
   readonly settlePorts: () => Promise<void>;
   /** Folders of which the machine has a copy at the same path. */
   readonly copies: () => readonly string[];
+  /** Folders of the shares that are not served any more. */
+  readonly lostShares: () => readonly string[];
   /** The number of connections has changed. */
   readonly onCount: () => void;
 }
@@ -37,10 +39,11 @@ export class HostSocket {
   /** Harmless when it listens already. */
   async listen(): Promise<void> {
     if (this.#socket !== undefined) return;
-    const { path, logger, open, shares, copies, settlePorts, onCount } = this.#options;
+    const { path, logger, open, shares, copies, lostShares, settlePorts, onCount } = this.#options;
     const paths = new SharedPaths({
       shares: () => [...parseShares(shares()).map((share) => share.path), ...copies()],
       setting: shares,
+      lost: lostShares,
       dockerSocket: path,
     });
     const socket = new DockerSocket({

@@ -5,6 +5,7 @@ import { MACHINE_PORTS_PORT } from '../docker/machine-ports.ts';
 import { PortForwards } from '../docker/port-forwards.ts';
 import { findPortHolder } from '../docker/port-holder.ts';
 import { PortPublisher } from '../docker/port-publisher.ts';
+import { LostShares } from '../files/lost-shares.ts';
 import { ShareEvents } from '../files/share-events.ts';
 import type { SettingName } from '../settings/schema.ts';
 import { ClockKeeper } from './clock-keeper.ts';
@@ -21,6 +22,7 @@ export interface Running {
   /** What asks for rest when nobody needs the engine: the processors' first, then the whole machine's. */
   readonly savers: readonly IdleSaver[];
   readonly events: ShareEvents;
+  readonly lostShares: LostShares;
   stop(): void;
 }
 
@@ -95,6 +97,13 @@ export function serveEngine(live: LiveEngine, options: ServeOptions): Running {
     logger,
   });
   events.start();
+  const lostShares = new LostShares({
+    find: () => live.machine.lostShares(),
+    abort: (path) => live.agent.abortShare(path),
+    isRunning: options.isRunning,
+    logger,
+  });
+  if (live.machine.spec.shares.length > 0) lostShares.start();
   const ended = new AbortController();
   const keeper = new ClockKeeper({
     clock,
@@ -120,9 +129,11 @@ export function serveEngine(live: LiveEngine, options: ServeOptions): Running {
     watcher,
     savers,
     events,
+    lostShares,
     stop: () => {
       ended.abort();
       events.stop();
+      lostShares.stop();
       keeper.stop();
       for (const one of savers) one.stop();
       watcher.stop();

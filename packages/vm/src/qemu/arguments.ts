@@ -239,10 +239,15 @@ function channelArguments(channels: readonly Channel[]): string[] {
   ];
 }
 
+/** Of a share's devices. */
+export function shareId(index: number): string {
+  return `share${index}`;
+}
+
 function shareArguments(shares: readonly Share[], virtiofsSockets: readonly string[]): string[] {
   const sockets = [...virtiofsSockets];
   return shares.flatMap((share, index) => {
-    const id = `share${index}`;
+    const id = shareId(index);
     const tag = quote(share.tag);
     switch (share.kind) {
       case 'virtiofs':

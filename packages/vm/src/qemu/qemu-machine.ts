@@ -24,6 +24,7 @@ import { diskNode } from './arguments.ts';
 import { beginDiskBackup } from './disk-backup.ts';
 import { readDriverLog } from './driver-log.ts';
 import type { Leash } from './leash.ts';
+import { lostShares } from './lost-shares.ts';
 import { fingerprintMachine, type Launch } from './machine-fingerprint.ts';
 import { watchProcessors } from './processor-watch.ts';
 import { QmpClient } from './qmp-client.ts';
@@ -89,6 +90,10 @@ export class QemuMachine implements Machine {
 
   async watchProcessors(watch: ProcessorWatch): Promise<void> {
     await watchProcessors(await connectUnixSocket(this.#folder.file('eventSocket')), watch);
+  }
+
+  async lostShares(): Promise<readonly string[]> {
+    return lostShares(this.spec.shares, await this.execute('query-chardev'));
   }
 
   async powerDown(): Promise<void> {
