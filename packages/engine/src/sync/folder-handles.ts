@@ -1,5 +1,6 @@
 import { constants } from 'node:fs';
 import { type FileHandle, open } from 'node:fs/promises';
+import { above, nameOf } from './sync-tree.ts';
 
 const FOLDER = constants.O_RDONLY | constants.O_DIRECTORY | constants.O_NOFOLLOW;
 
@@ -34,8 +35,7 @@ export class FolderHandles {
 
   /** The same for the folder that a path is in, with the path's own name. */
   async place(path: string): Promise<string> {
-    const cut = path.lastIndexOf('/');
-    return `${await this.folder(cut < 0 ? '' : path.slice(0, cut))}/${path.slice(cut + 1)}`;
+    return `${await this.folder(above(path))}/${nameOf(path)}`;
   }
 
   async close(): Promise<void> {

@@ -11,7 +11,7 @@ import {
   STAGE_NAME,
   type SyncSide,
 } from './sync-side.ts';
-import type { SyncNode } from './sync-tree.ts';
+import { nameOf, type SyncNode } from './sync-tree.ts';
 
 /** What the copy in the machine remembers; none when it is new. */
 export interface CopyState {
@@ -90,7 +90,7 @@ export class GuestCopy implements SyncSide {
     for (const some of chunks(paths, PATHS_AT_ONCE)) {
       const answer = await this.#channel.ask({ do: 'stat', paths: some });
       nowMs = Number(answer['now']);
-      const names = some.map((path) => path.slice(path.lastIndexOf('/') + 1));
+      const names = some.map(nameOf);
       for (const [index, entry] of listOf(answer['entries'], some.length).entries()) {
         entries.push(entry === null ? undefined : { ...readEntry(entry), name: names[index] ?? '' });
       }

@@ -6,7 +6,7 @@ import { promisify } from 'node:util';
 import { type FolderHandles, withHandles } from './folder-handles.ts';
 import type { Change } from './reconcile.ts';
 import type { Outcome } from './sync-side.ts';
-import type { SyncNode } from './sync-tree.ts';
+import { nameOf, type SyncNode } from './sync-tree.ts';
 
 const run = promisify(execFile);
 
@@ -176,8 +176,4 @@ async function isAs(path: string, node: SyncNode, how: 'here' | 'moved' = 'here'
   if (how === 'here') return hint === node.hint;
   const content = (one: string) => one.slice(0, one.lastIndexOf('.'));
   return content(hint) === content(node.hint);
-}
-
-function nameOf(path: string): string {
-  return path.slice(path.lastIndexOf('/') + 1);
 }

@@ -16,6 +16,7 @@ import {
   STAGE_NAME,
   type SyncSide,
 } from './sync-side.ts';
+import { nameOf } from './sync-tree.ts';
 
 export interface HostTreeOptions {
   readonly root: string;
@@ -76,9 +77,7 @@ export class HostTree implements SyncSide {
       const entries: (RawEntry | undefined)[] = [];
       for (const path of paths) {
         const place = await handles.place(path).catch(() => undefined);
-        entries.push(
-          place === undefined ? undefined : await this.#look(place, path.slice(path.lastIndexOf('/') + 1)),
-        );
+        entries.push(place === undefined ? undefined : await this.#look(place, nameOf(path)));
       }
       return { nowMs, entries };
     });

@@ -1,5 +1,7 @@
 import {
+  above,
   modeOf,
+  nameOf,
   nodeAt,
   type SyncFile,
   type SyncFolder,
@@ -179,15 +181,14 @@ class Run {
   }
 
   #setAside(path: string, node: SyncNode, side: Side): void {
-    const cut = path.lastIndexOf('/') + 1;
+    const name = nameOf(path);
     const folders = [this.#input.host, this.#input.machine].map((root) =>
-      childrenOf(nodeAt(root, path.slice(0, Math.max(0, cut - 1)))),
+      childrenOf(nodeAt(root, above(path))),
     );
-    const name = path.slice(cut);
     for (let attempt = 0; ; attempt++) {
       const aside = this.#input.asideName(name, side, attempt);
       if (folders.some((names) => names.has(aside))) continue;
-      this.#of(side).push({ kind: 'set-aside', path, to: path.slice(0, cut) + aside, of: node });
+      this.#of(side).push({ kind: 'set-aside', path, to: path.slice(0, -name.length) + aside, of: node });
       return;
     }
   }

@@ -1,6 +1,6 @@
 import { engineError } from '../errors.ts';
 import { isPortableName, type RawEntry, type SyncSide } from './sync-side.ts';
-import { emptyFolder, nodeAt, type SyncFolder, type SyncNode, setNode } from './sync-tree.ts';
+import { above, emptyFolder, nameOf, nodeAt, type SyncFolder, setNode } from './sync-tree.ts';
 
 export interface ReplicaOptions {
   readonly side: Pick<SyncSide, 'list' | 'stat' | 'digest'>;
@@ -71,7 +71,7 @@ export class Replica {
     const folders = new Map<string, SyncFolder>();
     const files: Undigested[] = [];
     for (const [index, path] of list.entries()) {
-      const parent = nodeAt(this.tree, path.slice(0, Math.max(0, path.lastIndexOf('/'))));
+      const parent = nodeAt(this.tree, above(path));
       // Below what is excluded, or has gone meanwhile.
       if (parent?.kind !== 'folder') continue;
       const entry = entries[index];
@@ -88,11 +88,6 @@ export class Replica {
     }
     await this.#digest(files, () => undefined);
     await this.#fill(folders, { root: this.tree, known: () => undefined, isUrgent: () => false });
-  }
-
-  /** Puts down what was done to this side. */
-  set(path: string, node: SyncNode | undefined): void {
-    setNode(this.tree, path, node);
   }
 
   /** Nothing has happened to it but what was put down already. */
@@ -128,7 +123,7 @@ export class Replica {
           if (entries === undefined) {
             // What cannot be listed is not empty.
             if (path === '') isRootThere = false;
-            else this.#skip(path, above(root, path));
+            else this.#skip(path, folderAbove(root, path));
             continue;
           }
           for (const entry of entries) {
@@ -152,7 +147,7 @@ export class Replica {
     },
   ): void {
     const { kind, mode, hint, target, changedMs } = entry;
-    const name = path.slice(path.lastIndexOf('/') + 1);
+    const name = nameOf(path);
     if (kind === 'other' || !isPortableName(name)) {
       this.#skip(path, folder);
       return;
@@ -182,7 +177,7 @@ export class Replica {
     known: (path: string, hint: string) => string | undefined,
   ): Promise<void> {
     const put = ({ path, entry, folder }: Undigested, digest: string) => {
-      const name = path.slice(path.lastIndexOf('/') + 1);
+      const name = nameOf(path);
       const { mode, sizeBytes, hint } = entry;
       folder.children.set(name, { kind: 'file', mode, digest, sizeBytes, hint });
     };
@@ -204,13 +199,13 @@ export class Replica {
   }
 
   #skip(path: string, folder: SyncFolder): void {
-    folder.children.set(path.slice(path.lastIndexOf('/') + 1), { kind: 'unknown' });
+    folder.children.set(nameOf(path), { kind: 'unknown' });
     if (this.skipped.size < MAX_SKIPPED) this.skipped.add(path);
   }
 }
 
-function above(root: SyncFolder, path: string): SyncFolder {
-  const folder = nodeAt(root, path.slice(0, Math.max(0, path.lastIndexOf('/'))));
+function folderAbove(root: SyncFolder, path: string): SyncFolder {
+  const folder = nodeAt(root, above(path));
   return folder?.kind === 'folder' ? folder : emptyFolder();
 }
 

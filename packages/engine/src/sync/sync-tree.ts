@@ -10,7 +10,7 @@ export interface SyncFile {
   /** SHA-256, hexadecimal. */
   readonly digest: string;
   readonly sizeBytes: number;
-  /** What tells on one side that the file is as it was: inode, size, times. None in an agreed tree. */
+  /** What tells that the file is as it was (inode, size, times): on one side; in an agreed tree the host's and the machine's, a space between. */
   readonly hint?: string;
 }
 
@@ -51,6 +51,16 @@ export function modeOf(node: SyncNode | undefined): number | undefined {
   return node?.kind === 'file' || node?.kind === 'folder' ? node.mode : undefined;
 }
 
+/** The last name of a path (`b` of `a/b`). */
+export function nameOf(path: string): string {
+  return path.slice(path.lastIndexOf('/') + 1);
+}
+
+/** The path above (`a` of `a/b`; empty: the root). */
+export function above(path: string): string {
+  return path.slice(0, Math.max(0, path.lastIndexOf('/')));
+}
+
 /** The node at a path (`a/b`; empty: the root). */
 export function nodeAt(root: SyncFolder, path: string): SyncNode | undefined {
   let at: SyncNode | undefined = root;
@@ -61,10 +71,9 @@ export function nodeAt(root: SyncFolder, path: string): SyncNode | undefined {
 
 /** Puts a node at a path, or takes it away. Nothing happens where the folder above is none. @returns whether it could */
 export function setNode(root: SyncFolder, path: string, node: SyncNode | undefined): boolean {
-  const cut = path.lastIndexOf('/');
-  const folder = nodeAt(root, cut < 0 ? '' : path.slice(0, cut));
+  const folder = nodeAt(root, above(path));
   if (path === '' || folder?.kind !== 'folder') return false;
-  const name = path.slice(cut + 1);
+  const name = nameOf(path);
   if (node === undefined) folder.children.delete(name);
   else folder.children.set(name, node);
   return true;

@@ -140,7 +140,7 @@ export class TwoReplicas {
 
   asideName(name: string, side: Side, attempt = 0): string {
     const at = new Date(this.#options.wallMs()).toISOString();
-    const time = `${at.slice(0, 10)}-${at.slice(11, 19)}`.replace(/[-:]/g, '').replace(/^(\d{8})/, '$1-');
+    const time = at.replace(/[-:]/g, '').slice(0, 15).replace('T', '-');
     return `${name}.conflict-${side}-${time}${attempt === 0 ? '' : `-${attempt}`}`;
   }
 
@@ -196,11 +196,11 @@ export class TwoReplicas {
 
   #requireBoth(): void {
     const { store, setting } = this.#options;
-    if (countNodes(store.root) < SUDDENLY_EMPTY) return;
     const isEmpty = ({ tree }: Replica) => tree.children.size === 0;
     const [host, machine] = [isEmpty(this.host), isEmpty(this.machine)];
-    if (host && !machine) throw new SafetyStop(`the folder ${setting.path} is empty, and was not before`);
-    if (machine && !host && setting.mode === 'two-way') {
+    if (host === machine || countNodes(store.root) < SUDDENLY_EMPTY) return;
+    if (host) throw new SafetyStop(`the folder ${setting.path} is empty, and was not before`);
+    if (setting.mode === 'two-way') {
       throw new SafetyStop('the copy in the machine is empty, and was not before');
     }
   }
