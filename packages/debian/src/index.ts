@@ -21,3 +21,4 @@ export { parseDefinition } from './definition/parse-definition.ts';
 export { buildDockerfile, type DockerfileBuildRequest } from './dockerfile/build-dockerfile.ts';
 export { type BuilderRequest, runDockerBuilder } from './dockerfile/docker-builder.ts';
 export { debianError } from './errors.ts';
+export { hasLoader, unpackedPrograms } from './unpacked-programs.ts';

@@ -1,3 +1,5 @@
+// Programs of components that are run on the host; who uses components knows kit alone.
+export { hasLoader, unpackedPrograms } from '@orlop/debian';
 export { type BuildOptions, type BuildReport, type BuildStep, buildImage, loadDescription } from './build.ts';
 export { type UnpackedKernel, unpackKernel } from './compose/unpack-kernel.ts';
 export { type HostSourceOptions, HostSources } from './config/host-sources.ts';

@@ -2,6 +2,7 @@ import { readFile, writeFile } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { debianError } from '../errors.ts';
 import { runTool, streamTool, type ToolResult } from '../tool.ts';
+import type { UnpackedPrograms } from '../unpacked-programs.ts';
 import { COMMON_FLAGS, type ModuleTarget } from './module-flags.ts';
 import type { ShippedModule } from './module-store.ts';
 import { parseSymbolVersions, undefinedSymbols, versionsSection } from './module-versions.ts';
@@ -14,9 +15,10 @@ export interface ModuleBuild {
   readonly target: ModuleTarget;
   /** Where the packages of the kernel's headers are unpacked as `headers`, and what is made meanwhile is written. */
   readonly folder: string;
-  /** The words with which a program of the compiler starts, by its path in its packages. */
-  readonly compiler: (program: string) => readonly string[];
+  readonly compiler: UnpackedPrograms;
   readonly compilerVersion: string;
+  /** The compiler is one for another architecture than the one that it runs on. */
+  readonly isCross: boolean;
   readonly signal?: AbortSignal | undefined;
 }
 
@@ -54,7 +56,7 @@ export async function buildModule(build: ModuleBuild): Promise<ShippedModule> {
   };
   await writeFile(file('.c'), await readFile(source));
   await writeFile(file('.mod.c'), moduleSource(name));
-  const cc1 = compilerProgram(target, build.compilerVersion);
+  const cc1 = compilerProgram(build);
   await run(cc1, [...compilerArguments(build, name), `${name}.mod.c`, '-o', `${name}.s`]);
   await writeFile(file('.s'), withReturnSites(await readFile(file('.s'), 'utf8')));
   const assemble = (part: string) =>
@@ -94,9 +96,8 @@ export function withReturnSites(assembly: string): string {
 }
 
 /** Where Debian's packages have the compiler itself: a cross compiler elsewhere than the machine's own. */
-function compilerProgram({ triplet }: ModuleTarget, version: string): string {
-  const own = { x64: 'x86_64-linux-gnu', arm64: 'aarch64-linux-gnu' }[process.arch as string];
-  return `usr/libexec/${triplet === own ? 'gcc' : 'gcc-cross'}/${triplet}/${version}/cc1`;
+function compilerProgram({ target, compilerVersion, isCross }: ModuleBuild): string {
+  return `usr/libexec/${isCross ? 'gcc-cross' : 'gcc'}/${target.triplet}/${compilerVersion}/cc1`;
 }
 
 function headers(version: string): string {

@@ -1,4 +1,4 @@
-import { mkdir, readdir, rm } from 'node:fs/promises';
+import { mkdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { ReportProgress } from '@orlop/core';
 import type { DebianArchive } from '../apt/machine.ts';
@@ -7,6 +7,7 @@ import type { DebianPackage } from '../apt/packages.ts';
 import { AptWorkspace } from '../apt/workspace.ts';
 import { debianError } from '../errors.ts';
 import { runTool, toolFailed } from '../tool.ts';
+import { unpackedPrograms } from '../unpacked-programs.ts';
 import { buildModule, commonHeaders, kernelCompiler } from './build-module.ts';
 import { MODULE_TARGETS } from './module-flags.ts';
 import type { ShippedModule } from './module-store.ts';
@@ -31,11 +32,8 @@ export interface ModulesRequest {
   readonly folder: string;
 }
 
-/** Debian's words for this machine's processor, and where its packages have the program loader (ld.so(8)). */
-const MACHINES: Readonly<Record<string, { readonly architecture: string; readonly loader: string }>> = {
-  x64: { architecture: 'amd64', loader: 'usr/lib64/ld-linux-x86-64.so.2' },
-  arm64: { architecture: 'arm64', loader: 'usr/lib/ld-linux-aarch64.so.1' },
-};
+/** Debian's words for the processors on which its compiler is run. */
+const MACHINES: Readonly<Record<string, string>> = { x64: 'amd64', arm64: 'arm64' };
 
 /**
  * Builds modules for one of Debian's kernels with Debian's own compiler: of its packages only the compiler proper and the
@@ -61,7 +59,7 @@ export async function buildModules(
   const headers = await forKernel.find([commonHeaders(version), `linux-headers-${version}`]);
   await unpack(headers, { into: join(folder, 'headers'), workspace: forKernel, options });
   const compilerVersion = await kernelCompiler(folder, version);
-  const here = { ...options, folder: options.stateFolder, architecture: machine.architecture };
+  const here = { ...options, folder: options.stateFolder, architecture: machine };
   const forTools = await AptWorkspace.open(here);
   const names = target.triplet.replace('_', '-');
   const tools = await forTools.solve({
@@ -70,19 +68,15 @@ export async function buildModules(
   });
   const at = join(folder, 'compiler');
   await unpack(tools, { into: at, workspace: forTools, options });
-  const libraries = (await readdir(join(at, 'usr/lib'))).filter((name) => name.endsWith('-linux-gnu'));
-  const path = libraries.map((name) => join(at, 'usr/lib', name)).join(':');
+  const compiler = await unpackedPrograms(at, machine);
+  const isCross = machine !== architecture;
   const built: ShippedModule[] = [];
   for (const source of sources) {
     const task = `compile ${source.slice(source.lastIndexOf('/') + 1)} (${version})`;
     options.progress({ task, done: 0, total: 1, unit: 'items' });
-    const compiler = (program: string) => [
-      join(at, machine.loader),
-      '--library-path',
-      path,
-      join(at, program),
-    ];
-    built.push(await buildModule({ source, version, target, folder, compiler, compilerVersion, signal }));
+    built.push(
+      await buildModule({ source, version, target, folder, compiler, compilerVersion, isCross, signal }),
+    );
     options.progress({ task, done: 1, total: 1, unit: 'items', finished: true });
   }
   await rm(at, { recursive: true });

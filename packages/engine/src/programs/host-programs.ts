@@ -1,7 +1,7 @@
 import { chmod, mkdir, open, readdir, rename, rm, stat, symlink, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import type { ReportProgress } from '@orlop/core';
-import { Components, storedImage } from '@orlop/kit';
+import { Components, hasLoader, storedImage, unpackedPrograms } from '@orlop/kit';
 import { ImageStore } from '@orlop/oci';
 import { engineError } from '../errors.ts';
 import type { EngineHome } from '../instance/instance-paths.ts';
@@ -27,12 +27,6 @@ export interface HostPrograms {
   script(program: string): string;
 }
 
-/** Debian's names of the loader (ld.so(8)), by architecture. */
-const LOADERS: Readonly<Record<string, string>> = {
-  amd64: 'usr/lib64/ld-linux-x86-64.so.2',
-  arm64: 'usr/lib/ld-linux-aarch64.so.1',
-};
-
 /**
  * Builds a component if the store lacks it, and unpacks it below `tools` of the home. Programs run with the libraries
  * that they were built with, whatever the host has: by the component's own loader. Nothing is installed, no root needed.
@@ -48,10 +42,9 @@ export async function ensureHostPrograms(options: HostProgramsOptions): Promise<
     folders: pkgFolders,
     stateFolder: home.debian,
   });
-  const loader = LOADERS[architecture];
   const reference = `docker.io/orlop/${component}:latest`;
   const descriptor = await components.image(`docker.io/orlop/${component}`, 'latest');
-  if (loader === undefined || descriptor === undefined) {
+  if (!hasLoader(architecture) || descriptor === undefined) {
     throw engineError('engine.no-program', `there is no ${component} for this host's ${architecture}`);
   }
   const image = await storedImage({ store, reference, descriptor, platform, signal });
@@ -69,9 +62,7 @@ export async function ensureHostPrograms(options: HostProgramsOptions): Promise<
     }
     await removeOlder(tools, { component, keep: folder });
   }
-  const libraries = (await readdir(join(folder, 'usr/lib'))).filter((name) => name.endsWith('-linux-gnu'));
-  const path = [join(folder, 'usr/lib'), ...libraries.map((name) => join(folder, 'usr/lib', name))].join(':');
-  const command = (program: string) => [join(folder, loader), '--library-path', path, join(folder, program)];
+  const command = await unpackedPrograms(folder, architecture);
   return {
     folder,
     command,
