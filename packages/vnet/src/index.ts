@@ -17,6 +17,7 @@ export type { ForwardRow, LeaseRow } from './control/network-routes.ts';
 export { type NetworkState, type StateStore, stateFile } from './control/state-file.ts';
 export { StateKeeper, type StateKeeperOptions } from './control/state-keeper.ts';
 export { type Lease, type LeaseStore, LeaseTable, type StaticLease } from './dhcp/leases.ts';
+export { hostSearchDomains } from './dns/resolv-conf.ts';
 export type { DnsQuery, DnsResolver } from './dns/resolver.ts';
 export type { ZoneConfig } from './dns/zone.ts';
 export { ZONE_RECORD_TYPES, type ZoneRecordConfig, type ZoneRecordType } from './dns/zone-record.ts';

@@ -7,7 +7,7 @@ import { leaseFile } from './dhcp/lease-file.ts';
 import { CachingResolver } from './dns/caching-resolver.ts';
 import { ForwardingResolver } from './dns/forwarding-resolver.ts';
 import { HostResolver } from './dns/host-resolver.ts';
-import { ResolvConfFile } from './dns/resolv-conf.ts';
+import { RESOLV_CONF, ResolvConfFile } from './dns/resolv-conf.ts';
 import { vnetError } from './errors.ts';
 import { FlowTable } from './flows/flow-table.ts';
 import { hostAddresses } from './host/host-addresses.ts';
@@ -72,7 +72,7 @@ export async function openNetwork(options: OpenNetworkOptions): Promise<OpenNetw
   const poller = openPoller(options);
   const sockets = poller === undefined ? createNodeSockets() : createNativeSockets(poller);
   const scheduler = poller === undefined ? nodeScheduler : schedulerOf(poller);
-  const hostServers = new ResolvConfFile(options.resolvConfPath ?? '/etc/resolv.conf');
+  const hostServers = new ResolvConfFile(options.resolvConfPath ?? RESOLV_CONF);
   const forwarding = new ForwardingResolver({
     sockets,
     scheduler: nodeScheduler,

@@ -1,11 +1,12 @@
-import { createWriteStream, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { createWriteStream, rmSync, statSync, writeFileSync } from 'node:fs';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
-import { createLogger, type Logger, OrlopError } from '@orlop/core';
+import { createLogger, type Logger, type OrlopError } from '@orlop/core';
 import type { NetworkConfig, SshForwardSpec } from '@orlop/vnet';
 import { VERSION } from '../build-info.ts';
 import type { CommandContext } from '../context.ts';
+import { cliError } from '../errors.ts';
 import type { GvproxyOptions } from './gvproxy.ts';
 
 /** gvproxy's addresses, which its users have written down. */
@@ -20,9 +21,9 @@ export async function runGvproxy(context: CommandContext, options: GvproxyOption
     context.stdout.write(`gvproxy version v${VERSION} (Orlop)\n`);
     return;
   }
-  const plan = readPlan(context, options);
-  const logger = openLogger(context, options);
   const vnet = await import('@orlop/vnet');
+  const plan = readPlan(context, options, vnet.hostSearchDomains());
+  const logger = openLogger(context, options);
   const opened = await vnet.openNetwork({
     config: plan.config,
     logger,
@@ -80,7 +81,7 @@ interface GvproxyPlan {
   readonly endsWithGuest: boolean;
 }
 
-function readPlan(context: CommandContext, options: GvproxyOptions): GvproxyPlan {
+function readPlan(context: CommandContext, options: GvproxyOptions, search: readonly string[]): GvproxyPlan {
   const sshPort = Number(options.sshPort);
   if (!Number.isInteger(sshPort) || sshPort < 1024 || sshPort > 65_535) {
     throw bad(`-ssh-port ${options.sshPort} is not 1024 to 65535`);
@@ -114,7 +115,7 @@ function readPlan(context: CommandContext, options: GvproxyOptions): GvproxyPlan
       mtu: Number(options.mtu),
       gatewayMac: GATEWAY_MAC,
       leases: [{ mac: GUEST_MAC, address: GUEST }],
-      search: hostSearchDomains(),
+      search,
       forwards: [`127.0.0.1:${sshPort}:${GUEST}:22`],
     },
     sshPort,
@@ -157,20 +158,6 @@ function readSshForwards(options: GvproxyOptions, path: (text: string) => string
   });
 }
 
-function hostSearchDomains(): readonly string[] {
-  try {
-    const text = readFileSync('/etc/resolv.conf', 'utf8');
-    return (
-      /^\s*search\s+(.*)$/m
-        .exec(text)?.[1]
-        ?.split(/\s+/)
-        .filter((domain) => domain !== '') ?? []
-    );
-  } catch {
-    return [];
-  }
-}
-
 function openLogger(context: CommandContext, { logFile, debug }: GvproxyOptions): Logger {
   if (logFile === undefined)
     return debug === true ? createLogger('debug', lineTo(context.stderr)) : context.logger;
@@ -192,5 +179,5 @@ function aborted(signal: AbortSignal): Promise<void> {
 }
 
 function bad(message: string): OrlopError {
-  return new OrlopError('cli.bad-option', 'invalid', message);
+  return cliError('cli.bad-option', message);
 }

@@ -6,6 +6,7 @@ export interface UpstreamServer {
   readonly port: number;
 }
 
+export const RESOLV_CONF = '/etc/resolv.conf';
 const DNS_PORT = 53;
 
 /** The `nameserver` lines of resolv.conf(5); scoped link-local addresses are left out. */
@@ -17,6 +18,16 @@ export function parseResolvConf(text: string): readonly UpstreamServer[] {
     if (address !== undefined) servers.push({ address, port: DNS_PORT });
   }
   return servers;
+}
+
+/** The host's own search domains: of the first `search` line, none where there is none. */
+export function hostSearchDomains(path = RESOLV_CONF): readonly string[] {
+  return parseSearchDomains(readIfThere(path));
+}
+
+export function parseSearchDomains(text: string): readonly string[] {
+  const domains = /^\s*search\s+(.*)$/m.exec(text)?.[1] ?? '';
+  return domains.split(/\s+/).filter((domain) => domain !== '');
 }
 
 /** resolv.conf(5): without a file, or without a server in it, the local host is asked. */
@@ -56,10 +67,14 @@ function stampOf(path: string): string {
 }
 
 function readServers(path: string): readonly UpstreamServer[] {
+  const servers = parseResolvConf(readIfThere(path));
+  return servers.length > 0 ? servers : [LOCAL_SERVER];
+}
+
+function readIfThere(path: string): string {
   try {
-    const servers = parseResolvConf(readFileSync(path, 'utf8'));
-    return servers.length > 0 ? servers : [LOCAL_SERVER];
+    return readFileSync(path, 'utf8');
   } catch {
-    return [LOCAL_SERVER];
+    return '';
   }
 }
