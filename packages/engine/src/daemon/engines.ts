@@ -5,6 +5,7 @@ import type { EngineEvent } from '@orlop/api';
 import { engineError } from '../errors.ts';
 import { EngineInstance } from '../instance/engine-instance.ts';
 import type { EngineSurroundings } from '../instance/engine-surroundings.ts';
+import { instancePaths } from '../instance/instance-paths.ts';
 
 /** The engines of one home, by name. */
 export class Engines {
@@ -33,8 +34,7 @@ export class Engines {
    */
   existing(name: string): EngineInstance {
     if (name === 'default' || this.#instances.has(name)) return this.get(name);
-    const { paths } = new EngineInstance({ name, around: this.#around, emit: this.#emit });
-    if (existsSync(paths.folder)) return this.get(name);
+    if (existsSync(instancePaths(this.#around.home, name).folder)) return this.get(name);
     const names = this.list().map((instance) => instance.name);
     throw engineError('engine.unknown', `there is no engine "${name}"`, {
       hint: `orlop up ${name} makes one${names.length === 0 ? '' : `; there are: ${names.join(', ')}`}`,

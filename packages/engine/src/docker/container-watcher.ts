@@ -107,7 +107,7 @@ export class ContainerWatcher {
       for await (const text of events) {
         const lines = (rest + text).split('\n');
         rest = lines.pop() ?? '';
-        if (lines.filter((line) => this.#isRelevant(line)).length > 0) void this.#lookQuietly();
+        if (lines.filter((line) => this.#take(line)).length > 0) void this.#lookQuietly();
       }
     } finally {
       clearInterval(timer);
@@ -116,7 +116,7 @@ export class ContainerWatcher {
   }
 
   /** Keeps what an event says. @returns whether it can have changed a port */
-  #isRelevant(line: string): boolean {
+  #take(line: string): boolean {
     if (line.trim() === '') return false;
     const event = readContainerEvent(line);
     switch (event.kind) {

@@ -87,8 +87,7 @@ export class RaisedEvents {
   async #judgeOne(path: BytePath, kind: ChangeKind): Promise<RaisedEvent | 'folder' | undefined> {
     const { status } = this.#options;
     const now = await status(path);
-    if (now === undefined) return 'folder';
-    if (now.kind === 'other') return 'folder';
+    if (now === undefined || now.kind === 'other') return 'folder';
     const before = this.#told.get(path);
     const state: Told = {
       content: `${now.inode} ${now.sizeBytes} ${now.modifiedNs}`,

@@ -106,7 +106,7 @@ export class EngineInstance {
     const shareEvents = this.life.running?.events.way;
     const lostShares = this.life.running?.lostShares.paths ?? [];
     const wanted = await loadSettings(this.paths);
-    await this.syncs.reload(); // `orlop config set` asks for the status
+    await this.syncs.reload(wanted); // `orlop config set` asks for the status
     const settings = live?.settings ?? wanted;
     const machine = await live?.machine.state();
     const disk = await diskUsage(this.paths.dataDisk);

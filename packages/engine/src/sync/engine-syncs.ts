@@ -7,6 +7,7 @@ import type { EngineSurroundings } from '../instance/engine-surroundings.ts';
 import { parseShares } from '../instance/guest-configuration.ts';
 import type { InstancePaths } from '../instance/instance-paths.ts';
 import type { LiveEngine } from '../instance/start-engine.ts';
+import type { LayeredSettings } from '../settings/layered-settings.ts';
 import { changeSetting, loadSettings } from '../settings/load-settings.ts';
 import { SYNC_PORT } from './guest-channel.ts';
 import { SyncSession } from './sync-session.ts';
@@ -56,10 +57,10 @@ export class EngineSyncs {
     await this.#alone(() => this.#follow());
   }
 
-  /** Does what the settings say now. @throws OrlopError `engine.bad-setting` */
-  async reload(): Promise<void> {
+  /** Does what the settings say now, which who has just read them gives. @throws OrlopError `engine.bad-setting` */
+  async reload(read?: LayeredSettings): Promise<void> {
     await this.#alone(async () => {
-      const settings = await loadSettings(this.#options.paths);
+      const settings = read ?? (await loadSettings(this.#options.paths));
       this.#settings = parseSyncs(settings.object('syncs'));
       await this.#follow();
     });
