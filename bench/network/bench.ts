@@ -1,10 +1,9 @@
-import type { ChildProcess } from 'node:child_process';
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
-import { type Contestant, measureRound, reportOf } from './contest.ts';
-import { COLUMNS, exchanges, IPERF_PORT, RR_PORT } from './measure.ts';
-import { type Peer, peers, type RunningPeer } from './peers.ts';
+import { type Contestant, contest, presentPeers } from './contest.ts';
+import { exchanges } from './measure.ts';
+import { type Peer, peers } from './peers.ts';
 import { type PeerReport, printReport } from './report.ts';
 import { run, start, stop, until, usage } from './tools.ts';
 
@@ -35,54 +34,17 @@ export async function runBench(options: BenchOptions): Promise<void> {
     },
   });
   run(join(options.repository, 'orlop'), 'version');
-  const names = values.peers.split(',');
-  const chosen = peers.filter((peer) => names.includes(peer.name) && isPresent(peer));
+  const chosen = presentPeers(peers, values.peers);
   const bench = { ...options, seconds: Number(values.seconds), rounds: Number(values.rounds) };
   for (const mtu of values.mtu.split(',').map(Number)) {
     printReport(mtu, await compare(chosen, { ...bench, mtu }));
   }
 }
 
-function isPresent(peer: Peer): boolean {
-  const why = peer.missing();
-  if (why !== undefined) console.log(`${peer.name}: left out, ${why}`);
-  return why === undefined;
-}
-
-interface NamespaceContestant extends Contestant {
-  readonly running: RunningPeer;
-  readonly server: ChildProcess;
-}
-
-/** All peers are up at once and measured in turn, column by column and round by round. */
 async function compare(chosen: readonly Peer[], bench: Bench & { mtu: number }): Promise<PeerReport[]> {
-  const { repository, folder } = bench;
-  const rrServer = join(repository, 'bench/network/rr.py');
-  const servers = [
-    start(join(folder, 'iperf3.log'), 'iperf3', '-s', '-B', '127.0.0.1', '-p', String(IPERF_PORT)),
-    start(join(folder, 'rr.log'), 'python3', rrServer, 'serve', '127.0.0.1', String(RR_PORT)),
-  ];
-  const contestants: NamespaceContestant[] = [];
   try {
-    for (const [index, peer] of chosen.entries()) {
-      const contestant = await bringUp(peer, index, bench).catch((error: Error) => {
-        console.error(`${peer.name}: ${error.message}`);
-        return undefined;
-      });
-      if (contestant !== undefined) contestants.push(contestant);
-    }
-    for (const column of COLUMNS) {
-      for (let round = 0; round < bench.rounds; round++) {
-        for (const contestant of contestants) await measureRound(column, contestant);
-      }
-    }
-    return contestants.map(reportOf);
+    return await contest(chosen, { ...bench, bringUp: (peer, index) => bringUp(peer, index, bench) });
   } finally {
-    for (const { running, server } of contestants) {
-      await running.close();
-      await stop(server);
-    }
-    for (const server of servers) await stop(server);
     for (const peer of chosen) run('sh', '-c', `ip netns del ${namespaceOf(peer)} 2>/dev/null || true`);
   }
 }
@@ -91,11 +53,7 @@ function namespaceOf(peer: Peer): string {
   return `orlop-bench-${peer.name}`;
 }
 
-async function bringUp(
-  peer: Peer,
-  index: number,
-  bench: Bench & { mtu: number },
-): Promise<NamespaceContestant> {
+async function bringUp(peer: Peer, index: number, bench: Bench & { mtu: number }): Promise<Contestant> {
   const { repository, mtu, seconds } = bench;
   const namespace = namespaceOf(peer);
   const folder = join(bench.folder, `${peer.name}-${mtu}`);
@@ -121,5 +79,9 @@ async function bringUp(
   };
   await until('the host', () => exchanges('tcp', { ...place, seconds: 0.05 }));
   const idleMebibytes = usage(running.pid).mebibytes;
-  return { name: peer.name, place, pid: running.pid, running, server, rounds: new Map(), idleMebibytes };
+  const close = async () => {
+    await running.close();
+    await stop(server);
+  };
+  return { name: peer.name, place, pid: running.pid, rounds: new Map(), idleMebibytes, close };
 }

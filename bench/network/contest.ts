@@ -1,7 +1,8 @@
+import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { type Column, measure, type Place } from './measure.ts';
+import { COLUMNS, type Column, IPERF_PORT, measure, type Place, RR_PORT } from './measure.ts';
 import type { Measured, PeerReport } from './report.ts';
-import { usage } from './tools.ts';
+import { start, stop, usage } from './tools.ts';
 
 /** A peer that is up, and what was measured of it so far. */
 export interface Contestant {
@@ -11,10 +12,62 @@ export interface Contestant {
   readonly pid: number;
   readonly rounds: Map<Column, (Measured | undefined)[]>;
   readonly idleMebibytes: number;
+  close(): Promise<void>;
+}
+
+export interface ContestOptions<Peer> {
+  readonly repository: string;
+  readonly folder: string;
+  readonly rounds: number;
+  readonly bringUp: (peer: Peer, index: number) => Promise<Contestant>;
+}
+
+/** Those of the peers named whose programs are there; the others are said. */
+export function presentPeers<Peer extends { readonly name: string; missing(): string | undefined }>(
+  peers: readonly Peer[],
+  names: string,
+): Peer[] {
+  return peers.filter((peer) => {
+    if (!names.split(',').includes(peer.name)) return false;
+    const why = peer.missing();
+    if (why !== undefined) console.log(`${peer.name}: left out, ${why}`);
+    return why === undefined;
+  });
+}
+
+/** All peers are up at once and measured in turn, column by column and round by round. */
+export async function contest<Peer extends { readonly name: string }>(
+  peers: readonly Peer[],
+  { repository, folder, rounds, bringUp }: ContestOptions<Peer>,
+): Promise<PeerReport[]> {
+  const rrServer = join(repository, 'bench/network/rr.py');
+  const servers = [
+    start(join(folder, 'iperf3.log'), 'iperf3', '-s', '-B', '127.0.0.1', '-p', String(IPERF_PORT)),
+    start(join(folder, 'rr.log'), 'python3', rrServer, 'serve', '127.0.0.1', String(RR_PORT)),
+  ];
+  const contestants: Contestant[] = [];
+  try {
+    for (const [index, peer] of peers.entries()) {
+      const contestant = await bringUp(peer, index).catch((error: Error) => {
+        console.error(`${peer.name}: ${error.message}`);
+        return undefined;
+      });
+      if (contestant !== undefined) contestants.push(contestant);
+    }
+    for (const column of COLUMNS) {
+      for (let round = 0; round < rounds; round++) {
+        for (const contestant of contestants) await measureRound(column, contestant);
+      }
+    }
+    return contestants.map(reportOf);
+  } finally {
+    for (const contestant of contestants) await contestant.close();
+    for (const server of servers) await stop(server);
+  }
 }
 
 /** Adds one measurement; a failure is said, and leaves a gap. */
-export async function measureRound(column: Column, { name, place, pid, rounds }: Contestant): Promise<void> {
+async function measureRound(column: Column, { name, place, pid, rounds }: Contestant): Promise<void> {
   const list = rounds.get(column) ?? [];
   rounds.set(column, list);
   const before = usage(pid).cpuSeconds;
@@ -29,6 +82,6 @@ export async function measureRound(column: Column, { name, place, pid, rounds }:
   }
 }
 
-export function reportOf({ name, rounds, idleMebibytes, pid }: Contestant): PeerReport {
+function reportOf({ name, rounds, idleMebibytes, pid }: Contestant): PeerReport {
   return { name, rounds, idleMebibytes, loadedMebibytes: usage(pid).mebibytes };
 }

@@ -3,9 +3,9 @@ import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import type { BenchOptions } from './bench.ts';
-import { type Contestant, measureRound, reportOf } from './contest.ts';
+import { type Contestant, contest, presentPeers } from './contest.ts';
 import { type GuestPeer, guestPeers } from './guest-peers.ts';
-import { COLUMNS, exchanges, IPERF_PORT, RR_PORT } from './measure.ts';
+import { exchanges } from './measure.ts';
 import { printReport } from './report.ts';
 import { run, start, stop, until, usage } from './tools.ts';
 
@@ -41,7 +41,7 @@ export async function runGuestBench(options: BenchOptions): Promise<void> {
   const description = join(repository, 'bench/network/guest/guest.yml');
   const build = ['build', '--pkg', join(repository, 'pkg'), '--pkg', join(repository, 'bench/network')];
   run(join(repository, 'orlop'), ...build, '-f', 'kernel+initrd', '--dir', folder, description);
-  const chosen = guestPeers.filter((peer) => values.peers.split(',').includes(peer.name) && isPresent(peer));
+  const chosen = presentPeers(guestPeers, values.peers);
   const bench = {
     seconds: Number(values.seconds),
     rounds: Number(values.rounds),
@@ -49,49 +49,12 @@ export async function runGuestBench(options: BenchOptions): Promise<void> {
   };
   for (const mtu of values.mtu.split(',').map(Number)) {
     const able = chosen.filter((peer) => mtu <= peer.maxMtu);
-    await compare(able, { ...options, ...bench, mtu });
+    const all = { ...options, ...bench, mtu };
+    printReport(mtu, await contest(able, { ...all, bringUp: (peer, index) => bringUp(peer, index, all) }));
   }
 }
 
-function isPresent(peer: GuestPeer): boolean {
-  const why = peer.missing();
-  if (why !== undefined) console.log(`${peer.name}: left out, ${why}`);
-  return why === undefined;
-}
-
-interface GuestContestant extends Contestant {
-  close(): Promise<void>;
-}
-
-async function compare(chosen: readonly GuestPeer[], bench: GuestBench): Promise<void> {
-  const { repository, folder, rounds, mtu } = bench;
-  const rrServer = join(repository, 'bench/network/rr.py');
-  const servers = [
-    start(join(folder, 'iperf3.log'), 'iperf3', '-s', '-B', '127.0.0.1', '-p', String(IPERF_PORT)),
-    start(join(folder, 'rr.log'), 'python3', rrServer, 'serve', '127.0.0.1', String(RR_PORT)),
-  ];
-  const contestants: GuestContestant[] = [];
-  try {
-    for (const [index, peer] of chosen.entries()) {
-      const contestant = await bringUp(peer, index, bench).catch((error: Error) => {
-        console.error(`${peer.name}: ${error.message}`);
-        return undefined;
-      });
-      if (contestant !== undefined) contestants.push(contestant);
-    }
-    for (const column of COLUMNS) {
-      for (let round = 0; round < rounds; round++) {
-        for (const contestant of contestants) await measureRound(column, contestant);
-      }
-    }
-    printReport(mtu, contestants.map(reportOf));
-  } finally {
-    for (const contestant of contestants) await contestant.close();
-    for (const server of servers) await stop(server);
-  }
-}
-
-async function bringUp(peer: GuestPeer, index: number, bench: GuestBench): Promise<GuestContestant> {
+async function bringUp(peer: GuestPeer, index: number, bench: GuestBench): Promise<Contestant> {
   const { repository, mtu, image } = bench;
   const folder = join(bench.folder, `${peer.name}-${mtu}`);
   mkdirSync(folder, { recursive: true });
@@ -112,15 +75,8 @@ async function bringUp(peer: GuestPeer, index: number, bench: GuestBench): Promi
   try {
     machine = start(
       join(folder, 'qemu.log'),
-      ...([
-        'qemu-system-x86_64',
-        '-machine',
-        'q35,accel=tcg',
-        '-cpu',
-        'max,-erms,-fsrm',
-        '-m',
-        '384',
-      ] as const),
+      'qemu-system-x86_64',
+      ...['-machine', 'q35,accel=tcg', '-cpu', 'max,-erms,-fsrm', '-m', '384'],
       ...['-kernel', `${image}-kernel`, '-initrd', `${image}-initrd.img`],
       ...['-append', 'console=ttyS0 quiet', '-display', 'none', '-no-reboot'],
       ...['-serial', `file:${join(folder, 'console')}`, '-netdev', network.netdev],
