@@ -30,7 +30,11 @@ export class AncestorStore {
   /** Reads the file, if there is one, and writes it anew without what is outdated. */
   static async open(path: string): Promise<AncestorStore> {
     const store = new AncestorStore(path);
-    store.#read(await readFile(path, 'utf8').catch(() => ''));
+    const text = readFile(path, 'utf8').catch((error: NodeJS.ErrnoException) => {
+      if (error.code === 'ENOENT') return '';
+      throw error; // what is there is not written over
+    });
+    store.#read(await text);
     await store.#rewrite();
     return store;
   }
