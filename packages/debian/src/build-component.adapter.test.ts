@@ -1,5 +1,6 @@
 import { execFileSync } from 'node:child_process';
-import { appendFileSync, mkdirSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { randomUUID } from 'node:crypto';
+import { appendFileSync, mkdirSync, readdirSync, rmSync, utimesSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { OrlopError } from '@orlop/core';
 import { flattenImage, ImageStore, openImage, readSboms } from '@orlop/oci';
@@ -183,6 +184,17 @@ describe('buildComponent', () => {
     expect(readdirSync(join(folder.path, 'stopped'), { recursive: true })).not.toContainEqual(
       expect.stringMatching(/incoming|\.deb/),
     );
+  });
+
+  it('removes what a process that was killed left of its calls of apt, once no call can be so old', async () => {
+    await build({ storeName: 'leftovers', state: 'leftovers' });
+    const apt = join(folder.path, 'leftovers', 'apt');
+    const workspace = join(apt, readdirSync(apt).find((name) => name.startsWith('test-amd64')) ?? '');
+    const left = [`apt-${randomUUID()}.conf`, `status-${randomUUID()}`, `status-${randomUUID()}`] as const;
+    for (const name of left) writeFileSync(join(workspace, name), '');
+    for (const name of left.slice(0, 2)) utimesSync(join(workspace, name), 1e9, 1e9);
+    await build({ storeName: 'leftovers', state: 'leftovers', force: true });
+    expect(readdirSync(workspace).filter((name) => left.some((one) => one === name))).toEqual([left[2]]);
   });
 
   it('says what apt says about packages that there are not', async () => {

@@ -1,4 +1,4 @@
-import { mkdir, open, readFile, rename, stat, writeFile } from 'node:fs/promises';
+import { mkdir, open, readFile, rename, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { encodeDocument, parseIndex, parseObject } from './documents.ts';
 import { ociError } from './errors.ts';
@@ -50,11 +50,6 @@ export async function writeLayoutIndex(folder: string, manifests: readonly Descr
   } catch (cause) {
     throw ociError('oci.store-unusable', `${path} cannot be written`, { cause });
   }
-}
-
-/** Whether there is a layout; creates nothing. */
-export async function isLayout(folder: string): Promise<boolean> {
-  return (await stat(join(folder, LAYOUT_FILE)).catch(() => undefined))?.isFile() ?? false;
 }
 
 /** Old content or new, never a part, whenever the process or the machine stops. */

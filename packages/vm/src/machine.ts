@@ -75,7 +75,7 @@ export interface Machine {
   saved(): Promise<SavedState | undefined>;
   /** Forgets what {@link save} left. */
   discardSaved(): Promise<void>;
-  /** {@link powerDown}, and {@link kill} when the guest has not ended within `graceMs`. */
+  /** {@link powerDown}, again and again, and {@link kill} when the guest has not ended within `graceMs`. */
   stop(options: { graceMs: number; signal?: AbortSignal }): Promise<StoppedState>;
 }
 

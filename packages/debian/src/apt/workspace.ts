@@ -59,6 +59,7 @@ export class AptWorkspace {
     }
     await writeWhole(join(folder, 'etc', 'orlop.sources'), sources);
     await writeWhole(join(folder, 'status'), '');
+    await removeLeftovers(folder);
     const workspace = new AptWorkspace(options, folder);
     await workspace.update({ onlyIfMissing: true });
     return workspace;
@@ -243,6 +244,20 @@ async function writeWhole(path: string, text: string): Promise<void> {
   const temporary = `${path}.${randomUUID()}`;
   await writeFile(temporary, text, { mode: 0o600 });
   await rename(temporary, path);
+}
+
+/** No call of apt lasts as long, so what is older was left by a process that was killed. */
+const LEFTOVER_AGE_MS = 24 * 3600 * 1000;
+
+/** Removes the files of single calls that nobody removed. */
+async function removeLeftovers(folder: string): Promise<void> {
+  const { mtimeMs: nowMs } = await stat(join(folder, 'status')); // just written
+  for (const name of await readdir(folder)) {
+    if (!/^(apt|status)-[0-9a-f-]{36}/.test(name)) continue;
+    const found = await stat(join(folder, name)).catch(() => undefined);
+    if (found !== undefined && found.mtimeMs < nowMs - LEFTOVER_AGE_MS)
+      await rm(join(folder, name), { force: true });
+  }
 }
 
 /** Indexes that the mirror has otherwise than its Release says, in apt's words for it (apt-pkg/acquire-item.cc). */

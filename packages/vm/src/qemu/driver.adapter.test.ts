@@ -144,6 +144,14 @@ describe('Machine', () => {
     expect(await stopped).toMatchObject({ kind: 'stopped', reason: 'powered-off' });
   });
 
+  it('is powered off by the button though its guest did not listen yet when it was pressed first', async () => {
+    const folder = fixture.folder('early');
+    const machine = await fixture.driver.start(fixture.spec, { folder, accelerator: 'tcg', paused: true });
+    const stopped = machine.stop({ graceMs: 20_000 });
+    await machine.resume();
+    expect(await stopped).toMatchObject({ kind: 'stopped', reason: 'powered-off' });
+  });
+
   it('is killed when its guest does not hear the power button', async () => {
     const { machine, console } = await startReady('deaf');
     const heard = readUntil(console, 'h');

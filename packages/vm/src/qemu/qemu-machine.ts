@@ -41,6 +41,8 @@ const CHILD_POLL_MS = 5000;
 /** How long QEMU may take to quit when its monitor is told to; it writes back its disks' caches then. */
 const QUIT_TIMEOUT_MS = 5000;
 const KILL_TIMEOUT_MS = 5000;
+/** How often the power button is pressed: a guest whose kernel does not listen yet misses a press. */
+const PRESS_AGAIN_MS = 2000;
 
 /** A machine in its folder, with its process if it runs. Any number of these, in any process, may stand for one machine. */
 export class QemuMachine implements Machine {
@@ -175,11 +177,15 @@ export class QemuMachine implements Machine {
     const state = await this.state();
     if (state.kind === 'stopped') return state;
     await this.#requireRunning();
-    // A guest that is paused, or a monitor that does not answer, must not keep the machine from being stopped.
-    await this.powerDown().catch((error: Error) =>
-      this.#given.logger.warn('the guest could not be asked to power off', { reason: error.message }),
-    );
-    return (await this.#waitAtMost(graceMs, signal)) ?? this.kill();
+    for (let leftMs = graceMs; leftMs > 0; leftMs -= PRESS_AGAIN_MS) {
+      // A guest that is paused, or a monitor that does not answer, must not keep the machine from being stopped.
+      await this.powerDown().catch((error: Error) =>
+        this.#given.logger.warn('the guest could not be asked to power off', { reason: error.message }),
+      );
+      const stopped = await this.#waitAtMost(Math.min(leftMs, PRESS_AGAIN_MS), signal);
+      if (stopped !== undefined) return stopped;
+    }
+    return this.kill();
   }
 
   async kill(): Promise<StoppedState> {
