@@ -4,7 +4,7 @@ import type { Logger } from '@orlop/core';
 import { type DiskBackup, qemuImgProgram, requireProgram, runTool } from '@orlop/vm';
 import { engineError } from '../errors.ts';
 import { diskUsage } from './data-disk.ts';
-import type { LiveEngine } from './start-engine.ts';
+import type { LiveEngine } from './live-engine.ts';
 
 /** The data disk is the machine's only one beside its root. */
 const DATA_DISK = 0;

@@ -1,7 +1,7 @@
 import { type Logger, OrlopError } from '@orlop/core';
 import type { SavedState } from '@orlop/vm';
 import { engineError } from '../errors.ts';
-import type { LiveEngine } from './start-engine.ts';
+import type { LiveEngine } from './live-engine.ts';
 
 /**
  * Keeps a running engine's memory and devices in a file, and ends its machine. What its programs had written is on the data

@@ -12,7 +12,7 @@ import { ClockKeeper } from './clock-keeper.ts';
 import type { EngineSurroundings } from './engine-surroundings.ts';
 import { parseShares } from './guest-configuration.ts';
 import { IdleSaver } from './idle-saver.ts';
-import { type LiveEngine, setClock } from './start-engine.ts';
+import { type LiveEngine, setClock } from './live-engine.ts';
 
 /** Everything that belongs to one running engine and ends with it. */
 export interface Running {

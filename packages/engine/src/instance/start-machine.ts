@@ -17,6 +17,12 @@ export async function openMachine(driver: Driver, folder: string): Promise<Machi
   });
 }
 
+/** The machine in this folder, if it runs. */
+export async function runningMachine(driver: Driver, folder: string): Promise<Machine | undefined> {
+  const machine = await openMachine(driver, folder);
+  return (await machine?.state())?.kind === 'running' ? machine : undefined;
+}
+
 /** Starts a machine from its saved state where there is one that can be used, and from nothing otherwise. */
 export async function startMachine(
   spec: MachineSpec,

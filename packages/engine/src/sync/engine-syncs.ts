@@ -6,7 +6,7 @@ import { engineError } from '../errors.ts';
 import type { EngineSurroundings } from '../instance/engine-surroundings.ts';
 import { parseShares } from '../instance/guest-configuration.ts';
 import type { InstancePaths } from '../instance/instance-paths.ts';
-import type { LiveEngine } from '../instance/start-engine.ts';
+import type { LiveEngine } from '../instance/live-engine.ts';
 import type { LayeredSettings } from '../settings/layered-settings.ts';
 import { changeSetting, loadSettings } from '../settings/load-settings.ts';
 import { SYNC_PORT } from './guest-channel.ts';

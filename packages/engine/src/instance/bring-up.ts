@@ -1,0 +1,93 @@
+import { encodeError } from '@orlop/api';
+import { OrlopError } from '@orlop/core';
+import type { Machine } from '@orlop/vm';
+import { loadSettings } from '../settings/load-settings.ts';
+import { adoptEngine } from './adopt-engine.ts';
+import { changeRecord, type Flags } from './engine-record.ts';
+import type { EngineSurroundings } from './engine-surroundings.ts';
+import type { InstancePaths } from './instance-paths.ts';
+import type { LifeState } from './life-state.ts';
+import type { LiveEngine } from './live-engine.ts';
+import type { ServedEngine } from './served-engine.ts';
+import { startEngine } from './start-engine.ts';
+import type { StartInput } from './start-input.ts';
+import { openMachine, runningMachine } from './start-machine.ts';
+import { StartStages } from './start-stages.ts';
+
+/** For a machine to end by itself. */
+export const GRACE_MS = 60_000;
+
+export interface BringUpOptions {
+  readonly state: LifeState;
+  readonly paths: InstancePaths;
+  readonly around: EngineSurroundings;
+  readonly served: ServedEngine;
+  readonly flags: Flags;
+  readonly signal: AbortSignal;
+  /** One that runs already. */
+  readonly machine: Machine | undefined;
+}
+
+/**
+ * Starts an engine, or joins its machine, until Docker answers and the host serves it. The state follows each stage, and
+ * is `failed` or `stopped` when this throws.
+ *
+ * @throws OrlopError
+ */
+export async function bringUp(options: BringUpOptions): Promise<LiveEngine> {
+  const { state, paths, around, served, flags, signal } = options;
+  const since = state.now();
+  const stages = new StartStages(
+    () => around.clock.monotonicMs(),
+    (stage) => {
+      state.amend({ kind: 'starting', since, stages: stages.list() });
+      state.emit({ kind: 'stage', engine: state.name, at: state.now(), stage });
+    },
+  );
+  state.change({ kind: 'starting', since, stages: [] });
+  try {
+    const settings = await loadSettings(paths, flags);
+    const live = await adoptOrStart(
+      { paths, settings, stages, signal, around: reporting(state, around) },
+      options.machine,
+    );
+    await changeRecord(paths, { flags, suspended: false });
+    await served.open(live);
+    state.change({ kind: 'running', since: state.now(), stages: stages.list() });
+    return live;
+  } catch (error) {
+    await served.close();
+    const { body } = encodeError(error);
+    if (signal.aborted) await concludeCancelled(options);
+    else state.change({ kind: 'failed', at: state.now(), error: body, stages: stages.list() });
+    throw error;
+  }
+}
+
+async function adoptOrStart(input: StartInput, machine: Machine | undefined): Promise<LiveEngine> {
+  const { paths, around, signal } = input;
+  const found = machine ?? (await runningMachine(around.driver, paths.machine));
+  if (found === undefined) return startEngine(input);
+  try {
+    return await adoptEngine({ ...input, machine: found });
+  } catch (error) {
+    if (signal.aborted || !(error instanceof OrlopError)) throw error;
+    around.logger.warn('a machine that ran on could not be joined', { reason: error.message });
+    await found.stop({ graceMs: GRACE_MS });
+    return startEngine(input);
+  }
+}
+
+async function concludeCancelled({ state, paths, around }: BringUpOptions): Promise<void> {
+  const saved = await (await openMachine(around.driver, paths.machine))?.saved();
+  if (saved !== undefined) await changeRecord(paths, { suspended: false });
+  state.change({ kind: 'stopped', at: state.now(), reason: saved === undefined ? 'cancelled' : 'saved' });
+}
+
+/** Progress of composing the image is told as the engine's. */
+function reporting(state: LifeState, around: EngineSurroundings): EngineSurroundings {
+  const { image } = around;
+  const progress: typeof image.progress = (event) =>
+    state.emit({ kind: 'progress', engine: state.name, ...event });
+  return { ...around, image: { ...image, progress } };
+}

@@ -1,0 +1,40 @@
+import type { Logger } from '@orlop/core';
+import type { Machine } from '@orlop/vm';
+import type { DockerChannel } from '../docker/docker-channel.ts';
+import type { LayeredSettings } from '../settings/layered-settings.ts';
+import type { InstanceCredentials } from '../tls/instance-authority.ts';
+import type { EngineSurroundings } from './engine-surroundings.ts';
+import { GuestAgent } from './guest-agent.ts';
+import { AGENT_PORT, agentToken } from './guest-configuration.ts';
+import type { InstanceNetwork } from './instance-network.ts';
+
+/** An engine that runs: what the rest of the daemon works with. */
+export interface LiveEngine {
+  readonly machine: Machine;
+  readonly network: InstanceNetwork;
+  readonly docker: DockerChannel;
+  readonly dockerVersion: string;
+  readonly agent: GuestAgent;
+  /** What the machine's programs for the host want to hear first. */
+  readonly token: string;
+  readonly settings: LayeredSettings;
+}
+
+/** What asks the machine for things. */
+export function agentOf(
+  network: InstanceNetwork,
+  { credentials, around }: { readonly credentials: InstanceCredentials; readonly around: EngineSurroundings },
+): GuestAgent {
+  return new GuestAgent({
+    token: agentToken(credentials),
+    clock: around.clock,
+    dial: (dialSignal) => network.dial(AGENT_PORT, dialSignal),
+  });
+}
+
+/** A machine that stood still has the time of then; what waits for it need not wait for this. */
+export function setClock(agent: GuestAgent, { logger }: { readonly logger: Logger }): void {
+  agent
+    .setClock()
+    .catch((error: Error) => logger.warn("the machine's clock could not be set", { reason: error.message }));
+}

@@ -1,0 +1,102 @@
+import type { Duplex } from 'node:stream';
+import { loadSettings } from '../settings/load-settings.ts';
+import type { EngineSyncs } from '../sync/engine-syncs.ts';
+import type { EngineSurroundings } from './engine-surroundings.ts';
+import { HostSocket } from './host-socket.ts';
+import type { InstancePaths } from './instance-paths.ts';
+import type { LifeState } from './life-state.ts';
+import type { LiveEngine } from './live-engine.ts';
+import { offerContext, type Running, serveEngine } from './serve-engine.ts';
+import { StalledMachine } from './stalled-machine.ts';
+
+export interface ServedEngineOptions {
+  readonly state: LifeState;
+  readonly paths: InstancePaths;
+  readonly syncs: EngineSyncs;
+  readonly around: EngineSurroundings;
+  /** A connection to dockerd; an engine that rests is woken for it. */
+  readonly openDocker: (signal: AbortSignal) => Promise<Duplex>;
+  readonly onRest: (how: 'sleep' | 'suspend') => Promise<void>;
+}
+
+/** What the host has of an engine: its Docker socket, its ports, its synchronised shares. The socket outlives rests. */
+export class ServedEngine {
+  readonly socket: HostSocket;
+  readonly stalled: StalledMachine;
+  readonly #options: ServedEngineOptions;
+  #running: Running | undefined;
+  #containers = 0;
+  /** The setting, as the engine was started with it; it has them while it rests, too. */
+  #shares: readonly string[] = [];
+
+  constructor(options: ServedEngineOptions) {
+    this.#options = options;
+    const { state, paths, syncs, around } = options;
+    this.socket = new HostSocket({
+      path: paths.dockerSocket,
+      logger: around.logger,
+      open: options.openDocker,
+      shares: () => this.#shares,
+      settlePorts: async () => this.#running?.watcher.look(),
+      copies: () => syncs.folders,
+      lostShares: () => this.#running?.lostShares.paths ?? [],
+      onCount: () => this.touch(),
+    });
+    this.stalled = new StalledMachine({
+      state,
+      dataDisk: paths.dataDisk,
+      logger: around.logger,
+      machine: () => this.#running?.live.machine,
+    });
+  }
+
+  get running(): Running | undefined {
+    return this.#running;
+  }
+
+  /** Opens ports and socket; {@link running} is there from the first step of it. */
+  async open(live: LiveEngine): Promise<void> {
+    const { state, paths, syncs, around, onRest } = this.#options;
+    const running = serveEngine(live, {
+      name: state.name,
+      around,
+      onPort: (change, port) =>
+        state.emit({ kind: 'port', engine: state.name, at: state.now(), change, port }),
+      onContainers: (count) => {
+        this.#containers = count;
+      },
+      seconds: async (setting) => (await loadSettings(paths)).number(setting),
+      isRunning: () => state.current.kind === 'running',
+      isNeeded: () => state.current.kind === 'stalled' || this.#containers > 0 || this.socket.connections > 0,
+      onRest,
+      onResume: () => this.stalled.onResume(),
+      onDiskFull: () => void this.stalled.onDiskFull(),
+    });
+    this.#running = running;
+    this.#shares = live.settings.texts('shares');
+    await syncs.attach(live, () => state.current.kind !== 'asleep' && state.current.kind !== 'stalled');
+    await running.watcher.look();
+    void running.watcher.run();
+    await this.socket.listen();
+    for (const saver of running.savers) saver.start();
+    if (live.settings.flag('docker.context')) await offerContext(state.name, paths.dockerSocket, around);
+  }
+
+  /** Somebody needs the engine now. */
+  touch(): void {
+    for (const saver of this.#running?.savers ?? []) saver.touch();
+  }
+
+  /** Lets go of the machine. Harmless when there is none. */
+  async close({ keepSocket = false }: { readonly keepSocket?: boolean } = {}): Promise<void> {
+    const running = this.#running;
+    this.#running = undefined;
+    this.#containers = 0;
+    this.stalled.stop();
+    running?.stop();
+    await this.#options.syncs.detach();
+    if (keepSocket) this.socket.drop();
+    else await this.socket.close();
+    running?.live.network.close();
+  }
+}
