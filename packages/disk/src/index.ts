@@ -12,7 +12,8 @@ export {
 } from './container/vmdk.ts';
 export * from './crc32.ts';
 export { type ErofsOptions, writeErofs } from './erofs/writer.ts';
-export { type Ext4Options, ext4SizeFor, writeExt4 } from './ext4/writer.ts';
+export { ext4SizeFor } from './ext4/size.ts';
+export { type Ext4Options, writeExt4 } from './ext4/writer.ts';
 export type { FatBits } from './fat/geometry.ts';
 export { type FatOptions, type FatResult, fatSizeFor, writeFat } from './fat/writer.ts';
 export * from './guid.ts';

@@ -35,3 +35,6 @@ export const fileKind = {
   fifo: { mode: 0x1000, entry: 5 },
   symlink: { mode: 0xa000, entry: 7 },
 } as const;
+
+/** Targets of symlinks that fit the inode. */
+export const FAST_TARGET_BYTES = 59;

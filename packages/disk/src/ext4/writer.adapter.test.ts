@@ -9,7 +9,8 @@ import { expectSameTree } from '../testing/compare.ts';
 import { contentDigest, peer, saveDisk } from '../testing/peer.ts';
 import { randomTree } from '../testing/random-tree.ts';
 import { type FileNode, TreeBuilder } from '../tree.ts';
-import { ext4SizeFor, writeExt4 } from './writer.ts';
+import { ext4SizeFor } from './size.ts';
+import { writeExt4 } from './writer.ts';
 
 const uuid = guidFromBytes(Uint8Array.from({ length: 16 }, (_, i) => i * 7));
 

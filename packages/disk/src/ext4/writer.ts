@@ -1,5 +1,5 @@
 import type { BlockSink } from '../block.ts';
-import { isZero, roundUp } from '../bytes.ts';
+import { isZero } from '../bytes.ts';
 import { visitContents } from '../content-visit.ts';
 import { diskError } from '../errors.ts';
 import { type GatheringSink, gatherWrites } from '../gather.ts';
@@ -11,6 +11,7 @@ import { fileSystemSeed, inodeSeed } from './checksum.ts';
 import {
   BLOCK_BYTES,
   BLOCKS_PER_GROUP,
+  FAST_TARGET_BYTES,
   FIRST_OWN_INODE,
   fileKind,
   inodeFlag,
@@ -41,8 +42,6 @@ export interface Ext4Options {
 
 const MAX_NAME_BYTES = 255;
 const MAX_TARGET_BYTES = 4095;
-/** Targets that fit the inode. */
-const FAST_TARGET_BYTES = 59;
 
 /**
  * Writes an ext4 file system (extents, 64-bit, metadata checksums, indexed directories, journal) holding
@@ -60,40 +59,6 @@ export async function writeExt4(sink: BlockSink, root: DirectoryNode, options: E
   await gatherWrites(sink, { unitBytes: BLOCK_BYTES }, (gathering) =>
     new Ext4Writer(gathering, geometry, numbering, options).write(),
   );
-}
-
-/** A size that holds `root` with `freeBytes` to spare, rounded up to a whole MiB. */
-export function ext4SizeFor(root: DirectoryNode, freeBytes = 0): number {
-  const { nodes } = numberNodes(root);
-  let blocks = 64;
-  for (const [, node] of nodes) {
-    if (node.type === 'file')
-      blocks +=
-        Math.ceil(node.sizeBytes / BLOCK_BYTES) +
-        Math.ceil(node.sizeBytes / (BLOCKS_PER_GROUP * BLOCK_BYTES) / 4);
-    // Names of 255 bytes, 15 to a block, at worst; leaves and index.
-    else if (node.type === 'directory')
-      blocks +=
-        1 +
-        Math.ceil(
-          [...node.children.keys()].reduce((sum, name) => sum + 12 + name.length * 3, 0) /
-            (BLOCK_BYTES - 300),
-        );
-    else if (node.type === 'symlink' && node.target.length >= FAST_TARGET_BYTES / 3) blocks += 1;
-    if (node.xattrs !== undefined) blocks += 1;
-  }
-  const content = blocks * BLOCK_BYTES + freeBytes;
-  // Metadata depends on the size, which depends on metadata: twice round is enough, since it is a few per cent.
-  let sizeBytes = content;
-  for (let i = 0; i < 3; i++) {
-    const geometry = planExt4(Math.max(sizeBytes, 1 << 20), FIRST_OWN_INODE + nodes.length + 1, true);
-    const overhead =
-      geometry.groups * (geometry.inodeTableBlocks + 2 + 1 + geometry.descriptorBlocks) +
-      geometry.journalBlocks +
-      1024;
-    sizeBytes = content + overhead * BLOCK_BYTES;
-  }
-  return roundUp(sizeBytes, 1 << 20);
 }
 
 /** e2fsck asks for a lost+found; one that the tree has keeps its metadata. */

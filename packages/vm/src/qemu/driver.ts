@@ -1,20 +1,18 @@
 import { spawn } from 'node:child_process';
-import { open, rename, rm, stat } from 'node:fs/promises';
-import { basename, dirname, join } from 'node:path';
+import { open, rename, rm } from 'node:fs/promises';
 import { OrlopError, type Random } from '@orlop/core';
 import { vmError } from '../errors.ts';
 import { requireProgram } from '../find-program.ts';
 import type { Driver, DriverDependencies, Machine, StartOptions } from '../machine.ts';
-import { MachineFolder, machineFiles } from '../machine-folder.ts';
+import { MachineFolder } from '../machine-folder.ts';
 import { type Boot, checkSpec, type MachineSpec } from '../machine-spec.ts';
 import { findProcess, identifyProcess, signalProcess } from '../process-identity.ts';
 import { takeProcessLock } from '../process-lock.ts';
 import { connectUnixSocket } from '../unix-socket.ts';
-import { needsUefi, qemuArguments, type UefiFiles } from './arguments.ts';
+import { needsUefi, qemuArguments } from './arguments.ts';
 import { ensureDisk } from './disk-image.ts';
-import { readDriverLog } from './driver-log.ts';
 import { removeUnpacked, unpackBoot } from './emulated-boot.ts';
-import { findFirmware, makeVariables } from './firmware.ts';
+import { prepareUefi } from './firmware.ts';
 import { Leash } from './leash.ts';
 import { fingerprintMachine } from './machine-fingerprint.ts';
 import { createMac, createUuid, type MachineIdentity } from './machine-identity.ts';
@@ -22,6 +20,7 @@ import { qemuPrograms } from './programs.ts';
 import { QemuMachine } from './qemu-machine.ts';
 import { QmpClient } from './qmp-client.ts';
 import { incomingCommand, readSavedState, removeSavedState, waitForIncoming } from './saved-state.ts';
+import { explainDamage, explainFailure } from './start-failure.ts';
 import { findVirtiofsd, startVirtiofsd, type Virtiofsd } from './virtiofsd.ts';
 
 /** How long QEMU may take from its start until its monitor answers; it does so within 0.1 s on an idle machine. */
@@ -292,26 +291,6 @@ async function prepareFiles(folder: MachineFolder): Promise<void> {
   }
 }
 
-async function prepareUefi(spec: MachineSpec, folder: MachineFolder): Promise<UefiFiles> {
-  const { codePath, varsPath } = spec.firmware?.kind === 'uefi' ? spec.firmware : {};
-  if (codePath !== undefined) {
-    const sibling = varsPath ?? join(dirname(codePath), basename(codePath).replace('CODE', 'VARS'));
-    if (sibling === codePath || !(await isFile(sibling))) return { kind: 'whole', path: codePath };
-    await makeVariables(sibling, folder.file('firmwareVariables'));
-    return { kind: 'split', codePath, variablesPath: machineFiles.firmwareVariables };
-  }
-  const found = await findFirmware(spec.arch);
-  await makeVariables(found.templatePath, folder.file('firmwareVariables'));
-  return { kind: 'split', codePath: found.codePath, variablesPath: machineFiles.firmwareVariables };
-}
-
-async function isFile(path: string): Promise<boolean> {
-  return stat(path).then(
-    (found) => found.isFile(),
-    () => false,
-  );
-}
-
 /** What stays the same over restarts; grows with the number of cards. */
 async function ensureIdentity(
   spec: MachineSpec,
@@ -324,31 +303,6 @@ async function ensureIdentity(
   const identity = { uuid: kept?.uuid ?? createUuid(random), macs };
   await folder.writeJson('identity', identity);
   return identity;
-}
-
-/** An error that says what QEMU said. */
-async function explainFailure(folder: MachineFolder, failure: Error): Promise<OrlopError> {
-  const words = await readDriverLog(folder);
-  const forward = /Could not set up host forwarding rule '([^']*)'/.exec(words);
-  if (forward !== null) {
-    return vmError('vm.port-busy', `the port of "${forward[1]}" is taken on this host`, {
-      hint: 'publish another one, or end the program that has it (`ss -ltnp` names it)',
-    });
-  }
-  if (/Display '\w+' is not available/.test(words)) {
-    return vmError('vm.tool-missing', 'this QEMU cannot show a window', {
-      hint: 'on Debian: apt-get install qemu-system-gui',
-    });
-  }
-  return vmError('vm.start-failed', `QEMU did not start: ${words === '' ? failure.message : words}`);
-}
-
-async function explainDamage(folder: MachineFolder, failure: Error): Promise<OrlopError> {
-  const words = await readDriverLog(folder);
-  return vmError(
-    'vm.save-damaged',
-    `the saved state cannot be used: ${words === '' ? failure.message : words}`,
-  );
 }
 
 /** Removes everything that a machine has; it must not run. */

@@ -1,7 +1,9 @@
 import { copyFile, readdir, readFile, rename, rm, stat } from 'node:fs/promises';
-import { join } from 'node:path';
+import { basename, dirname, join } from 'node:path';
 import { vmError } from '../errors.ts';
-import type { Architecture } from '../machine-spec.ts';
+import { type MachineFolder, machineFiles } from '../machine-folder.ts';
+import type { Architecture, MachineSpec } from '../machine-spec.ts';
+import type { UefiFiles } from './arguments.ts';
 import { firmwareFolders } from './programs.ts';
 
 /** UEFI code and the template of its variables. */
@@ -85,6 +87,20 @@ export async function makeVariables(templatePath: string, path: string): Promise
     await rm(temporary, { force: true });
     throw error;
   }
+}
+
+/** The firmware that a machine asks for, with variables of its own in its folder. */
+export async function prepareUefi(spec: MachineSpec, folder: MachineFolder): Promise<UefiFiles> {
+  const { codePath, varsPath } = spec.firmware?.kind === 'uefi' ? spec.firmware : {};
+  if (codePath !== undefined) {
+    const sibling = varsPath ?? join(dirname(codePath), basename(codePath).replace('CODE', 'VARS'));
+    if (sibling === codePath || !(await isFile(sibling))) return { kind: 'whole', path: codePath };
+    await makeVariables(sibling, folder.file('firmwareVariables'));
+    return { kind: 'split', codePath, variablesPath: machineFiles.firmwareVariables };
+  }
+  const found = await findFirmware(spec.arch);
+  await makeVariables(found.templatePath, folder.file('firmwareVariables'));
+  return { kind: 'split', codePath: found.codePath, variablesPath: machineFiles.firmwareVariables };
 }
 
 /** Sorted by name over all folders; a file in an earlier folder hides those of its name in later ones. */
