@@ -24,6 +24,8 @@ export interface HostOptions {
   readonly mtu?: number;
   /** Take packets to any destination address, as a gateway does. @default false */
   readonly promiscuous?: boolean;
+  /** Say in neighbour advertisements that this station is a router (RFC 4861 §4.4). @default false */
+  readonly router?: boolean;
   /**
    * The link cannot corrupt (a VM's socket): checksums of received packets are not verified. @default false
    */

@@ -38,7 +38,7 @@ export function createHost(options: HostOptions): HostParts {
   });
   const { random } = options;
   const arp = new Arp({ ethernet, local: ip.addresses });
-  const ndp = new Ndp({ ethernet, local: ip.addresses });
+  const ndp = new Ndp({ ethernet, local: ip.addresses, router: options.router ?? false });
   const ipv4 = new Ipv4({ ip, ethernet, neighbours: arp.neighbours, random });
   const ipv6 = new Ipv6({ ip, ethernet, neighbours: ndp.neighbours, random });
   const icmp = new Icmp({ ip, ndp });

@@ -63,6 +63,7 @@ describe('NETWORK_SCHEMA', () => {
       proxy: { http: 'http://proxy:3128', exclude: ['*.local'], transparent: true },
       metadataAccess: false,
       hostAddresses: false,
+      spoofGuard: false,
       gatewayMac: '5a:94:ef:00:00:01',
     };
     expect(validateSchema(NETWORK_SCHEMA, config)).toEqual([]);

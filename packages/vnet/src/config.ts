@@ -46,6 +46,11 @@ export interface NetworkConfig {
   readonly metadataAccess?: boolean;
   /** Let guests reach the host by the addresses of its interfaces too, as any machine of its networks does. @default true */
   readonly hostAddresses?: boolean;
+  /**
+   * Keep guests from speaking for each other's addresses, for routers and for DHCP servers; for the gateway nobody else
+   * ever speaks. @default true
+   */
+  readonly spoofGuard?: boolean;
   /** @default 'f6:16:36:' and three bytes of the network's name */
   readonly gatewayMac?: string;
 }
@@ -73,6 +78,7 @@ export interface NetworkSettings {
   readonly proxy: ProxyConfig;
   readonly metadataAccess: boolean;
   readonly hostAddresses: boolean;
+  readonly spoofGuard: boolean;
   readonly gatewayMac: MacAddress;
 }
 
@@ -102,6 +108,7 @@ const KEYS: Readonly<Record<keyof NetworkConfig, true>> = {
   proxy: true,
   metadataAccess: true,
   hostAddresses: true,
+  spoofGuard: true,
   gatewayMac: true,
 };
 
@@ -186,6 +193,7 @@ class ConfigReader {
       proxy: this.#proxy(config),
       metadataAccess: config.metadataAccess ?? false,
       hostAddresses: config.hostAddresses ?? true,
+      spoofGuard: config.spoofGuard ?? true,
       gatewayMac:
         config.gatewayMac === undefined
           ? GATEWAY_MAC_PREFIX * 2 ** 24 + (hash(name) & 0xffffff)

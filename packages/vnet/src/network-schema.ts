@@ -85,6 +85,10 @@ export const NETWORK_SCHEMA: JsonSchema = {
       type: 'boolean',
       description: "let guests reach the host by its interfaces' addresses; true",
     },
+    spoofGuard: {
+      type: 'boolean',
+      description: "keep guests from speaking for each other's addresses, routers and DHCP servers; true",
+    },
     gatewayMac: text('Ethernet address of the gateway'),
   },
   additionalProperties: false,

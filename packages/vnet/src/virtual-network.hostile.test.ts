@@ -189,7 +189,8 @@ describe('VirtualNetwork, while one guest is hostile', () => {
       attacker.link.sendFrame(rawPacket(net, { source, destination: GATEWAY, protocol: 17, payload }));
     }
     net.scheduler.advance(10);
-    expect(net.network.filter.spoofed).toBe(2);
+    expect(net.network.filter.spoofed).toBe(1);
+    expect([...net.network.segment.ports()][0]?.drops['spoofed-address']).toBe(1);
     expect(net.network.dns.counters.queries).toBe(0);
     for (let n = 0; n < 5000; n++) {
       const question = datagram(1024 + n, 53, QUESTION);
@@ -235,7 +236,7 @@ describe('VirtualNetwork, while one guest is hostile', () => {
     emitArp({ ...claim, targetIp: GATEWAY }, frame, at);
     attacker.link.sendFrame(frame);
     net.scheduler.advance(5);
-    expect(net.network.filter.spoofed).toBe(1);
+    expect([...net.network.segment.ports()][0]?.drops['spoofed-address']).toBe(1);
     expect(isServed(net, other)).toBe(true);
   });
 

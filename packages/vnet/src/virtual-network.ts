@@ -24,6 +24,7 @@ import { ForwardTable } from './forward/forward-table.ts';
 import { startTcpForward } from './forward/tcp-forward.ts';
 import { startUdpForward } from './forward/udp-forward.ts';
 import { type FrameService, Gateway } from './gateway/gateway.ts';
+import { NeighbourGuard } from './gateway/neighbour-guard.ts';
 import { NtpServer } from './gateway/ntp-server.ts';
 import { RouterAdvertiser } from './gateway/router-advertiser.ts';
 import { SourceFilter } from './gateway/source-filter.ts';
@@ -125,6 +126,7 @@ export class VirtualNetwork {
       random: parts.random,
       mtu: settings.mtu,
       promiscuous: true,
+      router: true,
       trustedLink: true,
       tcp: GATEWAY_TCP,
     });
@@ -161,12 +163,7 @@ export class VirtualNetwork {
     );
     this.addresses = addresses;
 
-    this.filter = new SourceFilter({
-      subnet,
-      prefix6: ipv6?.prefix,
-      holderOf: (address) => this.leases.holderOf(address),
-      portOf: (mac) => this.segment.portOfMac(mac),
-    });
+    this.filter = new SourceFilter({ subnet, prefix6: ipv6?.prefix });
     const dnsServers6 = compact([ipv6?.gateway]).map(toWire);
     const searchDomains = [domain, ...settings.search];
     const frameServices: FrameService[] = [];
@@ -184,7 +181,15 @@ export class VirtualNetwork {
       this.#closers.push(() => dhcpv6.close());
     }
     this.gateway = new Gateway({ mac, stack: this.stack, filter: this.filter, scheduler, frameServices });
-    this.segment = new Switch(this.gateway, { now: () => scheduler.now() });
+    this.segment = new Switch(this.gateway, {
+      now: () => scheduler.now(),
+      guard: new NeighbourGuard({
+        own: own.map(({ address }) => address),
+        holderOf: (address) => this.leases.holderOf(address),
+        portOf: (mac) => this.segment.portOfMac(mac),
+        amongGuests: settings.spoofGuard,
+      }),
+    });
 
     const origin = () => this.gateway.origin;
     const queue = new RelayQueue();

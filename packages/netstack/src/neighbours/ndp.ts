@@ -23,16 +23,22 @@ import { NeighbourCache } from './neighbour-cache.ts';
 /** ff02::1 */
 const ALL_NODES = IpAddress.v6(0xff020000, 0, 0, 1);
 
-/** Neighbour discovery (RFC 4861 §7): solicitations and advertisements. Routers are the program's affair. */
+/** Neighbour discovery (RFC 4861 §7): solicitations and advertisements. What a router advertises is the program's affair. */
 export class Ndp {
   readonly neighbours: NeighbourCache;
   readonly counters = { solicitationsIn: 0, advertisementsIn: 0, malformed: 0 };
   readonly #ethernet: EthernetPort;
   readonly #local: LocalAddresses;
+  readonly #router: boolean;
 
-  constructor(dependencies: { readonly ethernet: EthernetPort; readonly local: LocalAddresses }) {
+  constructor(dependencies: {
+    readonly ethernet: EthernetPort;
+    readonly local: LocalAddresses;
+    readonly router: boolean;
+  }) {
     this.#ethernet = dependencies.ethernet;
     this.#local = dependencies.local;
+    this.#router = dependencies.router;
     this.neighbours = new NeighbourCache({
       ethernet: dependencies.ethernet,
       etherType: ETHERTYPE_IPV6,
@@ -73,7 +79,8 @@ export class Ndp {
     this.#send(to, known === 0 ? undefined : known, target, {
       kind: 'neighbor-advertisement',
       target: target.toIpv6(),
-      router: false,
+      // Who hears a router say that it is none forgets its routes (RFC 4861 §7.3.3).
+      router: this.#router,
       solicited: !duplicateCheck,
       override: true,
       options: [{ kind: 'target-link-layer', mac: this.#ethernet.mac }],

@@ -74,7 +74,7 @@ export class Gateway implements Station {
   }
 
   receive(frame: Uint8Array, offset: number, length: number, from: Port): void {
-    if (!this.#filter.admits(frame, offset, length, from)) return;
+    if (!this.#filter.admits(frame, offset, length)) return;
     for (const service of this.#frameServices) if (service.receive(frame, offset, length)) return;
     this.#from = from;
     this.#stack.receive(frame, this.#scheduler.now(), offset, length);

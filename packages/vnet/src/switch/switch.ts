@@ -22,6 +22,13 @@ export interface FrameObserver {
   onFrame(port: Port, direction: 'in' | 'out', frame: Uint8Array, offset: number, length: number): void;
 }
 
+/** Judges what guests send, before anybody gets it. */
+export interface FrameGuard {
+  admits(frame: Uint8Array, offset: number, length: number, from: Port): boolean;
+  /** The port was unplugged. */
+  forgetPort(port: Port): void;
+}
+
 export interface SwitchOptions {
   readonly now: () => number;
   /** @default 64 */
@@ -30,6 +37,8 @@ export interface SwitchOptions {
   readonly maxMacsPerPort?: number;
   /** Broadcasts, multicasts and unknown destinations that one port may send in a second. @default 5000 */
   readonly floodsPerSecond?: number;
+  /** @default every frame passes */
+  readonly guard?: FrameGuard;
 }
 
 export interface PortEvents {
@@ -153,6 +162,7 @@ export class Switch {
   #unplug(port: Port): void {
     this.#ports.delete(port.id);
     this.#macs.forgetPort(port);
+    this.#options.guard?.forgetPort(port);
     this.#sink.forget(port);
   }
 
@@ -172,6 +182,10 @@ export class Switch {
     const learned = this.#macs.learn(frame, source, port, this.#now());
     if (learned !== 'learned') {
       port.drops[learned === 'full' ? 'mac-limit' : 'spoofed-mac']++;
+      return;
+    }
+    if (this.#options.guard?.admits(frame, offset, length, port) === false) {
+      port.drops['spoofed-address']++;
       return;
     }
     if (readMacKey(frame, offset) === this.#stationKey) this.#station.receive(frame, offset, length, port);
