@@ -127,4 +127,22 @@ describe('CachingResolver', () => {
     const junk = { ...query('x'), message: new Uint8Array(20).fill(0xff) };
     expect(await cache.resolve(junk, { signal })).toBeUndefined();
   });
+
+  it('asks a question that nobody answered again after five seconds, not before', async () => {
+    let now = 0;
+    let asked = 0;
+    const resolve = async () => {
+      asked++;
+      return undefined;
+    };
+    const cache = new CachingResolver({ now: () => now, next: { resolve } });
+    for (const at of [0, 4999, 5000]) {
+      now = at;
+      expect(await cache.resolve(query('www.far.test'), { signal })).toBeUndefined();
+    }
+    expect(asked).toBe(2);
+    cache.clear();
+    await cache.resolve(query('www.far.test'), { signal });
+    expect(asked).toBe(3);
+  });
 });

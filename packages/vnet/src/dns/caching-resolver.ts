@@ -13,6 +13,8 @@ export interface CachingResolverOptions {
   readonly maxTtlSeconds?: number;
   /** For "no such name" and "no such record". @default 300 */
   readonly maxNegativeTtlSeconds?: number;
+  /** For how long it is known that nobody answered (RFC 9520 §3.2). @default 5 */
+  readonly failureSeconds?: number;
 }
 
 export interface CacheCounters {
@@ -37,13 +39,15 @@ const TRUNCATED = 0x02;
 /**
  * Keeps answers as they came, byte for byte, for as long as their records live; TTLs count down while they wait.
  *
- * Invariant: at most `maxEntries` answers are kept.
+ * Invariant: at most `maxEntries` answers are kept, and as many failures.
  */
 export class CachingResolver implements DnsResolver {
   readonly counters: CacheCounters = { hits: 0, misses: 0, joined: 0, evicted: 0 };
   readonly #options: CachingResolverOptions;
   /** In order of last use. */
   readonly #entries = new Map<string, Entry>();
+  /** Questions that nobody answered, and until when they are not asked again, in order of time. */
+  readonly #failures = new Map<string, number>();
   readonly #pending = new Map<string, Promise<Uint8Array | undefined>>();
 
   constructor(options: CachingResolverOptions) {
@@ -57,6 +61,7 @@ export class CachingResolver implements DnsResolver {
   /** Forgets all: the host has other servers now. */
   clear(): void {
     this.#entries.clear();
+    this.#failures.clear();
   }
 
   async resolve(query: DnsQuery, options: { readonly signal: AbortSignal }): Promise<Uint8Array | undefined> {
@@ -79,16 +84,29 @@ export class CachingResolver implements DnsResolver {
       const answer = await known;
       return answer === undefined ? undefined : readdress(answer, query.message, walked.questionEnd);
     }
+    if ((this.#failures.get(flight) ?? 0) > this.#options.now()) {
+      this.counters.hits++;
+      return undefined;
+    }
     this.counters.misses++;
     const asked = this.#options.next.resolve(query, options);
     this.#pending.set(flight, asked);
     try {
       const answer = await asked;
       if (answer !== undefined) this.#store(key, answer);
+      else if (!options.signal.aborted) this.#noteFailure(flight);
       return answer;
     } finally {
       this.#pending.delete(flight);
     }
+  }
+
+  #noteFailure(flight: string): void {
+    this.#failures.delete(flight);
+    this.#failures.set(flight, this.#options.now() + (this.#options.failureSeconds ?? 5) * 1000);
+    const [oldest] = this.#failures.keys();
+    if (this.#failures.size > (this.#options.maxEntries ?? 10_000) && oldest !== undefined)
+      this.#failures.delete(oldest);
   }
 
   #take(key: string): Entry | undefined {

@@ -82,9 +82,8 @@ export async function sendOn(
 ): Promise<void> {
   const { head, request, path, route, host } = of;
   const origin = path.startsWith('/') ? path : `/${path}`;
-  const proxy = route.proxyFor('http', request.host);
+  const proxy = await route.proxyTo('http', request);
   if (proxy?.kind === 'http') {
-    await route.check(request);
     const server = await dialProxy(proxy, host);
     const authority = request.host.includes(':') ? `[${request.host}]` : request.host;
     const port = request.port === 80 ? '' : `:${request.port}`;

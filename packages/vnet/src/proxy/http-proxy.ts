@@ -30,14 +30,21 @@ export class HttpProxy {
       policy: network.policy,
       host,
       guests,
+      scheduler,
     });
-    // On the gateway's address alone: port 3128 of the host's address is the host's.
-    const listener = await guests.listen(
-      { port: EXPLICIT_PROXY_PORT, address: network.settings.gateway.toString() },
-      (stream) => serveExplicitProxy(stream, { route, host }),
+    // On the gateway's addresses alone: port 3128 of the host's address is the host's.
+    const { gateway, ipv6 } = network.settings;
+    const listeners = await Promise.all(
+      [gateway, ...(ipv6 === undefined ? [] : [ipv6.gateway])].map((address) =>
+        guests.listen({ port: EXPLICIT_PROXY_PORT, address: address.toString() }, (stream) =>
+          serveExplicitProxy(stream, { route, host }),
+        ),
+      ),
     );
     const transparent = new TransparentProxy({ route, host, settings, scheduler });
-    return new HttpProxy(transparent, () => listener.close());
+    return new HttpProxy(transparent, () => {
+      for (const listener of listeners) listener.close();
+    });
   }
 
   intercept(attempt: TcpAttempt): boolean {

@@ -4,6 +4,7 @@ import type { DnsResolver } from '../dns/resolver.ts';
 import { vnetError } from '../errors.ts';
 import type { AddressMap } from '../nat/address-map.ts';
 import type { OutboundPolicy } from '../nat/policy.ts';
+import type { Scheduler } from '../scheduler.ts';
 import type { ProxySettings, UpstreamProxy } from './proxy-settings.ts';
 import { StreamReader } from './stream-reader.ts';
 import { formatTarget, type ProxyTarget, tunnelThrough } from './upstream.ts';
@@ -17,7 +18,14 @@ export interface OutboundRouteParts {
   readonly host: StreamNetwork;
   /** To other guests. */
   readonly guests: StreamNetwork;
+  readonly scheduler: Scheduler;
 }
+
+/**
+ * Where a proxy knows the way, DNS is asked only whether the name is one that guests may not reach; on networks whose
+ * DNS is silent about the rest of the world that must not hold up each connection.
+ */
+const PROXIED_LOOKUP_MS = 1000;
 
 export interface RouteRequest extends ProxyTarget {
   readonly guest: IpAddress;
@@ -37,10 +45,21 @@ export class OutboundRoute {
     return settings.isExcluded(host) ? undefined : settings[scheme];
   }
 
+  /**
+   * By which proxy the target is reached; undefined where it is without one: what is excluded, and what is on the
+   * network itself, which a proxy outside does not know.
+   *
+   * @throws OrlopError `vnet.proxy-denied`
+   */
+  async proxyTo(scheme: 'http' | 'https', request: RouteRequest): Promise<UpstreamProxy | undefined> {
+    const proxy = this.proxyFor(scheme, request.host);
+    return proxy === undefined || this.#isOnNetwork(await this.#check(request, proxy)) ? undefined : proxy;
+  }
+
   /** @throws OrlopError `vnet.proxy-denied` for what no guest may reach by any way. */
-  async check(request: RouteRequest): Promise<readonly IpAddress[]> {
+  async #check(request: RouteRequest, proxy: UpstreamProxy | undefined): Promise<readonly IpAddress[]> {
     const { host, port, guest } = request;
-    const found = await this.#resolve(host, guest);
+    const found = await this.#resolve(host, { guest, isProxied: proxy !== undefined });
     const literal = IpAddress.parse(host) !== undefined;
     const name = literal ? {} : { name: host };
     // A proxy on this host would take the host's loopback for its own.
@@ -62,12 +81,19 @@ export class OutboundRoute {
 
   /** A connection to the target, by proxy or not. @throws OrlopError */
   async connect(scheme: 'http' | 'https', request: RouteRequest): Promise<StreamReader> {
-    const allowed = await this.check(request);
-    const proxy = allowed.some((one) => this.#parts.addresses.isLocal(one))
-      ? undefined
-      : this.proxyFor(scheme, request.host);
-    if (proxy !== undefined) return tunnelThrough(proxy, request, this.#parts.host);
-    return this.#connectDirectly(allowed, request);
+    const proxy = this.proxyFor(scheme, request.host);
+    const allowed = await this.#check(request, proxy);
+    if (proxy === undefined || this.#isOnNetwork(allowed)) return this.#connectDirectly(allowed, request);
+    return tunnelThrough(proxy, request, this.#parts.host);
+  }
+
+  /** Whether an address is of the network itself: a guest's, the gateway's or the host's. */
+  isLocal(address: IpAddress): boolean {
+    return this.#parts.addresses.isLocal(address);
+  }
+
+  #isOnNetwork(addresses: readonly IpAddress[]): boolean {
+    return addresses.some((one) => this.isLocal(one));
   }
 
   async #connectDirectly(addresses: readonly IpAddress[], request: RouteRequest): Promise<StreamReader> {
@@ -105,14 +131,24 @@ export class OutboundRoute {
     return target.kind === 'rejected' && target.how === 'host-unreachable';
   }
 
-  async #resolve(host: string, guest: IpAddress): Promise<readonly IpAddress[]> {
+  async #resolve(
+    host: string,
+    { guest, isProxied }: { readonly guest: IpAddress; readonly isProxied: boolean },
+  ): Promise<readonly IpAddress[]> {
     const literal = IpAddress.parse(host);
     if (literal !== undefined) return [literal];
-    const found = await Promise.all([
+    const found = Promise.all([
       this.#ask(host, DNS_TYPE_A, guest),
       this.#ask(host, DNS_TYPE_AAAA, guest),
-    ]);
-    return found.flat();
+    ]).then((addresses) => addresses.flat());
+    return isProxied ? this.#within(PROXIED_LOOKUP_MS, found) : found;
+  }
+
+  #within(timeMs: number, found: Promise<readonly IpAddress[]>): Promise<readonly IpAddress[]> {
+    return new Promise((resolve, reject) => {
+      const cancel = this.#parts.scheduler.after(timeMs, () => resolve([]));
+      found.then(resolve, reject).finally(cancel);
+    });
   }
 
   async #ask(name: string, type: number, guest: IpAddress): Promise<readonly IpAddress[]> {

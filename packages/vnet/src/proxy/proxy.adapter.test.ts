@@ -72,6 +72,21 @@ describe('the explicit proxy', () => {
     ]);
   });
 
+  it('reaches host and guests itself, whom no proxy outside knows', async () => {
+    const upstream = await httpProxy();
+    const { net, guest } = await start({ http: `http://127.0.0.1:${upstream.port}` });
+    const web = await webServer();
+    const other = await net.guest(9);
+    await other.listen({ port: 80 }, async (stream) => {
+      await stream.write(Buffer.from('HTTP/1.1 200 OK\r\n\r\nthe other guest'));
+      stream.end();
+    });
+    const get = (url: string) => say(guest, 3128, `GET ${url} HTTP/1.1\r\nHost: x\r\n\r\n`);
+    expect(await get(`http://host.docker.internal:${web.port}/a`)).toContain('origin saw GET /a');
+    expect(await get('http://192.168.127.9/')).toContain('the other guest');
+    expect(upstream.seen).toEqual([]);
+  });
+
   it('goes through SOCKS5 with credentials, names left to the proxy', async () => {
     const upstream = await socksProxy('user', 'secret');
     const { guest } = await start({ https: `socks5://user:secret@127.0.0.1:${upstream.port}` });
@@ -112,6 +127,16 @@ describe('TransparentProxy', () => {
     for await (const bytes of stream) echoed.push(Uint8Array.from(bytes));
     expect(Buffer.concat(echoed).equals(hello)).toBe(true);
     expect(upstream.seen).toEqual(['CONNECT secure.example:443 undefined']);
+  });
+
+  it('leaves alone what is on the network itself', async () => {
+    const upstream = await httpProxy();
+    const { net, guest } = await start({ http: `http://127.0.0.1:${upstream.port}`, transparent: true });
+    const { host } = net.opened.network.settings;
+    await expect(guest.connect({ address: `${host}`, port: 443 })).rejects.toMatchObject({
+      code: 'netstack.refused',
+    });
+    expect(upstream.seen).toEqual([]);
   });
 
   it('leaves alone what is excluded', async () => {

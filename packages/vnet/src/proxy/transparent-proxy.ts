@@ -31,11 +31,11 @@ export class TransparentProxy {
 
   /** For `TcpNat`: true when the connection is taken. */
   intercept(attempt: TcpAttempt): boolean {
-    const { settings } = this.#parts;
+    const { settings, route } = this.#parts;
     const scheme = SCHEMES.get(attempt.local.port);
     if (!settings.transparent || scheme === undefined) return false;
-    const address = attempt.local.address.toString();
-    if (this.#parts.route.proxyFor(scheme, address) === undefined) return false;
+    const { address } = attempt.local;
+    if (route.isLocal(address) || route.proxyFor(scheme, address.toString()) === undefined) return false;
     const socket = attempt.accept(
       {
         onOpen: (opened) => {
