@@ -2,10 +2,10 @@ import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { type Contestant, contest, presentPeers } from './contest.ts';
-import { exchanges } from './measure.ts';
+import { exchanges, type Servers } from './measure.ts';
 import { type Peer, peers } from './peers.ts';
 import { type PeerReport, printReport } from './report.ts';
-import { run, start, stop, until, usage } from './tools.ts';
+import { freePort, run, start, stop, until, usage } from './tools.ts';
 
 export interface BenchOptions {
   readonly repository: string;
@@ -18,8 +18,6 @@ interface Bench extends BenchOptions {
   readonly rounds: number;
 }
 
-/** Each peer's forward listens on a port of its own, from here on. */
-const FIRST_FORWARD_PORT = 15_401;
 /** Of the guest's iperf3. */
 const GUEST_PORT = '5201';
 
@@ -43,7 +41,7 @@ export async function runBench(options: BenchOptions): Promise<void> {
 
 async function compare(chosen: readonly Peer[], bench: Bench & { mtu: number }): Promise<PeerReport[]> {
   try {
-    return await contest(chosen, { ...bench, bringUp: (peer, index) => bringUp(peer, index, bench) });
+    return await contest(chosen, { ...bench, bringUp: (peer, servers) => bringUp(peer, servers, bench) });
   } finally {
     for (const peer of chosen) run('sh', '-c', `ip netns del ${namespaceOf(peer)} 2>/dev/null || true`);
   }
@@ -53,7 +51,7 @@ function namespaceOf(peer: Peer): string {
   return `orlop-bench-${peer.name}`;
 }
 
-async function bringUp(peer: Peer, index: number, bench: Bench & { mtu: number }): Promise<Contestant> {
+async function bringUp(peer: Peer, servers: Servers, bench: Bench & { mtu: number }): Promise<Contestant> {
   const { repository, mtu, seconds } = bench;
   const namespace = namespaceOf(peer);
   const folder = join(bench.folder, `${peer.name}-${mtu}`);
@@ -68,12 +66,13 @@ async function bringUp(peer: Peer, index: number, bench: Bench & { mtu: number }
     join(folder, 'guest.log'),
     ...(['ip', 'netns', 'exec', namespace, 'iperf3', '-s', '-p', GUEST_PORT] as const),
   );
-  const forwardPort = FIRST_FORWARD_PORT + index;
+  const forwardPort = await freePort();
   const running = await peer.up({ repository, folder, namespace, mtu, forwardPort });
   const place = {
     inGuest: ['ip', 'netns', 'exec', namespace],
     rrScript: join(repository, 'bench/network/rr.py'),
     hostAddress: running.hostAddress,
+    servers,
     forwardPort,
     seconds,
   };

@@ -1,8 +1,8 @@
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { COLUMNS, type Column, IPERF_PORT, measure, type Place, RR_PORT } from './measure.ts';
+import { COLUMNS, type Column, measure, type Place, type Servers } from './measure.ts';
 import type { Measured, PeerReport } from './report.ts';
-import { start, stop, usage } from './tools.ts';
+import { freePort, start, stop, usage } from './tools.ts';
 
 /** A peer that is up, and what was measured of it so far. */
 export interface Contestant {
@@ -19,7 +19,7 @@ export interface ContestOptions<Peer> {
   readonly repository: string;
   readonly folder: string;
   readonly rounds: number;
-  readonly bringUp: (peer: Peer, index: number) => Promise<Contestant>;
+  readonly bringUp: (peer: Peer, servers: Servers) => Promise<Contestant>;
 }
 
 /** Those of the peers named whose programs are there; the others are said. */
@@ -41,14 +41,15 @@ export async function contest<Peer extends { readonly name: string }>(
   { repository, folder, rounds, bringUp }: ContestOptions<Peer>,
 ): Promise<PeerReport[]> {
   const rrServer = join(repository, 'bench/network/rr.py');
+  const ports = { iperfPort: await freePort(), rrPort: await freePort() };
   const servers = [
-    start(join(folder, 'iperf3.log'), 'iperf3', '-s', '-B', '127.0.0.1', '-p', String(IPERF_PORT)),
-    start(join(folder, 'rr.log'), 'python3', rrServer, 'serve', '127.0.0.1', String(RR_PORT)),
+    start(join(folder, 'iperf3.log'), 'iperf3', '-s', '-B', '127.0.0.1', '-p', String(ports.iperfPort)),
+    start(join(folder, 'rr.log'), 'python3', rrServer, 'serve', '127.0.0.1', String(ports.rrPort)),
   ];
   const contestants: Contestant[] = [];
   try {
-    for (const [index, peer] of peers.entries()) {
-      const contestant = await bringUp(peer, index).catch((error: Error) => {
+    for (const peer of peers) {
+      const contestant = await bringUp(peer, ports).catch((error: Error) => {
         console.error(`${peer.name}: ${error.message}`);
         return undefined;
       });

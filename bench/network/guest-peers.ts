@@ -1,6 +1,6 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
-import { hasProgram, run, start, stop, until } from './tools.ts';
+import { freePort, hasProgram, run, start, stop, until } from './tools.ts';
 
 export interface GuestPeerContext {
   readonly repository: string;
@@ -82,7 +82,14 @@ const gvproxy: GuestPeer = {
     const api = join(folder, 'gvproxy.api');
     const program = process.env['GVPROXY'] ?? 'gvproxy';
     const sockets = ['-listen-qemu', `unix://${path}`, '-listen', `unix://${api}`];
-    const running = await listening(path, [program, '-mtu', String(mtu), '-ssh-port', '15422', ...sockets]);
+    const running = await listening(path, [
+      program,
+      '-mtu',
+      String(mtu),
+      '-ssh-port',
+      String(await freePort()),
+      ...sockets,
+    ]);
     for (const [host, guest] of forwards) {
       const body = JSON.stringify({ local: `127.0.0.1:${host}`, remote: `192.168.127.2:${guest}` });
       const url = 'http://gvproxy/services/forwarder/expose';

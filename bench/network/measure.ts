@@ -13,6 +13,12 @@ export interface Sample {
   readonly p99?: number;
 }
 
+/** Ports of the host's loopback: another run of the benchmark has others. */
+export interface Servers {
+  readonly iperfPort: number;
+  readonly rrPort: number;
+}
+
 export interface Place {
   /** What runs a command in the guest, when put before it. */
   readonly inGuest: readonly string[];
@@ -20,19 +26,18 @@ export interface Place {
   readonly rrScript: string;
   /** Where the guest reaches the host's loopback. */
   readonly hostAddress: string;
+  readonly servers: Servers;
   /** A port of the host's loopback that leads to the guest's iperf3. */
   readonly forwardPort: number;
   readonly seconds: number;
 }
 
-export const IPERF_PORT = 15_201;
-export const RR_PORT = 15_301;
 /** Left out of the figures: slow start, and code that is compiled. */
 const OMIT_SECONDS = 0.3;
 
 /** @throws Error when a client fails */
 export function measure(column: Column, place: Place): Sample {
-  const guest = { prefix: place.inGuest, host: place.hostAddress, port: IPERF_PORT };
+  const guest = { prefix: place.inGuest, host: place.hostAddress, port: place.servers.iperfPort };
   const forwarded = { prefix: [], host: '127.0.0.1', port: place.forwardPort };
   switch (column) {
     case 'g→h':
@@ -72,8 +77,8 @@ interface IperfEnd {
 }
 
 export function exchanges(mode: string, place: Place): Sample {
-  const { inGuest, rrScript, hostAddress, seconds } = place;
-  const client = ['python3', rrScript, mode, hostAddress, String(RR_PORT), String(seconds)];
+  const { inGuest, rrScript, hostAddress, servers, seconds } = place;
+  const client = ['python3', rrScript, mode, hostAddress, String(servers.rrPort), String(seconds)];
   const text = run('timeout', String(seconds + 15), ...inGuest, ...client);
   const [rate = 0, p50 = 0, p99 = 0] = text.trim().split(' ').map(Number);
   return { rate, amount: rate * seconds, p50, p99 };

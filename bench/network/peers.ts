@@ -2,7 +2,7 @@ import type { ChildProcess } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { createConnection } from 'node:net';
 import { join } from 'node:path';
-import { hasProgram, run, start, stop, until } from './tools.ts';
+import { freePort, hasProgram, run, start, stop, until } from './tools.ts';
 
 export interface PeerContext {
   readonly repository: string;
@@ -151,7 +151,13 @@ const gvproxy: Peer = {
     children.push(
       start(
         join(folder, 'gvproxy.log'),
-        ...([process.env['GVPROXY'] ?? 'gvproxy', '-mtu', String(mtu), '-ssh-port', '15422'] as const),
+        ...([
+          process.env['GVPROXY'] ?? 'gvproxy',
+          '-mtu',
+          String(mtu),
+          '-ssh-port',
+          String(await freePort()),
+        ] as const),
         ...['-listen-bess', `unixpacket://${frames}`, '-listen', `unix://${services}`],
       ),
     );

@@ -1,5 +1,8 @@
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
+import { createSocket } from 'node:dgram';
+import { once } from 'node:events';
 import { openSync, readFileSync } from 'node:fs';
+import { type AddressInfo, createServer } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 
 /** Runs a program to its end and gives what it said. */
@@ -37,10 +40,28 @@ export function hasProgram(name: string): boolean {
   }
 }
 
-/** Tries until it succeeds, for five seconds and more where an attempt takes time. */
-export async function until(what: string, attempt: () => unknown, attempts = 100): Promise<void> {
+/** A port of the host's loopback that nobody has now, for TCP and UDP. */
+export async function freePort(): Promise<number> {
+  for (;;) {
+    const listener = createServer().listen(0, '127.0.0.1');
+    await once(listener, 'listening');
+    const { port } = listener.address() as AddressInfo;
+    const datagrams = createSocket('udp4');
+    const free = await new Promise<boolean>((resolve) => {
+      datagrams.once('error', () => resolve(false)).bind(port, '127.0.0.1', () => resolve(true));
+    });
+    datagrams.close();
+    listener.close();
+    await once(listener, 'close');
+    if (free) return port;
+  }
+}
+
+/** Tries until it succeeds, and at least once. */
+export async function until(what: string, attempt: () => unknown, seconds = 20): Promise<void> {
+  const deadlineMs = performance.now() + seconds * 1000;
   let last: unknown;
-  for (let i = 0; i < attempts; i++) {
+  do {
     try {
       attempt();
       return;
@@ -48,7 +69,7 @@ export async function until(what: string, attempt: () => unknown, attempts = 100
       last = error;
       await sleep(50);
     }
-  }
+  } while (performance.now() < deadlineMs);
   throw new Error(`${what}: ${last instanceof Error ? last.message.slice(0, 300) : String(last)}`);
 }
 
