@@ -370,6 +370,18 @@ describe('buildImage', () => {
     });
   });
 
+  it.each([
+    ['vhd', 'dynamic-vhd', 'image.vhd'],
+    ['kernel+iso', 'iso-bios', 'image.iso'],
+  ])('refuses %s and %s in one build, which both write %s', async (one, other, file) => {
+    const folder = await newFolder(`both-${one}`);
+    await expect(buildSmall({ store, folder, formats: [one, other] })).rejects.toMatchObject({
+      code: 'kit.same-output',
+      message: `${one} and ${other} both write ${file}`,
+    });
+    expect(await readdir(folder)).toEqual(['host.txt', 'image.yml']);
+  });
+
   it('refuses a format with a kernel where the description has none', async () => {
     const folder = await newFolder('no-kernel', 'init: [plain:1]\n');
     await expect(buildSmall({ store, folder, formats: ['kernel+initrd'] })).rejects.toMatchObject({

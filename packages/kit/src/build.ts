@@ -13,6 +13,7 @@ import { printJson, printYaml, withReferences } from './config/print.ts';
 import { kitError } from './errors.ts';
 import type { InitrdCompression, OutputFormat } from './formats/format.ts';
 import type { FinishedOutput, OutputSet, OutputSink } from './formats/output-set.ts';
+import { requireDistinctOutputs } from './formats/table.ts';
 import type { ImageResolver } from './resolve/resolver.ts';
 import { toCycloneDx } from './sbom/cyclonedx.ts';
 import { gatherSboms } from './sbom/image-sboms.ts';
@@ -73,6 +74,7 @@ export async function buildImage(options: BuildOptions): Promise<BuildReport> {
   try {
     const loaded = await clock.time('read', () => loadDescription(options));
     requireKernel(loaded.yaml, formats);
+    requireDistinctOutputs(formats, options.name);
     const references = imageReferences(loaded.yaml);
     await clock.time('resolve', () => resolveImages(references, options));
     const plan = planRootfs({

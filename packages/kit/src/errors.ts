@@ -9,6 +9,7 @@ export const kitError = defineErrors({
   'kit.invalid-option': 'invalid',
   'kit.invalid-substitution': 'invalid',
   'kit.unknown-format': 'invalid',
+  'kit.same-output': 'invalid',
   'kit.image-not-found': 'not-found',
   'kit.no-kernel': 'invalid',
   'kit.kernel-compression': 'invalid',

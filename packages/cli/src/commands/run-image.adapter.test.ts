@@ -49,6 +49,25 @@ describe('findImage', () => {
     });
   });
 
+  it('takes the small initrd with a root, and the whole one without, where a build made both', async () => {
+    await make('-kernel', '-cmdline', '-initrd.img', '-root-initrd.img', '-squashfs.img');
+    expect((await findImage(base, nothing)).boot).toMatchObject({
+      initrdPath: `${base}-root-initrd.img`,
+      rootPath: `${base}-squashfs.img`,
+    });
+    const whole = await findImage(base, { ...nothing, kernel: true });
+    expect(whole.boot).toMatchObject({ initrdPath: `${base}-initrd.img`, cmdline: 'console=ttyS0' });
+  });
+
+  it('takes an ISO for the root where there is no other, and the initrd is for one', async () => {
+    await make('-kernel', '-cmdline', '-root-initrd.img', '.iso');
+    expect((await findImage(base, nothing)).boot).toMatchObject({
+      initrdPath: `${base}-root-initrd.img`,
+      rootPath: `${base}.iso`,
+      cmdline: 'console=ttyS0 root=/dev/vda',
+    });
+  });
+
   it.each(['-squashfs.img', '-erofs.img', '-ext4.img'])(
     'takes a root %s as the first disk',
     async (suffix) => {

@@ -96,15 +96,19 @@ async function kernelBoot(path: string, hints: ImageHints): Promise<Boot> {
   const kernelPath = `${path}-kernel`;
   if (!(await isFile(kernelPath))) throw noImage(path, `there is no kernel "${kernelPath}"`);
   const cmdline = (await readFile(`${path}-cmdline`, 'utf8').catch(() => '')).trim();
-  const initrdPath = (await isFile(`${path}-initrd.img`)) ? `${path}-initrd.img` : undefined;
+  const wholeInitrd = (await isFile(`${path}-initrd.img`)) ? `${path}-initrd.img` : undefined;
+  const rootInitrd = (await isFile(`${path}-root-initrd.img`)) ? `${path}-root-initrd.img` : undefined;
   let rootPath: string | undefined;
   for (const suffix of hints.squashfs ? (['-squashfs.img'] as const) : rootSuffixes) {
     if (rootPath === undefined && !hints.kernel && (await isFile(`${path}${suffix}`)))
       rootPath = `${path}${suffix}`;
   }
-  // An ISO beside a kernel may be an image of its own; it is the kernel's root where the command line asks for one.
+  // An ISO beside a kernel may be an image of its own; it is the kernel's root where one is asked for.
   const asksForRoot = /(^|\s)root=/.test(cmdline);
-  if (rootPath === undefined && asksForRoot && (await isFile(`${path}.iso`))) rootPath = `${path}.iso`;
+  const wantsRoot = asksForRoot || (rootInitrd !== undefined && wholeInitrd === undefined);
+  if (rootPath === undefined && !hints.kernel && wantsRoot && (await isFile(`${path}.iso`)))
+    rootPath = `${path}.iso`;
+  const initrdPath = rootPath === undefined ? wholeInitrd : (rootInitrd ?? wholeInitrd);
   if (rootPath === undefined && initrdPath === undefined) {
     throw noImage(path, `"${kernelPath}" has neither an initrd "${path}-initrd.img" nor a root beside it`);
   }

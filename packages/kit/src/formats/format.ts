@@ -41,6 +41,8 @@ export interface OutputFormat {
   readonly summary: string;
   /** The files that it writes for a name. */
   readonly outputs: (name: string) => readonly string[];
+  /** Those of them that are the same whichever format of a build writes them. @default none */
+  readonly commonOutputs?: (name: string) => readonly string[];
   /** Without a kernel in the description there is nothing to write. */
   readonly needsKernel: boolean;
   /** Whether a `Dockerfile` belongs in the root. @default false */

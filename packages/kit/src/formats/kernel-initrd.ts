@@ -11,6 +11,7 @@ export const kernelInitrdFormat: OutputFormat = {
   name: 'kernel+initrd',
   summary: 'kernel, initial RAM disk and command line, as QEMU and boot loaders take them',
   outputs: (name) => [`${name}-kernel`, `${name}-initrd.img`, `${name}-cmdline`],
+  commonOutputs: (name) => [`${name}-kernel`, `${name}-cmdline`],
   needsKernel: true,
   usesTree: true,
   async write(context) {

@@ -44,8 +44,6 @@ interface RootKind {
   readonly summary: string;
   /** The root's file for a name. */
   readonly output: (name: string) => string;
-  /** Options that the kernel's command line gets, where the name does not say what the file is for. */
-  readonly cmdline?: string;
   write(disk: DiskFile, root: DirectoryNode, context: FormatContext): Promise<unknown>;
 }
 
@@ -79,17 +77,26 @@ const kinds: readonly RootKind[] = [
     name: 'kernel+iso',
     summary: 'kernel, small initrd, and the root as an ISO 9660 disk',
     output: (name) => `${name}.iso`,
-    cmdline: `root=LABEL=${VOLUME_ID}`,
     write: (disk, root) => writeIso(disk, root, { volumeId: VOLUME_ID, mtime: GENERATED_MTIME }),
   },
 ];
+
+/**
+ * The small initrd has a name of its own: a build may have the whole root as `NAME-initrd.img` besides, and whoever
+ * boots takes the one or the other.
+ */
+const rootInitrd = (name: string) => `${name}-root-initrd.img`;
+
+/** What every kind has alike. */
+const commonOutputs = (name: string) => [`${name}-kernel`, rootInitrd(name), `${name}-cmdline`];
 
 /** Formats of a kernel beside a disk that holds the root. */
 export const rootDiskFormats: readonly OutputFormat[] = kinds.map(
   (kind): OutputFormat => ({
     name: kind.name,
     summary: kind.summary,
-    outputs: (name) => [`${name}-kernel`, `${name}-initrd.img`, `${name}-cmdline`, kind.output(name)],
+    outputs: (name) => [...commonOutputs(name), kind.output(name)],
+    commonOutputs,
     needsKernel: true,
     usesTree: true,
     bootComponents: ['boot-initrd'],
@@ -97,9 +104,8 @@ export const rootDiskFormats: readonly OutputFormat[] = kinds.map(
       const { name, outputs } = context;
       const parts = await context.bootParts.first(context);
       await outputs.write(`${name}-kernel`, parts.kernel.open());
-      await outputs.write(`${name}-initrd.img`, parts.initrd.open());
-      const cmdline = [parts.cmdline, kind.cmdline ?? ''].join(' ').trim();
-      if (cmdline !== '') await outputs.write(`${name}-cmdline`, textStream(cmdline));
+      await outputs.write(rootInitrd(name), parts.initrd.open());
+      if (parts.cmdline !== '') await outputs.write(`${name}-cmdline`, textStream(parts.cmdline));
       const file = await outputs.open(kind.output(name));
       try {
         await kind.write(new DiskFile(file, context.signal), await rootTree(context), context);

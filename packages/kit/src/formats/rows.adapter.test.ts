@@ -135,6 +135,18 @@ it.each([{ name: 'raw-bios' }, { name: 'raw-efi' }])(
   },
 );
 
+it('gives kernel+initrd and roots on disks their own initrds where one build makes both', async () => {
+  const alone = await newFolder('alone');
+  await buildSmall({ store, folder: alone, formats: ['kernel+initrd'] });
+  const folder = await newFolder('together');
+  await buildSmall({ store, folder, formats: ['kernel+initrd', 'kernel+squashfs', 'kernel+iso'] });
+  const files = ['-cmdline', '-initrd.img', '-kernel', '-root-initrd.img', '-squashfs.img', '.iso'];
+  expect((await readdir(folder)).sort()).toEqual([...files.map((end) => `image${end}`), 'image.yml']);
+  const initrd = (place: string) => readFile(join(place, 'image-initrd.img'));
+  expect((await initrd(folder)).equals(await initrd(alone))).toBe(true);
+  expect((await readFile(join(folder, 'image-root-initrd.img'))).equals(await initrd(folder))).toBe(false);
+});
+
 async function newFolder(name: string): Promise<string> {
   const folder = join(root.path, name);
   await mkdir(folder);

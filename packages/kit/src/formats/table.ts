@@ -49,3 +49,22 @@ export function findFormat(name: string): OutputFormat {
     hint: `${near === undefined ? '' : `did you mean "${near}"? `}formats are ${names.join(', ')}`,
   });
 }
+
+/**
+ * Formats of one build may write the same kernel; two that would overwrite each other's files are refused.
+ * @throws OrlopError `kit.same-output`
+ */
+export function requireDistinctOutputs(formats: readonly OutputFormat[], name: string): void {
+  const writers = new Map<string, OutputFormat>();
+  for (const format of new Set(formats)) {
+    for (const output of format.outputs(name)) {
+      const other = writers.get(output);
+      writers.set(output, format);
+      const isCommon = (each: OutputFormat) => each.commonOutputs?.(name).includes(output) === true;
+      if (other === undefined || (isCommon(other) && isCommon(format))) continue;
+      throw kitError('kit.same-output', `${other.name} and ${format.name} both write ${output}`, {
+        hint: 'build one of them by itself, under another --name',
+      });
+    }
+  }
+}
