@@ -20,7 +20,7 @@ export function orlopProgram(context: CommandContext): Command {
 }
 
 /** Commander's words without `(default: [])` behind options that may be given many times or not at all. */
-function describeOption(option: Option): string {
+export function describeOption(option: Option): string {
   const isEmptyList = Array.isArray(option.defaultValue) && option.defaultValue.length === 0;
   return isEmptyList ? option.description : new Help().optionDescription(option);
 }

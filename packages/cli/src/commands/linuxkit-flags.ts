@@ -58,7 +58,10 @@ export function linuxkitArguments(words: readonly string[]): LinuxkitArguments {
         rest.push(word);
     }
   }
-  return { globals, rest: (program) => spellBooleans(rest, booleanFlags(program)) };
+  return {
+    globals,
+    rest: (program) => flagsBehindCommands(spellBooleans(rest, booleanFlags(program)), program),
+  };
 }
 
 /** What the globals and LinuxKit's variables mean to Orlop's commands. */
@@ -82,6 +85,33 @@ export function linuxkitEnvironment(env: Environment, globals: LinuxkitGlobals):
   };
 }
 
+/**
+ * pflag takes the flags of a command before its name, too: `pkg --org me build DIR` is `pkg build --org me DIR`. What
+ * stands before a command of a group goes behind the last of the commands' names.
+ */
+function flagsBehindCommands(words: readonly string[], program: Command): readonly string[] {
+  const names: string[] = [];
+  const flags: string[] = [];
+  const withValue = valueFlags(program);
+  let at = 0;
+  for (let command: Command | undefined = program; command !== undefined && at < words.length; ) {
+    const word = words[at] ?? '';
+    if (command.commands.length === 0 || word === '--') break;
+    if (word.startsWith('-')) {
+      if (/^(-h|--help)$/.test(word)) break;
+      flags.push(word);
+      at++;
+      if (withValue.has(word) && at < words.length) flags.push(words[at++] ?? '');
+      continue;
+    }
+    command = command.commands.find((child) => child.name() === word || child.aliases().includes(word));
+    if (command === undefined) break;
+    names.push(word);
+    at++;
+  }
+  return [...names, ...flags, ...words.slice(at)];
+}
+
 /** `--flag=true` is `--flag`, and `--flag=false` nothing, for flags without a value. */
 function spellBooleans(words: readonly string[], booleans: ReadonlySet<string>): readonly string[] {
   const end = words.indexOf('--');
@@ -98,6 +128,13 @@ function booleanFlags(command: Command): ReadonlySet<string> {
     .filter(({ required, optional }) => !required && !optional)
     .flatMap(({ long }) => long ?? []);
   return new Set([...own, ...command.commands.flatMap((child) => [...booleanFlags(child)])]);
+}
+
+function valueFlags(command: Command): ReadonlySet<string> {
+  const own = command.options
+    .filter(({ required }) => required)
+    .flatMap(({ short, long }) => [short ?? '', long ?? '']);
+  return new Set([...own, ...command.commands.flatMap((child) => [...valueFlags(child)])]);
 }
 
 /** Go's strconv.ParseBool. */

@@ -74,7 +74,7 @@ export function reportLinuxkitError(thrown: unknown, output: Output): number {
     for (const problem of error.problems) stderr.write(`  ${formatProblem(problem)}\n`);
     return 1;
   }
-  stderr.write(`Error: ${error.message}\n`);
+  stderr.write(`Error: ${linuxkitMessage(error)}\n`);
   for (const problem of error.problems) stderr.write(`  ${formatProblem(problem)}\n`);
   for (let { cause } = error; cause instanceof Error; { cause } = cause) {
     stderr.write(`  because: ${cause.message}\n`);
@@ -92,6 +92,21 @@ export function schemaMessage({ message }: Problem): string {
   const absent = /^"([^"]*)" is missing/.exec(rest);
   if (absent !== null) return `${path}: ${absent[1]} is required`;
   return place === '' ? message : `${path}: ${rest}`;
+}
+
+/** What LinuxKit says of the same failure, where scripts may look for it. */
+function linuxkitMessage({ code, message }: OrlopError): string {
+  const [, quoted = ''] = /"([^"]*)"/.exec(message) ?? [];
+  switch (code) {
+    case 'kit.unknown-format':
+      return `error parsing formats: unknown format type ${quoted}`;
+    case 'kit.source-unreadable':
+    case 'kit.source-unavailable':
+      if (/https?:/.test(message)) return `cannot fetch remote yaml file: ${message}`;
+      return message.startsWith('cannot read ') ? `cannot open config file: ${message}` : message;
+    default:
+      return message;
+  }
 }
 
 /** Commander's message in the words of Go's pflag and cobra. */

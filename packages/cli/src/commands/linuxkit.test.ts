@@ -106,6 +106,18 @@ describe('reportLinuxkitError', () => {
     expect(stderr).toContain(`Error: ${expected}`);
   });
 
+  it.each([
+    ['kit.unknown-format', 'unknown format "ormat"', 'error parsing formats: unknown format type ormat'],
+    ['kit.source-unreadable', 'cannot read a.yml', 'cannot open config file: cannot read a.yml'],
+    [
+      'kit.source-unavailable',
+      'cannot fetch http://a/b.yml',
+      'cannot fetch remote yaml file: cannot fetch http://a/b.yml',
+    ],
+  ])('says %s in words that scripts look for', (code, message, expected) => {
+    expect(report(new OrlopError(code, 'invalid', message)).stderr).toBe(`Error: ${expected}\n`);
+  });
+
   it('lists what is wrong with a description on standard output, by the paths of a JSON schema', () => {
     const position = { file: 'a.yml', line: 2, column: 3 };
     const problems = [

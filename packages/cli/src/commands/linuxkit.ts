@@ -3,15 +3,15 @@ import { Command, Option } from 'commander';
 import { COMMIT, VERSION } from '../build-info.ts';
 import type { CommandContext } from '../context.ts';
 import { cliError } from '../errors.ts';
+import { describeOption } from '../program.ts';
 import { registerBuild } from './build.ts';
 import type { ImageBuildOptions } from './build-image.ts';
 import { registerCache } from './cache.ts';
 import { registerCompletion } from './completion.ts';
 import type { LinuxkitGlobals } from './linuxkit-flags.ts';
 import { linuxkitVoice } from './linuxkit-messages.ts';
+import { commandOf, registerLinuxkitPkg, warnOfDocker } from './linuxkit-pkg.ts';
 import { registerMetadata } from './metadata.ts';
-import { registerPkg } from './pkg.ts';
-import type { BuildOptions } from './pkg-build.ts';
 import { registerRun } from './run.ts';
 import { registerServe } from './serve.ts';
 
@@ -27,6 +27,7 @@ export function linuxkitProgram(context: CommandContext, globals: LinuxkitGlobal
     .option('-q, --quiet', 'quiet execution')
     .option('-v, --verbose <level>', '0 = quiet, 1 = info, 2 = debug, 3 = trace', '1')
     .exitOverride()
+    .configureHelp({ optionDescription: describeOption })
     // Errors are told once, by reportLinuxkitError.
     .configureOutput({ outputError: () => {} });
   registerLinuxkitBuild(program, context, globals);
@@ -34,11 +35,8 @@ export function linuxkitProgram(context: CommandContext, globals: LinuxkitGlobal
   registerCompletion(program, context);
   registerMetadata(program, context);
   registerLinuxkitPkg(program, context);
-  registerRun(program, context);
-  // LinuxKit's default: QEMU's own network, its ports published by --publish.
-  const run = commandOf(program, 'run');
-  run.options.find(({ long }) => long === '--networking')?.default('user');
-  run.setOptionValueWithSource('networking', 'user', 'default');
+  registerLinuxkitRun(program, context);
+  registerPush(program);
   registerServe(program, context);
   registerLinuxkitVersion(program, context);
   return program;
@@ -64,59 +62,26 @@ function registerLinuxkitBuild(program: Command, context: CommandContext, global
     });
 }
 
-/** Of `pkg build`, flags that change nothing where nothing is built by Docker. */
-const WITHOUT_EFFECT: readonly string[] = [
-  '--builders <list>',
-  '--builder-name <name>',
-  '--builder-image <image>',
-  '--builder-config <file>',
-  '--builder-restart',
-  '--precache-images',
-  '--progress <kind>',
-  '--ssh <spec>',
-  '--sbom-scanner <image>',
-  '--disable-cache',
-  '--enable-cache',
-  '--network',
-  '--nonetwork',
-  '--dev',
-];
+/** LinuxKit's defaults: QEMU's own network, `PATH-state`, and qcow2 for disks that are made. */
+function registerLinuxkitRun(program: Command, context: CommandContext): void {
+  registerRun(program, context, { networking: 'user', diskFormat: 'qcow2', stateBesideImage: true });
+  commandOf(program, 'run')
+    .options.find(({ long }) => long === '--networking')
+    ?.argParser((text) => (text === '' || text === 'default' ? 'user' : text));
+}
 
-function registerLinuxkitPkg(program: Command, context: CommandContext): void {
-  registerPkg(program, context);
-  const pkg = commandOf(program, 'pkg');
-  const build = commandOf(pkg, 'build');
-  for (const command of [build, commandOf(pkg, 'show-tag')]) {
-    for (const flags of WITHOUT_EFFECT) command.addOption(new Option(flags).hideHelp());
-  }
-  build.addOption(new Option('--docker').hideHelp());
-  // There is always an index.
-  build.addOption(new Option('--manifest').hideHelp());
-  build.addOption(new Option('--ignore-cached', 'build what the cache has already').hideHelp());
-  type Options = BuildOptions & { readonly docker?: boolean; readonly ignoreCached?: boolean };
-  const run = async (folders: readonly string[], options: Options) => {
-    warnOfDocker(options, context);
-    const { buildPackages } = await import('./pkg-build.ts');
-    const force = options.force === true || options.ignoreCached === true;
-    await buildPackages(folders, { context, options: { ...options, force } });
-  };
-  build.action(run);
-  for (const command of commandOf(pkg, 'builder').commands) {
-    for (const flags of [
-      '--builders <list>',
-      '--platforms <list>',
-      '--builder-image <image>',
-      '--builder-name <name>',
-    ])
-      command.addOption(new Option(flags).hideHelp());
-  }
-  // The older name of `pkg build --push`.
-  const push = commandOf(pkg, 'push').description('build packages and push them');
-  const known = new Set(push.options.map(({ long }) => long));
-  for (const option of build.options) {
-    if (option.long !== '--push' && !known.has(option.long)) push.addOption(option);
-  }
-  push.action((folders: string[], options: Options) => run(folders, { ...options, push: true }));
+/** Uploading to clouds is LinuxKit's; whoever asks for it is told what there is. */
+function registerPush(program: Command): void {
+  program
+    .command('push', { hidden: true })
+    .argument('[words...]')
+    .allowUnknownOption()
+    .helpOption(false)
+    .action(([provider = '']: readonly string[]) => {
+      throw cliError('cli.bad-option', `there is no push to ${provider || 'clouds'}`, {
+        hint: 'build the format that the cloud imports (aws, gcp, vhd, qcow2-bios, …), and upload it by its own tools',
+      });
+    });
 }
 
 function registerLinuxkitVersion(program: Command, context: CommandContext): void {
@@ -132,14 +97,4 @@ function registerLinuxkitVersion(program: Command, context: CommandContext): voi
       ];
       context.stdout.write(`${short ? `v${VERSION}` : commit ? COMMIT : whole.join('\n')}\n`);
     });
-}
-
-function warnOfDocker({ docker }: { readonly docker?: boolean }, { logger }: CommandContext): void {
-  if (docker) logger.warn('--docker has no effect: images come from the cache and from registries');
-}
-
-function commandOf(parent: Command, name: string): Command {
-  const found = parent.commands.find((command) => command.name() === name);
-  if (found === undefined) throw new Error(`bug: ${parent.name()} has no command ${name}`);
-  return found;
 }

@@ -68,7 +68,7 @@ const none: NetworkProvider = {
   },
 };
 
-/** Every kind that `--networking` takes; the first is the default. */
+/** Every kind that `--networking` takes. */
 export const networkProviders: readonly NetworkProvider[] = [vnet, user, tap, bridge, none];
 
 /** @throws OrlopError `run.bad-networking` */

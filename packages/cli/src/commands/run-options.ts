@@ -74,14 +74,22 @@ function parseDiskFormat(text: string): DiskFormat {
   return text as DiskFormat;
 }
 
+interface DiskPlaces {
+  readonly cwd: string;
+  readonly folder: string;
+  /** Of disks with a size, whose name does not say their format. @default 'raw' */
+  readonly madeAs?: DiskFormat;
+}
+
 /** Gives disks without a path a place in the machine's folder, and those without a format one by their name. */
 export function placeDisks(
   disks: readonly DiskOption[],
-  { cwd, folder }: { cwd: string; folder: string },
+  { cwd, folder, madeAs = 'raw' }: DiskPlaces,
 ): Disk[] {
   return disks.map((disk, index) => {
     const path = disk.path === undefined ? resolve(folder, `disk${index}.img`) : resolve(cwd, disk.path);
-    const format = disk.format ?? (extname(path) === '.qcow2' ? 'qcow2' : 'raw');
+    const byName = extname(path) === '.qcow2' ? 'qcow2' : disk.sizeBytes === undefined ? 'raw' : madeAs;
+    const format = disk.format ?? byName;
     return { path, format, ...(disk.sizeBytes === undefined ? {} : { sizeBytes: disk.sizeBytes }) };
   });
 }

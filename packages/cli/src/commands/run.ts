@@ -1,8 +1,9 @@
 import { readFile } from 'node:fs/promises';
-import { basename, join, resolve } from 'node:path';
+import { join, resolve } from 'node:path';
 import type {
   AcceleratorName,
   Architecture,
+  DiskFormat,
   FirmwareFile,
   MachineSpec,
   PublishedPort,
@@ -25,6 +26,7 @@ import {
   parseShare,
   placeDisks,
 } from './run-options.ts';
+import { placeMachine } from './run-place.ts';
 
 interface RunOptions {
   readonly name?: string;
@@ -56,7 +58,22 @@ interface RunOptions {
   readonly share9p?: readonly Share[];
 }
 
-export function registerRun(program: Command, context: CommandContext): void {
+/** What a run does that is not told otherwise; it differs with the name that the program was started by. */
+export interface RunDefaults {
+  readonly networking: string;
+  /** Of disks that are made, and whose name does not say it. */
+  readonly diskFormat: DiskFormat;
+  /** The machine keeps what it has in `PATH-state`, not under its name in the state folder. */
+  readonly stateBesideImage: boolean;
+}
+
+const ownDefaults: RunDefaults = { networking: 'vnet', diskFormat: 'raw', stateBesideImage: false };
+
+export function registerRun(
+  program: Command,
+  context: CommandContext,
+  defaults: RunDefaults = ownDefaults,
+): void {
   program
     .command('run')
     .description('boot an image in a virtual machine and show its console')
@@ -77,14 +94,17 @@ export function registerRun(program: Command, context: CommandContext): void {
     .option(
       '--networking <kind>',
       `one of: ${networkProviders.map((provider) => provider.kind).join(', ')} (tap,DEVICE and bridge,BRIDGE)`,
-      networkProviders[0]?.kind,
+      defaults.networking,
     )
     .addOption(
       new Option('--network <name>', 'the virtual network to join: --networking vnet,NAME').conflicts(
         'networking',
       ),
     )
-    .option('--state <dir>', 'folder for what the machine keeps (default: one under ~/.orlop/machines)')
+    .option(
+      '--state <dir>',
+      `folder for what the machine keeps (default: ${defaults.stateBesideImage ? 'PATH-state' : 'one under ~/.orlop/machines'})`,
+    )
     .addOption(
       new Option(
         '--data <text>',
@@ -126,15 +146,26 @@ export function registerRun(program: Command, context: CommandContext): void {
       '\nThe console of an attached machine takes every key; Ctrl-] then d detaches, q powers off, k kills, ? helps.',
     )
     .action((words: readonly string[], options: RunOptions) =>
-      runImage(readPath(words), { context, options }),
+      runImage(readPath(words), { context, options, defaults }),
     );
 }
+
+/** LinuxKit's, besides QEMU. */
+const OTHER_BACKENDS: ReadonlySet<string> = new Set([
+  ...['aws', 'azure', 'equinixmetal', 'gcp', 'hyperkit', 'hyperv', 'openstack', 'packet', 'scaleway'],
+  ...['vbox', 'vcenter', 'virtualization', 'vmware'],
+]);
 
 /** LinuxKit names a backend before the path; QEMU is the one that there is. */
 function readPath(words: readonly string[]): string {
   const [first, second] = words;
   if (words.length === 1 && first !== undefined) return first;
   if (words.length === 2 && first === 'qemu' && second !== undefined) return second;
+  if (first !== undefined && OTHER_BACKENDS.has(first)) {
+    throw cliError('run.bad-arguments', `there is no backend ${first}: QEMU is the only one`, {
+      hint: 'the formats of `build` are those that clouds and hypervisors take by their own tools',
+    });
+  }
   throw cliError('run.bad-arguments', `expected a path, got "${words.join(' ')}"`, {
     hint: 'orlop run [options] [qemu] PATH; qemu is the only backend',
   });
@@ -142,7 +173,11 @@ function readPath(words: readonly string[]): string {
 
 async function runImage(
   path: string,
-  { context, options }: { context: CommandContext; options: RunOptions },
+  {
+    context,
+    options,
+    defaults,
+  }: { context: CommandContext; options: RunOptions; readonly defaults: RunDefaults },
 ): Promise<void> {
   const { Machines } = await import('./run-machines.ts');
   const { startRecorded } = await import('./run-start.ts');
@@ -158,8 +193,10 @@ async function runImage(
     iso: options.iso === true,
     uefi: options.uefi === true || options.fw !== undefined,
   });
-  const name = options.name ?? defaultName(imagePath);
-  const folder = await machines.place(name, options.state);
+  const { name, folder } = await placeMachine(imagePath, {
+    ...{ machines, name: options.name, state: options.state },
+    beside: defaults.stateBesideImage,
+  });
   const userData = await readUserData({ context, options });
   const cdroms = userData === undefined ? [] : [await writeMetadata(folder, userData)];
   const spec: MachineSpec = {
@@ -176,7 +213,10 @@ async function runImage(
           },
         }
       : {}),
-    disks: placeDisks(options.disk ?? [], { cwd: context.cwd, folder }),
+    disks: placeDisks(options.disk ?? [], {
+      ...{ cwd: context.cwd, folder },
+      madeAs: defaults.diskFormat,
+    }),
     cdroms,
     networks: [],
     channels: [],
@@ -219,16 +259,6 @@ async function readArchitecture(text: string | undefined): Promise<Architecture>
   throw cliError('run.bad-arch', `unknown architecture "${text ?? process.arch}"`, {
     hint: 'there are amd64, arm64 and riscv64',
   });
-}
-
-/** `build/redis-os.iso` is `redis-os`; signs that no name may have become dashes. */
-function defaultName(path: string): string {
-  const name = basename(path)
-    .replace(/\.(iso|img|raw|qcow2|vmdk|vhdx?|vdi|efi)$/, '')
-    .replaceAll(/[^a-zA-Z0-9_.-]/g, '-')
-    .replace(/^[^a-zA-Z0-9]+/, '')
-    .slice(0, 63);
-  return name === '' ? 'machine' : name;
 }
 
 /** What `--data` or `--data-file` gives the machine. */

@@ -1,5 +1,5 @@
 import type { Command } from 'commander';
-import { InvalidArgumentError } from 'commander';
+import { InvalidArgumentError, Option } from 'commander';
 import type { CommandContext } from '../context.ts';
 
 export interface ServeAddress {
@@ -19,14 +19,13 @@ export function registerServe(program: Command, context: CommandContext): void {
   program
     .command('serve')
     .description('serve a folder over HTTP, such as metadata, or kernels for iPXE')
-    .option(
-      '--port <[address]:port>',
-      `where to listen; on ${LOOPBACK} unless an address is said, 0 for a free port`,
-      parseServeAddress,
-      {
-        host: LOOPBACK,
-        port: 8080,
-      },
+    .addOption(
+      new Option(
+        '--port <[address]:port>',
+        `where to listen; on ${LOOPBACK} unless an address is said, 0 for a free port`,
+      )
+        .argParser(parseServeAddress)
+        .default({ host: LOOPBACK, port: 8080 }, '8080'),
     )
     .option('--directory <folder>', 'the folder to serve', '.')
     .action(async (options: ServeOptions) => {
