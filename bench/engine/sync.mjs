@@ -4,6 +4,8 @@ import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { timed, timedInShell } from './bench-home.mjs';
+import { inSeconds, inSecondsOf } from './report.mjs';
 
 const FOLDERS = 100;
 const FILES_PER_FOLDER = 50;
@@ -37,30 +39,28 @@ const SERVANT = `while read what n; do case $what in
   write) echo $n >/t/to-host;;
 esac; echo $n; done`;
 
-export async function measureSync({ orlop, docker, env, share, say, measure, timed, seconds, median }) {
+export async function measureSync({ home, report }) {
+  const { orlop, docker, env, share } = home;
   const folders = { plain: join(share, 'plain'), synced: join(share, 'synced') };
   for (const folder of Object.values(folders)) makeTree(folder);
   await orlop('config', 'set', 'shares', share);
   await orlop('down');
   await orlop('up', '--quiet');
-  say(
-    'synchronised share, 5,000 files: first time',
-    seconds(await timed(() => orlop('sync', 'create', folders.synced))),
-  );
-  say(
-    'synchronised share, `flush` with nothing to do',
-    seconds(await timed(() => orlop('sync', 'flush', folders.synced))),
-  );
+  const sayTime = async (what, ...words) =>
+    report.say(what, inSeconds(await timed(() => orlop('sync', ...words, folders.synced))));
+  await sayTime('synchronised share, 5,000 files: first time', 'create');
+  await sayTime('synchronised share, `flush` with nothing to do', 'flush');
   await propagation();
   const [own, virtiofs] = [await works(folders.synced), await works(folders.plain)];
   for (const [index, [what]] of WORKS.entries()) {
-    const ratio = (virtiofs[index] / Math.max(10, own[index])).toFixed(1);
-    say(`synchronised, ${what}`, `${own[index]} ms; virtiofs ${virtiofs[index]} ms; ratio ${ratio}`);
+    report.say(
+      `synchronised, ${what}`,
+      { value: own[index], unit: 'ms' },
+      { name: 'virtiofs', value: virtiofs[index], unit: 'ms' },
+      { value: virtiofs[index] / Math.max(10, own[index]), unit: 'ratio' },
+    );
   }
-  say(
-    '500 files written: `flush` after it',
-    seconds(await timed(() => orlop('sync', 'flush', folders.synced))),
-  );
+  await sayTime('500 files written: `flush` after it', 'flush');
   await orlop('sync', 'rm', folders.synced);
 
   async function works(folder) {
@@ -68,7 +68,7 @@ export async function measureSync({ orlop, docker, env, share, say, measure, tim
     for (const [, work, before] of WORKS) {
       const words = ['run', '--rm', '--privileged', '-v', `${folder}:/t`, 'orlop/busybox', 'sh', '-c'];
       const setUp = `mkdir -p /t/new; x=$(head -c 2000 /dev/zero | tr '\\0' x); ${before}`;
-      figures.push(Number(await docker(...words, setUp + measure(work))) * 10);
+      figures.push(Number(await docker(...words, setUp + timedInShell(work))) * 10);
     }
     return figures;
   }
@@ -116,9 +116,9 @@ export async function measureSync({ orlop, docker, env, share, say, measure, tim
       servant.stdin.end();
       await new Promise((ended) => (servant.exitCode === null ? servant.once('close', ended) : ended()));
     }
-    const spread = (list) => `${seconds(median(list))}, longest ${seconds(Math.max(...list))}`;
-    say(`one order to the container and back, p50 of ${EDITS}`, spread(times.order));
-    say(`an edit, host → machine (and the answer back), p50 of ${EDITS}`, spread(times.machine));
-    say(`an order, the edit, machine → host, p50 of ${EDITS}`, spread(times.host));
+    const say = (what, list) => report.say(`${what}, median of ${EDITS}`, ...inSecondsOf(list));
+    say('one order to the container and back', times.order);
+    say('an edit, host → machine (and the answer back)', times.machine);
+    say('an order, the edit, machine → host', times.host);
   }
 }

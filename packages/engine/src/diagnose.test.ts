@@ -14,6 +14,8 @@ describe('withoutSecrets', () => {
     ["password: 'hunter2 and more'", 'more'],
     ['{"password":"a\\"hunter2"}', 'hunter2'],
     ['passphrase: hunter2', 'hunter2'],
+    ['"accessKey": "hunter2"', 'hunter2'],
+    ['private_key=hunter2', 'hunter2'],
     ['credential: hunter2', 'hunter2'],
     ['https://r.example/x?token=hunter2&signature=hunter3', 'hunter3'],
     ['registry-token:\n  hunter2', 'hunter2'],
@@ -22,6 +24,7 @@ describe('withoutSecrets', () => {
     ['Authorization: Digest username="me", response="hunter2"', 'hunter2'],
     ['-----BEGIN EC PRIVATE KEY-----\nabc\n-----END EC PRIVATE KEY-----', 'abc'],
     ['-----BEGIN PRIVATE KEY-----\nabc\n-----END PRIVATE KEY-----', 'abc'],
+    ['-----BEGIN PRIVATE KEY-----\nhunter\nkey', 'hunter'],
   ])('takes the secret out of %j', (text, secret) => {
     expect(withoutSecrets(text)).not.toContain(secret);
   });
@@ -30,4 +33,13 @@ describe('withoutSecrets', () => {
     const text = 'docker: 26.1.5, http://proxy:3128/path user=me, authority: x, author: y\n';
     expect(withoutSecrets(text)).toBe(text);
   });
+
+  it.each(['x', 'a.', 'a://', '-----BEGIN PRIVATE KEY-----', 'token=', '"auth": "', 'a://b@'])(
+    'is soon done with a megabyte of %j',
+    { timeout: 60_000 },
+    (word) => {
+      const text = word.repeat(1_000_000 / word.length);
+      expect(withoutSecrets(text).length).toBeLessThanOrEqual(2 * text.length);
+    },
+  );
 });

@@ -1,7 +1,9 @@
+import { existsSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { OrlopError } from '@orlop/core';
 import { connectDaemon } from './daemon/daemon-client.ts';
+import { engineError } from './errors.ts';
 import { daemonPaths, type EngineHome, instancePaths } from './instance/instance-paths.ts';
 import { loadSettings } from './settings/load-settings.ts';
 
@@ -17,10 +19,17 @@ const MAX_LOG_CHARS = 1_000_000;
 /**
  * What tells how an engine is: status, settings, logs. Keys, certificates and passwords are not in it: files that hold
  * keys are never read, and what looks like a secret in the others is taken out.
+ *
+ * @throws OrlopError `engine.unknown`, `engine.bad-name`
  */
 export async function collectDiagnostics(home: EngineHome, engine: string): Promise<DiagnosticText[]> {
   const paths = instancePaths(home, engine);
   const daemon = daemonPaths(home);
+  if (engine !== 'default' && !existsSync(paths.folder)) {
+    throw engineError('engine.unknown', `there is no engine "${engine}"`, {
+      hint: 'orlop status lists them',
+    });
+  }
   const sources: readonly (readonly [string, () => Promise<string>])[] = [
     ['status.json', async () => json(await connectDaemon(daemon.socket).status())],
     ['settings.json', async () => json((await loadSettings(paths)).list())],
@@ -38,7 +47,8 @@ export async function collectDiagnostics(home: EngineHome, engine: string): Prom
   return Promise.all(
     sources.map(async ([name, read]) => {
       try {
-        return { name, text: withoutSecrets((await read()).slice(-MAX_LOG_CHARS)) };
+        // In this order: a key that is cut in two is not known for one.
+        return { name, text: withoutSecrets(await read()).slice(-MAX_LOG_CHARS) };
       } catch (error) {
         const why = error instanceof OrlopError ? `${error.code}: ${error.message}` : String(error);
         return { name, text: `not at hand: ${why}\n` };
@@ -47,21 +57,38 @@ export async function collectDiagnostics(home: EngineHome, engine: string): Prom
   );
 }
 
+/*
+ * Every repetition has a bound: the logs hold what strangers wrote, and a long word that looks like the beginning of a secret
+ * at each of its letters would otherwise be read to its end from each of them.
+ */
 /** A quoted value with its quotes, or what there is up to the next blank. */
 const VALUE = String.raw`"(?:\\.|[^"\\])*"|'[^']*'|[^\s,}]+`;
-const SECRET_KEY = String.raw`[\w.-]*(?:pass(?:word|wd|phrase)|secret|token|credential|cookie|signature|api[_-]?key)[\w.-]*`;
+const AROUND = String.raw`[\w.-]{0,64}`;
+const SECRET_KEY = `${AROUND}(?:pass(?:word|wd|phrase)|secret|token|credential|cookie|signature|(?:api|access|private)[_-]?key)${AROUND}`;
 /** Of Docker's configuration (`"auth": "…"`) and its header X-Registry-Auth; authorities and authors are none. */
-const AUTH_KEY = String.raw`(?:[\w.-]*[_.-])?auth`;
-const SECRETS = new RegExp(`("?\\b(?:${SECRET_KEY}|${AUTH_KEY})\\b"?\\s*[:=]\\s*)(?:${VALUE})`, 'gi');
-const AUTHORIZATION = /(authorization"?\s*[:=]\s*)(?:"(?:\\.|[^"\\])*"|[^\r\n]+)/gi;
+const AUTH_KEY = String.raw`(?:[\w.-]{0,64}[_.-])?auth`;
+const SECRETS = new RegExp(
+  `("?\\b(?:${SECRET_KEY}|${AUTH_KEY})\\b"?\\s{0,64}[:=]\\s{0,64})(?:${VALUE})`,
+  'gi',
+);
+const AUTHORIZATION = /(authorization"?\s{0,64}[:=]\s{0,64})(?:"(?:\\.|[^"\\])*"|[^\r\n]+)/gi;
+const KEY =
+  /-----BEGIN ([A-Z ]{0,32})PRIVATE KEY-----(?:[\s\S]{0,10000}?-----END \1PRIVATE KEY-----|[A-Za-z0-9+/=\s\\]*)/g;
 
 /** Takes out private keys, passwords in URLs, authorizations, and values of keys that are named like secrets. */
 export function withoutSecrets(text: string): string {
   return text
-    .replace(/-----BEGIN ([A-Z ]*)PRIVATE KEY-----[\s\S]*?-----END \1PRIVATE KEY-----/g, '(private key)')
-    .replace(/(\w+:\/\/)[^\s"']+@/g, '$1(secret)@')
+    .replace(KEY, '(private key)')
+    .replace(/[^\s"']+/g, withoutUser)
     .replace(AUTHORIZATION, '$1(secret)')
     .replace(SECRETS, '$1(secret)');
+}
+
+/** Of a URL in a word; what stands before its host may hold any character. */
+function withoutUser(word: string): string {
+  const start = word.indexOf('://') + '://'.length;
+  const end = word.lastIndexOf('@');
+  return start >= '://'.length && end > start ? `${word.slice(0, start)}(secret)${word.slice(end)}` : word;
 }
 
 function json(value: unknown): string {

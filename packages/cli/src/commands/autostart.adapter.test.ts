@@ -48,4 +48,13 @@ describe('orlop autostart', () => {
       await expect(access(path)).rejects.toMatchObject({ code: 'ENOENT' });
     }
   });
+
+  it.each(['enable', 'disable', 'show'])('has no unit for what is no name of an engine: %s', async (word) => {
+    const folder = await setup();
+    for (const name of ['../evil', 'two words', '']) {
+      await expect(orlopIn(folder, ['autostart', word, name])).rejects.toMatchObject({
+        code: 'engine.bad-name',
+      });
+    }
+  });
 });

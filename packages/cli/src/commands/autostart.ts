@@ -15,12 +15,16 @@ export function registerAutostart(program: Command, context: CommandContext): vo
     .command('enable')
     .description('write the unit and enable it')
     .argument('[name]', 'one of several engines', 'default')
-    .action((name: string) => enable(context, name));
+    .action(async (name: string) => {
+      await assertName(context, name);
+      await enable(context, name);
+    });
   command
     .command('disable')
     .description('disable the unit and remove it')
     .argument('[name]', 'one of several engines', 'default')
     .action(async (name: string) => {
+      await assertName(context, name);
       const path = unitPath(context, name);
       await systemctl(context, ['disable', unitName(name)]);
       await rm(path, { force: true });
@@ -31,7 +35,17 @@ export function registerAutostart(program: Command, context: CommandContext): vo
     .command('show')
     .description('print the unit')
     .argument('[name]', 'one of several engines', 'default')
-    .action((name: string) => void context.stdout.write(unitText(context, name)));
+    .action(async (name: string) => {
+      await assertName(context, name);
+      context.stdout.write(unitText(context, name));
+    });
+}
+
+/** It becomes part of a file's name. @throws OrlopError `engine.bad-name` */
+async function assertName(context: CommandContext, name: string): Promise<void> {
+  const { instancePaths } = await import('@orlop/engine');
+  const { engineHome } = await import('./engine-daemon.ts');
+  instancePaths(engineHome(context), name);
 }
 
 async function enable(context: CommandContext, name: string): Promise<void> {

@@ -1,5 +1,5 @@
 import { execFile } from 'node:child_process';
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { chmod, mkdtemp, rename, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { promisify } from 'node:util';
@@ -29,12 +29,19 @@ export function registerDiagnose(program: Command, context: CommandContext): voi
         return;
       }
       const output = resolve(context.cwd, options.output ?? `orlop-diagnose-${name}.tar.gz`);
+      const partial = `${output}.partial`;
       const folder = await mkdtemp(join(tmpdir(), 'orlop-diagnose-'));
       try {
         for (const { name: file, text } of texts) await writeFile(join(folder, file), text, { mode: 0o600 });
-        await promisify(execFile)('tar', ['-czf', output, '-C', folder, '.']);
+        const names = texts.map((one) => `./${one.name}`);
+        await promisify(execFile)('tar', ['-czf', partial, '-C', folder, ...names], {
+          signal: context.signal,
+        });
+        await chmod(partial, 0o600);
+        await rename(partial, output);
       } finally {
         await rm(folder, { recursive: true, force: true });
+        await rm(partial, { force: true });
       }
       context.stdout.write(`${output}\n`);
     });

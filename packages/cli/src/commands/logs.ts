@@ -1,5 +1,6 @@
 import { type Command, InvalidArgumentError } from 'commander';
 import type { CommandContext } from '../context.ts';
+import { TerminalText } from '../terminal-text.ts';
 
 interface LogsOptions {
   readonly follow?: boolean;
@@ -38,8 +39,12 @@ async function printLogs(
     ...(options.lines === undefined ? {} : { lines: options.lines }),
     ...(options.follow === true ? { live } : {}),
   });
+  // A file or a program is given every byte.
+  const terminal = context.stdout.isTTY === true ? new TerminalText() : undefined;
+  const decoder = new TextDecoder();
   for await (const piece of pieces) {
-    if (!context.stdout.write(piece))
+    const text = terminal?.pass(decoder.decode(piece, { stream: true })) ?? piece;
+    if (!context.stdout.write(text))
       await new Promise<void>((resolve) => context.stdout.once('drain', resolve));
   }
 }

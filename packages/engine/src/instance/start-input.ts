@@ -20,11 +20,11 @@ export const LIMIT_MS = {
   disk: 30_000,
   network: 15_000,
   machine: 60_000,
-  /** Seen: more than 120 s of an emulated machine on two processors with a load of 25. */
-  kernel: 240_000,
-  docker: 240_000,
+  /** Seen: 120 s to the kernel and more than 240 s from there of an emulated machine on two processors with a load of 35. */
+  kernel: 480_000,
+  docker: 480_000,
   /** dockerd runs already. */
-  again: 60_000,
+  again: 120_000,
 } as const;
 
 export function networkInput({ settings, around }: StartInput): Parameters<typeof InstanceNetwork.open>[1] {

@@ -76,4 +76,21 @@ describe('StartStages', () => {
     cancel.abort();
     await expect(run).rejects.toMatchObject({ code: 'engine.start-cancelled' });
   });
+
+  it('hears no more of a stage that has ended, whose work goes on', async () => {
+    const { stages, seen, options, cancel } = setup();
+    let late = (_text: string) => {};
+    const run = stages.run('image', options, (voice) => {
+      late = (text) => {
+        voice.waitsFor(text);
+        voice.note(text);
+      };
+      return new Promise(() => {});
+    });
+    cancel.abort();
+    await expect(run).rejects.toMatchObject({ code: 'engine.start-cancelled' });
+    const before = [...seen];
+    late('composed');
+    expect(seen).toEqual(before);
+  });
 });

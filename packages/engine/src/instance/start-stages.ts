@@ -64,12 +64,15 @@ export class StartStages {
       signal.addEventListener('abort', onAbort, { once: true });
       if (signal.aborted) onAbort();
     });
+    // Work that was given up may have something to say yet, when the start is long over.
     const voice: StageVoice = {
       signal: own.signal,
       waitsFor: (waitsFor) => {
-        if (waitsFor !== record.waitsFor) change({ waitsFor });
+        if (record.state === 'active' && waitsFor !== record.waitsFor) change({ waitsFor });
       },
-      note: (note) => change({ note }),
+      note: (note) => {
+        if (record.state === 'active') change({ note });
+      },
     };
     try {
       const working = work(voice);
