@@ -7,7 +7,7 @@ export {
 export { PortServer } from './compat/ninep/port-server.ts';
 export { SshForward, type SshForwardParts, type SshForwardSpec } from './compat/ssh-forward.ts';
 export * from './config.ts';
-export type { ApiServer } from './control/api-server.ts';
+export type { ApiServer, TcpPlace } from './control/api-server.ts';
 export { Cables } from './control/cables.ts';
 export { NetworkClient } from './control/control-client.ts';
 export { ControlServer, type ControlServerOptions, type NetworkStatus } from './control/control-server.ts';

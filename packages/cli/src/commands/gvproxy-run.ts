@@ -3,7 +3,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { createLogger, type Logger, type OrlopError } from '@orlop/core';
-import type { NetworkConfig, SshForwardSpec } from '@orlop/vnet';
+import type { NetworkConfig, SshForwardSpec, TcpPlace } from '@orlop/vnet';
 import { VERSION } from '../build-info.ts';
 import type { CommandContext } from '../context.ts';
 import { cliError } from '../errors.ts';
@@ -34,7 +34,7 @@ export async function runGvproxy(context: CommandContext, options: GvproxyOption
   const { network } = opened;
   const folder = await mkdtemp(join(tmpdir(), 'gvproxy-'));
   const guestApi = vnet.gvproxyGatewayServer({ network, logger });
-  const apis = plan.apiPaths.map((path) => ({ path, server: vnet.gvproxyServer({ network, logger }) }));
+  const apis = plan.apiPlaces.map((place) => ({ place, server: vnet.gvproxyServer({ network, logger }) }));
   const forwards = plan.sshForwards.map(
     (spec, i) =>
       new vnet.SshForward(spec, {
@@ -54,7 +54,7 @@ export async function runGvproxy(context: CommandContext, options: GvproxyOption
     const guestApiPath = join(folder, 'api.sock');
     await guestApi.listen(guestApiPath);
     for (const spec of vnet.parseForwards(`host:80=unix:${guestApiPath}`)) await network.forwards.add(spec);
-    for (const { path, server } of apis) await server.listen(path);
+    for (const { place, server } of apis) await server.listen(place);
     for (const place of plan.places) await opened.listen(vnet.parseLinkSpec(place));
     for (const forward of forwards) await forward.start();
     logger.info('waiting for clients...');
@@ -75,7 +75,7 @@ interface GvproxyPlan {
   readonly places: readonly string[];
   /** Of the places, to be removed at the end. */
   readonly socketPaths: readonly string[];
-  readonly apiPaths: readonly string[];
+  readonly apiPlaces: readonly (string | TcpPlace)[];
   readonly sshForwards: readonly SshForwardSpec[];
   readonly pidFile: string | undefined;
   readonly endsWithGuest: boolean;
@@ -121,7 +121,7 @@ function readPlan(context: CommandContext, options: GvproxyOptions, search: read
     sshPort,
     places,
     socketPaths,
-    apiPaths: (options.listen ?? []).map((endpoint) => path(pathOf(endpoint, 'unix'))),
+    apiPlaces: (options.listen ?? []).map((endpoint) => apiPlaceOf(endpoint, path)),
     sshForwards: readSshForwards(options, path),
     pidFile: options.pidFile === undefined ? undefined : path(options.pidFile),
     endsWithGuest: single > 0 && listenVpnkit === undefined,
@@ -139,6 +139,13 @@ function pathOf(endpoint: string, scheme: string): string {
   const match = /^([a-z]+):\/\/(.+)$/.exec(endpoint);
   if (match?.[1] !== scheme || match[2] === undefined) throw bad(`"${endpoint}" is not ${scheme}://PATH`);
   return match[2];
+}
+
+function apiPlaceOf(endpoint: string, path: (text: string) => string): string | TcpPlace {
+  const [, six, four, port] = /^tcp:\/\/(?:\[([^\]]+)\]|([^:[\]]*)):(\d{1,5})$/.exec(endpoint) ?? [];
+  if (port !== undefined) return { host: six ?? four ?? '', port: Number(port) };
+  if (endpoint.startsWith('unix://')) return path(pathOf(endpoint, 'unix'));
+  throw bad(`-listen "${endpoint}" is neither unix://PATH nor tcp://ADDRESS:PORT; vsock is not listened on`);
 }
 
 function readSshForwards(options: GvproxyOptions, path: (text: string) => string): SshForwardSpec[] {

@@ -44,6 +44,7 @@ describe('orlop gvproxy', () => {
     // As podman machine writes it.
     ended = start([
       ...['-mtu', '1500', '-ssh-port', String(sshPort), '-listen-qemu', `unix://${path('qemu.sock')}`],
+      ...['-listen', `tcp://127.0.0.1:${sshPort + 2}`],
       ...[
         '-listen',
         `unix://${path('api.sock')}`,
@@ -126,7 +127,12 @@ describe('orlop gvproxy', () => {
         .on('error', reject)
         .end();
     });
-    expect(JSON.parse(leases)).toEqual({ '192.168.127.2': '5a:94:ef:e4:0c:ee' });
+    expect(JSON.parse(leases)).toEqual({
+      '192.168.127.1': '5a:94:ef:e4:0c:dd',
+      '192.168.127.2': '5a:94:ef:e4:0c:ee',
+    });
+    const overTcp = await fetch(`http://127.0.0.1:${sshPort + 2}/leases`);
+    expect(await overTcp.json()).toEqual(JSON.parse(leases));
   });
 
   it('refuses what gvproxy refuses', async () => {
@@ -136,7 +142,7 @@ describe('orlop gvproxy', () => {
       [['-listen-qemu', `unix://${path('taken.sock')}`], /already exists/],
       [['-listen-bess', 'unix:///x'], /unixpacket/],
       [['-forward-sock', '/x'], /equally often/],
-      [['-listen', 'vsock://:1024'], /unix:\/\/PATH/],
+      [['-listen', 'vsock://:1024'], /neither unix:\/\/PATH nor tcp:\/\/ADDRESS:PORT/],
     ];
     for (const [words, message] of refused) await expect(start(words)).rejects.toThrow(message);
   });

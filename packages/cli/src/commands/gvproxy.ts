@@ -32,7 +32,7 @@ export function registerGvproxy(program: Command, context: CommandContext): void
     .option('--ssh-port <port>', "of the host's loopback that leads to port 22 of the guest", '2222')
     .option(
       '--listen <endpoint>',
-      "answer gvproxy's HTTP API there: unix://PATH; may be given again",
+      "answer gvproxy's HTTP API there: unix://PATH or tcp://ADDRESS:PORT; may be given again",
       collect,
     )
     .option('--listen-qemu <endpoint>', "unix://PATH or tcp://ADDRESS:PORT of QEMU's -netdev stream")

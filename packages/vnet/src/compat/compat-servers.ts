@@ -1,6 +1,6 @@
 import type { Logger } from '@orlop/core';
 import { ApiServer } from '../control/api-server.ts';
-import { textErrors } from '../control/error-answer.ts';
+import { goTextErrors, textErrors } from '../control/error-answer.ts';
 import type { VirtualNetwork } from '../virtual-network.ts';
 import { forwarderRoutes, gvproxyRoutes } from './gvproxy-routes.ts';
 import { gvproxyTakeover } from './gvproxy-takeover.ts';
@@ -17,13 +17,13 @@ export function gvproxyServer({ network, logger }: CompatOptions): ApiServer {
     routes: gvproxyRoutes(network),
     takeover: gvproxyTakeover(network),
     logger,
-    answerError: textErrors,
+    answerError: goTextErrors,
   });
 }
 
 /** What gvproxy answers its guests on port 80 of the gateway: ports that they want exposed. */
 export function gvproxyGatewayServer({ network, logger }: CompatOptions): ApiServer {
-  return new ApiServer({ routes: forwarderRoutes(network), logger, answerError: textErrors });
+  return new ApiServer({ routes: forwarderRoutes(network), logger, answerError: goTextErrors });
 }
 
 /** Answers as VPNKit's HTTP port control does. */

@@ -12,7 +12,7 @@ export interface ExposeRequest {
   readonly protocol?: string;
 }
 
-/** @throws OrlopError `vnet.request-invalid` */
+/** @throws OrlopError `vnet.request-invalid`, `vnet.bind-failed` */
 export function parseExpose(request: ExposeRequest): ForwardSpec {
   const { local, remote, protocol = 'tcp' } = request;
   const { kind, listen } = parseLocal(local, protocol);
@@ -26,14 +26,14 @@ export function parseExpose(request: ExposeRequest): ForwardSpec {
   return { kind: 'to-guest', protocol: kind, listen, guest: parseGuest(match[1]), port };
 }
 
-/** Where the host listens. @throws OrlopError `vnet.request-invalid` */
+/** Where the host listens. @throws OrlopError `vnet.bind-failed`, as gvproxy finds it out by listening */
 export function parseLocal(
   local: string,
   protocol: string,
 ): { readonly kind: 'tcp' | 'udp'; readonly listen: HostEndpoint } {
   switch (protocol) {
     case 'unix':
-      if (local === '') throw vnetError('vnet.request-invalid', 'local is no path');
+      if (local === '') throw vnetError('vnet.bind-failed', 'local is no path');
       return { kind: 'tcp', listen: { kind: 'unix', path: local.replace(/^unix:\/\//, '') } };
     case 'tcp':
     case 'udp': {
@@ -41,12 +41,12 @@ export function parseLocal(
       const address = addressOf(match?.[1] ?? '');
       const port = Number(match?.[2] ?? -1);
       if (address === undefined || port < 0 || port > 0xffff) {
-        throw vnetError('vnet.request-invalid', `local "${local}" is not [ADDRESS]:PORT`);
+        throw vnetError('vnet.bind-failed', `local "${local}" is not [ADDRESS]:PORT`);
       }
       return { kind: protocol, listen: { kind: 'ip', address, port } };
     }
     default:
-      throw vnetError('vnet.request-invalid', `unknown protocol ${protocol}`);
+      throw vnetError('vnet.bind-failed', `unknown protocol ${protocol}`);
   }
 }
 

@@ -45,6 +45,12 @@ interface GvproxyZone {
 
 const tag = 'gvproxy';
 
+/** gvproxy tells who asks by GET that a request changes something; other methods than these two it takes for POST. */
+function postOnly(path: string): ApiRoute {
+  const handle = () => ({ kind: 'text', status: 400, text: 'post only\n' }) as const;
+  return { method: 'GET', path, summary: 'Say that this is asked by POST', tag, handle };
+}
+
 /** gvproxy's HTTP API, so that who speaks with gvproxy (podman machine, Lima, CRC) speaks with us. */
 export function gvproxyRoutes(network: VirtualNetwork): readonly ApiRoute[] {
   return [...forwarderRoutes(network), ...nameRoutes(network), ...tableRoutes(network)];
@@ -91,17 +97,19 @@ export function forwarderRoutes({ forwards }: VirtualNetwork): readonly ApiRoute
         return { kind: 'text', text: '' };
       },
     },
+    postOnly('/services/forwarder/expose'),
+    postOnly('/services/forwarder/unexpose'),
   ];
 }
 
-function nameRoutes({ zones }: VirtualNetwork): readonly ApiRoute[] {
+function nameRoutes({ zones, settings }: VirtualNetwork): readonly ApiRoute[] {
   return [
     {
       method: 'GET',
       path: '/services/dns/all',
       summary: 'List the zones',
       tag,
-      handle: () => json(zones.list().map(toGvproxy)),
+      handle: () => json([...builtInZones(settings), ...zones.list().map(toGvproxy)]),
     },
     {
       method: 'POST',
@@ -114,12 +122,30 @@ function nameRoutes({ zones }: VirtualNetwork): readonly ApiRoute[] {
         return { kind: 'text', text: '' };
       },
     },
+    postOnly('/services/dns/add'),
   ];
 }
 
-function tableRoutes({ leases, segment, stack }: VirtualNetwork): readonly ApiRoute[] {
+/** Names of the network itself, which gvproxy has as zones. */
+function builtInZones({ gateway, host }: VirtualNetwork['settings']) {
+  const records = [{ Name: 'gateway', IP: gateway.toString(), Regexp: null }];
+  if (host !== undefined) records.push({ Name: 'host', IP: host.toString(), Regexp: null });
+  return ['containers.internal.', 'docker.internal.'].map((Name) => ({
+    Name,
+    Records: records,
+    DefaultIP: '',
+  }));
+}
+
+function tableRoutes({ leases, segment, stack, settings }: VirtualNetwork): readonly ApiRoute[] {
+  /** With the gateway's own address, which gvproxy counts among them. */
   const leaseMap = () =>
-    json(Object.fromEntries([...leases.list()].map((one) => [one.address.toString(), formatMac(one.mac)])));
+    json(
+      Object.fromEntries([
+        [settings.gateway.toString(), formatMac(settings.gatewayMac)],
+        ...[...leases.list()].map((one) => [one.address.toString(), formatMac(one.mac)]),
+      ]),
+    );
   return [
     { method: 'GET', path: '/leases', summary: 'Map addresses to Ethernet addresses', tag, handle: leaseMap },
     { method: 'GET', path: '/services/dhcp/leases', summary: 'The same', tag, handle: leaseMap },
@@ -190,7 +216,7 @@ function fromGvproxy({ Name = '', Records, DefaultIP }: GvproxyZone): ZoneConfig
     patterns: records
       .filter(({ Regexp }) => Regexp !== undefined && Regexp !== null && Regexp !== '')
       .map(({ Regexp, IP = '' }) => ({ pattern: Regexp ?? '', address: IP })),
-    ...(DefaultIP !== undefined && DefaultIP !== null && DefaultIP !== '' && { defaultAddress: DefaultIP }),
+    defaultAddress: DefaultIP ?? '',
   };
 }
 

@@ -18,8 +18,9 @@ export function gvproxyTakeover(network: VirtualNetwork): (head: RequestHead) =>
       case '/tunnel': {
         const address = IpAddress.parse(url.searchParams.get('ip') ?? '');
         const port = Number(url.searchParams.get('port') ?? Number.NaN);
+        if (!url.searchParams.get('ip')) return (connection) => refuse(connection, 'ip is mandatory');
         if (address === undefined || !network.addresses.isLocal(address)) {
-          return (connection) => refuse(connection, 'ip is mandatory, and an address of the network');
+          return (connection) => refuse(connection, 'ip is no address of the network');
         }
         if (!Number.isInteger(port) || port < 1 || port > 0xffff) {
           return (connection) => refuse(connection, 'port is no port');
@@ -83,6 +84,6 @@ async function toHost(stream: ByteStream, connection: Socket): Promise<void> {
 }
 
 function refuse(connection: Socket, why: string): void {
-  const head = `HTTP/1.1 500 Internal Server Error\r\ncontent-type: text/plain\r\ncontent-length: ${why.length + 1}`;
+  const head = `HTTP/1.1 500 Internal Server Error\r\ncontent-type: text/plain; charset=utf-8\r\ncontent-length: ${why.length + 1}`;
   connection.end(`${head}\r\nconnection: close\r\n\r\n${why}\n`);
 }

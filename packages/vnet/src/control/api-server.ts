@@ -24,7 +24,13 @@ export interface ApiServerOptions {
 
 const MAX_BODY_BYTES = 1024 * 1024;
 
-/** Serves a table of routes on a unix socket of the user's own (0600). */
+/** A port of the host that an API is served at, for whoever reaches it. */
+export interface TcpPlace {
+  readonly host: string;
+  readonly port: number;
+}
+
+/** Serves a table of routes on a unix socket of the user's own (0600), or on a port. */
 export class ApiServer {
   readonly #options: ApiServerOptions;
   readonly #http: Server;
@@ -43,20 +49,29 @@ export class ApiServer {
   }
 
   /** A socket file that nobody answers on any more is replaced. @throws OrlopError `vnet.listen-failed` */
-  async listen(path: string): Promise<void> {
-    if (await isAnswered(path)) {
-      throw vnetError('vnet.listen-failed', `somebody listens on ${path} already`);
+  async listen(place: string | TcpPlace): Promise<void> {
+    if (typeof place !== 'string') {
+      const { host, port } = place;
+      await this.#listenAt(`${host}:${port}`, (done) => this.#listener.listen(port, host, done));
+      return;
     }
-    mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
-    rmSync(path, { force: true });
-    await new Promise<void>((resolve, reject) => {
+    if (await isAnswered(place)) {
+      throw vnetError('vnet.listen-failed', `somebody listens on ${place} already`);
+    }
+    makeFolderOf(place);
+    rmSync(place, { force: true });
+    await this.#listenAt(place, (done) => this.#listener.listen(place, done));
+    chmodSync(place, 0o600);
+    this.#path = place;
+  }
+
+  #listenAt(name: string, listen: (done: () => void) => void): Promise<void> {
+    return new Promise((resolve, reject) => {
       this.#listener.once('error', (cause) => {
-        reject(vnetError('vnet.listen-failed', `cannot listen on ${path}`, { cause }));
+        reject(vnetError('vnet.listen-failed', `cannot listen on ${name}`, { cause }));
       });
-      this.#listener.listen(path, resolve);
+      listen(resolve);
     });
-    chmodSync(path, 0o600);
-    this.#path = path;
   }
 
   close(): void {
@@ -154,6 +169,15 @@ async function readBody(request: IncomingMessage): Promise<unknown> {
     return JSON.parse(Buffer.concat(chunks).toString('utf8'));
   } catch (cause) {
     throw vnetError('vnet.request-invalid', 'the body is not JSON', { cause });
+  }
+}
+
+/** @throws OrlopError `vnet.listen-failed` */
+function makeFolderOf(path: string): void {
+  try {
+    mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
+  } catch (cause) {
+    throw vnetError('vnet.listen-failed', `cannot make the folder of ${path}`, { cause });
   }
 }
 

@@ -33,3 +33,10 @@ export function textErrors(error: unknown): ApiAnswer {
   const status = error.kind === 'invalid' ? 400 : error.code === 'vnet.request-unknown' ? 404 : 500;
   return { kind: 'text', status, text: `${error.message}\n` };
 }
+
+/** The same in the words of Go's HTTP server, for an address that nobody answers at. */
+export function goTextErrors(error: unknown): ApiAnswer {
+  return error instanceof OrlopError && error.code === 'vnet.request-unknown'
+    ? { kind: 'text', status: 404, text: '404 page not found\n' }
+    : textErrors(error);
+}

@@ -29,7 +29,7 @@ export class ZoneTable {
       this.set(config);
       return;
     }
-    const defaultAddress = config.defaultAddress || old.defaultAddress;
+    const defaultAddress = config.defaultAddress ?? old.defaultAddress;
     this.set({
       ...old,
       ...(defaultAddress !== undefined && { defaultAddress }),
