@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { parseForwards, parseGuest } from './forward/forward-text.ts';
 import { type HostStream, type HostStreamEvents, WOULD_BLOCK } from './host/host-sockets.ts';
 import { ip, record, type TestGuest, type TestNetwork, testNetwork } from './testing/test-network.ts';
 
@@ -362,6 +363,27 @@ describe('ForwardTable', () => {
     net.scheduler.advance(100);
     expect(second).toEqual(['moved']);
     expect(net.network.forwards.list()[0]).toMatchObject({ connections: 2, active: 0, bytesFromGuest: 10 });
+  });
+
+  it('keeps the side of a forward that leads nowhere yet, and leads it elsewhere without letting go', async () => {
+    const net = testNetwork();
+    const [spec] = parseForwards('8080:80');
+    if (spec?.kind !== 'to-guest') throw new Error('no forward');
+    await net.network.forwards.add({ ...spec, guest: { kind: 'nobody' } });
+    const early = read(net, '127.0.0.1', 8080);
+    net.scheduler.advance(100);
+    expect(early).toEqual(['reset']);
+    greet(net.plug(2), 80, 'first');
+    net.network.forwards.lead('tcp:127.0.0.1:8080', { guest: parseGuest('192.168.127.2'), port: 80 });
+    expect(net.network.forwards.find('tcp:127.0.0.1:8080')?.lastError).toBeUndefined();
+    const first = read(net, '127.0.0.1', 8080);
+    net.scheduler.advance(100);
+    greet(net.plug(9), 81, 'other');
+    net.network.forwards.lead('tcp:127.0.0.1:8080', { guest: parseGuest('192.168.127.9'), port: 81 });
+    const second = read(net, '127.0.0.1', 8080);
+    net.scheduler.advance(100);
+    expect([first, second]).toEqual([['first'], ['other']]);
+    expect(() => net.network.forwards.lead('tcp:127.0.0.1:1', spec)).toThrow(/nothing is forwarded/);
   });
 
   it('resets the client and says why when the guest refuses', async () => {

@@ -285,6 +285,8 @@ export class VirtualNetwork {
     switch (target.kind) {
       case 'address':
         return target.address;
+      case 'nobody':
+        return 'it leads nowhere yet';
       case 'name':
         return this.leases.findByName(target.name)?.address ?? `no guest is called "${target.name}"`;
       case 'only': {

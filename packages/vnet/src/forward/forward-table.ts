@@ -1,7 +1,13 @@
 import type { Endpoint } from '@orlop/netstack';
 import { vnetError } from '../errors.ts';
 import type { HostEndpoint } from '../host/host-sockets.ts';
-import { type ForwardSpec, ForwardStats, type ForwardStatus, type RunningForward } from './forward.ts';
+import {
+  type ForwardSpec,
+  ForwardStats,
+  type ForwardStatus,
+  type ForwardTarget,
+  type RunningForward,
+} from './forward.ts';
 import { formatForward, forwardId } from './forward-text.ts';
 
 /** Starts the part of a forward that listens; one per protocol. */
@@ -52,13 +58,18 @@ export class ForwardTable {
   /** @throws OrlopError `vnet.forward-unknown` */
   remove(id: string): void {
     const entry = this.#entries.get(id);
-    if (entry === undefined) {
-      throw vnetError('vnet.forward-unknown', `nothing is forwarded from ${id}`, {
-        hint: 'orlop net forward ls shows what is',
-      });
-    }
+    if (entry === undefined) throw unknownForward(id);
     entry.running.close();
     this.#entries.delete(id);
+    this.onChange?.();
+  }
+
+  /** Has a forward to a guest lead elsewhere, without letting go of the host's side. @throws OrlopError `vnet.forward-unknown` */
+  lead(id: string, to: ForwardTarget): void {
+    const entry = this.#entries.get(id);
+    if (entry === undefined || entry.spec.kind !== 'to-guest') throw unknownForward(id);
+    entry.running.lead(to);
+    this.#entries.set(id, { ...entry, spec: { ...entry.spec, ...to } });
     this.onChange?.();
   }
 
@@ -88,11 +99,18 @@ export class ForwardTable {
       return {
         local: undefined,
         stats: new ForwardStats(),
+        lead: () => undefined,
         close: () => this.#toHost.delete(spec.port),
       };
     }
     return spec.protocol === 'tcp' ? this.#starters.tcp(spec) : this.#starters.udp(spec);
   }
+}
+
+function unknownForward(id: string): Error {
+  return vnetError('vnet.forward-unknown', `nothing is forwarded from ${id}`, {
+    hint: 'orlop net forward ls shows what is',
+  });
 }
 
 function statusOf(id: string, { spec, running }: Entry): ForwardStatus {

@@ -108,6 +108,8 @@ export function formatGuest(target: GuestTarget): string {
       return target.name;
     case 'only':
       return 'the guest';
+    case 'nobody':
+      return 'nobody';
   }
 }
 

@@ -7,7 +7,15 @@ export type GuestTarget =
   /** The name of a lease. */
   | { readonly kind: 'name'; readonly name: string }
   /** The one guest of the network; an error while there are several. */
-  | { readonly kind: 'only' };
+  | { readonly kind: 'only' }
+  /** One that is still to come: the host's side is taken, and whoever connects is refused. */
+  | { readonly kind: 'nobody' };
+
+/** Where a forward leads. */
+export interface ForwardTarget {
+  readonly guest: GuestTarget;
+  readonly port: number;
+}
 
 /** One port, or one socket, that leads somewhere. */
 export type ForwardSpec =
@@ -62,6 +70,8 @@ export class ForwardStats {
 export interface RunningForward {
   readonly local: HostEndpoint | undefined;
   readonly stats: ForwardStats;
+  /** Leads elsewhere from now on, while the host goes on listening; connections to where it led before end. */
+  lead(to: ForwardTarget): void;
   close(): void;
 }
 

@@ -3,7 +3,13 @@ import type { IpAddress, TcpService } from '@orlop/netstack';
 import type { HostSockets, HostStream, HostStreamEvents } from '../host/host-sockets.ts';
 import type { ReadSlab } from '../nat/read-slab.ts';
 import { Relay, type RelayQueue } from '../nat/relay.ts';
-import { type ForwardSpec, ForwardStats, type ResolveGuest, type RunningForward } from './forward.ts';
+import {
+  type ForwardSpec,
+  ForwardStats,
+  type ForwardTarget,
+  type ResolveGuest,
+  type RunningForward,
+} from './forward.ts';
 import { proxyHeader } from './proxy-header.ts';
 
 export interface TcpForwardOptions {
@@ -35,6 +41,7 @@ const IGNORED: HostStreamEvents = {
 export async function startTcpForward(spec: ToGuest, options: TcpForwardOptions): Promise<RunningForward> {
   const stats = new ForwardStats();
   const relays = new Set<Relay>();
+  let target: ForwardTarget = spec;
   const listener = await options.sockets.listen(spec.listen, (stream) => {
     const relay =
       relays.size < (options.maxConnections ?? 4096) ? connect(stream) : refuse(stream, 'too many');
@@ -43,13 +50,14 @@ export async function startTcpForward(spec: ToGuest, options: TcpForwardOptions)
 
   function connect(stream: HostStream): Relay | undefined {
     stats.connections++;
-    const guest = options.resolveGuest(spec.guest);
+    const { port } = target;
+    const guest = options.resolveGuest(target.guest);
     if (typeof guest === 'string') return refuse(stream, guest);
     const source = options.sourceFor(guest);
     try {
       const socket = options.tcp.connect(
         {
-          remote: { address: guest, port: spec.port },
+          remote: { address: guest, port },
           ...(source !== undefined && { local: { address: source } }),
           socket: { noDelay: true },
         },
@@ -68,7 +76,7 @@ export async function startTcpForward(spec: ToGuest, options: TcpForwardOptions)
           stats.bytesFromGuest += bytesIn;
           stats.bytesToGuest += bytesOut;
           if (failure !== undefined && failure !== 'reset' && failure !== 'aborted') {
-            stats.fail(`${guest}:${spec.port}: ${failure}`);
+            stats.fail(`${guest}:${port}: ${failure}`);
           }
         },
       });
@@ -91,6 +99,11 @@ export async function startTcpForward(spec: ToGuest, options: TcpForwardOptions)
   return {
     local: listener.local,
     stats,
+    lead: (to) => {
+      target = to;
+      stats.lastError = undefined;
+      for (const relay of relays) relay.abort();
+    },
     close: () => {
       listener.close();
       for (const relay of relays) relay.abort();

@@ -2,7 +2,13 @@ import type { IpAddress, UdpService, UdpSocket } from '@orlop/netstack';
 import { vnetError } from '../errors.ts';
 import type { HostDatagramSocket, HostSockets } from '../host/host-sockets.ts';
 import type { Scheduler } from '../scheduler.ts';
-import { type ForwardSpec, ForwardStats, type ResolveGuest, type RunningForward } from './forward.ts';
+import {
+  type ForwardSpec,
+  ForwardStats,
+  type ForwardTarget,
+  type ResolveGuest,
+  type RunningForward,
+} from './forward.ts';
 
 export interface UdpForwardOptions {
   readonly udp: UdpService;
@@ -46,19 +52,25 @@ export async function startUdpForward(spec: ToGuest, options: UdpForwardOptions)
 class UdpForward implements RunningForward {
   readonly stats = new ForwardStats();
   outside: HostDatagramSocket | undefined = undefined;
-  readonly #spec: ToGuest;
+  #target: ForwardTarget;
   readonly #options: UdpForwardOptions;
   /** In order of last use: a client that sends is put at the end again. */
   readonly #clients = new Map<string, Client>();
   #cancelSweep: () => void = () => {};
 
   constructor(spec: ToGuest, options: UdpForwardOptions) {
-    this.#spec = spec;
+    this.#target = spec;
     this.#options = options;
   }
 
   get local() {
     return this.outside?.local;
+  }
+
+  lead(to: ForwardTarget): void {
+    this.#target = to;
+    this.stats.lastError = undefined;
+    for (const key of [...this.#clients.keys()]) this.#remove(key);
   }
 
   close(): void {
@@ -68,7 +80,7 @@ class UdpForward implements RunningForward {
   }
 
   toGuest(payload: Uint8Array, address: IpAddress, port: number): void {
-    const guest = this.#options.resolveGuest(this.#spec.guest);
+    const guest = this.#options.resolveGuest(this.#target.guest);
     if (typeof guest === 'string') {
       this.stats.fail(guest);
       return;
@@ -79,7 +91,7 @@ class UdpForward implements RunningForward {
     this.stats.bytesToGuest += payload.length;
     client.inside.send(
       payload.slice(),
-      { address: guest, port: this.#spec.port },
+      { address: guest, port: this.#target.port },
       this.#options.sourceFor(guest),
     );
   }
@@ -104,7 +116,7 @@ class UdpForward implements RunningForward {
         const failure = this.outside?.send(bytes, address, port);
         if (failure !== undefined) this.stats.fail(`client: ${failure}`);
       },
-      onError: ({ kind }) => this.stats.fail(`${guest}:${this.#spec.port}: ${kind}`),
+      onError: ({ kind }) => this.stats.fail(`${guest}:${this.#target.port}: ${kind}`),
     });
     const client: Client = { inside, address, port, usedAtMs: 0 };
     this.#clients.set(key, client);
