@@ -9,6 +9,7 @@ export const vnetError = defineErrors({
   'vnet.forward-unknown': 'not-found',
   'vnet.bind-failed': 'conflict',
   'vnet.bind-denied': 'denied',
+  'vnet.bind-unavailable': 'conflict',
   'vnet.listen-failed': 'conflict',
   'vnet.link-failed': 'unavailable',
   'vnet.handshake-failed': 'invalid',

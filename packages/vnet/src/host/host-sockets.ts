@@ -108,7 +108,7 @@ export interface HostSockets {
    * `mayOpenAtOnce`, an answer that `isOpen` already (a connection within the host) is not told again by `onOpen`.
    */
   connect(endpoint: HostEndpoint, events: HostStreamEvents, options?: ConnectOptions): HostStream;
-  /** @throws OrlopError `vnet.bind-failed` */
+  /** @throws OrlopError `vnet.bind-failed`, `vnet.bind-denied`, `vnet.bind-unavailable` */
   listen(
     endpoint: HostEndpoint,
     onConnection: (stream: HostStream) => HostStreamEvents,
@@ -117,7 +117,7 @@ export interface HostSockets {
   /** A datagram socket on a port of the host's choice. */
   openDatagram(family: 4 | 6, events: HostDatagramEvents): HostDatagramSocket;
   /** A datagram socket on this address and port (0: the host's choice).
-   * @throws OrlopError `vnet.bind-failed` */
+   * @throws OrlopError `vnet.bind-failed`, `vnet.bind-denied`, `vnet.bind-unavailable` */
   bindDatagram(address: IpAddress, port: number, events: HostDatagramEvents): Promise<HostDatagramSocket>;
   /** Undefined where the host gives no such socket to this user. */
   openEcho(family: 4 | 6, events: HostEchoEvents): HostEchoSocket | undefined;

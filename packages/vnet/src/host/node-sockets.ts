@@ -290,6 +290,7 @@ const FAILURES: Readonly<Record<string, HostFailure>> = {
   EMSGSIZE: 'too-big',
   EADDRINUSE: 'address-in-use',
   EADDRNOTAVAIL: 'address-unavailable',
+  EAFNOSUPPORT: 'address-unavailable', // a host without IPv6
   ENOENT: 'not-found',
   EMFILE: 'exhausted',
   ENFILE: 'exhausted',
@@ -301,5 +302,5 @@ function failureOf(error: NodeJS.ErrnoException): HostFailure {
 }
 
 function bindFailed(endpoint: HostEndpoint, cause: NodeJS.ErrnoException): Error {
-  return bindFailure(endpoint, failureOf(cause), cause);
+  return bindFailure(endpoint, failureOf(cause), { cause });
 }

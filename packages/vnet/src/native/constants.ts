@@ -37,6 +37,7 @@ export const EACCES = 13;
 export const EAGAIN = 11;
 export const EINTR = 4;
 export const EMSGSIZE = 90;
+export const EAFNOSUPPORT = 97;
 export const EADDRINUSE = 98;
 export const EADDRNOTAVAIL = 99;
 export const ENETDOWN = 100;

@@ -14,6 +14,7 @@ const FAILURES: ReadonlyMap<number, HostFailure> = new Map<number, HostFailure>(
   [linux.EMSGSIZE, 'too-big'],
   [linux.EADDRINUSE, 'address-in-use'],
   [linux.EADDRNOTAVAIL, 'address-unavailable'],
+  [linux.EAFNOSUPPORT, 'address-unavailable'], // a host without IPv6
   [linux.ENOENT, 'not-found'],
   [linux.EMFILE, 'exhausted'],
   [linux.ENFILE, 'exhausted'],

@@ -226,6 +226,6 @@ function nameOf(node: Node): string {
 /** Docker's proxy looks for the system's own name of the failure. */
 function systemNameOf(error: OrlopError): string {
   if (error.code === 'vnet.bind-denied') return 'EACCES ';
-  if (error.code !== 'vnet.bind-failed' && error.code !== 'vnet.forward-exists') return '';
-  return /available/.test(error.message) ? 'EADDRNOTAVAIL ' : 'EADDRINUSE ';
+  if (error.code === 'vnet.bind-unavailable') return 'EADDRNOTAVAIL ';
+  return error.code === 'vnet.bind-failed' || error.code === 'vnet.forward-exists' ? 'EADDRINUSE ' : '';
 }
