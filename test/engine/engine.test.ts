@@ -67,25 +67,26 @@ describe.skipIf(!hasQemu)('orlop up (skipped without QEMU)', () => {
     expect((await status()).ports).toEqual([]);
   });
 
-  it('tells of a port that is taken, and opens it when it is free', async () => {
+  it('does not start a container whose port the host cannot give, and says who has it', async () => {
     const server = createServer();
     await new Promise<void>((settled) => server.listen(0, '127.0.0.1', settled));
     const { port } = server.address() as { port: number };
-    await docker(
-      'run',
-      '-d',
-      '--name',
-      'late',
-      '-p',
-      `127.0.0.1:${port}:80`,
-      'orlop/busybox',
-      'sh',
-      '-c',
-      page('late'),
+    const words = ['run', '-d', '-p', `${port}:80`];
+    const late = ['--name', 'late', 'orlop/busybox', 'sh', '-c', page('late')];
+    await expect(docker(...words, ...late)).rejects.toMatchObject({
+      code: 125,
+      stderr: expect.stringMatching(
+        new RegExp(
+          `late: Bind for 0\\.0\\.0\\.0:${port} failed: port is already allocated .*process ${process.pid}`,
+        ),
+      ),
+    });
+    await expect(docker(...words, '--rm', '--name', 'gone', 'orlop/busybox')).rejects.toThrow(
+      /already allocated/,
     );
-    const problem = async () => (await status()).ports[0]?.problem ?? '';
-    await expect.poll(problem, { timeout: 10_000 }).toContain(`process ${process.pid}`);
+    expect(await docker('ps', '-a', '--format', '{{.Names}} {{.State}}')).toBe('late created\n');
     await new Promise((settled) => server.close(settled));
+    await docker('start', 'late');
     await expect.poll(() => tryFetch(`http://127.0.0.1:${port}/`), { timeout: 20_000 }).toBe('late\n');
     await docker('rm', '-f', 'late');
   });
@@ -101,7 +102,7 @@ describe.skipIf(!hasQemu)('orlop up (skipped without QEMU)', () => {
     await docker('rm', '-f', 'udp');
   });
 
-  it('keeps containers running when its daemon is killed, and joins them again', async () => {
+  it('keeps containers running when its daemon is killed, joins them again, and opens a port that was taken meanwhile', async () => {
     const port = await freePort();
     await docker(
       'run',
@@ -119,9 +120,15 @@ describe.skipIf(!hasQemu)('orlop up (skipped without QEMU)', () => {
     );
     const started = await docker('inspect', '-f', '{{.State.StartedAt}}', 'keep');
     process.kill(await engine.daemonPid(), 'SIGKILL');
+    const thief = createServer();
+    await expect.poll(() => isListenedOn(port)).toBe(false);
+    await new Promise<void>((settled) => thief.listen(port, '127.0.0.1', settled));
     await expect.poll(() => orlop('up', '--quiet').then(() => 'up', String), { timeout: 60_000 }).toBe('up');
     expect(await docker('inspect', '-f', '{{.State.StartedAt}}', 'keep')).toBe(started);
-    await expect.poll(() => tryFetch(`http://127.0.0.1:${port}/`), { timeout: 10_000 }).toBe('kept\n');
+    const problem = async () => (await status()).ports[0]?.problem ?? '';
+    await expect.poll(problem, { timeout: 10_000 }).toContain(`process ${process.pid}`);
+    await new Promise((settled) => thief.close(settled));
+    await expect.poll(() => tryFetch(`http://127.0.0.1:${port}/`), { timeout: 20_000 }).toBe('kept\n');
   });
 
   it('hands a machine with its containers to another daemon', async () => {

@@ -19,6 +19,7 @@ export const engineError = defineErrors({
   'engine.registry-failed': 'failed',
   'engine.no-program': 'not-found',
   'engine.socket-busy': 'conflict',
+  'engine.port-taken': 'conflict',
   'engine.not-permitted': 'denied',
   'engine.host-full': 'unavailable',
   'engine.disk-shrink': 'invalid',

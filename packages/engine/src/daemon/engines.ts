@@ -2,6 +2,7 @@ import { existsSync } from 'node:fs';
 import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { EngineEvent } from '@orlop/api';
+import { type HostSide, overlaps } from '../docker/asked-ports.ts';
 import { engineError } from '../errors.ts';
 import { EngineInstance } from '../instance/engine-instance.ts';
 import type { EngineSurroundings } from '../instance/engine-surroundings.ts';
@@ -22,7 +23,10 @@ export class Engines {
   get(name: string): EngineInstance {
     const known = this.#instances.get(name);
     if (known !== undefined) return known;
-    const instance = new EngineInstance({ name, around: this.#around, emit: this.#emit });
+    const instance = new EngineInstance({
+      ...{ name, around: this.#around, emit: this.#emit },
+      publisherOf: (side) => this.#publisherOf(side, name),
+    });
     this.#instances.set(name, instance);
     return instance;
   }
@@ -75,6 +79,15 @@ export class Engines {
   async leaveAll(): Promise<void> {
     for (const instance of this.list()) instance.life.assertSettled();
     await Promise.all(this.list().map((instance) => instance.life.leave()));
+  }
+
+  #publisherOf(side: HostSide, except: string): string | undefined {
+    for (const { name, ports } of this.list().map((one) => ({ name: one.name, ports: one.ports() }))) {
+      if (name === except) continue;
+      const port = ports.find((one) => one.state === 'open' && overlaps(one, side));
+      if (port !== undefined) return `container ${port.container} of the engine "${name}"`;
+    }
+    return undefined;
   }
 
   async stopAll(): Promise<void> {

@@ -1,6 +1,6 @@
 import type { SharedPaths } from '../files/shared-paths.ts';
 import { bindSources, namesBindSources } from './bind-sources.ts';
-import type { GateRules } from './request-gate.ts';
+import { type GateRules, PASS } from './request-gate.ts';
 
 /**
  * A container that mounts what the machine does not have would find an empty folder, made by dockerd on the spot; with
@@ -12,9 +12,9 @@ export function bindRules(paths: SharedPaths): GateRules {
     judge: async (_head, body) => {
       for (const source of bindSources(body.toString('utf8'))) {
         const refusal = await paths.refusal(source);
-        if (refusal !== undefined) return refusal;
+        if (refusal !== undefined) return { kind: 'refuse', status: 400, message: refusal };
       }
-      return undefined;
+      return PASS;
     },
   };
 }

@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Logger } from '@orlop/core';
+import { type AskedPorts, askedPorts, type Inspection } from './asked-ports.ts';
 import { readContainerEvent } from './container-events.ts';
 import type { DockerChannel } from './docker-channel.ts';
 import {
@@ -7,7 +8,6 @@ import {
   containerSubnets,
   containersOnMachineNetwork,
   type NetworkSummary,
-  type PortBindings,
   type PublishedPort,
   publishedPorts,
 } from './published-ports.ts';
@@ -24,6 +24,8 @@ export interface ContainerWatcherOptions {
   readonly docker: DockerChannel;
   readonly guestAddress: string;
   readonly logger: Logger;
+  /** dockerd's setting `ip`. @default all of them */
+  readonly defaultAddress?: string | undefined;
   /** Given what there is after each change, one call at a time. */
   readonly onSeen: (seen: ContainersSeen) => Promise<void>;
 }
@@ -45,7 +47,7 @@ export class ContainerWatcher {
    * What containers asked for, which never changes. It is asked when one is created, so that there is one request less
    * between its start and its ports; of those that were there before, when they publish.
    */
-  readonly #bindings = new Map<string, Promise<PortBindings>>();
+  readonly #asked = new Map<string, Promise<AskedPorts | undefined>>();
   /** The networks' subnets; absent when they may have changed since they were asked for. */
   #subnets: Promise<readonly string[]> | undefined;
   #running: ReadonlySet<string> = new Set();
@@ -85,6 +87,17 @@ export class ContainerWatcher {
     return this.#looking;
   }
 
+  /**
+   * What a container asked for.
+   *
+   * @param reference identifier or name, as a request's path has it
+   * @returns undefined when there is no such container
+   */
+  asked(reference: string): Promise<AskedPorts | undefined> {
+    // What an identifier stands for stays; names move.
+    return /^[0-9a-f]{64}$/.test(reference) ? this.#askOnce(reference) : this.#inspect(reference);
+  }
+
   async #follow(signal: AbortSignal): Promise<void> {
     // Events first, then the list: what happens in between is seen twice rather than never.
     const events = await this.#options.docker.request({ path: `/events?filters=${FILTERS}`, signal });
@@ -99,7 +112,7 @@ export class ContainerWatcher {
       void this.#lookQuietly();
     }, RETRY_MS);
     try {
-      this.#bindings.clear();
+      this.#asked.clear();
       this.#subnets = undefined;
       await this.look();
       let rest = '';
@@ -121,10 +134,10 @@ export class ContainerWatcher {
     const event = readContainerEvent(line);
     switch (event.kind) {
       case 'created':
-        if (!this.#bindings.has(event.id)) this.#bindings.set(event.id, this.#inspect(event.id));
+        void this.#askOnce(event.id);
         return false;
       case 'destroyed':
-        this.#bindings.delete(event.id);
+        this.#asked.delete(event.id);
         return false;
       case 'moved':
         // One that is about to start is connected first; its start is told of.
@@ -192,27 +205,30 @@ export class ContainerWatcher {
     return Promise.all(
       containers.map(async (container) => {
         if (container.Ports?.some((port) => port.PublicPort !== undefined) !== true) return container;
-        const asked = this.#bindings.get(container.Id) ?? this.#inspect(container.Id);
-        this.#bindings.set(container.Id, asked);
-        return { ...container, bindings: await asked };
+        const asked = await this.#askOnce(container.Id);
+        return asked === undefined ? container : { ...container, bindings: asked.bindings };
       }),
     );
   }
 
-  async #inspect(id: string): Promise<PortBindings> {
+  #askOnce(id: string): Promise<AskedPorts | undefined> {
+    const known = this.#asked.get(id);
+    if (known !== undefined) return known;
+    const asked = this.#inspect(id);
+    this.#asked.set(id, asked);
+    return asked;
+  }
+
+  async #inspect(reference: string): Promise<AskedPorts | undefined> {
+    const { docker, defaultAddress, logger } = this.#options;
     try {
-      const path = `/containers/${id}/json`;
-      const { signal } = this.#stopped;
-      const found = (await this.#options.docker.json({ path, signal })) as Inspection;
-      return found.HostConfig?.PortBindings ?? {};
+      const path = `/containers/${reference}/json`;
+      const found = (await docker.json({ path, signal: this.#stopped.signal })) as Inspection;
+      return askedPorts(found, defaultAddress);
     } catch (error) {
-      this.#bindings.delete(id);
-      this.#options.logger.debug('a container went away', { reason: String(error) });
-      return {};
+      this.#asked.delete(reference);
+      logger.debug('a container went away', { reason: String(error) });
+      return undefined;
     }
   }
-}
-
-interface Inspection {
-  readonly HostConfig?: { readonly PortBindings?: PortBindings | null };
 }

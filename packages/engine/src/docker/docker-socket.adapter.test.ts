@@ -6,13 +6,15 @@ import { join } from 'node:path';
 import { silentLogger } from '@orlop/core';
 import { temporaryFolder } from '@orlop/testkit';
 import { afterEach, describe, expect, it } from 'vitest';
+import { engineError } from '../errors.ts';
 import { SharedPaths } from '../files/shared-paths.ts';
 import { dial, type FakeDockerdOptions, startFakeDockerd } from '../testing/fake-dockerd.ts';
 import { createCredentials } from '../tls/instance-authority.ts';
 import { bindRules } from './bind-rules.ts';
 import { DockerChannel, readText } from './docker-channel.ts';
 import { DockerSocket } from './docker-socket.ts';
-import { portAnswers } from './port-answers.ts';
+import { portAnswers, portRules } from './port-answers.ts';
+import { firstOf } from './request-gate.ts';
 
 const closers: (() => Promise<void>)[] = [];
 afterEach(async () => {
@@ -22,14 +24,19 @@ afterEach(async () => {
 /** As an engine has it: requests that mount folders are looked into. */
 const rules = bindRules(new SharedPaths({ shares: () => ['/shared'], dockerSocket: '/docker.sock' }));
 
-async function setup(options: FakeDockerdOptions & { readonly look?: () => Promise<void> }) {
+async function setup(
+  options: FakeDockerdOptions & {
+    readonly look?: () => Promise<void>;
+    readonly reserve?: (container: string) => Promise<() => void>;
+  },
+) {
   const dockerd = await startFakeDockerd(options);
   const folder = await temporaryFolder();
   const path = join(folder.path, 'docker.sock');
   const socket = new DockerSocket({
     logger: silentLogger,
     open: (signal) => dockerd.channel.open(signal),
-    rules,
+    rules: firstOf(rules, portRules(options.reserve ?? (async () => () => undefined))),
     ...(options.look !== undefined && { answers: portAnswers(options.look) }),
   });
   await socket.listen(path);
@@ -41,9 +48,15 @@ async function setup(options: FakeDockerdOptions & { readonly look?: () => Promi
   return { dockerd, socket, path };
 }
 
-async function get(socketPath: string, path: string): Promise<{ status: number; text: string }> {
+const get = (socketPath: string, path: string) => ask(socketPath, 'GET', path);
+
+async function ask(
+  socketPath: string,
+  method: string,
+  path: string,
+): Promise<{ status: number; text: string }> {
   return new Promise((resolve, reject) => {
-    const asked = request({ socketPath, path, agent: false }, (answer) => {
+    const asked = request({ socketPath, method, path, agent: false }, (answer) => {
       readText(answer).then((text) => resolve({ status: answer.statusCode ?? 0, text }), reject);
     });
     asked.once('error', reject);
@@ -101,6 +114,36 @@ describe('DockerSocket', () => {
     expect(await ask('GET', '/containers/json')).toBe('you asked /containers/json');
     expect(looked).toHaveLength(1);
     agent.destroy();
+  });
+
+  it('has the ports of a container before dockerd hears of its start, and lets go of them when that is over', async () => {
+    const happened: string[] = [];
+    const { path } = await setup({
+      handle: (request, answer) => {
+        happened.push(request.url ?? '');
+        if (request.url?.includes('hang') === true) return;
+        answer.writeHead(204);
+        answer.end();
+      },
+      look: async () => void happened.push('look'),
+      reserve: async (container) => {
+        happened.push(`reserve ${container}`);
+        if (container === 'taken') throw engineError('engine.port-taken', 'nginx has it');
+        return () => void happened.push(`release ${container}`);
+      },
+    });
+    expect((await ask(path, 'POST', '/v1.45/containers/web/start')).status).toBe(204);
+    expect(happened.splice(0)).toEqual(['reserve web', '/v1.45/containers/web/start', 'look', 'release web']);
+    expect(await ask(path, 'POST', '/containers/taken/restart')).toEqual({
+      status: 500,
+      text: '{"message":"orlop: nginx has it"}',
+    });
+    expect(happened.splice(0)).toEqual(['reserve taken']);
+    const client = connect({ path });
+    client.write('POST /containers/hang/start HTTP/1.1\r\nHost: d\r\n\r\n');
+    await expect.poll(() => happened).toEqual(['reserve hang', '/containers/hang/start']);
+    client.destroy();
+    await expect.poll(() => happened.at(-1)).toBe('release hang');
   });
 
   it('is a socket of the user alone', async () => {

@@ -123,20 +123,30 @@ function join(
     client.pipe(server);
   } else {
     let holding = false;
+    const unsettled = new Set<() => void>();
+    const settle = () => {
+      for (const over of unsettled) over();
+      unsettled.clear();
+    };
     const gate = new RequestGate(rules, (answer) => client.write(answer), {
-      onPass: (head) => {
+      onPass: (head, over) => {
+        if (over !== undefined) unsettled.add(over);
         if (holding || answers?.concerns(head) !== true) return;
         holding = true;
         holdAnswer(client, server, {
           ...{ answers, signal: gone.signal },
           onPassed: () => {
             holding = false;
+            settle();
           },
         });
       },
     });
     gate.once('error', () => client.destroy());
-    client.once('close', () => gate.destroy());
+    client.once('close', () => {
+      gate.destroy();
+      settle();
+    });
     client.pipe(gate).pipe(server);
   }
   server.pipe(client);

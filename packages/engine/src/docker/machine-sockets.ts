@@ -48,9 +48,13 @@ function parseSocket(line: string): MachineSocket | undefined {
   const match = /^(tcp|udp)(6?) ((?:[0-9A-F]{8}){1,4}):([0-9A-F]{4}) ([0-9a-f]{12,64})$/.exec(line);
   const [, protocol, six, hex = '', port = '', container = ''] = match ?? [];
   if ((protocol !== 'tcp' && protocol !== 'udp') || hex.length !== (six === '' ? 8 : 32)) return undefined;
+  return { protocol, address: readKernelAddress(hex), port: Number.parseInt(port, 16), container };
+}
+
+/** An address as /proc/net has it: one or four words of 32 bits, each in the machine's (little-endian) order. */
+export function readKernelAddress(hex: string): string {
   const bytes = (hex.match(/.{8}/g) ?? []).flatMap((word) => [...Buffer.from(word, 'hex')].reverse());
-  const address = six === '' ? bytes.join('.') : formatIpv6(bytes);
-  return { protocol, address, port: Number.parseInt(port, 16), container };
+  return bytes.length === 4 ? bytes.join('.') : formatIpv6(bytes);
 }
 
 function formatIpv6(bytes: readonly number[]): string {

@@ -1,5 +1,8 @@
+import { OrlopError } from '@orlop/core';
 import type { AnswerRules } from './docker-socket.ts';
+import { type GateRules, PASS } from './request-gate.ts';
 
+const STARTS = /^\/containers\/([^/]+)\/(?:start|restart)$/;
 const STARTS_OR_STOPS = /^\/containers\/[^/]+\/(?:start|stop|restart)$/;
 const CONTAINER = /^\/containers\/[^/]+$/;
 /** A client waits no longer than this for ports; they are opened all the same. */
@@ -24,5 +27,28 @@ export function portAnswers(look: () => Promise<void>): AnswerRules {
           .then(() => resolve())
           .finally(() => clearTimeout(timer));
       }),
+  };
+}
+
+/**
+ * With these rules a container whose ports the host cannot give does not start, and its client is told as dockerd tells it
+ * of a port that another container has: with 500, and who has it.
+ *
+ * @param reserve takes the host's side of what a container (by identifier or name) asks for; @throws OrlopError when it is
+ * taken already
+ */
+export function portRules(reserve: (container: string) => Promise<() => void>): GateRules {
+  return {
+    concerns: ({ method, path }) => method === 'POST' && STARTS.test(path),
+    judge: async ({ path }) => {
+      const container = STARTS.exec(path)?.[1];
+      if (container === undefined) return PASS;
+      try {
+        return { kind: 'pass', over: await reserve(container) };
+      } catch (error) {
+        if (!(error instanceof OrlopError) || error.code !== 'engine.port-taken') return PASS; // dockerd will say
+        return { kind: 'refuse', status: 500, message: `orlop: ${error.message}` };
+      }
+    },
   };
 }

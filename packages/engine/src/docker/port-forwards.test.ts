@@ -1,7 +1,8 @@
 import { OrlopError } from '@orlop/core';
-import type { ForwardStatus } from '@orlop/vnet';
+import type { ForwardStatus, ForwardTarget } from '@orlop/vnet';
 import { forwardId } from '@orlop/vnet';
 import { describe, expect, it } from 'vitest';
+import type { AskedPorts } from './asked-ports.ts';
 import { type Forwards, PortForwards } from './port-forwards.ts';
 import type { PublishedPort } from './published-ports.ts';
 
@@ -9,10 +10,12 @@ import type { PublishedPort } from './published-ports.ts';
 class MemoryForwards implements Forwards {
   readonly open = new Map<string, ForwardStatus>();
   readonly taken = new Set<string>();
+  readonly absent = new Set<string>();
 
   async add(spec: Parameters<Forwards['add']>[0]): Promise<ForwardStatus> {
     const id = forwardId(spec);
     if (this.taken.has(id)) throw new OrlopError('vnet.bind-failed', 'conflict', `cannot listen on ${id}`);
+    if (this.absent.has(id)) throw new OrlopError('vnet.bind-unavailable', 'conflict', `no address ${id}`);
     const status: ForwardStatus = {
       id,
       spec,
@@ -26,6 +29,12 @@ class MemoryForwards implements Forwards {
     };
     this.open.set(id, status);
     return status;
+  }
+
+  lead(id: string, to: ForwardTarget): void {
+    const status = this.open.get(id);
+    if (status?.spec.kind !== 'to-guest') throw new Error(`no forward ${id}`);
+    this.open.set(id, { ...status, spec: { ...status.spec, ...to } });
   }
 
   remove(id: string): void {
@@ -93,6 +102,101 @@ describe('PortForwards', () => {
     await ports.apply([web], []);
     expect(ports.list()).toMatchObject([{ state: 'open', connections: 3, bytesIn: 10, bytesOut: 20 }]);
     expect(changes).toEqual(['failed web:8080', 'open web:8080']);
+  });
+
+  describe('reserve', () => {
+    const side = { protocol: 'tcp', hostAddress: '127.0.0.1', hostPort: 8080, optional: false } as const;
+    const asked = (...sides: AskedPorts['sides']): AskedPorts => ({
+      ...{ container: 'web', autoRemove: false, bindings: {}, sides },
+    });
+    const leadsTo = (forwards: MemoryForwards) =>
+      [...forwards.open.values()].map(({ id, spec }) => [
+        id,
+        spec.kind === 'to-guest' ? spec.guest.kind : '',
+      ]);
+
+    it('has the side of a container before it publishes, and hands the same one on', async () => {
+      const { forwards, ports, changes } = setup();
+      const release = await ports.reserve(asked(side));
+      expect(leadsTo(forwards)).toEqual([['tcp:127.0.0.1:8080', 'nobody']]);
+      expect([ports.list(), changes]).toEqual([[], []]);
+      forwards.taken.add('tcp:127.0.0.1:8080'); // nobody could open it anew
+      await ports.apply([web], []);
+      release();
+      expect(leadsTo(forwards)).toEqual([['tcp:127.0.0.1:8080', 'address']]);
+      expect(changes).toEqual(['open web:8080']);
+      await ports.apply([], []);
+      expect(forwards.open.size).toBe(0);
+    });
+
+    it('lets go of what no container has published', async () => {
+      const { forwards, ports } = setup();
+      const [one, two] = [await ports.reserve(asked(side)), await ports.reserve(asked(side))];
+      one();
+      one();
+      expect(forwards.open.size).toBe(1);
+      two();
+      expect(forwards.open.size).toBe(0);
+    });
+
+    it('keeps the side of a container that is started again', async () => {
+      const { forwards, ports } = setup();
+      await ports.apply([web], []);
+      const release = await ports.reserve(asked(side));
+      forwards.taken.add('tcp:127.0.0.1:8080');
+      await ports.apply([], []);
+      expect(leadsTo(forwards)).toEqual([['tcp:127.0.0.1:8080', 'nobody']]);
+      await ports.apply([{ ...web, target: { address: '172.17.0.9', port: 80 } }], []);
+      release();
+      expect(leadsTo(forwards)).toEqual([['tcp:127.0.0.1:8080', 'address']]);
+      expect(ports.list()).toMatchObject([{ state: 'open' }]);
+    });
+
+    it("refuses in dockerd's words what a program has, and takes nothing then", async () => {
+      const { forwards, ports } = setup();
+      forwards.taken.add('tcp:127.0.0.1:8080');
+      await expect(ports.reserve(asked({ ...side, hostPort: 8081 }, side))).rejects.toMatchObject({
+        code: 'engine.port-taken',
+        message:
+          'container web: Bind for 127.0.0.1:8080 failed: port is already allocated (tcp, address already in use by nginx (process 7))',
+      });
+      expect(forwards.open.size).toBe(0);
+    });
+
+    it('names the container that has another side of the same port', async () => {
+      const { forwards, ports } = setup();
+      await ports.apply([{ ...web, container: 'first' }], []);
+      forwards.taken.add('tcp:0.0.0.0:8080');
+      await expect(ports.reserve(asked({ ...side, hostAddress: '0.0.0.0' }))).rejects.toThrow(
+        /Bind for 0\.0\.0\.0:8080 failed: .* by container first/,
+      );
+      expect(await ports.reserve(asked(side))).toBeTypeOf('function'); // the same side: dockerd knows that itself
+    });
+
+    it('passes over the IPv6 side that nobody named where the host has none', async () => {
+      const { forwards, ports } = setup();
+      forwards.absent.add('tcp:[::]:8080');
+      const six = { ...side, hostAddress: '::' };
+      await ports.reserve(asked({ ...six, optional: true }));
+      await expect(ports.reserve(asked(six))).rejects.toThrow(/cannot assign requested address/);
+      expect(forwards.open.size).toBe(0);
+    });
+
+    it('gives way to the address that a network has for it', async () => {
+      const { forwards, ports } = setup();
+      const release = await ports.reserve(asked({ ...side, hostAddress: '0.0.0.0' }));
+      await ports.apply([web], []);
+      expect([...forwards.open.keys()]).toEqual(['tcp:127.0.0.1:8080']);
+      release();
+      expect([...forwards.open.keys()]).toEqual(['tcp:127.0.0.1:8080']);
+    });
+  });
+
+  it('says nothing of the IPv6 side that nobody named where the host has none', async () => {
+    const { forwards, ports, changes } = setup();
+    forwards.absent.add('tcp:[::]:8080');
+    await ports.apply([{ ...web, hostAddress: '::', optional: true }], []);
+    expect([ports.list(), changes]).toEqual([[], []]);
   });
 
   it('closes everything by clear', async () => {

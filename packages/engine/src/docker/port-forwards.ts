@@ -1,21 +1,19 @@
 import type { PortStatus } from '@orlop/api';
 import { OrlopError } from '@orlop/core';
-import { type ForwardStatus, forwardId, type GuestRoutes, parseForwards } from '@orlop/vnet';
+import { type ForwardStatus, type ForwardTable, type GuestRoutes, parseForwards } from '@orlop/vnet';
+import { engineError } from '../errors.ts';
+import { type AskedPorts, type AskedSide, type HostSide, overlaps } from './asked-ports.ts';
 import { type PublishedPort, portKey } from './published-ports.ts';
 
 /** The table of forwards of a network, as far as it is used here. */
-export interface Forwards {
-  add(spec: ReturnType<typeof parseForwards>[number]): Promise<ForwardStatus>;
-  remove(id: string): void;
-  find(id: string): ForwardStatus | undefined;
-}
+export type Forwards = Pick<ForwardTable, 'add' | 'lead' | 'remove' | 'find'>;
 
 export interface PortForwardsOptions {
   readonly forwards: Forwards;
   readonly routes: Pick<GuestRoutes, 'set'>;
   readonly guestAddress: string;
-  /** Which program of the host has a port, for the report of a conflict. */
-  readonly whoHas: (port: PublishedPort) => Promise<string | undefined>;
+  /** Who has a port of the host, for the report of a conflict. */
+  readonly whoHas: (side: HostSide) => Promise<string | undefined>;
   readonly onChange: (change: 'open' | 'closed' | 'failed', port: PortStatus) => void;
 }
 
@@ -26,50 +24,132 @@ interface Entry {
   readonly problem?: string;
 }
 
-/** Keeps the host's forwards as the containers' published ports are. */
+/** A side of the host that is taken for a container which is about to start, or to start again. */
+interface Hold {
+  readonly side: HostSide;
+  count: number;
+  /** Of the forward that leads nowhere yet; absent while a published port has the side. */
+  id: string | undefined;
+}
+
+type ToGuest = Extract<ForwardStatus['spec'], { kind: 'to-guest' }>;
+
+/**
+ * Keeps the host's forwards as the containers' published ports are.
+ *
+ * Invariant: the forward of a side is named by its entry, or by its hold, or there is none.
+ */
 export class PortForwards {
   readonly #options: PortForwardsOptions;
   readonly #entries = new Map<string, Entry>();
+  readonly #holds = new Map<string, Hold>();
+  /** The last of those that wait for their turn. */
+  #turn: Promise<unknown> = Promise.resolve();
 
   constructor(options: PortForwardsOptions) {
     this.#options = options;
   }
 
   /** Opens what is new, closes what is gone, and tries again what could not be opened. */
-  async apply(ports: readonly PublishedPort[], subnets: readonly string[]): Promise<void> {
-    this.#options.routes.set(subnets, this.#options.guestAddress);
-    const wanted = new Map(ports.map((port) => [portKey(port), port]));
-    for (const [key, entry] of [...this.#entries]) {
-      const next = wanted.get(key);
-      if (next === undefined || !sameTarget(next, entry.port)) this.#close(key, entry);
-    }
-    for (const [key, port] of wanted) {
-      const entry = this.#entries.get(key);
-      if (entry?.id === undefined) await this.#open(key, port, entry?.problem);
-    }
+  apply(ports: readonly PublishedPort[], subnets: readonly string[]): Promise<void> {
+    return this.#inTurn(async () => {
+      this.#options.routes.set(subnets, this.#options.guestAddress);
+      const wanted = new Map(ports.map((port) => [portKey(port), port]));
+      for (const [key, entry] of [...this.#entries]) {
+        const next = wanted.get(key);
+        if (next === undefined || !sameTarget(next, entry.port)) this.#close(key, entry);
+      }
+      for (const [key, port] of wanted) {
+        const entry = this.#entries.get(key);
+        if (entry?.id === undefined) await this.#open(key, port, entry?.problem);
+      }
+    });
+  }
+
+  /**
+   * Takes the host's side of what a container asks for, so that it is there when the container is; what another container
+   * has, dockerd will say.
+   *
+   * @returns lets go of what no container publishes by then
+   * @throws OrlopError `engine.port-taken` in dockerd's words, with who has it; nothing is taken then
+   */
+  reserve({ container, sides }: Pick<AskedPorts, 'container' | 'sides'>): Promise<() => void> {
+    return this.#inTurn(async () => {
+      const held: string[] = [];
+      const release = () => {
+        for (const key of held.splice(0)) this.#letGo(key);
+      };
+      try {
+        for (const side of sides) if (await this.#hold(side, container)) held.push(portKey(side));
+        return release;
+      } catch (error) {
+        release();
+        throw error;
+      }
+    });
   }
 
   /** Closes all of them. */
   clear(): void {
     for (const [key, entry] of [...this.#entries]) this.#close(key, entry);
+    for (const { id } of this.#holds.values()) this.#remove(id);
+    this.#holds.clear();
   }
 
   list(): PortStatus[] {
     return [...this.#entries.values()].map((entry) => this.#statusOf(entry));
   }
 
-  async #open(key: string, port: PublishedPort, before: string | undefined): Promise<void> {
-    const { forwards, onChange, whoHas } = this.#options;
+  #inTurn<T>(work: () => Promise<T>): Promise<T> {
+    const next = this.#turn.then(work);
+    this.#turn = next.catch(() => undefined);
+    return next;
+  }
+
+  /** @returns false for one that this host does not have, and nobody named */
+  async #hold(side: AskedSide, container: string): Promise<boolean> {
+    const key = portKey(side);
+    const before = this.#holds.get(key);
+    if (before !== undefined) before.count++;
+    if (before !== undefined || this.#entries.get(key)?.id !== undefined) {
+      if (before === undefined) this.#holds.set(key, { side, count: 1, id: undefined });
+      return true;
+    }
     try {
-      const [spec] = parseForwards(forwardText(port));
-      if (spec === undefined) return;
-      await forwards.add(spec);
-      const entry = { port, id: forwardId(spec) };
+      const { id } = await this.#options.forwards.add(toGuest({ ...side, target: undefined }));
+      this.#holds.set(key, { side, count: 1, id });
+      return true;
+    } catch (error) {
+      if (!(error instanceof OrlopError)) throw error;
+      if (side.optional && error.code === 'vnet.bind-unavailable') return false;
+      throw await this.#taken(side, { container, error });
+    }
+  }
+
+  #letGo(key: string): void {
+    const hold = this.#holds.get(key);
+    if (hold === undefined) return;
+    hold.count--;
+    if (hold.count > 0) return;
+    this.#holds.delete(key);
+    this.#remove(hold.id);
+  }
+
+  async #open(key: string, port: PublishedPort, before: string | undefined): Promise<void> {
+    const { forwards, onChange } = this.#options;
+    try {
+      const spec = toGuest(port);
+      const hold = this.#holds.get(key);
+      const id = hold?.id ?? (await this.#add(port, spec));
+      if (hold?.id !== undefined) forwards.lead(hold.id, spec);
+      if (hold !== undefined) hold.id = undefined;
+      const entry = { port, id };
       this.#entries.set(key, entry);
       onChange('open', this.#statusOf(entry));
     } catch (error) {
       if (!(error instanceof OrlopError)) throw error;
-      const holder = await whoHas(port);
+      if (port.optional === true && error.code === 'vnet.bind-unavailable') return;
+      const holder = await this.#holderOf(port);
       const problem = holder === undefined ? error.message : `${error.message}: ${holder} has it`;
       const entry = { port, problem };
       this.#entries.set(key, entry);
@@ -77,12 +157,56 @@ export class PortForwards {
     }
   }
 
+  async #add(port: PublishedPort, spec: ToGuest): Promise<string> {
+    // A network may have an address of its own for what is held (com.docker.network.bridge.host_binding_ipv4).
+    for (const hold of this.#holds.values()) {
+      if (hold.id === undefined || !overlaps(hold.side, port)) continue;
+      this.#remove(hold.id);
+      hold.id = undefined;
+    }
+    return (await this.#options.forwards.add(spec)).id;
+  }
+
   #close(key: string, entry: Entry): void {
     const status = this.#statusOf(entry);
     this.#entries.delete(key);
     if (entry.id === undefined) return;
-    if (this.#options.forwards.find(entry.id) !== undefined) this.#options.forwards.remove(entry.id);
+    const hold = this.#holds.get(key);
+    if (hold === undefined || this.#options.forwards.find(entry.id) === undefined) this.#remove(entry.id);
+    else {
+      this.#options.forwards.lead(entry.id, { guest: { kind: 'nobody' }, port: entry.port.hostPort });
+      hold.id = entry.id;
+    }
     this.#options.onChange('closed', status);
+  }
+
+  #remove(id: string | undefined): void {
+    if (id !== undefined && this.#options.forwards.find(id) !== undefined) this.#options.forwards.remove(id);
+  }
+
+  /** As dockerd words it, for programs that read it, and with what dockerd cannot know. */
+  async #taken(
+    side: HostSide,
+    { container, error }: { readonly container: string; readonly error: OrlopError },
+  ): Promise<Error> {
+    const place = `${bracket(side.hostAddress)}:${side.hostPort}`;
+    const why = error.hint === undefined ? error.message : `${error.message}; ${error.hint}`;
+    const refusal = (text: string) =>
+      engineError('engine.port-taken', `container ${container}: Bind for ${place} failed: ${text}`, {
+        cause: error,
+      });
+    if (error.code === 'vnet.bind-denied') return refusal(`permission denied: ${why}`);
+    if (error.code === 'vnet.bind-unavailable') return refusal(`cannot assign requested address: ${why}`);
+    const holder = await this.#holderOf(side);
+    const by = holder ?? 'a program of the host that is not yours (`sudo ss -lntup` names it)';
+    return refusal(`port is already allocated (${side.protocol}, address already in use by ${by})`);
+  }
+
+  async #holderOf(side: HostSide): Promise<string | undefined> {
+    for (const { port, id } of this.#entries.values()) {
+      if (id !== undefined && overlaps(port, side)) return `container ${port.container}`;
+    }
+    return this.#options.whoHas(side);
   }
 
   #statusOf({ port, id, problem }: Entry): PortStatus {
@@ -105,8 +229,17 @@ export class PortForwards {
   }
 }
 
-function forwardText({ protocol, hostAddress, hostPort, target }: PublishedPort): string {
-  return `${bracket(hostAddress)}:${hostPort}:${bracket(target.address)}:${target.port}/${protocol}`;
+function toGuest({
+  protocol,
+  hostAddress,
+  hostPort,
+  target,
+}: HostSide & { readonly target: PublishedPort['target'] | undefined }): ToGuest {
+  const { address, port } = target ?? { address: '0.0.0.0', port: hostPort };
+  const text = `${bracket(hostAddress)}:${hostPort}:${bracket(address)}:${port}/${protocol}`;
+  const [spec] = parseForwards(text);
+  if (spec?.kind !== 'to-guest') throw engineError('engine.port-taken', `${text} is no port of the host`);
+  return target === undefined ? { ...spec, guest: { kind: 'nobody' } } : spec;
 }
 
 function bracket(address: string): string {

@@ -51,6 +51,12 @@ describe('publishedPorts', () => {
     ]);
   });
 
+  it('listens on all addresses for what `-P` publishes', () => {
+    const Ports = [{ IP: '0.0.0.0', PrivatePort: 80, PublicPort: 32_768, Type: 'tcp' }];
+    expect(texts([container({ Ports, bindings: {} })])).toHaveLength(2);
+    expect(texts([container({ Ports })])).toHaveLength(1); // what was asked for is not known
+  });
+
   it('counts what Docker lists for both families once', () => {
     const Ports = [
       { IP: '0.0.0.0', PrivatePort: 80, PublicPort: 8080, Type: 'tcp' },

@@ -19,7 +19,9 @@ export interface ContainerSummary {
 }
 
 /** By `80/tcp`; an empty address stands for all of them, of IPv6 too. */
-export type PortBindings = Readonly<Record<string, readonly { readonly HostIp?: string }[] | null>>;
+export type PortBindings = Readonly<
+  Record<string, readonly { readonly HostIp?: string; readonly HostPort?: string }[] | null>
+>;
 
 export interface NetworkSummary {
   readonly Driver?: string;
@@ -35,6 +37,8 @@ export interface PublishedPort {
   readonly container: string;
   readonly containerPort: number;
   readonly target: { readonly address: string; readonly port: number };
+  /** Nobody asked for this one by name: a host without IPv6 has none. @default false */
+  readonly optional?: boolean;
 }
 
 /** What tells published ports apart: two of the same side of the host cannot be open at once. */
@@ -70,8 +74,10 @@ export function publishedPorts(
             : { address, port: port.PrivatePort },
       };
       const all =
-        hostAddress === '0.0.0.0' && isForAll(container.bindings?.[`${port.PrivatePort}/${port.Type}`]);
-      for (const one of all ? [published, { ...published, hostAddress: '::' }] : [published]) {
+        hostAddress === '0.0.0.0' && isForAll(container.bindings, `${port.PrivatePort}/${port.Type}`);
+      for (const one of all
+        ? [published, { ...published, hostAddress: '::', optional: true }]
+        : [published]) {
         const key = portKey(one);
         if (!found.has(key)) found.set(key, one);
       }
@@ -97,8 +103,10 @@ export function containersOnMachineNetwork(containers: readonly ContainerSummary
   );
 }
 
-function isForAll(bindings: PortBindings[string] | undefined): boolean {
-  return bindings?.some(({ HostIp }) => HostIp === undefined || HostIp === '') ?? false;
+/** What nobody bound is published by `-P`, on all addresses. */
+function isForAll(bindings: PortBindings | undefined, key: string): boolean {
+  if (bindings === undefined) return false;
+  return bindings[key]?.some(({ HostIp }) => HostIp === undefined || HostIp === '') ?? true;
 }
 
 /** Docker publishes through one of a container's networks: the first of their names that has an address. */

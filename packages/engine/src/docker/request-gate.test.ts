@@ -2,7 +2,7 @@ import { buffer } from 'node:stream/consumers';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { parseRequestHead, type RequestHead } from './request-frames.ts';
-import { RequestGate } from './request-gate.ts';
+import { firstOf, PASS, RequestGate } from './request-gate.ts';
 
 const get = 'GET /v1.45/info HTTP/1.1\r\nHost: d\r\n\r\n';
 const sized = (path: string, body: string) =>
@@ -22,7 +22,7 @@ async function send(text: string, sizes: readonly number[] = [Number.POSITIVE_IN
       concerns: (head) => head.path === '/containers/create',
       judge: async (head, body) => {
         judged.push([head, body.toString()]);
-        return body.includes('no') ? 'not so' : undefined;
+        return body.includes('no') ? { kind: 'refuse', status: 400, message: 'not so' } : PASS;
       },
     },
     (answer) => answers.push(answer),
@@ -67,6 +67,25 @@ describe('RequestGate', () => {
         'HTTP/1.1 400 Bad Request\r\nContent-Type: application/json\r\nContent-Length: 20\r\n\r\n{"message":"not so"}',
       ]);
     }
+  });
+
+  it('tells of a judged request that it lets through, before dockerd has all of it, with what the verdict gave', async () => {
+    const told: string[] = [];
+    const over = () => undefined;
+    const rules = firstOf(
+      { concerns: (head) => head.path === '/a', judge: async () => ({ kind: 'pass', over }) },
+      {
+        concerns: (head) => head.path === '/b',
+        judge: async () => ({ kind: 'refuse', status: 500, message: 'b' }),
+      },
+    );
+    const gate = new RequestGate(rules, (answer) => told.push(answer.slice(9, 12)), {
+      onPass: (head, after) => told.push(`${head.path} ${after === over}`),
+    });
+    for (const path of ['/a', '/b', '/c']) gate.write(sized(path, 'x'));
+    gate.end();
+    expect((await buffer(gate)).toString()).toBe(sized('/a', 'x') + sized('/c', 'x'));
+    expect(told).toEqual(['/a true', '500', '/c false']);
   });
 
   it('sees a request after others whose bodies look like one', async () => {

@@ -4,13 +4,33 @@ import { ChunkedBody, parseRequestHead, type RequestHead } from './request-frame
 export interface GateRules {
   /** Whether a request is judged by its body. */
   readonly concerns: (head: RequestHead) => boolean;
-  /** @returns why the request is refused; undefined lets it through */
-  readonly judge: (head: RequestHead, body: Buffer) => Promise<string | undefined>;
+  readonly judge: (head: RequestHead, body: Buffer) => Promise<Verdict>;
+}
+
+export type Verdict =
+  | {
+      readonly kind: 'pass';
+      /** Called once: when the answer has been given, or nobody waits for it any more. */
+      readonly over?: () => void;
+    }
+  | { readonly kind: 'refuse'; readonly status: keyof typeof REASONS; readonly message: string };
+
+export const PASS: Verdict = { kind: 'pass' };
+
+/** RFC 9110 §15. */
+const REASONS = { 400: 'Bad Request', 500: 'Internal Server Error' } as const;
+
+/** The first of these that concerns a request judges it. */
+export function firstOf(...rules: readonly GateRules[]): GateRules {
+  return {
+    concerns: (head) => rules.some((one) => one.concerns(head)),
+    judge: async (head, body) => rules.find((one) => one.concerns(head))?.judge(head, body) ?? PASS,
+  };
 }
 
 export interface GateOptions {
-  /** Told of each request that goes on to dockerd as it came, before the last byte of its head does. */
-  readonly onPass?: (head: RequestHead) => void;
+  /** Told of each request that goes on to dockerd, before the last byte of its head does; `over` as the verdict has it. */
+  readonly onPass?: (head: RequestHead, over?: () => void) => void;
 }
 
 type State =
@@ -34,13 +54,13 @@ const EMPTY = Buffer.alloc(0);
 
 /**
  * The way of a client's bytes to dockerd: each byte as it came, but for requests that the rules refuse; those are
- * answered here with 400 and never reach dockerd. What is not understood, and every hijacked stream, is passed on
+ * answered here and never reach dockerd. What is not understood, and every hijacked stream, is passed on
  * untouched: the rules are there to explain, not to guard.
  */
 export class RequestGate extends Transform {
   readonly #rules: GateRules;
   readonly #answer: (bytes: string) => void;
-  readonly #onPass: (head: RequestHead) => void;
+  readonly #onPass: (head: RequestHead, over?: () => void) => void;
   #state: State = { kind: 'head' };
   #pending: Buffer = EMPTY;
 
@@ -156,9 +176,15 @@ export class RequestGate extends Transform {
 
   async #decide(head: RequestHead, body: Buffer, raw: readonly Buffer[]): Promise<void> {
     this.#state = { kind: 'head' };
-    const refusal = await this.#rules.judge(head, body);
-    if (refusal === undefined) this.#passAll(raw);
-    else this.#answer(badRequest(refusal));
+    const verdict = await this.#rules.judge(head, body);
+    if (verdict.kind === 'refuse') {
+      this.#answer(refusalText(verdict));
+    } else if (this.destroyed) {
+      verdict.over?.();
+    } else {
+      this.#onPass(head, verdict.over);
+      this.#passAll(raw);
+    }
   }
 
   /** From here on everything is passed on, these bytes first. */
@@ -177,10 +203,10 @@ function sizeOf(parts: readonly Buffer[]): number {
 }
 
 /** As dockerd words its own refusals; the connection stays. */
-function badRequest(message: string): string {
+function refusalText({ status, message }: Verdict & { readonly kind: 'refuse' }): string {
   const body = JSON.stringify({ message });
   return (
-    'HTTP/1.1 400 Bad Request\r\nContent-Type: application/json\r\n' +
+    `HTTP/1.1 ${status} ${REASONS[status]}\r\nContent-Type: application/json\r\n` +
     `Content-Length: ${Buffer.byteLength(body)}\r\n\r\n${body}`
   );
 }

@@ -1,6 +1,7 @@
 import { rm } from 'node:fs/promises';
 import type { DiskReclaim, EngineEvent, EngineStatus, EngineUsage, PortStatus, Snapshot } from '@orlop/api';
 import { removeMachineFolder } from '@orlop/vm';
+import type { HostSide } from '../docker/asked-ports.ts';
 import { contextName, removeContext } from '../docker/docker-context.ts';
 import { changedSettings, type LayeredSettings } from '../settings/layered-settings.ts';
 import { loadSettings } from '../settings/load-settings.ts';
@@ -19,6 +20,8 @@ export interface InstanceOptions {
   readonly name: string;
   readonly around: EngineSurroundings;
   readonly emit: (event: EngineEvent) => void;
+  /** The container of another engine that has a port of the host. */
+  readonly publisherOf: (side: HostSide) => string | undefined;
 }
 
 /** One engine: its life, its data, and what is told of it. */
@@ -30,12 +33,16 @@ export class EngineInstance {
   readonly #around: EngineSurroundings;
 
   /** @throws OrlopError `engine.bad-name` */
-  constructor({ name, around, emit }: InstanceOptions) {
+  constructor({ name, around, emit, publisherOf }: InstanceOptions) {
     this.name = name;
     this.#around = around;
     this.paths = instancePaths(around.home, name);
     this.syncs = new EngineSyncs({ paths: this.paths, around });
-    this.life = new EngineLife({ name, paths: this.paths, syncs: this.syncs, around, emit });
+    this.life = new EngineLife({
+      ...{ name, around, emit, publisherOf },
+      paths: this.paths,
+      syncs: this.syncs,
+    });
   }
 
   /** Removes the machine, and with `keepData` false everything that containers have left. */

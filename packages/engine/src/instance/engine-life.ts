@@ -1,6 +1,7 @@
 import type { EngineEvent, EngineState } from '@orlop/api';
 import { OrlopError } from '@orlop/core';
 import type { Machine } from '@orlop/vm';
+import type { HostSide } from '../docker/asked-ports.ts';
 import { engineError } from '../errors.ts';
 import type { EngineSyncs } from '../sync/engine-syncs.ts';
 import { bringUp, GRACE_MS } from './bring-up.ts';
@@ -20,6 +21,8 @@ export interface LifeOptions {
   readonly syncs: EngineSyncs;
   readonly around: EngineSurroundings;
   readonly emit: (event: EngineEvent) => void;
+  /** The container of another engine that has a port of the host. */
+  readonly publisherOf: (side: HostSide) => string | undefined;
 }
 
 /**
@@ -36,14 +39,14 @@ export class EngineLife {
   readonly #served: ServedEngine;
   readonly #transitions = new Transitions();
 
-  constructor({ name, paths, syncs, around, emit }: LifeOptions) {
+  constructor({ name, paths, syncs, around, emit, publisherOf }: LifeOptions) {
     this.name = name;
     this.#paths = paths;
     this.#around = around;
     this.#state = new LifeState({ name, clock: around.clock, emit });
     this.#served = new ServedEngine({
       state: this.#state,
-      ...{ paths, syncs, around },
+      ...{ paths, syncs, around, publisherOf },
       openDocker: async (signal) => {
         await this.wake();
         return this.requireRunning().live.docker.open(signal);

@@ -2,7 +2,8 @@ import type { Duplex } from 'node:stream';
 import type { Logger } from '@orlop/core';
 import { bindRules } from '../docker/bind-rules.ts';
 import { DockerSocket } from '../docker/docker-socket.ts';
-import { portAnswers } from '../docker/port-answers.ts';
+import { portAnswers, portRules } from '../docker/port-answers.ts';
+import { firstOf } from '../docker/request-gate.ts';
 import { SharedPaths } from '../files/shared-paths.ts';
 import { parseShares } from './guest-configuration.ts';
 
@@ -15,6 +16,8 @@ export interface HostSocketOptions {
   readonly shares: () => readonly string[];
   /** Resolves when the host's ports are as the containers are. */
   readonly settlePorts: () => Promise<void>;
+  /** Takes the host's side of what a container asks for, until the answer's result is called. @throws OrlopError `engine.port-taken` */
+  readonly reservePorts: (container: string) => Promise<() => void>;
   /** Folders of which the machine has a copy at the same path. */
   readonly copies: () => readonly string[];
   /** Folders of the shares that are not served any more. */
@@ -39,7 +42,8 @@ export class HostSocket {
   /** Harmless when it listens already. */
   async listen(): Promise<void> {
     if (this.#socket !== undefined) return;
-    const { path, logger, open, shares, copies, lostShares, settlePorts, onCount } = this.#options;
+    const { path, logger, open, shares, copies, lostShares, settlePorts, reservePorts, onCount } =
+      this.#options;
     const paths = new SharedPaths({
       shares: () => [...parseShares(shares()).map((share) => share.path), ...copies()],
       setting: shares,
@@ -48,7 +52,7 @@ export class HostSocket {
     });
     const socket = new DockerSocket({
       ...{ logger, open, onCount },
-      rules: bindRules(paths),
+      rules: firstOf(bindRules(paths), portRules(reservePorts)),
       answers: portAnswers(settlePorts),
     });
     await socket.listen(path);

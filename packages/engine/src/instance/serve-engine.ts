@@ -1,10 +1,12 @@
 import type { PortStatus } from '@orlop/api';
+import type { HostSide } from '../docker/asked-ports.ts';
 import { ContainerWatcher } from '../docker/container-watcher.ts';
 import { contextName, writeContext } from '../docker/docker-context.ts';
 import { MACHINE_PORTS_PORT } from '../docker/machine-ports.ts';
 import { PortForwards } from '../docker/port-forwards.ts';
 import { findPortHolder } from '../docker/port-holder.ts';
 import { PortPublisher } from '../docker/port-publisher.ts';
+import { reservePorts } from '../docker/reserve-ports.ts';
 import { LostShares } from '../files/lost-shares.ts';
 import { ShareEvents } from '../files/share-events.ts';
 import type { SettingName } from '../settings/schema.ts';
@@ -22,6 +24,8 @@ export interface Running {
   /** What asks for rest when nobody needs the engine: the processors' first, then the whole machine's. */
   readonly savers: readonly IdleSaver[];
   readonly events: ShareEvents;
+  /** @see {@link reservePorts} */
+  reservePorts(container: string): Promise<() => void>;
   readonly lostShares: LostShares;
   stop(): void;
 }
@@ -33,6 +37,8 @@ export interface ServeOptions {
   readonly onContainers: (running: number) => void;
   /** Seconds, as the settings are now. */
   readonly seconds: (setting: SettingName) => Promise<number>;
+  /** The container of another engine of this daemon that has a port of the host. */
+  readonly publisherOf: (side: HostSide) => string | undefined;
   /** Whether somebody needs it, in whatever state it is. */
   readonly isNeeded: () => boolean;
   readonly isRunning: () => boolean;
@@ -51,7 +57,12 @@ export function serveEngine(live: LiveEngine, options: ServeOptions): Running {
     forwards: live.network.opened.network.forwards,
     routes: live.network.routes,
     guestAddress: live.network.guestAddress,
-    whoHas: findPortHolder,
+    whoHas: async (side) => {
+      const holder = await findPortHolder(side);
+      if (holder?.pid === process.pid)
+        return options.publisherOf(side) ?? 'another engine, or one of its containers that starts';
+      return holder === undefined ? undefined : `${holder.name} (process ${holder.pid})`;
+    },
     onChange: (change, port) => {
       if (change === 'failed') logger.warn('a port cannot be published', { problem: port.problem });
       onPort(change, port);
@@ -65,8 +76,10 @@ export function serveEngine(live: LiveEngine, options: ServeOptions): Running {
     dial: (signal) => live.network.dial(MACHINE_PORTS_PORT, signal),
   });
   let containers = 0;
+  const defaultAddress = live.settings.object('docker.daemon')['ip'];
   const watcher = new ContainerWatcher({
     docker: live.docker,
+    ...(typeof defaultAddress === 'string' && { defaultAddress }),
     guestAddress: live.network.guestAddress,
     logger,
     onSeen: async (seen) => {
@@ -127,6 +140,7 @@ export function serveEngine(live: LiveEngine, options: ServeOptions): Running {
     live,
     forwards,
     watcher,
+    reservePorts: (container) => reservePorts(container, { watcher, forwards, docker: live.docker, logger }),
     savers,
     events,
     lostShares,

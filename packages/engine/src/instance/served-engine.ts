@@ -1,4 +1,5 @@
 import type { Duplex } from 'node:stream';
+import type { HostSide } from '../docker/asked-ports.ts';
 import { loadSettings } from '../settings/load-settings.ts';
 import type { EngineSyncs } from '../sync/engine-syncs.ts';
 import type { EngineSurroundings } from './engine-surroundings.ts';
@@ -14,6 +15,8 @@ export interface ServedEngineOptions {
   readonly paths: InstancePaths;
   readonly syncs: EngineSyncs;
   readonly around: EngineSurroundings;
+  /** The container of another engine that has a port of the host. */
+  readonly publisherOf: (side: HostSide) => string | undefined;
   /** A connection to dockerd; an engine that rests is woken for it. */
   readonly openDocker: (signal: AbortSignal) => Promise<Duplex>;
   readonly onRest: (how: 'sleep' | 'suspend') => Promise<void>;
@@ -38,6 +41,7 @@ export class ServedEngine {
       open: options.openDocker,
       shares: () => this.#shares,
       settlePorts: async () => this.#running?.watcher.look(),
+      reservePorts: async (container) => this.#running?.reservePorts(container) ?? (() => undefined),
       copies: () => syncs.folders,
       lostShares: () => this.#running?.lostShares.paths ?? [],
       onCount: () => this.touch(),
@@ -56,7 +60,7 @@ export class ServedEngine {
 
   /** Opens ports and socket; {@link running} is there from the first step of it. */
   async open(live: LiveEngine): Promise<void> {
-    const { state, paths, syncs, around, onRest } = this.#options;
+    const { state, paths, syncs, around, onRest, publisherOf } = this.#options;
     const running = serveEngine(live, {
       name: state.name,
       around,
@@ -69,6 +73,7 @@ export class ServedEngine {
       isRunning: () => state.current.kind === 'running',
       isNeeded: () => state.current.kind === 'stalled' || this.#containers > 0 || this.socket.connections > 0,
       onRest,
+      publisherOf,
       onResume: () => this.stalled.onResume(),
       onDiskFull: () => void this.stalled.onDiskFull(),
     });
