@@ -138,11 +138,20 @@ async function connections(client: NetworkClient, pid: number): Promise<void> {
   );
   await guest.next();
   await server.close();
-  const flows = async () => (await client.call<readonly unknown[]>('GET', '/v1/flows')).length;
   const ended = performance.now();
-  while ((await flows()) > 0 && performance.now() - ended < 60_000) await sleep(1000);
+  const passed = () => ((performance.now() - ended) / 1000).toFixed(1);
+  const left = async () => {
+    const flows = await client.call<readonly { readonly state: string }[]>('GET', '/v1/flows');
+    return { all: flows.length, open: flows.filter(({ state }) => state !== 'time-wait').length };
+  };
+  let [now, openUntil] = [await left(), ''];
+  while (now.all > 0 && performance.now() - ended < 60_000) {
+    if (now.open === 0 && openUntil === '') openUntil = `none open after ${passed()} s, `;
+    await sleep(200);
+    now = await left();
+  }
   console.log(
-    `  ended: ${await flows()} flows left after ${((performance.now() - ended) / 1000).toFixed(1)} s, ${usage(pid).mebibytes.toFixed(0)} MiB`,
+    `  ended: ${openUntil}${now.all} left after ${passed()} s, ${usage(pid).mebibytes.toFixed(0)} MiB`,
   );
   await guest.close();
 }

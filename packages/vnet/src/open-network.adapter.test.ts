@@ -86,6 +86,20 @@ describe.skipIf(why !== undefined)(
       execFileSync('ip', ['netns', 'del', NAMESPACE]);
     });
 
+    it('loses none of 4000 frames that the guest sends while nobody reads', async () => {
+      const framesIn = () => [...opened.network.segment.ports()][0]?.link.counters.framesIn ?? 0;
+      await inGuest('ping', '-c', '1', '192.168.127.1'); // knows the gateway's address from here on
+      const before = framesIn();
+      const burst = `
+        const socket = require('dgram').createSocket('udp4');
+        for (let i = 0; i < 4000; i++) socket.send('x', 9, '192.168.127.1', i === 3999 ? () => socket.close() : undefined);
+      `;
+      // This thread, which is the network's too, waits for the program.
+      execFileSync('ip', ['netns', 'exec', NAMESPACE, process.execPath, '-e', burst], { timeout: 20_000 });
+      expect(framesIn()).toBe(before);
+      await expect.poll(() => framesIn() - before, { timeout: 10_000 }).toBeGreaterThanOrEqual(4000);
+    });
+
     it('reaches a server on the loopback of the host, half-close included', async () => {
       expect(await connectFromGuest('192.168.127.254', port, 'half-closed')).toBe('half-closed');
     });

@@ -1,12 +1,17 @@
 import { closeSync, openSync } from 'node:fs';
 import { vnetError } from '../errors.ts';
 import {
+  AF_INET,
   IFF_NO_PI,
   IFF_TAP,
   IFF_VNET_HDR,
   O_CLOEXEC,
   O_NONBLOCK,
   O_RDWR,
+  SIOCGIFTXQLEN,
+  SIOCSIFTXQLEN,
+  SOCK_CLOEXEC,
+  SOCK_DGRAM,
   TUN_F_CSUM,
   TUN_F_TSO4,
   TUN_F_TSO6,
@@ -32,6 +37,11 @@ export interface TapOptions {
 
 const INTERFACE_NAME_MAX_LEN = 15;
 const INTERFACE_REQUEST_LEN = 40; // struct ifreq: 16 bytes of name, then the flags
+/**
+ * Frames of the guest that wait to be read. What does not find a place is lost, and lost ends of connections are told
+ * again only after seconds; by default the kernel keeps 1000. Their memory counts as that of the sockets that sent them.
+ */
+const QUEUE_FRAMES = 8192;
 const CLONE_NEWNET = 0x40000000;
 
 /**
@@ -67,7 +77,23 @@ function openHere(poller: Poller, name: Uint8Array, options: TapOptions): number
   if (options.offload === true) {
     poller.library.ioctlValue(descriptor, TUNSETOFFLOAD, TUN_F_CSUM | TUN_F_TSO4 | TUN_F_TSO6);
   }
+  lengthenQueue(poller, name);
   return descriptor;
+}
+
+/** Best effort, and never shorter than somebody wanted it. */
+function lengthenQueue(poller: Poller, name: Uint8Array): void {
+  const { library } = poller;
+  const request = new Uint8Array(INTERFACE_REQUEST_LEN);
+  request.set(name);
+  const length = new DataView(request.buffer);
+  const descriptor = library.socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+  if (descriptor < 0) return;
+  if (library.ioctl(descriptor, SIOCGIFTXQLEN, request) === 0 && length.getInt32(16, true) < QUEUE_FRAMES) {
+    length.setInt32(16, QUEUE_FRAMES, true);
+    library.ioctl(descriptor, SIOCSIFTXQLEN, request);
+  }
+  library.close(descriptor);
 }
 
 /** Only this thread moves, and back again before anything else runs. */

@@ -70,6 +70,8 @@ export const UV_READABLE = 1;
 export const UV_WRITABLE = 2;
 
 /** <linux/if_tun.h>. */
+export const SIOCGIFTXQLEN = 0x8942;
+export const SIOCSIFTXQLEN = 0x8943;
 export const TUNSETIFF = 0x400454ca;
 export const TUNSETOFFLOAD = 0x400454d0;
 export const TUNSETVNETHDRSZ = 0x400454d8;
