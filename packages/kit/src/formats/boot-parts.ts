@@ -6,7 +6,7 @@ import { GENERATED_MTIME } from '../compose/entries.ts';
 import { bootFiles, compressInitrd, paddedUcode } from './boot-files.ts';
 import { firstInitrd } from './first-initrd.ts';
 import type { FormatContext } from './format.ts';
-import { writeAll } from './output-set.ts';
+import { writeStream } from './output-set.ts';
 
 const CHUNK_BYTES = 1 << 20;
 
@@ -68,10 +68,7 @@ export class BootPartsMaker {
   ): Promise<FileNode> {
     const file = await open(join(await outputs.workFolder(), name), 'w+', 0o600);
     this.#files.push(file);
-    for await (const chunk of content) {
-      signal.throwIfAborted();
-      await writeAll(file, chunk);
-    }
+    await writeStream(file, content, signal);
     return openedFile(file);
   }
 }

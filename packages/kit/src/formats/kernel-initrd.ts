@@ -5,7 +5,7 @@ import { fileMember } from './archive-member.ts';
 import { bootFiles } from './boot-files.ts';
 import { bytesNode, openedFile } from './boot-parts.ts';
 import type { FormatContext, OutputFormat } from './format.ts';
-import { writeAll } from './output-set.ts';
+import { writeStream } from './output-set.ts';
 
 export const kernelInitrdFormat: OutputFormat = {
   name: 'kernel+initrd',
@@ -38,7 +38,7 @@ async function* bootArchive(context: FormatContext): EntryStream {
   // An archive says a member's size before its content: the initial RAM disk is compressed into a file first.
   const file = await open(join(await context.outputs.workFolder(), 'bare-initrd'), 'w+', 0o600);
   try {
-    for await (const chunk of initrd({ withUcode: false })) await writeAll(file, chunk);
+    await writeStream(file, initrd({ withUcode: false }), context.signal);
     yield fileMember('kernel', kernel);
     yield fileMember('initrd.img', await openedFile(file));
     yield fileMember('cmdline', bytesNode(cmdline));

@@ -1,6 +1,7 @@
 import { type FileHandle, mkdir, open, rename, rm } from 'node:fs/promises';
 import { basename, dirname, join, resolve } from 'node:path';
 import { kitError } from '../errors.ts';
+import { WriteBehind } from './write-behind.ts';
 
 /** A file that a format wrote. */
 export interface FinishedOutput {
@@ -41,10 +42,7 @@ export class OutputSet implements OutputSink {
   async write(name: string, content: AsyncIterable<Uint8Array>): Promise<void> {
     const file = await this.open(name);
     try {
-      for await (const chunk of content) {
-        this.#signal.throwIfAborted();
-        await writeAll(file, chunk);
-      }
+      await writeStream(file, content, this.#signal);
     } finally {
       await file.close();
     }
@@ -102,9 +100,16 @@ export class OutputSet implements OutputSink {
   }
 }
 
-export async function writeAll(file: FileHandle, bytes: Uint8Array): Promise<void> {
-  for (let at = 0; at < bytes.length; ) {
-    const { bytesWritten } = await file.write(bytes, at);
-    at += bytesWritten;
+/** Writes all of a stream to a file, the next chunks being made while the ones before are written. */
+export async function writeStream(
+  file: FileHandle,
+  content: AsyncIterable<Uint8Array>,
+  signal: AbortSignal,
+): Promise<void> {
+  const writer = new WriteBehind(file);
+  for await (const chunk of content) {
+    signal.throwIfAborted();
+    await writer.add(chunk);
   }
+  await writer.end();
 }

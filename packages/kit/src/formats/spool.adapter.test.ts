@@ -32,6 +32,38 @@ describe('Spool', () => {
       await folder.remove();
     }
   });
+
+  it('gives equal contents one key, whichever came first, and no two others the same', async () => {
+    const noise = (seed: number, sizeBytes: number) => {
+      const bytes = new Uint8Array(sizeBytes);
+      seededRandom(seed).fill(bytes);
+      return bytes;
+    };
+    const contents = new Map([
+      ['a', noise(1, 40_000)],
+      ['alone', noise(2, 50_000)],
+      ['other', noise(3, 40_000)],
+      ['a again', noise(1, 40_000)],
+      ['a once more', noise(1, 40_000)],
+    ]);
+    const folder = await temporaryFolder('spool');
+    try {
+      const spool = await Spool.write(entriesOf(contents), folder.path);
+      const keyOf = (name: string) => {
+        const node = spool.tree().children.get(name);
+        return node?.type === 'file' ? node.contentKey : undefined;
+      };
+      const key = keyOf('a');
+      expect(key).toMatch(/=$/);
+      expect([keyOf('a again'), keyOf('a once more')]).toEqual([key, key]);
+      expect(keyOf('other')).toMatch(/=$/);
+      expect(keyOf('other')).not.toBe(key);
+      expect(keyOf('alone')).toBeUndefined();
+      await spool.remove();
+    } finally {
+      await folder.remove();
+    }
+  });
 });
 
 async function sameContent(

@@ -11,7 +11,7 @@ import {
   type StoredContent,
   TreeBuilder,
 } from '@orlop/disk';
-import { writeAll } from './output-set.ts';
+import { WriteBehind } from './write-behind.ts';
 
 /**
  * A composition kept on disk: its entries can be read again in their order, or as the tree that unpacking them
@@ -31,6 +31,8 @@ export class Spool implements ContentStore {
     const path = join(folder, name);
     const file = await open(path, 'w+', 0o600);
     const members: SpooledMember[] = [];
+    const writer = new WriteBehind(file);
+    const twins = new TwinSizes();
     let offset = 0;
     let window: Window | undefined;
     try {
@@ -39,10 +41,10 @@ export class Spool implements ContentStore {
           members.push({ header, offset });
           continue;
         }
-        const hash = header.sizeBytes >= MIN_HASHED_BYTES ? createHash('sha256') : undefined;
+        const hash = twins.seen(header.sizeBytes) ? createHash('sha256') : undefined;
         for await (const chunk of body) {
           hash?.update(chunk);
-          await writeAll(file, chunk);
+          await writer.add(chunk);
         }
         if (header.sizeBytes > MAX_SMALL_BYTES) window = undefined;
         else if (window !== undefined && window.sizeBytes + header.sizeBytes <= WINDOW_BYTES)
@@ -52,19 +54,24 @@ export class Spool implements ContentStore {
           if (window !== undefined) window.next = next;
           window = next;
         }
-        members.push({
-          header,
-          offset,
-          ...(window && { window }),
-          ...(hash && { contentKey: hash.digest('base64') }),
-        });
+        const member: SpooledMember = { header, offset, ...(window && { window }) };
+        if (hash !== undefined) member.contentKey = hash.digest('base64');
+        twins.add(member);
+        members.push(member);
         offset += header.sizeBytes;
       }
+      await writer.end();
     } catch (error) {
       await file.close();
       throw error;
     }
-    return new Spool(path, file, members);
+    const spool = new Spool(path, file, members);
+    for (const member of twins.firstOnes()) {
+      const hash = createHash('sha256');
+      for await (const chunk of spool.body(member)) hash.update(chunk);
+      member.contentKey = hash.digest('base64');
+    }
+    return spool;
   }
 
   private constructor(path: string, file: FileHandle, members: readonly SpooledMember[]) {
@@ -290,13 +297,45 @@ const CHUNK_BYTES = 1 << 20;
 /** Smaller files are not worth finding again elsewhere. */
 const MIN_HASHED_BYTES = 16 * 1024;
 
+/**
+ * Which members are worth a digest: those of a size that another has, too. The first of a size is known to be worth it
+ * only when the second comes.
+ */
+class TwinSizes {
+  /** The first of each size; undefined once another has come. */
+  readonly #firstOf = new Map<number, SpooledMember | undefined>();
+  readonly #withTwin: SpooledMember[] = [];
+
+  /** Whether a member of that size came before. */
+  seen(sizeBytes: number): boolean {
+    return this.#firstOf.has(sizeBytes);
+  }
+
+  add(member: SpooledMember): void {
+    const { sizeBytes } = member.header;
+    if (sizeBytes < MIN_HASHED_BYTES) return;
+    if (!this.#firstOf.has(sizeBytes)) {
+      this.#firstOf.set(sizeBytes, member);
+      return;
+    }
+    const first = this.#firstOf.get(sizeBytes);
+    if (first !== undefined) this.#withTwin.push(first);
+    this.#firstOf.set(sizeBytes, undefined);
+  }
+
+  /** The first of each size that came again, whose content went by without a digest. */
+  firstOnes(): readonly SpooledMember[] {
+    return this.#withTwin;
+  }
+}
+
 interface SpooledMember {
   readonly header: EntryHeader;
   readonly offset: number;
   /** Absent for large and empty files. */
   readonly window?: Window;
-  /** Equal for equal contents. */
-  readonly contentKey?: string;
+  /** Equal for equal contents; absent where no other file is as long. */
+  contentKey?: string;
 }
 
 /** How many names every file has: a hard link means the last member of that name before it. */
