@@ -10,7 +10,7 @@ test="$demo ovmf qemu-system-arm qemu-efi-aarch64 docker-registry skopeo apache2
 squashfs-tools erofs-utils xorriso genisoimage mtools dosfstools syslinux gdisk fdisk attr cpio tshark tcpdump iperf3 iproute2 iptables
 bind9-dnsutils iputils-ping dnsmasq-base socat netcat-openbsd file gnupg kmod zsh fish openssh-client openssh-server"
 # The peers that the benchmarks measure against.
-bench="$test slirp4netns passt hyperfine time python3 curl"
+bench="$test slirp4netns passt hyperfine time python3 curl pigz"
 
 case "${1:-}" in
 demo) wanted=$demo ;;
