@@ -24,6 +24,8 @@ export interface MachineSpec {
   readonly firmwareFiles?: readonly FirmwareFile[];
   /** @default 'none' */
   readonly display?: 'none' | 'window';
+  /** Where the screen of a `window` is shown, in the driver's own words. @default a window of the desktop */
+  readonly screen?: string;
   readonly passthrough?: Passthrough;
 }
 

@@ -52,6 +52,7 @@ interface RunOptions {
   readonly usb?: boolean;
   readonly device?: readonly string[];
   readonly gui?: boolean;
+  readonly display?: string;
   readonly qemu?: string;
   readonly virtiofsd?: string;
   readonly virtiofs?: readonly Share[];
@@ -133,6 +134,7 @@ export function registerRun(
     .option('--usb', 'add a USB controller')
     .option('--device <device>', "a device in QEMU's words, after --usb for instance; repeatable", collect)
     .option('--gui', "show the machine's screen in a window")
+    .option('--display <display>', "show it so, in QEMU's words: vnc=127.0.0.1:1, or vnc=unix:PATH")
     .option(
       '--virtiofs <dir>',
       '[TAG=]DIR shared by virtiofsd, with tags virtiofs0, …; repeatable',
@@ -232,7 +234,8 @@ async function runImage(
             path: resolve(context.cwd, path),
           })),
         }),
-    ...(options.gui === true ? { display: 'window' as const } : {}),
+    ...(options.gui === true || options.display !== undefined ? { display: 'window' as const } : {}),
+    ...(options.display === undefined ? {} : { screen: options.display }),
     ...(options.usb === true || options.device !== undefined
       ? { passthrough: { usb: options.usb === true, devices: options.device ?? [] } }
       : {}),

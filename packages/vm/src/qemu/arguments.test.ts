@@ -173,6 +173,13 @@ describe('qemuArguments', () => {
     ]);
   });
 
+  it('shows the screen where it is told', () => {
+    expect(added({ display: 'window', screen: 'vnc=unix:screen.sock' })).toEqual([
+      '-display vnc=unix:screen.sock',
+      '-device VGA',
+    ]);
+  });
+
   it('opens channels, a window, USB, and hands devices through', () => {
     expect(
       added({

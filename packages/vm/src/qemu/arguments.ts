@@ -280,7 +280,7 @@ function displayArguments(spec: MachineSpec, board: Board): string[] {
   const keyboard = board === 'virt' ? ['-device', 'virtio-keyboard-pci', '-device', 'virtio-tablet-pci'] : [];
   return [
     '-display',
-    'gtk',
+    spec.screen ?? 'gtk',
     '-device',
     board === 'virt' ? 'virtio-gpu-pci' : 'VGA',
     ...keyboard,
