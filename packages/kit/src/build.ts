@@ -44,6 +44,8 @@ export interface BuildOptions {
   readonly inputTar?: string;
   /** Name of the SBOM in the root; false for none. @default 'sbom.spdx.json' */
   readonly sbom?: string | false;
+  /** A file beside the outputs for the same list. @default none */
+  readonly spdx?: string;
   /** A file beside the outputs for the same list as CycloneDX. @default none */
   readonly cycloneDx?: string;
   /** Milliseconds since 1970 that the SBOM says. @default a fixed time, for reproducibility */
@@ -95,6 +97,7 @@ export async function buildImage(options: BuildOptions): Promise<BuildReport> {
       },
     );
     await writeFormats(plan, { sbom: sbomEntries(document, options.sbom), options, clock });
+    if (options.spdx !== undefined) await outputs.write(options.spdx, bytesBody(jsonBytes(document)));
     if (options.cycloneDx !== undefined) {
       await outputs.write(options.cycloneDx, bytesBody(jsonBytes(toCycloneDx(document))));
     }

@@ -18,6 +18,7 @@ export interface ImageBuildOptions extends BuildInputOptions {
   readonly sbom: boolean;
   readonly sbomOutput: string;
   readonly cyclonedx?: string;
+  readonly spdx?: string;
   readonly sbomCurrentTime?: boolean;
   readonly initrdCompression?: InitrdCompression;
   readonly locked?: boolean;
@@ -93,6 +94,7 @@ export async function runBuild(
         decompressKernel: options.decompressKernel ?? false,
         ...(options.inputTar === undefined ? {} : { inputTar: resolve(cwd, options.inputTar) }),
         sbom: options.sbom ? options.sbomOutput : false,
+        ...(options.spdx === undefined ? {} : { spdx: options.spdx }),
         ...(options.cyclonedx === undefined ? {} : { cycloneDx: options.cyclonedx }),
         ...(options.sbomCurrentTime ? { sbomCreatedMs: Date.now() } : {}),
         signal,

@@ -26,7 +26,8 @@ export function registerBuild(program: Command, context: CommandContext): void {
     .option('--input-tar <file>', 'take what has not changed from an image file of the format tar')
     .option('--no-sbom', 'leave out the list of what the image contains')
     .option('--sbom-output <path>', 'name of that list in the image', 'sbom.spdx.json')
-    .option('--cyclonedx <file>', 'write the same list as CycloneDX 1.6 beside the outputs')
+    .option('--spdx <file>', 'write the same list (SPDX 2.3) beside the outputs')
+    .option('--cyclonedx <file>', 'write it as CycloneDX 1.6 beside the outputs')
     .option('--sbom-current-time', 'date that list now; the build is then not reproducible')
     .option('--set <name=value>', 'give a variable a value (repeatable)', each, [])
     .option(

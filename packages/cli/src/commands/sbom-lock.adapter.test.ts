@@ -84,7 +84,8 @@ describe('orlop sbom and lock', () => {
   it('tells two builds apart by their lists, with exit status 1', async () => {
     await build('--name', 'before');
     await put('tool:1', 'second');
-    await build('--name', 'after', '--cyclonedx', 'after.json');
+    await build('--name', 'after', '--cyclonedx', 'after.json', '--spdx', 'after.spdx.json');
+    expect(await orlop('sbom', 'diff', 'after.tar', 'after.spdx.json')).toContain('0 changed');
     expect(await orlop('sbom', 'diff', 'after.tar', 'after.json')).toBe('0 added, 0 removed, 0 changed\n');
     expect(process.exitCode ?? 0).toBe(0);
     expect(await orlop('sbom', 'diff', 'before', 'after')).toMatch(

@@ -65,11 +65,17 @@ class MergedDocument {
   readonly #licences = new Map<string, Json>();
   #images = 0;
 
+  /** Of relationships, those whose both ends are here: other documents and snippets are not taken along. */
   content(): Json {
+    const known = new Set<unknown>([DOCUMENT_ID, 'NONE', 'NOASSERTION']);
+    for (const item of [...this.#packages, ...this.#files]) known.add(item['SPDXID']);
+    const relationships = this.#relationships.filter(
+      (one) => known.has(one['spdxElementId']) && known.has(one['relatedSpdxElement']),
+    );
     return {
       packages: this.#packages,
       ...(this.#files.length === 0 ? {} : { files: this.#files }),
-      relationships: this.#relationships,
+      relationships,
       ...(this.#licences.size === 0 ? {} : { hasExtractedLicensingInfos: [...this.#licences.values()] }),
     };
   }
@@ -108,13 +114,14 @@ class MergedDocument {
       if (id === DOCUMENT_ID || id === document['SPDXID']) return imageId;
       return id.startsWith('SPDXRef-') ? `${idPrefix}${id.slice('SPDXRef-'.length)}` : id;
     };
+    const renamed = this.#addLicences(document, idPrefix.replace('SPDXRef-', 'LicenseRef-'));
     const seen = new Set<unknown>();
     const take = (list: unknown, into: Json[], change: (item: Json) => Json): void => {
       for (const item of objects(list)) {
         const id = own(item['SPDXID']);
-        if (seen.has(id)) continue;
+        if (typeof id !== 'string' || seen.has(id)) continue;
         seen.add(id);
-        into.push(change({ ...item, SPDXID: id }));
+        into.push(change(withLicences({ ...item, SPDXID: id }, renamed)));
       }
     };
     take(document['packages'], this.#packages, (item) =>
@@ -131,15 +138,51 @@ class MergedDocument {
       // A document describes its packages; here the image contains them.
       this.#relate(from, from === imageId && type === 'DESCRIBES' ? 'CONTAINS' : type, to);
     }
+    // An older way to say the same.
+    const described = document['documentDescribes'];
+    for (const id of Array.isArray(described) ? described : []) this.#relate(imageId, 'CONTAINS', own(id));
+  }
+
+  /** @returns new names of licences whose own names mean another text here already */
+  #addLicences(document: SpdxDocument, prefix: string): ReadonlyMap<string, string> {
+    const renamed = new Map<string, string>();
     for (const item of objects(document['hasExtractedLicensingInfos'])) {
       const id = item['licenseId'];
-      if (typeof id === 'string' && !this.#licences.has(id)) this.#licences.set(id, item);
+      if (typeof id !== 'string') continue;
+      const same = this.#licences.get(id);
+      if (same === undefined) this.#licences.set(id, item);
+      else if (same['extractedText'] !== item['extractedText']) {
+        const name = `${prefix}${id.replace(/^LicenseRef-/, '')}`;
+        renamed.set(id, name);
+        this.#licences.set(name, { ...item, licenseId: name });
+      }
     }
+    return renamed;
   }
 
   #relate(from: unknown, type: unknown, to: unknown): void {
     this.#relationships.push({ spdxElementId: from, relationshipType: type, relatedSpdxElement: to });
   }
+}
+
+const LICENCE_FIELDS = [
+  'licenseConcluded',
+  'licenseDeclared',
+  'licenseInfoFromFiles',
+  'licenseInfoInFiles',
+] as const;
+
+/** An element whose licence expressions name licences by their new names. */
+function withLicences(item: Json, renamed: ReadonlyMap<string, string>): Json {
+  if (renamed.size === 0) return item;
+  const rename = (value: unknown): unknown =>
+    typeof value === 'string'
+      ? value.replaceAll(/LicenseRef-[a-zA-Z0-9.-]+/g, (id) => renamed.get(id) ?? id)
+      : Array.isArray(value)
+        ? value.map(rename)
+        : value;
+  const changed = LICENCE_FIELDS.filter((field) => item[field] !== undefined);
+  return { ...item, ...Object.fromEntries(changed.map((field) => [field, rename(item[field])])) };
 }
 
 function objects(list: unknown): readonly Json[] {
