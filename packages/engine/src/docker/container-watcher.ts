@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Logger } from '@orlop/core';
+import { OneAtATime } from '../one-at-a-time.ts';
 import { type AskedPorts, askedPorts, type Inspection } from './asked-ports.ts';
 import { readContainerEvent } from './container-events.ts';
 import type { DockerChannel } from './docker-channel.ts';
@@ -41,8 +42,7 @@ const RETRIES_PER_LOOK = 6;
 export class ContainerWatcher {
   readonly #options: ContainerWatcherOptions;
   readonly #stopped = new AbortController();
-  #looking: Promise<void> | undefined;
-  #lookAgain = false;
+  readonly #looks = new OneAtATime(() => this.#lookOnce());
   /**
    * What containers asked for, which never changes. It is asked when one is created, so that there is one request less
    * between its start and its ports; of those that were there before, when they publish.
@@ -77,14 +77,7 @@ export class ContainerWatcher {
 
   /** Looks now; at most one look runs, and one more follows when something changed meanwhile. */
   look(): Promise<void> {
-    if (this.#looking !== undefined) {
-      this.#lookAgain = true;
-      return this.#looking;
-    }
-    this.#looking = this.#lookOnce().finally(() => {
-      this.#looking = undefined;
-    });
-    return this.#looking;
+    return this.#looks.run();
   }
 
   /**
@@ -160,7 +153,7 @@ export class ContainerWatcher {
 
   /** The same again, without the machine. */
   async #retry(): Promise<void> {
-    if (this.#seen === undefined || this.#looking !== undefined) return;
+    if (this.#seen === undefined || this.#looks.isRunning) return;
     await this.#options
       .onSeen(this.#seen)
       .catch((error: Error) =>
@@ -170,23 +163,20 @@ export class ContainerWatcher {
 
   async #lookOnce(): Promise<void> {
     const { docker, guestAddress, onSeen } = this.#options;
-    do {
-      this.#lookAgain = false;
-      const { signal } = this.#stopped;
-      const [containers, subnets] = await Promise.all([
-        docker.json({ path: '/containers/json', signal }) as Promise<readonly ContainerSummary[]>,
-        this.#askSubnets(signal),
-      ]);
-      if (signal.aborted) return;
-      this.#running = new Set(containers.map(({ Id }) => Id));
-      this.#seen = {
-        running: containers.length,
-        ports: publishedPorts(await this.#withBindings(containers), guestAddress),
-        subnets,
-        onMachineNetwork: containersOnMachineNetwork(containers),
-      };
-      await onSeen(this.#seen);
-    } while (this.#lookAgain);
+    const { signal } = this.#stopped;
+    const [containers, subnets] = await Promise.all([
+      docker.json({ path: '/containers/json', signal }) as Promise<readonly ContainerSummary[]>,
+      this.#askSubnets(signal),
+    ]);
+    if (signal.aborted) return;
+    this.#running = new Set(containers.map(({ Id }) => Id));
+    this.#seen = {
+      running: containers.length,
+      ports: publishedPorts(await this.#withBindings(containers), guestAddress),
+      subnets,
+      onMachineNetwork: containersOnMachineNetwork(containers),
+    };
+    await onSeen(this.#seen);
   }
 
   #askSubnets(signal: AbortSignal): Promise<readonly string[]> {

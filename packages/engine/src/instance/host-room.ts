@@ -1,4 +1,5 @@
 import { statfs } from 'node:fs/promises';
+import { OneAtATime } from '../one-at-a-time.ts';
 import { diskUsage } from './data-disk.ts';
 
 /** With less a machine that writes would stand still again at once. */
@@ -20,8 +21,8 @@ export interface HostRoomOptions {
 /** Waits for room on the host's disk while a machine stands still for want of it; looks only then. */
 export class HostRoom {
   readonly #options: HostRoomOptions;
+  readonly #looks = new OneAtATime(() => this.#look());
   #timer: NodeJS.Timeout | undefined;
-  #looking = false;
 
   constructor(options: HostRoomOptions) {
     this.#options = options;
@@ -38,9 +39,11 @@ export class HostRoom {
   }
 
   /** One look; never rejects. */
-  async look(): Promise<void> {
-    if (this.#looking) return;
-    this.#looking = true;
+  look(): Promise<void> {
+    return this.#looks.run();
+  }
+
+  async #look(): Promise<void> {
     const { freeBytes, onLook, onRoom, onError } = this.#options;
     try {
       const free = await freeBytes();
@@ -48,8 +51,6 @@ export class HostRoom {
       if (free >= ROOM_BYTES) await onRoom();
     } catch (error) {
       onError(error);
-    } finally {
-      this.#looking = false;
     }
   }
 }

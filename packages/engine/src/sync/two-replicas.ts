@@ -64,7 +64,7 @@ export class TwoReplicas {
   }
 
   get isDirty(): boolean {
-    return this.dirty.host.size + this.dirty.machine.size > 0;
+    return this.#isStale || this.dirty.host.size + this.dirty.machine.size > 0;
   }
 
   get isRecorded(): boolean {
@@ -152,11 +152,17 @@ export class TwoReplicas {
     if (this.#isStale) {
       this.dirty.host.clear();
       this.dirty.machine.clear();
-      await this.#lookAtAll(() => false);
+      // Who asks for a look at everything while there is one has seen what it may have passed already.
       this.#isStale = false;
+      try {
+        await this.#lookAtAll(() => false);
+      } catch (error) {
+        this.#isStale = true;
+        throw error;
+      }
       return;
     }
-    if (isLookDue && (await this.#lookAtAll(() => this.isDirty || this.#isStale))) return;
+    if (isLookDue && (await this.#lookAtAll(() => this.isDirty))) return;
     const take = (side: Side): string[] => {
       const paths = [...this.dirty[side]];
       this.dirty[side].clear();
