@@ -8,11 +8,6 @@
  *	MASK COOKIE DIR INO NAME	an event of inotify(7): the inode numbers of the folder and of what the name stands for
  *					(0: nothing, or unknown), all in hexadecimal; the name
  *
- * Or it is one string:
- *
- *	abort PATH			the server of the virtiofs that is mounted there is gone: whoever waits for it, and whoever
- *					asks it later, gets ENOTCONN. virtiofs is not in /sys/fs/fuse/connections.
- *
  * read(2) says how many inodes of shares were watched at the last batch, and how many events were told since loading.
  *
  * Folders are found by number among the inodes that are watched, which are in memory. What the kernel remembers of a name
@@ -218,36 +213,6 @@ static int take(struct share *share, char *record)
 	return 0;
 }
 
-/* Of the file systems' own header, fs/fuse/fuse_i.h, which is in no package: what a super block's s_fs_info begins with. */
-struct fuse_conn;
-struct fuse_mount_start {
-	struct fuse_conn *conn;
-};
-extern void fuse_abort_conn(struct fuse_conn *conn);
-
-/* Not one of a batch's events: a batch may be what waits. The root of a mount is found without its server. */
-static int abort_share(const char *name)
-{
-	void (*abort)(struct fuse_conn *conn);
-	struct super_block *sb;
-	struct path path;
-	int error;
-
-	error = kern_path(name, LOOKUP_DIRECTORY, &path);
-	if (error)
-		return error;
-	sb = path.dentry->d_sb;
-	abort = symbol_get(fuse_abort_conn);
-	if (!abort || strcmp(sb->s_type->name, "virtiofs") || path.dentry != sb->s_root)
-		error = -EINVAL;
-	else
-		abort(((struct fuse_mount_start *)sb->s_fs_info)->conn);
-	if (abort)
-		symbol_put(fuse_abort_conn);
-	path_put(&path);
-	return error;
-}
-
 static ssize_t notify_write(struct file *file, const char __user *from, size_t size, loff_t *offset)
 {
 	struct share share = { .nobody = file_inode(file) };
@@ -259,11 +224,6 @@ static ssize_t notify_write(struct file *file, const char __user *from, size_t s
 	batch = vmemdup_user(from, size);
 	if (IS_ERR(batch))
 		return PTR_ERR(batch);
-	if (size > 6 && !batch[size - 1] && !strncmp(batch, "abort ", 6)) {
-		error = abort_share(batch + 6);
-		kvfree(batch);
-		return error ? error : size;
-	}
 	share.inodes = kvmalloc_array(MAX_INODES, sizeof(*share.inodes), GFP_KERNEL);
 	if (!share.inodes)
 		error = -ENOMEM;

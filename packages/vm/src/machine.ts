@@ -43,8 +43,15 @@ export interface Machine {
   resume(): Promise<void>;
   /** Tells what becomes of the processors, whoever does it; until aborted or the machine ends. */
   watchProcessors(watch: ProcessorWatch): Promise<void>;
-  /** Folders of the host whose shares have lost their server: nothing of these is served until the machine is started anew. */
+  /** Folders of the host whose virtiofs shares nobody serves: their server has ended, or they were unplugged. */
   lostShares(): Promise<readonly string[]>;
+  /**
+   * Takes a virtiofs share away from the guest, which must run for that; with it goes its server. Harmless when it is away.
+   * @throws OrlopError `vm.cancelled` when the guest has not let go of it before the signal; it may still do so
+   */
+  unplugShare(hostPath: string, options: { readonly signal: AbortSignal }): Promise<void>;
+  /** Gives the guest a virtiofs share that is away, with a new server. @throws OrlopError `vm.no-share`, `vm.start-failed` */
+  plugShare(hostPath: string): Promise<void>;
   /** Stops the processors; memory and devices stay as they are. */
   pause(): Promise<void>;
   /** Resolves with the stopped state. @throws OrlopError `vm.cancelled` */
@@ -59,7 +66,8 @@ export interface Machine {
   release(): void;
   /**
    * Writes memory and devices into the machine's folder and ends its process: {@link StartOptions.fromSaved} goes on from
-   * there, as long as nothing that the machine is made of has changed. A machine that cannot be saved runs on.
+   * there, as long as nothing that the machine is made of has changed. A machine that cannot be saved runs on. One with virtiofs
+   * shares is saved once they are unplugged.
    *
    * @throws OrlopError `vm.save-refused` (with what in the machine cannot be saved), `vm.save-failed`
    */
@@ -119,7 +127,8 @@ export interface StartOptions {
   readonly bound?: boolean;
   /**
    * Goes on where {@link Machine.save} left off: the machine is paused until {@link Machine.resume}, and until then the saved
-   * state stays, so a start that is given up costs nothing. One that is damaged is removed. @default false
+   * state stays, so a start that is given up costs nothing. One that is damaged is removed. Its virtiofs shares are away, as
+   * they were when it was saved. @default false
    *
    * @throws OrlopError `vm.not-saved`, `vm.save-stale`, `vm.save-damaged`; nothing of the machine's disks has changed then
    */

@@ -1,52 +1,140 @@
 import { silentLogger } from '@orlop/core';
 import { describe, expect, it } from 'vitest';
-import { LostShares } from './lost-shares.ts';
+import { EngineShares } from './engine-shares.ts';
 
+/** A machine with two shares, and all that was done to it, in its order. */
 function setUp() {
-  const machine = { gone: [] as string[], running: true, refuses: false };
-  const aborted: string[] = [];
-  const lost = new LostShares({
-    find: async () => machine.gone,
-    abort: async (path) => {
-      aborted.push(path);
-      if (machine.refuses) throw new Error('the machine could not notify');
+  const machine = {
+    gone: new Set<string>(),
+    users: [] as string[],
+    refuses: '',
+    running: true,
+  };
+  const done: string[] = [];
+  const act = async (what: string) => {
+    done.push(what);
+    if (machine.refuses !== '' && what.startsWith(machine.refuses)) throw new Error(`no ${what}`);
+  };
+  const shares = new EngineShares({
+    shares: [
+      { tag: 's0', path: '/a' },
+      { tag: 's1', path: '/b' },
+    ],
+    machine: {
+      lostShares: async () => [...machine.gone],
+      unplugShare: async (path) => {
+        await act(`unplug ${path}`);
+        machine.gone.add(path);
+      },
+      plugShare: async (path) => {
+        await act(`plug ${path}`);
+        machine.gone.delete(path);
+      },
     },
-    isRunning: () => machine.running,
+    agent: {
+      attachShares: async (tags) => {
+        await act(`attach ${tags}`);
+        return ['f'.repeat(64)];
+      },
+      detachShares: async () => {
+        await act('detach');
+        return machine.users;
+      },
+      answerLostShare: (tag) => act(`answer ${tag}`),
+      abortShare: (path) => act(`abort ${path}`),
+    },
+    containers: async () => new Map([['f'.repeat(64), 'web']]),
     logger: silentLogger,
   });
-  return { machine, aborted, lost };
+  shares.start(() => machine.running);
+  shares.stop();
+  return { machine, done, shares };
 }
 
-describe('LostShares', () => {
-  it('names what is gone, and ends what waits for it once', async () => {
-    const { machine, aborted, lost } = setUp();
-    await lost.look();
-    expect([lost.paths, aborted]).toEqual([[], []]);
-    machine.gone = ['/a'];
-    await lost.look();
-    await lost.look();
-    expect([lost.paths, aborted]).toEqual([['/a'], ['/a']]);
+describe('EngineShares', () => {
+  it('takes all away and puts all back', async () => {
+    const { done, shares } = setUp();
+    await shares.takeAway();
+    await shares.look(); // does not take this for a loss
+    expect([done, shares.lost]).toEqual([['detach', 'unplug /a', 'unplug /b'], []]);
+    done.length = 0;
+    await shares.bringBack();
+    expect(done).toEqual(['plug /a', 'plug /b', 'attach s0,s1']);
   });
 
-  it('waits with that until a machine that sleeps is awake', async () => {
-    const { machine, aborted, lost } = setUp();
-    machine.gone = ['/a'];
+  it('takes nothing away that a container has, and names the container', async () => {
+    const { machine, done, shares } = setUp();
+    machine.users = ['f'.repeat(64)];
+    await expect(shares.takeAway()).rejects.toMatchObject({
+      code: 'engine.cannot-suspend',
+      message: expect.stringContaining('web'),
+    });
+    expect(done).toEqual(['detach']);
+  });
+
+  it('puts back what it has taken when the next cannot be taken', async () => {
+    const { machine, done, shares } = setUp();
+    machine.refuses = 'unplug /b';
+    await expect(shares.takeAway()).rejects.toMatchObject({ code: 'engine.cannot-suspend' });
+    expect(done.slice(-2)).toEqual(['plug /a', 'attach s0,s1']);
+    expect(machine.gone.size).toBe(0);
+  });
+
+  it('puts back later what could not be put back at once, and says meanwhile that it is lost', async () => {
+    const { machine, done, shares } = setUp();
+    await shares.takeAway();
+    machine.refuses = 'attach';
+    await shares.bringBack();
+    expect(shares.lost).toEqual(['/a', '/b']);
+    machine.refuses = '';
+    await shares.look();
+    expect([done.at(-1), shares.lost]).toEqual(['attach s0,s1', []]);
+  });
+
+  it('serves a share again whose server has ended, and the others go on', async () => {
+    const { machine, done, shares } = setUp();
+    machine.gone.add('/b');
+    await shares.look();
+    expect(done).toEqual(['answer s1', 'unplug /b', 'plug /b', 'attach s1']);
+    expect(shares.lost).toEqual([]);
+  });
+
+  it('tries again where the folder is not there, and says meanwhile that it is lost', async () => {
+    const { machine, done, shares } = setUp();
+    machine.gone.add('/a');
+    machine.refuses = 'plug';
+    await shares.look();
+    expect(shares.lost).toEqual(['/a']);
+    await expect(shares.takeAway()).rejects.toMatchObject({ code: 'engine.cannot-suspend' });
+    machine.refuses = '';
+    await shares.look();
+    expect([done.at(-1), shares.lost]).toEqual(['attach s0', []]);
+  });
+
+  it('lets programs go once, and says that it is lost, where the machine cannot take the device away', async () => {
+    const { machine, done, shares } = setUp();
+    machine.gone.add('/a');
+    machine.refuses = 'answer';
+    await shares.look();
+    await shares.look();
+    expect([done, shares.lost]).toEqual([['answer s0', 'abort /a'], ['/a']]);
+  });
+
+  it('waits until a machine that sleeps is awake', async () => {
+    const { machine, done, shares } = setUp();
+    machine.gone.add('/a');
     machine.running = false;
-    await lost.look();
-    expect([lost.paths, aborted]).toEqual([['/a'], []]);
+    await shares.look();
+    expect([done, shares.lost]).toEqual([[], ['/a']]);
     machine.running = true;
-    await lost.look();
-    expect(aborted).toEqual(['/a']);
+    await shares.look();
+    expect(shares.lost).toEqual([]);
   });
 
-  it('goes on to the next share where the machine refuses', async () => {
-    const { machine, aborted, lost } = setUp();
-    machine.gone = ['/a', '/b'];
-    machine.refuses = true;
-    await lost.look();
-    expect([lost.paths, aborted]).toEqual([
-      ['/a', '/b'],
-      ['/a', '/b'],
-    ]);
+  it('mends what a daemon that was killed has left away', async () => {
+    const { machine, done, shares } = setUp();
+    machine.gone.add('/a');
+    await shares.mend();
+    expect([done.includes('plug /a'), done.at(-1), shares.lost]).toEqual([true, 'attach ', []]);
   });
 });

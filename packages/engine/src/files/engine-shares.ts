@@ -1,38 +1,62 @@
 import type { Logger } from '@orlop/core';
+import type { Machine } from '@orlop/vm';
+import { engineError } from '../errors.ts';
+import { OneAtATime } from '../one-at-a-time.ts';
 
-export interface LostSharesOptions {
-  /** The folders whose server is gone, at this moment. */
-  readonly find: () => Promise<readonly string[]>;
-  /** Ends what waits in the machine for a share. */
-  readonly abort: (path: string) => Promise<void>;
-  /** Whether the machine's processors run. */
-  readonly isRunning: () => boolean;
+/** What of the machine's agent is needed (pkg/docker/engine-shares). Containers are named by their identifiers. */
+export interface SharesAgent {
+  /** Mounts shares that are not, and anew those of these tags. @returns containers that still have what is no longer served */
+  attachShares(tags: readonly string[]): Promise<readonly string[]>;
+  /** Unmounts all. @returns containers that have some of them: nothing has been done then */
+  detachShares(): Promise<readonly string[]>;
+  /** Answers whatever is asked of a share without a server, until its device has gone. */
+  answerLostShare(tag: string): Promise<void>;
+  /** The same once and for all, where the device stays. */
+  abortShare(path: string): Promise<void>;
+}
+
+export interface EngineSharesOptions {
+  readonly shares: readonly { readonly tag: string; readonly path: string }[];
+  readonly machine: Pick<Machine, 'lostShares' | 'plugShare' | 'unplugShare'>;
+  readonly agent: SharesAgent;
+  /** Names of the containers that run, by their full identifiers. */
+  readonly containers: () => Promise<ReadonlyMap<string, string>>;
   readonly logger: Logger;
 }
 
 const LOOK_MS = 2000;
+/** An emulated machine on a busy host takes seconds. */
+const UNPLUG_MS = 60_000;
 
 /**
- * Notices that the file server of a share has ended. QEMU takes no other in its place, and the machine would wait for it
- * for ever: its kernel is told to give up, so that programs get an error instead.
+ * The shares of a machine that runs: taken away before it is saved, for QEMU cannot save them, and put back after; and served
+ * again when a server has ended. Linux never ends what waits for such a server: it is answered in its place.
  */
-export class LostShares {
-  readonly #options: LostSharesOptions;
-  readonly #paths = new Set<string>();
-  readonly #aborted = new Set<string>();
+export class EngineShares {
+  readonly #options: EngineSharesOptions;
+  readonly #lost = new Set<string>();
+  /** Their devices cannot be taken away any more. */
+  readonly #abandoned = new Set<string>();
+  readonly #looks = new OneAtATime(() => this.#alone(() => this.#look()));
+  #turn: Promise<unknown> = Promise.resolve();
+  /** Where they are by this object's own doing; `due` when they are to be mounted, and could not be yet. */
+  #place: 'served' | 'away' | 'due' = 'served';
+  #isRunning: () => boolean = () => true;
   #timer: NodeJS.Timeout | undefined;
-  #looking = false;
 
-  constructor(options: LostSharesOptions) {
+  constructor(options: EngineSharesOptions) {
     this.#options = options;
   }
 
-  /** The folders that are not served any more. */
-  get paths(): readonly string[] {
-    return [...this.#paths];
+  /** The folders that are not served. */
+  get lost(): readonly string[] {
+    return this.#place === 'due' ? this.#options.shares.map(({ path }) => path) : [...this.#lost];
   }
 
-  start(): void {
+  /** @param isRunning whether the machine's processors run */
+  start(isRunning: () => boolean): void {
+    if (this.#options.shares.length === 0) return;
+    this.#isRunning = isRunning;
     this.#timer = setInterval(() => void this.look(), LOOK_MS).unref();
   }
 
@@ -40,33 +64,145 @@ export class LostShares {
     clearInterval(this.#timer);
   }
 
+  /** Serves again what has lost its server; never rejects. */
   async look(): Promise<void> {
-    if (this.#looking) return;
-    this.#looking = true;
-    const { find, logger } = this.#options;
-    try {
-      for (const path of await find()) {
-        if (this.#paths.has(path)) continue;
-        this.#paths.add(path);
-        logger.error('the file server of a share has ended', { share: path, hint: 'orlop restart' });
+    if (this.#options.shares.length > 0) await this.#looks.run();
+  }
+
+  /** Of a machine whose daemon ended in the middle of something. */
+  async mend(): Promise<void> {
+    const { agent, logger, shares } = this.#options;
+    if (shares.length === 0) return;
+    await this.look();
+    await this.#alone(() => agent.attachShares([])).catch((error: Error) =>
+      logger.warn('shares may not be mounted', { reason: error.message }),
+    );
+  }
+
+  /**
+   * Takes all of them away, so that the machine can be saved.
+   * @throws OrlopError `engine.cannot-suspend`; they are there then as before
+   */
+  async takeAway(): Promise<void> {
+    const { agent, machine, shares } = this.#options;
+    if (shares.length === 0) return;
+    await this.#alone(async () => {
+      const [lost] = this.lost;
+      if (lost !== undefined) throw cannotSuspend(`the file server of the share ${lost} has ended`);
+      let users: readonly string[];
+      try {
+        users = await agent.detachShares();
+      } catch (cause) {
+        throw cannotSuspend('its shares cannot be unmounted', cause);
       }
-      if (this.#options.isRunning()) await this.#abortAll();
+      if (users.length > 0) {
+        const names = await this.#names(users);
+        throw cannotSuspend(`shares are in use by ${names.join(', ')}`);
+      }
+      this.#place = 'away';
+      try {
+        for (const { path } of shares)
+          await machine.unplugShare(path, { signal: AbortSignal.timeout(UNPLUG_MS) });
+      } catch (cause) {
+        await this.#putBack();
+        throw cannotSuspend('its shares cannot be taken away', cause);
+      }
+    });
+  }
+
+  /** Gives the machine what it lacks of them. Its processors need not run yet. @throws OrlopError */
+  async plug(): Promise<void> {
+    const { machine } = this.#options;
+    if (this.#options.shares.length === 0) return;
+    await this.#alone(async () => {
+      for (const path of await machine.lostShares()) await machine.plugShare(path);
+    });
+  }
+
+  /** Puts back what {@link takeAway} took, in this process or another; what fails is tried again by the next looks. */
+  async bringBack(): Promise<void> {
+    if (this.#options.shares.length > 0) await this.#alone(() => this.#putBack());
+  }
+
+  async #putBack(): Promise<void> {
+    const { agent, machine, shares, logger } = this.#options;
+    this.#place = 'due';
+    try {
+      for (const path of await machine.lostShares()) await machine.plugShare(path);
+      await agent.attachShares(shares.map(({ tag }) => tag));
+      this.#place = 'served';
     } catch (error) {
-      // The machine is about to end, which others notice.
-      logger.debug('shares were not looked at', { reason: String(error) });
-    } finally {
-      this.#looking = false;
+      logger.error('shares are not back yet', { reason: String(error) });
     }
   }
 
-  async #abortAll(): Promise<void> {
-    const { abort, logger } = this.#options;
-    for (const path of this.#paths) {
-      if (this.#aborted.has(path)) continue;
-      this.#aborted.add(path);
-      await abort(path).catch((error: Error) =>
-        logger.warn('what waits for a lost share goes on waiting', { share: path, reason: error.message }),
-      );
+  async #look(): Promise<void> {
+    const { logger, machine, shares } = this.#options;
+    if (this.#place === 'away' || (this.#place === 'due' && !this.#isRunning())) return;
+    if (this.#place === 'due') return this.#putBack();
+    try {
+      const found = await machine.lostShares();
+      for (const path of found) {
+        if (this.#lost.has(path)) continue;
+        this.#lost.add(path);
+        logger.error('the file server of a share has ended', { share: path });
+      }
+      for (const path of this.#lost) if (!found.includes(path)) this.#lost.delete(path);
+      if (!this.#isRunning()) return;
+      for (const share of shares) {
+        if (this.#lost.has(share.path) && !this.#abandoned.has(share.path)) await this.#serveAgain(share);
+      }
+    } catch (error) {
+      // The machine is about to end, which others notice; or the folder is not there, and may be at the next look.
+      logger.debug('shares are not served', { reason: String(error) });
     }
   }
+
+  async #serveAgain({ path, tag }: { readonly path: string; readonly tag: string }): Promise<void> {
+    const { agent, logger, machine } = this.#options;
+    try {
+      await agent.answerLostShare(tag);
+      await machine.unplugShare(path, { signal: AbortSignal.timeout(UNPLUG_MS) });
+    } catch (error) {
+      this.#abandoned.add(path);
+      logger.error('a share without a server cannot be served again', {
+        ...{ share: path, reason: String(error), hint: 'orlop restart' },
+      });
+      await agent.abortShare(path).catch((failure: Error) =>
+        logger.warn('what waits for a lost share goes on waiting', {
+          share: path,
+          reason: failure.message,
+        }),
+      );
+      return;
+    }
+    await machine.plugShare(path);
+    const bereft = await this.#names(await agent.attachShares([tag]));
+    this.#lost.delete(path);
+    logger.info('a share is served again', {
+      share: path,
+      ...(bereft.length > 0 && {
+        hint: `containers that had it need a restart: docker restart ${bereft.join(' ')}`,
+      }),
+    });
+  }
+
+  async #names(ids: readonly string[]): Promise<readonly string[]> {
+    const known = await this.#options.containers().catch(() => new Map<string, string>());
+    return ids.map((id) => known.get(id) ?? id.slice(0, 12));
+  }
+
+  /** One of these at a time. */
+  #alone<T>(work: () => Promise<T>): Promise<T> {
+    const next = this.#turn.then(work);
+    this.#turn = next.catch(() => undefined);
+    return next;
+  }
+}
+
+function cannotSuspend(why: string, cause?: unknown): Error {
+  return engineError('engine.cannot-suspend', `the engine cannot be suspended: ${why}`, {
+    hint: 'stop those containers, or let the processors rest alone: orlop sleep',
+    ...(cause !== undefined && { cause }),
+  });
 }

@@ -2,7 +2,7 @@ import type { Machine } from '@orlop/vm';
 import { ensureCredentials } from '../tls/instance-authority.ts';
 import { agentToken } from './guest-configuration.ts';
 import { InstanceNetwork } from './instance-network.ts';
-import { agentOf, type LiveEngine, setClock } from './live-engine.ts';
+import { agentOf, channelTo, type LiveEngine, setClock, sharesOf } from './live-engine.ts';
 import { LIMIT_MS, networkInput, type StartInput } from './start-input.ts';
 import { waitForDocker } from './wait-for-docker.ts';
 
@@ -27,14 +27,12 @@ export async function adoptEngine(input: StartInput & { readonly machine: Machin
     const credentials = await ensureCredentials(paths.folder, around.clock.wallMs());
     const agent = agentOf(network, { credentials, around });
     setClock(agent, around);
-    return {
-      agent,
-      token: agentToken(credentials),
-      ...(await waitForDocker({ ...input, machine, network, credentials, awake: true })),
-      machine,
-      network,
-      settings,
-    };
+    const docker = channelTo(network, credentials);
+    const shares = sharesOf({ settings, machine, agent, docker }, around);
+    const dockerVersion = await waitForDocker({ ...input, machine, network, docker, awake: true });
+    await shares.mend();
+    const token = agentToken(credentials);
+    return { agent, token, docker, dockerVersion, machine, network, settings, shares };
   } catch (error) {
     network.close();
     throw error;

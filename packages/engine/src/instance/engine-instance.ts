@@ -111,7 +111,7 @@ export class EngineInstance {
   async status(): Promise<EngineStatus> {
     const live = this.life.running?.live;
     const shareEvents = this.life.running?.events.way;
-    const lostShares = this.life.running?.lostShares.paths ?? [];
+    const lostShares = this.life.running?.live.shares.lost ?? [];
     const wanted = await loadSettings(this.paths);
     await this.syncs.reload(wanted); // `orlop config set` asks for the status
     const settings = live?.settings ?? wanted;

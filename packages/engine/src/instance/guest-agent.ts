@@ -6,6 +6,7 @@ import type { Clock } from '@orlop/core';
 import { readText } from '../docker/docker-channel.ts';
 import { engineError } from '../errors.ts';
 import { pathBytes } from '../files/byte-paths.ts';
+import type { SharesAgent } from '../files/engine-shares.ts';
 import type { RaisedEvent } from '../files/raised-events.ts';
 import type { EventsAgent } from '../files/share-events.ts';
 
@@ -34,6 +35,8 @@ const TIMEOUT_MS = 5000;
 const RAISE_TIMEOUT_MS = 60_000;
 /** Trimming 64 GiB of free blocks under emulation takes seconds, writing back a full cache may take minutes. */
 const LONG_TIMEOUT_MS = 300_000;
+/** A device that is plugged in takes seconds under emulation until it can be mounted. */
+const SHARES_TIMEOUT_MS = 60_000;
 /** The machine thaws of itself after this, should nobody tell it to. */
 const FREEZE_SECONDS = 10;
 
@@ -41,7 +44,7 @@ const FREEZE_SECONDS = 10;
  * What only the machine itself can do for its disk, memory and clock; its side is pkg/docker/engine-agent. Everything
  * throws OrlopError `engine.agent-failed` with the machine's own words, also where there is no agent.
  */
-export class GuestAgent implements EventsAgent {
+export class GuestAgent implements EventsAgent, SharesAgent {
   readonly #options: GuestAgentOptions;
 
   constructor(options: GuestAgentOptions) {
@@ -113,9 +116,22 @@ export class GuestAgent implements EventsAgent {
     return Number(await this.#ask('notify', { body: batch, timeoutMs: RAISE_TIMEOUT_MS }));
   }
 
-  /** Ends what waits for a share that has lost its server. */
+  async attachShares(tags: readonly string[]): Promise<readonly string[]> {
+    return lines(
+      await this.#ask('attach', { body: Buffer.from(tags.join(' ')), timeoutMs: SHARES_TIMEOUT_MS }),
+    );
+  }
+
+  async detachShares(): Promise<readonly string[]> {
+    return lines(await this.#ask('detach', { timeoutMs: SHARES_TIMEOUT_MS }));
+  }
+
+  async answerLostShare(tag: string): Promise<void> {
+    await this.#ask('lost', { body: Buffer.from(tag), timeoutMs: SHARES_TIMEOUT_MS });
+  }
+
   async abortShare(path: string): Promise<void> {
-    await this.#ask('notify', { body: Buffer.from(`abort ${path}\0`) });
+    await this.#ask('abort', { body: Buffer.from(path), timeoutMs: SHARES_TIMEOUT_MS });
   }
 
   async #ask(what: string, { number, body, timeoutMs = TIMEOUT_MS }: Question = {}): Promise<string> {
@@ -137,6 +153,10 @@ export class GuestAgent implements EventsAgent {
       stream?.destroy();
     }
   }
+}
+
+function lines(text: string): readonly string[] {
+  return text.split('\n').filter((line) => line !== '');
 }
 
 function send(

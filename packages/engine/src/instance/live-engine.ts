@@ -1,11 +1,13 @@
 import type { Logger } from '@orlop/core';
 import type { Machine } from '@orlop/vm';
-import type { DockerChannel } from '../docker/docker-channel.ts';
+import { DockerChannel } from '../docker/docker-channel.ts';
+import type { ContainerSummary } from '../docker/published-ports.ts';
+import { EngineShares } from '../files/engine-shares.ts';
 import type { LayeredSettings } from '../settings/layered-settings.ts';
 import type { InstanceCredentials } from '../tls/instance-authority.ts';
 import type { EngineSurroundings } from './engine-surroundings.ts';
 import { GuestAgent } from './guest-agent.ts';
-import { AGENT_PORT, agentToken } from './guest-configuration.ts';
+import { AGENT_PORT, agentToken, DOCKER_PORT, parseShares } from './guest-configuration.ts';
 import type { InstanceNetwork } from './instance-network.ts';
 
 /** An engine that runs: what the rest of the daemon works with. */
@@ -15,6 +17,7 @@ export interface LiveEngine {
   readonly docker: DockerChannel;
   readonly dockerVersion: string;
   readonly agent: GuestAgent;
+  readonly shares: EngineShares;
   /** What the machine's programs for the host want to hear first. */
   readonly token: string;
   readonly settings: LayeredSettings;
@@ -29,6 +32,28 @@ export function agentOf(
     token: agentToken(credentials),
     clock: around.clock,
     dial: (dialSignal) => network.dial(AGENT_PORT, dialSignal),
+  });
+}
+
+/** The way to dockerd in the machine. */
+export function channelTo(network: InstanceNetwork, credentials: InstanceCredentials): DockerChannel {
+  return new DockerChannel({
+    credentials,
+    dial: (dialSignal) => network.dial(DOCKER_PORT, dialSignal),
+  });
+}
+
+export function sharesOf(
+  { settings, machine, agent, docker }: Pick<LiveEngine, 'settings' | 'machine' | 'agent' | 'docker'>,
+  { logger }: { readonly logger: Logger },
+): EngineShares {
+  return new EngineShares({
+    ...{ machine, agent, logger },
+    shares: parseShares(settings.texts('shares')),
+    containers: async () => {
+      const list = (await docker.json({ path: '/containers/json' })) as readonly ContainerSummary[];
+      return new Map(list.map(({ Id, Names }) => [Id, (Names?.[0] ?? Id).replace(/^\//, '')]));
+    },
   });
 }
 

@@ -10,14 +10,10 @@ import type { LiveEngine } from './live-engine.ts';
  * @throws OrlopError `engine.cannot-suspend`; the engine runs on then
  */
 export async function saveEngine(live: LiveEngine, logger: Logger): Promise<SavedState> {
-  const { agent, machine, settings } = live;
-  // QEMU's virtiofs devices have no state that could be kept (hw/virtio/vhost-user-fs.c: unmigratable).
-  if (settings.texts('shares').length > 0) {
-    throw engineError('engine.cannot-suspend', 'an engine with shares cannot be suspended', {
-      hint: 'QEMU cannot save virtiofs devices; power it off with `orlop down`, or unset shares',
-    });
-  }
+  const { agent, machine, shares } = live;
   await machine.resume(); // it may be asleep
+  // QEMU's virtiofs devices have no state that could be kept (hw/virtio/vhost-user-fs.c: unmigratable).
+  await shares.takeAway();
   await agent
     .settle()
     .catch((error: Error) =>
@@ -26,6 +22,7 @@ export async function saveEngine(live: LiveEngine, logger: Logger): Promise<Save
   try {
     return await machine.save();
   } catch (cause) {
+    await shares.bringBack();
     if (!(cause instanceof OrlopError)) throw cause;
     throw engineError('engine.cannot-suspend', `the engine cannot be suspended: ${cause.message}`, { cause });
   }

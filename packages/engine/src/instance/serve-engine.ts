@@ -7,7 +7,6 @@ import { PortForwards } from '../docker/port-forwards.ts';
 import { findPortHolder } from '../docker/port-holder.ts';
 import { PortPublisher } from '../docker/port-publisher.ts';
 import { reservePorts } from '../docker/reserve-ports.ts';
-import { LostShares } from '../files/lost-shares.ts';
 import { ShareEvents } from '../files/share-events.ts';
 import type { SettingName } from '../settings/schema.ts';
 import { ClockKeeper } from './clock-keeper.ts';
@@ -26,7 +25,6 @@ export interface Running {
   readonly events: ShareEvents;
   /** @see {@link reservePorts} */
   reservePorts(container: string): Promise<() => void>;
-  readonly lostShares: LostShares;
   stop(): void;
 }
 
@@ -110,13 +108,7 @@ export function serveEngine(live: LiveEngine, options: ServeOptions): Running {
     logger,
   });
   events.start();
-  const lostShares = new LostShares({
-    find: () => live.machine.lostShares(),
-    abort: (path) => live.agent.abortShare(path),
-    isRunning: options.isRunning,
-    logger,
-  });
-  if (live.machine.spec.shares.length > 0) lostShares.start();
+  live.shares.start(options.isRunning);
   const ended = new AbortController();
   const keeper = new ClockKeeper({
     clock,
@@ -143,11 +135,10 @@ export function serveEngine(live: LiveEngine, options: ServeOptions): Running {
     reservePorts: (container) => reservePorts(container, { watcher, forwards, docker: live.docker, logger }),
     savers,
     events,
-    lostShares,
     stop: () => {
       ended.abort();
       events.stop();
-      lostShares.stop();
+      live.shares.stop();
       keeper.stop();
       for (const one of savers) one.stop();
       watcher.stop();

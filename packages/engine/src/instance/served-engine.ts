@@ -43,7 +43,7 @@ export class ServedEngine {
       settlePorts: async () => this.#running?.watcher.look(),
       reservePorts: async (container) => this.#running?.reservePorts(container) ?? (() => undefined),
       copies: () => syncs.folders,
-      lostShares: () => this.#running?.lostShares.paths ?? [],
+      lostShares: () => this.#running?.live.shares.lost ?? [],
       onCount: () => this.touch(),
     });
     this.stalled = new StalledMachine({

@@ -1,6 +1,7 @@
 import type { Logger } from '@orlop/core';
 import { type Architecture, type Machine, parseArchitecture } from '@orlop/vm';
 import { engineError } from '../errors.ts';
+import type { EngineShares } from '../files/engine-shares.ts';
 import { ensureCredentials } from '../tls/instance-authority.ts';
 import { type DataDisk, ensureDataDisk } from './data-disk.ts';
 import { type EngineImage, ensureEngineImage } from './engine-image.ts';
@@ -9,7 +10,7 @@ import { agentToken } from './guest-configuration.ts';
 import { roomShortage } from './host-room.ts';
 import { InstanceNetwork } from './instance-network.ts';
 import { makeInstanceFolder } from './instance-paths.ts';
-import { agentOf, type LiveEngine, setClock } from './live-engine.ts';
+import { agentOf, channelTo, type LiveEngine, setClock, sharesOf } from './live-engine.ts';
 import { LIMIT_MS, networkInput, type StartInput } from './start-input.ts';
 import type { StartedMachine } from './start-machine.ts';
 import { waitForDocker } from './wait-for-docker.ts';
@@ -27,6 +28,7 @@ export async function startEngine(input: StartInput): Promise<LiveEngine> {
     () => InstanceNetwork.open(paths, networkInput(input)),
   );
   let started: StartedMachine | undefined;
+  let shares: EngineShares | undefined;
   try {
     const credentials = await ensureCredentials(paths.folder, around.clock.wallMs());
     started = await stages.run(
@@ -40,14 +42,20 @@ export async function startEngine(input: StartInput): Promise<LiveEngine> {
     const { machine, resumed } = started;
     await network.plug(paths.cable);
     const agent = agentOf(network, { credentials, around });
+    const docker = channelTo(network, credentials);
+    shares = sharesOf({ settings, machine, agent, docker }, around);
     if (resumed) {
+      await shares.plug();
       await machine.resume();
       setClock(agent, around);
     }
-    const live = await waitForDocker({ ...input, machine, network, credentials, awake: resumed });
-    return { ...live, machine, network, settings, agent, token: agentToken(credentials) };
+    const dockerVersion = await waitForDocker({ ...input, machine, network, docker, awake: resumed });
+    if (resumed) await shares.bringBack();
+    const token = agentToken(credentials);
+    return { docker, dockerVersion, machine, network, settings, agent, shares, token };
   } catch (error) {
-    if (started?.resumed === true && signal.aborted) await putBack(started.machine, around.logger);
+    if (started?.resumed === true && signal.aborted)
+      await putBack({ machine: started.machine, shares, logger: around.logger });
     else await started?.machine.kill();
     network.close();
     if (started?.resumed !== true || signal.aborted) throw error;
@@ -91,10 +99,19 @@ function prepareDisk({ paths, settings, around, stages, signal }: StartInput): P
 }
 
 /** A machine that was brought back, and is not wanted after all, goes to where it came from. */
-async function putBack(machine: Machine, logger: Logger): Promise<void> {
+async function putBack({
+  machine,
+  shares,
+  logger,
+}: {
+  readonly machine: Machine;
+  readonly shares: EngineShares | undefined;
+  readonly logger: Logger;
+}): Promise<void> {
   // Its guest has not run as long as that is there.
   if ((await machine.saved()) === undefined) {
     try {
+      await shares?.takeAway();
       await machine.save();
       return;
     } catch (error) {

@@ -1,12 +1,10 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { OrlopError } from '@orlop/core';
 import type { Machine } from '@orlop/vm';
-import { DockerChannel } from '../docker/docker-channel.ts';
+import type { DockerChannel } from '../docker/docker-channel.ts';
 import { engineError } from '../errors.ts';
-import type { InstanceCredentials } from '../tls/instance-authority.ts';
 import { DOCKER_PORT } from './guest-configuration.ts';
 import type { InstanceNetwork } from './instance-network.ts';
-import type { LiveEngine } from './live-engine.ts';
 import { LIMIT_MS, type StartInput } from './start-input.ts';
 import type { StageVoice } from './start-stages.ts';
 
@@ -16,14 +14,14 @@ const DIAL_TIMEOUT_MS = 2000;
 interface Waiting extends StartInput {
   readonly machine: Machine;
   readonly network: InstanceNetwork;
-  readonly credentials: InstanceCredentials;
+  readonly docker: DockerChannel;
   /** Its system is up already. @default false */
   readonly awake?: boolean;
 }
 
-/** The stages of a start from the machine's first word to dockerd's. @throws OrlopError `engine.machine-ended`, … */
-export async function waitForDocker(input: Waiting): Promise<Pick<LiveEngine, 'docker' | 'dockerVersion'>> {
-  const { network, machine, stages, signal, credentials } = input;
+/** The stages of a start from the machine's first word to dockerd's. @returns dockerd's version @throws OrlopError `engine.machine-ended`, … */
+export async function waitForDocker(input: Waiting): Promise<string> {
+  const { network, machine, docker, stages, signal } = input;
   await stages.run(
     'kernel',
     { waitsFor: 'the first frame from the machine', limitMs: LIMIT_MS.kernel, signal },
@@ -39,11 +37,7 @@ export async function waitForDocker(input: Waiting): Promise<Pick<LiveEngine, 'd
       }
     },
   );
-  const docker = new DockerChannel({
-    credentials,
-    dial: (dialSignal) => network.dial(DOCKER_PORT, dialSignal),
-  });
-  const dockerVersion = await stages.run(
+  return stages.run(
     'docker',
     {
       waitsFor: 'the services of the machine',
@@ -58,7 +52,6 @@ export async function waitForDocker(input: Waiting): Promise<Pick<LiveEngine, 'd
       }
     },
   );
-  return { docker, dockerVersion };
 }
 
 /** @returns undefined while dockerd does not answer yet */

@@ -166,8 +166,9 @@ describe('qemuArguments', () => {
     ).toEqual([
       '-machine q35,hpet=off,vmport=off,sata=off,memory-backend=mem',
       '-object memory-backend-memfd,id=mem,size=512M,share=on',
+      '-device pcie-root-port,id=shareport0,chassis=1,slot=1,io-reserve=0',
       '-chardev socket,id=share0,path=share0.sock',
-      '-device vhost-user-fs-pci,queue-size=1024,chardev=share0,tag=src',
+      '-device vhost-user-fs-pci,id=share0,bus=shareport0,queue-size=1024,chardev=share0,tag=src',
       '-fsdev local,id=share1,path=/old,security_model=none,multidevs=remap,readonly=on',
       '-device virtio-9p-pci,fsdev=share1,mount_tag=old',
     ]);

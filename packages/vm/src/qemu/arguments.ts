@@ -1,9 +1,10 @@
 import { unreachable } from '@orlop/core';
 import type { AcceleratorName } from '../machine.ts';
 import { machineFiles } from '../machine-folder.ts';
-import type { Boot, Channel, Disk, Firmware, MachineSpec, Share } from '../machine-spec.ts';
+import type { Boot, Channel, Disk, Firmware, MachineSpec } from '../machine-spec.ts';
 import { networkArguments } from './network-arguments.ts';
 import { quote } from './quote.ts';
+import { shareArguments, sharePortArguments } from './share-arguments.ts';
 
 /** What the command line needs beside the machine's specification; everything here was found out before. */
 export interface QemuSurroundings {
@@ -13,8 +14,8 @@ export interface QemuSurroundings {
   readonly uuid: string;
   /** Where the UEFI firmware is; needed when the specification asks for it. */
   readonly uefi?: UefiFiles;
-  /** One virtiofsd socket for each virtiofs share, in order. */
-  readonly virtiofsSockets: readonly string[];
+  /** One virtiofsd socket for each virtiofs share, in order; undefined when the shares are plugged in later. */
+  readonly virtiofsSockets: readonly string[] | undefined;
   readonly paused: boolean;
   /** A shell's command whose output is the state to go on from; the machine is paused then. */
   readonly incoming?: string;
@@ -54,6 +55,7 @@ export function qemuArguments(spec: MachineSpec, around: QemuSurroundings): stri
       '-fw_cfg',
       `name=${quote(name)},file=${quote(path)}`,
     ]),
+    ...sharePortArguments(spec.shares),
     ...shareArguments(spec.shares, around.virtiofsSockets),
     ...['-object', 'rng-random,id=rng0,filename=/dev/urandom'],
     ...['-device', 'virtio-rng-pci,rng=rng0', '-device', BALLOON],
@@ -237,38 +239,6 @@ function channelArguments(channels: readonly Channel[]): string[] {
       `virtserialport,chardev=channel${index},name=${quote(channel.name)}`,
     ]),
   ];
-}
-
-/** Of a share's devices. */
-export function shareId(index: number): string {
-  return `share${index}`;
-}
-
-function shareArguments(shares: readonly Share[], virtiofsSockets: readonly string[]): string[] {
-  const sockets = [...virtiofsSockets];
-  return shares.flatMap((share, index) => {
-    const id = shareId(index);
-    const tag = quote(share.tag);
-    switch (share.kind) {
-      case 'virtiofs':
-        return [
-          ...['-chardev', `socket,id=${id},path=${quote(sockets.shift() ?? '')}`],
-          ...['-device', `vhost-user-fs-pci,queue-size=1024,chardev=${id},tag=${tag}`],
-        ];
-      case '9p': {
-        const access = share.readOnly === true ? ',readonly=on' : '';
-        return [
-          ...[
-            '-fsdev',
-            `local,id=${id},path=${quote(share.hostPath)},security_model=none,multidevs=remap${access}`,
-          ],
-          ...['-device', `virtio-9p-pci,fsdev=${id},mount_tag=${tag}`],
-        ];
-      }
-      default:
-        return unreachable(share.kind);
-    }
-  });
 }
 
 function displayArguments(spec: MachineSpec, board: Board): string[] {

@@ -110,7 +110,8 @@ export class QemuDriver implements Driver {
     }
     const uefi = needsUefi(spec) ? await prepareUefi(spec, folder) : undefined;
     const identity = await ensureIdentity(spec, folder, random);
-    for (const [index, share] of spec.shares.filter((share) => share.kind === 'virtiofs').entries()) {
+    const served = options.fromSaved === true ? [] : spec.shares.filter(({ kind }) => kind === 'virtiofs');
+    for (const [index, share] of served.entries()) {
       servers.push(
         await startVirtiofsd(share, {
           index,
@@ -125,9 +126,10 @@ export class QemuDriver implements Driver {
       macs: spec.networks.map((network, index) => network.mac ?? identity.macs[index] ?? ''),
       uuid: identity.uuid,
       ...(uefi === undefined ? {} : { uefi }),
-      virtiofsSockets: servers.map((server) => server.socket),
+      virtiofsSockets: undefined,
       paused: false,
     };
+    // Shares are away while a machine is saved.
     const launch = { program, args: qemuArguments(spec, surroundings) };
     if (options.fromSaved === true) await refuseStale(folder, await fingerprintMachine(spec, launch));
     await folder.writeJson('launch', launch);
@@ -137,6 +139,7 @@ export class QemuDriver implements Driver {
       {
         ...surroundings,
         paused: options.paused === true,
+        ...(options.fromSaved !== true && { virtiofsSockets: servers.map((server) => server.socket) }),
         ...(options.fromSaved === true && { incoming: incomingCommand }),
       },
     );

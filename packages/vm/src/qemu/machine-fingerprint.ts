@@ -17,6 +17,7 @@ export async function fingerprintMachine(spec: MachineSpec, { program, args }: L
   const hash = createHash('sha256');
   const add = (value: unknown) => hash.update(`${JSON.stringify(value)}\n`);
   add(args);
+  add(spec.shares);
   add(await identityOf(await realpath(program)));
   add(await processorFlags());
   for (const path of filesOf(spec)) add(await identityOf(path));

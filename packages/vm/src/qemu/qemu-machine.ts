@@ -24,11 +24,11 @@ import { diskNode } from './arguments.ts';
 import { beginDiskBackup } from './disk-backup.ts';
 import { readDriverLog } from './driver-log.ts';
 import type { Leash } from './leash.ts';
-import { lostShares } from './lost-shares.ts';
 import { fingerprintMachine, type Launch } from './machine-fingerprint.ts';
 import { watchProcessors } from './processor-watch.ts';
 import { QmpClient } from './qmp-client.ts';
 import { readSavedState, recordState, removeSavedState, writeState, zstdProgram } from './saved-state.ts';
+import { SharePlugs } from './share-plugs.ts';
 
 type RunningState = Extract<MachineState, { kind: 'running' }>;
 
@@ -52,6 +52,7 @@ export class QemuMachine implements Machine {
   readonly #given: DriverDependencies;
   readonly #child: ChildProcess | undefined;
   readonly #leash: Leash | undefined;
+  readonly #plugs: SharePlugs;
 
   /** @param own the process and what ties it to this one, where this one started it */
   constructor(
@@ -66,6 +67,8 @@ export class QemuMachine implements Machine {
     this.#child = own.child;
     this.#leash = own.leash;
     this.console = new ConsoleSocket(folder, spec.name);
+    const execute = this.execute.bind(this);
+    this.#plugs = new SharePlugs({ shares: spec.shares, folder, given, execute });
   }
 
   get folder(): string {
@@ -95,7 +98,15 @@ export class QemuMachine implements Machine {
   }
 
   async lostShares(): Promise<readonly string[]> {
-    return lostShares(this.spec.shares, await this.execute('query-chardev'));
+    return this.#plugs.lost();
+  }
+
+  async unplugShare(hostPath: string, { signal }: { readonly signal: AbortSignal }): Promise<void> {
+    await this.#plugs.unplug(hostPath, signal);
+  }
+
+  async plugShare(hostPath: string): Promise<void> {
+    await this.#plugs.plug(hostPath);
   }
 
   async powerDown(): Promise<void> {
