@@ -19,9 +19,11 @@ for (const name of ['SIGINT', 'SIGTERM'] as const) {
 }
 const readerGone = cliError('cli.reader-gone', 'nobody reads what is printed any more');
 // `orlop … | head`: no failure, but nothing more is to be done, and what was begun is tidied up as by Ctrl-C.
+// A full file system is a failure, and is tidied up after likewise.
+let unprinted: Error | undefined;
 process.stdout.on('error', (error: NodeJS.ErrnoException) => {
-  if (error.code === 'EPIPE') interrupt.abort(readerGone);
-  else fail(error);
+  if (error.code !== 'EPIPE') unprinted ??= error;
+  interrupt.abort(error.code === 'EPIPE' ? readerGone : error);
 });
 process.stderr.on('error', () => {});
 process.on('uncaughtException', fail);
@@ -38,6 +40,8 @@ else await runAsOrlop(words);
 async function runAsOrlop(words: readonly string[]): Promise<void> {
   try {
     await orlopProgram(createContext(process, { signal })).parseAsync(words, { from: 'user' });
+    await setImmediate();
+    if (unprinted !== undefined) process.exitCode = report(unprinted);
   } catch (error) {
     // A write that fails says so before its stream does.
     await setImmediate();

@@ -10,6 +10,7 @@ export const vnetError = defineErrors({
   'vnet.bind-failed': 'conflict',
   'vnet.bind-denied': 'denied',
   'vnet.bind-unavailable': 'conflict',
+  'vnet.folder-missing': 'not-found',
   'vnet.listen-failed': 'conflict',
   'vnet.link-failed': 'unavailable',
   'vnet.handshake-failed': 'invalid',

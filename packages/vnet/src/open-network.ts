@@ -94,7 +94,7 @@ export async function openNetwork(options: OpenNetworkOptions): Promise<OpenNetw
     hostAddresses: hostAddresses(() => nodeScheduler.now()),
     intercept: (attempt) => proxy?.intercept(attempt) === true,
     upstream: settings.resolver === 'host' ? new HostResolver(dnsCache) : dnsCache,
-    ...(options.leasePath !== undefined && { leaseStore: leaseFile(options.leasePath) }),
+    ...(options.leasePath !== undefined && { leaseStore: leaseFile(options.leasePath, options.logger) }),
   });
   const captures = new Captures(network.segment, {
     gatewayMac: settings.gatewayMac,

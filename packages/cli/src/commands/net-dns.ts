@@ -72,7 +72,7 @@ function rowsOf({ name: zone, records = [], patterns = [], defaultAddress }: Zon
       value: address,
       ttl: undefined,
     })),
-    ...(defaultAddress === undefined
+    ...(defaultAddress === undefined || defaultAddress === ''
       ? []
       : [{ zone, name: '(all others)', type: 'A', value: defaultAddress, ttl: undefined }]),
   ];

@@ -2,7 +2,7 @@ import { mkdir, rm } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import { setFlagsFromString } from 'node:v8';
 import type { NetworkConfig, OpenNetwork } from '@orlop/vnet';
-import type { Command } from 'commander';
+import { type Command, Option } from 'commander';
 import type { CommandContext } from '../context.ts';
 import { cliError } from '../errors.ts';
 import { type NetworkPaths, networkPaths } from './net-paths.ts';
@@ -33,7 +33,11 @@ export function registerNetUp(net: Command, context: CommandContext): void {
     .option('-f, --forward <forward>', 'lead a port of the host to a guest; may be given again', collect)
     .option('--subnet <cidr>', 'of the guests, in place of 192.168.127.0/24')
     .option('--mtu <bytes>', 'largest IP packet, in place of 65520')
-    .option('--data-plane <kind>', 'auto, native (system calls, Linux) or node', 'auto')
+    .addOption(
+      new Option('--data-plane <kind>', 'native: system calls, Linux')
+        .choices(['auto', 'native', 'node'])
+        .default('auto'),
+    )
     .option('--services <path>', "answer gvproxy's HTTP API on this unix socket too")
     .option('--vpnkit-control <path>', "answer VPNKit's HTTP port control on this unix socket too")
     .option('--vpnkit-port <path>', "answer VPNKit's 9P port control on this unix socket too")
@@ -71,6 +75,8 @@ or host:PORT=unix:PATH for the other direction.`;
 const OPTIMIZE_EARLIER = '--interrupt-budget=20000';
 
 async function runNetwork(context: CommandContext, name: string, options: NetUpOptions): Promise<void> {
+  const idleSeconds = readNumber(options.idleExit, '--idle-exit');
+  const idleMs = idleSeconds === undefined ? undefined : idleSeconds * 1000;
   setFlagsFromString(OPTIMIZE_EARLIER);
   const vnet = await import('@orlop/vnet');
   const { ControlServer, formatForward, Machines, NetworkClient, openNetwork, parseLinkSpec } = vnet;
@@ -129,7 +135,6 @@ async function runNetwork(context: CommandContext, name: string, options: NetUpO
     const out = places.includes('stdio') ? context.stderr : context.stdout;
     for (const forward of opened.network.forwards.list()) out.write(`${formatForward(forward.spec)}\n`);
     for (const line of describeJoining(opened, places)) out.write(`${line}\n`);
-    const idleMs = options.idleExit === undefined ? undefined : Number(options.idleExit) * 1000;
     await untilStopped(context, { opened, stopped: stopped.signal, idleMs });
   } finally {
     keeper.close();
@@ -138,6 +143,13 @@ async function runNetwork(context: CommandContext, name: string, options: NetUpO
     for (const { server } of compatible) server.close();
     opened.close();
   }
+}
+
+/** @throws OrlopError `cli.bad-option` */
+function readNumber(text: string | undefined, option: string): number | undefined {
+  if (text === undefined) return undefined;
+  if (/^\d+$/.test(text)) return Number(text);
+  throw cliError('cli.bad-option', `${option} "${text}" is not a whole number`);
 }
 
 async function refuseSecond(client: import('@orlop/vnet').NetworkClient, name: string): Promise<void> {
@@ -153,13 +165,14 @@ async function readConfig(
   name: string,
   options: NetUpOptions,
 ): Promise<NetworkConfig> {
-  const { config: file, forward, subnet, mtu } = options;
+  const { config: file, forward, subnet } = options;
+  const mtu = readNumber(options.mtu, '--mtu');
   const read = file === undefined ? {} : await readConfigFile(context, file);
   return {
     ...read,
     name,
     ...(subnet !== undefined && { subnet }),
-    ...(mtu !== undefined && { mtu: Number(mtu) }),
+    ...(mtu !== undefined && { mtu }),
     ...(forward !== undefined && { forwards: [...(read.forwards ?? []), ...forward] }),
   };
 }

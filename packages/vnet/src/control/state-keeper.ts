@@ -55,23 +55,23 @@ export class StateKeeper {
   /** An orderly end: machines say themselves that they are there, the next time. */
   close(): void {
     for (const cancel of this.#cancels) cancel();
-    const { network, machines, store } = this.#options;
+    const { network, machines } = this.#options;
     network.forwards.onChange = undefined;
     network.zones.onChange = undefined;
     machines.onChange = undefined;
-    if (!this.#restoring) store.save({ ...this.#state(), machines: [] });
+    this.#save([]);
   }
 
-  #save(): void {
+  #save(machines = this.#options.machines.saved()): void {
     if (this.#restoring) return;
     try {
-      this.#options.store.save(this.#state());
+      this.#options.store.save({ ...this.#state(), machines });
     } catch (error) {
       this.#options.logger.error('the state of the network cannot be written', { error: String(error) });
     }
   }
 
-  #state(): NetworkState {
+  #state(): Omit<NetworkState, 'machines'> {
     const { network, machines } = this.#options;
     const ofMachines = machines.forwardIds();
     const added = network.forwards
@@ -80,7 +80,6 @@ export class StateKeeper {
       .map(({ spec }) => forwardText(spec));
     return {
       forwards: [...new Set([...added, ...this.#waiting])],
-      machines: machines.saved(),
       zones: network.zones.list().filter(({ name }) => !this.#configuredZones.has(name)),
     };
   }

@@ -1,5 +1,6 @@
 import { mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { dirname } from 'node:path';
+import type { Logger } from '@orlop/core';
 import { IpAddress } from '@orlop/netstack';
 import { formatMac, parseMac } from '@orlop/wire';
 import { vnetError } from '../errors.ts';
@@ -12,22 +13,33 @@ interface StoredLease {
   readonly expiresAt: string;
 }
 
-/** Leases in a JSON file of the user's own (0600), replaced by renaming. */
-export function leaseFile(path: string): LeaseStore {
+/**
+ * Leases in a JSON file of the user's own (0600), replaced by renaming. Where it cannot be written (a full disk), guests
+ * get their addresses all the same, and the next change is written with all that came before.
+ */
+export function leaseFile(path: string, logger: Logger): LeaseStore {
   return {
     load: () => readLeases(path),
     save: (leases) => {
-      const stored: StoredLease[] = leases.map(({ mac, address, hostName, expiresAtMs }) => ({
-        mac: formatMac(mac),
-        address: address.toString(),
-        hostName,
-        expiresAt: new Date(expiresAtMs).toISOString(),
-      }));
-      mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
-      writeFileSync(`${path}.next`, `${JSON.stringify({ leases: stored }, undefined, 2)}\n`, { mode: 0o600 });
-      renameSync(`${path}.next`, path);
+      try {
+        writeLeases(path, leases);
+      } catch (error) {
+        logger.error('the leases of the network cannot be written', { error: String(error) });
+      }
     },
   };
+}
+
+function writeLeases(path: string, leases: readonly Lease[]): void {
+  const stored: StoredLease[] = leases.map(({ mac, address, hostName, expiresAtMs }) => ({
+    mac: formatMac(mac),
+    address: address.toString(),
+    hostName,
+    expiresAt: new Date(expiresAtMs).toISOString(),
+  }));
+  mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
+  writeFileSync(`${path}.next`, `${JSON.stringify({ leases: stored }, undefined, 2)}\n`, { mode: 0o600 });
+  renameSync(`${path}.next`, path);
 }
 
 /** @throws OrlopError `vnet.lease-file-invalid` */

@@ -21,7 +21,7 @@ export interface StaticLease {
 /** Where leases outlive the process. */
 export interface LeaseStore {
   load(): readonly Lease[];
-  /** Atomic: a reader sees the old list or the new one. */
+  /** Atomic: a reader sees the old list or the new one. What cannot be kept is the store's to tell; a guest waits. */
   save(leases: readonly Lease[]): void;
 }
 

@@ -26,4 +26,10 @@ describe('bindFailure', () => {
     expect(error.message).toBe(`cannot listen on 127.0.0.1:8080: ${failure}`);
     expect(error.hint).toContain(command);
   });
+
+  it('says of a folder that is not there that it is not found', () => {
+    const error = bindFailure({ kind: 'unix', path: '/nowhere/a.sock' }, 'not-found');
+    expect(error).toMatchObject({ code: 'vnet.folder-missing', kind: 'not-found' });
+    expect(error.message).toBe('cannot listen on unix:/nowhere/a.sock: its folder is not there');
+  });
 });

@@ -35,12 +35,16 @@ export function bindFailure(
       hint: 'it is no address of this host (`ip address` lists them)',
     });
   }
+  if (failure === 'not-found') {
+    return vnetError('vnet.folder-missing', `cannot listen on ${place}: its folder is not there`, {
+      ...details,
+      hint: 'make the folder first, or name another',
+    });
+  }
   const hint =
     failure === 'address-in-use'
       ? 'take another, or end the program that has it (`ss -ltnup` names it)'
-      : failure === 'not-found'
-        ? 'the folder of the socket must exist'
-        : undefined;
+      : undefined;
   return vnetError('vnet.bind-failed', `cannot listen on ${place}: ${failure}`, {
     ...details,
     ...(hint === undefined ? {} : { hint }),

@@ -1,5 +1,6 @@
 import { chmodSync, rmSync } from 'node:fs';
 import { vnetError } from '../errors.ts';
+import { bindFailure } from '../host/bind-failure.ts';
 import type { HostListener } from '../host/host-sockets.ts';
 import {
   AF_UNIX,
@@ -12,6 +13,7 @@ import {
   SOL_SOCKET,
   UV_READABLE,
 } from '../native/constants.ts';
+import { failureOfErrno } from '../native/failure.ts';
 import type { Poller } from '../native/poller.ts';
 import {
   emitUnixSocketAddress,
@@ -134,7 +136,7 @@ function bindUnix(poller: Poller, type: number, path: string): number {
   const descriptor = poller.library.socket(AF_UNIX, type | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
   if (descriptor < 0) throw failed(poller, 'open a socket for', path);
   if (poller.library.bind(descriptor, address, length) < 0) {
-    const error = failed(poller, 'listen on', path);
+    const error = bindFailure({ kind: 'unix', path }, failureOfErrno(poller.library.errno()));
     poller.library.close(descriptor);
     throw error;
   }

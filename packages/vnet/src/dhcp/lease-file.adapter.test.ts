@@ -1,0 +1,31 @@
+import { mkdir, readFile, rmdir } from 'node:fs/promises';
+import { join } from 'node:path';
+import { createLogger } from '@orlop/core';
+import { IpAddress } from '@orlop/netstack';
+import { temporaryFolder } from '@orlop/testkit';
+import { expect, it } from 'vitest';
+import { leaseFile } from './lease-file.ts';
+
+const LEASE = { mac: 0x52_54_00_00_00_02, address: IpAddress.v4(0xc0a87f02), hostName: 'web' };
+
+it('leaseFile tells that it cannot be written, and writes everything at the next change', async () => {
+  const folder = await temporaryFolder('leases');
+  try {
+    const path = join(folder.path, 'leases.json');
+    const lines: string[] = [];
+    const store = leaseFile(
+      path,
+      createLogger('info', (line) => lines.push(line)),
+    );
+    const leases = [{ ...LEASE, expiresAtMs: 1_000_000, isStatic: false }];
+    await mkdir(`${path}.next`);
+    store.save(leases);
+    expect(lines.join('\n')).toMatch(/leases of the network cannot be written.*EISDIR/);
+    await rmdir(`${path}.next`);
+    store.save(leases);
+    expect(await readFile(path, 'utf8')).toContain('192.168.127.2');
+    expect(store.load()).toEqual(leases);
+  } finally {
+    await folder.remove();
+  }
+});
