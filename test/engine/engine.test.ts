@@ -183,6 +183,36 @@ describe.skipIf(!hasQemu)('orlop up (skipped without QEMU)', () => {
     });
   });
 
+  it('builds a Dockerfile for two architectures into one index, and clears the cache of that', async () => {
+    const folder = join(engine.home, 'say');
+    await mkdir(folder);
+    await writeFile(join(folder, 'build.yml'), 'image: say\narches: [amd64, arm64]\n');
+    await writeFile(
+      join(folder, 'Dockerfile'),
+      ['FROM scratch', 'ARG TARGETARCH', `COPY say-\${TARGETARCH} /say`, ''].join('\n'),
+    );
+    for (const arch of ['amd64', 'arm64']) await writeFile(join(folder, `say-${arch}`), `this is ${arch}\n`);
+    const own = { ...engine.env, ORLOP_CACHE: join(engine.home, 'say-cache') };
+    const call = async (...words: readonly string[]) =>
+      (await run(process.execPath, [program, ...words], { env: own, timeout: 300_000 })).stdout;
+    await call('pkg', 'build', '--platforms', 'linux/amd64,linux/arm64', folder);
+    const { index } = JSON.parse(await call('pkg', 'manifest', folder));
+    const platforms = index.manifests.map((one: { platform: { architecture: string } }) => one.platform);
+    expect(platforms).toEqual([
+      { os: 'linux', architecture: 'amd64' },
+      { os: 'linux', architecture: 'arm64' },
+    ]);
+    const files = join(engine.home, 'say.tar');
+    for (const arch of ['amd64', 'arm64']) {
+      const words = ['cache', 'export', '--format', 'filesystem', '--platform', arch, '--outfile', files];
+      await call(...words, 'orlop/say');
+      expect((await run('tar', ['-xOf', files, 'say'])).stdout).toBe(`this is ${arch}\n`);
+    }
+    expect(await call('pkg', 'builder', 'du')).not.toMatch(/^Total:\s+0B$/m);
+    await call('pkg', 'builder', 'prune');
+    expect(await call('pkg', 'builder', 'du')).toMatch(/^Total:\s+0B$/m);
+  });
+
   it('sleeps when told to, and a request wakes it', async () => {
     await writeFile(join(engine.home, 'before'), await docker('ps', '-q'));
     await orlop('sleep');
