@@ -244,7 +244,7 @@ async function hashForBuild(
   return named;
 }
 
-function notBuilt(reference: string, definition: AnyComponent): OrlopError {
+export function notBuilt(reference: string, definition: AnyComponent): OrlopError {
   return cliError('pkg.not-built', `the store has no ${reference}`, {
     hint: `orlop pkg build ${definition.folder}`,
   });

@@ -1,6 +1,6 @@
 import type { CommandContext } from '../context.ts';
 import { openStore, type RegistryOptions, type StoreOptions, withRegistryClient } from './cache-options.ts';
-import { type DefinitionOptions, loadAll, namedHash } from './pkg-build.ts';
+import { type DefinitionOptions, loadAll, namedHash, notBuilt } from './pkg-build.ts';
 
 export interface PushPackagesOptions extends DefinitionOptions, RegistryOptions, StoreOptions {
   readonly override?: boolean;
@@ -21,6 +21,7 @@ export async function pushPackages(
     for (const definition of definitions) {
       const hash = await namedHash(definition, { context, options });
       const reference = expandReference(await componentReference(definition, hash));
+      if ((await store.find(reference)) === undefined) throw notBuilt(reference, definition);
       const descriptor = await pushImage({
         ...{ store, client, reference, progress, signal },
         override: options.override ?? false,
