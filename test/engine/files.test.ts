@@ -311,7 +311,7 @@ describe.skipIf(!hasQemu)('a shared folder (skipped without QEMU)', () => {
     await docker('rm', '-f', 'user');
   });
 
-  it('that loses its file server is served again; programs that waited get an error, and a new container has it', async () => {
+  it('that loses its file server is served again; programs that waited get an error, a new container has it, and the machine ends', async () => {
     await docker('run', '-d', '--name', 'bereft', '-v', `${shared}:/s`, image, 'sleep', '1000');
     expect(await docker('exec', 'bereft', 'ls', '/s')).toContain('sub');
     const { machine } = await engine.status();
@@ -331,8 +331,17 @@ describe.skipIf(!hasQemu)('a shared folder (skipped without QEMU)', () => {
     expect(await docker('exec', 'bereft', 'cat', '/s/before')).toBe('before\n');
     // The other share has gone on.
     expect(await docker('run', '--rm', '-v', `${fixed}:/f`, image, 'cat', '/f/kept')).toBe('kept\n');
+    // What a container does to a synchronised share in the last moment is on the host when the engine is down.
+    const synced = join(work, 'synced');
+    await mkdir(synced);
+    await engine.orlop('sync', 'create', synced);
+    const late = `trap 'echo late >/s/late' USR1; touch /s/ready; while :; do usleep 20000; done`;
+    await docker('run', '-d', '--name', 'late', '-v', `${synced}:/s`, image, 'sh', '-c', late);
+    await expect.poll(() => readdir(synced), { timeout: 20_000 }).toContain('ready');
+    await docker('kill', '-s', 'USR1', 'late');
     // Nothing waits for the server that has gone: the machine powers off by itself.
     await engine.orlop('down');
+    expect(await readFile(join(synced, 'late'), 'utf8')).toBe('late\n');
     const end = JSON.parse(await readFile(join(engine.home, 'machines', machine, 'state.json'), 'utf8'));
     expect(end).toMatchObject({ kind: 'stopped', reason: 'powered-off' });
   });

@@ -14,6 +14,9 @@ export interface LifeParts {
   readonly served: ServedEngine;
 }
 
+/** What synchronised shares may take to be in step before the machine is powered off. */
+const SETTLE_MS = 20_000;
+
 /** Powers the machine of an engine off; one that cannot go on, since the host is full, is ended as by a power cut. */
 export async function powerOff(
   { state, served }: LifeParts,
@@ -27,6 +30,7 @@ export async function powerOff(
   if (!isStuck && (kind === 'asleep' || kind === 'stalled')) await machine.resume();
   state.change({ kind: 'stopping', since: state.now() });
   served.socket.drop();
+  if (!isStuck) await served.settle(Math.min(graceMs, SETTLE_MS));
   await machine.stop({ graceMs: isStuck ? 0 : graceMs });
   await served.close();
   const why = isStuck ? "ended as by a power cut, since the host's disk was full" : notSaved;

@@ -92,6 +92,11 @@ export class ServedEngine {
     for (const saver of this.#running?.savers ?? []) saver.touch();
   }
 
+  /** Before the machine is powered off: what only it has goes to the host. */
+  async settle(limitMs: number): Promise<void> {
+    await this.#options.syncs.settle(limitMs);
+  }
+
   /** Lets go of the machine. Harmless when there is none. */
   async close({ keepSocket = false }: { readonly keepSocket?: boolean } = {}): Promise<void> {
     const running = this.#running;

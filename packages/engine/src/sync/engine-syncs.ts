@@ -52,6 +52,20 @@ export class EngineSyncs {
     );
   }
 
+  /** Brings to the host what only the machine has, before it is powered off; what is not done in time is done when it runs again. */
+  async settle(limitMs: number): Promise<void> {
+    const { logger } = this.#options.around;
+    const signal = AbortSignal.timeout(limitMs);
+    const flushed = [...this.#sessions.values()].map((session) =>
+      session.isInStep ? session.flush(signal) : Promise.resolve(),
+    );
+    for (const [index, { status }] of (await Promise.allSettled(flushed)).entries()) {
+      if (status === 'fulfilled') continue;
+      const share = [...this.#sessions.values()][index]?.setting.path ?? '';
+      logger.warn('a synchronised share was not in step when the machine ended', { share });
+    }
+  }
+
   async detach(): Promise<void> {
     this.#attached = undefined;
     await this.#alone(() => this.#follow());

@@ -1,34 +1,16 @@
-import { randomUUID } from 'node:crypto';
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { Duplex } from 'node:stream';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { SyncStatus } from '@orlop/api';
-import type { Clock, Logger } from '@orlop/core';
-import type { Poller } from '@orlop/vnet';
 import { engineError } from '../errors.ts';
-import { AncestorStore } from './ancestor-store.ts';
-import { GuestChannel } from './guest-channel.ts';
-import { GuestCopy } from './guest-copy.ts';
-import { followMachine } from './guest-watch.ts';
-import { HostTree } from './host-tree.ts';
-import { followHost } from './host-watch.ts';
 import { PauseRecord } from './pause-record.ts';
+import { openSyncLink, type SyncLink, type SyncLinkOptions } from './sync-link.ts';
 import type { SyncSetting } from './sync-settings.ts';
-import { STAGE_NAME } from './sync-side.ts';
 import { countNodes } from './sync-tree.ts';
-import { SafetyStop, TwoReplicas } from './two-replicas.ts';
+import { SafetyStop, type TwoReplicas } from './two-replicas.ts';
+import { Waker } from './waker.ts';
 
-export interface SyncSessionOptions {
-  readonly setting: SyncSetting;
-  /** Of this share alone: its record, and contents on their way. */
-  readonly folder: string;
-  /** A connection to pkg/docker/engine-sync for one of its words. */
-  readonly open: (what: 'serve' | 'watch', setting: SyncSetting, signal: AbortSignal) => Promise<Duplex>;
-  readonly poller: Poller | undefined;
-  readonly clock: Clock;
-  readonly logger: Logger;
-}
+export type SyncSessionOptions = Omit<SyncLinkOptions, 'signal' | 'onProgress' | 'onChange'>;
 
 type Phase = SyncStatus['state'];
 
@@ -44,8 +26,6 @@ const LOOK_AGAIN_MS = 10_000;
 /** A side that cannot be followed is looked at so often. */
 const POLL_MS = 5000;
 const RETRY_MS = 2000;
-/** The copy's name in its own root: pkg/docker/engine-sync. */
-const COPY_ROOT = '/copy/tree';
 const LISTED = 100;
 
 /** Keeps one synchronised share in step from {@link start} to {@link stop}. */
@@ -61,11 +41,7 @@ export class SyncSession {
   #lastSyncAt: string | undefined;
   #ended = new AbortController();
   #running: Promise<void> = Promise.resolve();
-  #wake = () => {
-    this.#isWoken = true;
-  };
-  /** Somebody woke it while it did not wait. */
-  #isWoken = false;
+  readonly #waker = new Waker();
   #acceptEmpty = false;
   #flushes: { readonly resolve: () => void; readonly reject: (error: Error) => void }[] = [];
 
@@ -81,14 +57,14 @@ export class SyncSession {
 
   async stop(): Promise<void> {
     this.#ended.abort();
-    this.#wake();
+    this.#waker.wake();
     await this.#running;
   }
 
   async pause(): Promise<void> {
     await mkdir(this.#options.folder, { recursive: true, mode: 0o700 });
     await this.#paused.set(true);
-    this.#wake();
+    this.#waker.wake();
   }
 
   /** Goes on after a pause or a halt. `acceptEmpty`: a side that is empty was emptied on purpose. */
@@ -96,7 +72,12 @@ export class SyncSession {
     await this.#paused.set(false);
     this.#acceptEmpty = acceptEmpty;
     if (this.#phase === 'halted' || this.#phase === 'paused') this.#enter('connecting');
-    this.#wake();
+    this.#waker.wake();
+  }
+
+  /** Whether it is kept in step now, as far as anybody knows. */
+  get isInStep(): boolean {
+    return this.#phase === 'scanning' || this.#phase === 'carrying' || this.#phase === 'watching';
   }
 
   /** Looks at everything on both sides; resolves when they are the same and it is written down. @throws OrlopError `engine.sync-failed` */
@@ -111,7 +92,7 @@ export class SyncSession {
       const flush = { resolve, reject };
       this.#flushes.push(flush);
       signal.addEventListener('abort', () => reject(signal.reason as Error), { once: true });
-      this.#wake();
+      this.#waker.wake();
     });
   }
 
@@ -140,7 +121,7 @@ export class SyncSession {
       if (await this.#paused.get()) {
         this.#enter('paused');
         this.#reject('it was paused');
-        await this.#untilWoken(signal);
+        await this.#waker.wait(signal);
         continue;
       }
       try {
@@ -153,11 +134,11 @@ export class SyncSession {
           this.#enter('halted', reason);
           logger.warn('a synchronised share has stopped', { share: this.setting.path, reason });
           this.#reject(reason);
-          while (this.#phase === 'halted' && !signal.aborted) await this.#untilWoken(signal);
+          while (this.#phase === 'halted' && !signal.aborted) await this.#waker.wait(signal);
         } else {
           this.#enter('waiting', reason);
           logger.debug('a synchronised share waits', { share: this.setting.path, reason });
-          await this.#untilWoken(signal, RETRY_MS);
+          await this.#waker.wait(signal, RETRY_MS);
         }
       }
     }
@@ -166,76 +147,26 @@ export class SyncSession {
 
   /** From the first word with the machine until it cannot be reached any more, or nothing shall be done. */
   async #connected(signal: AbortSignal): Promise<void> {
-    const { folder, open, clock, logger } = this.#options;
-    const { setting } = this;
-    const host = await HostTree.open({
-      root: setting.path,
-      stage: join(folder, 'stage'),
-      nowMs: () => clock.wallMs(),
-      asideName: (name) => replicas.asideName(name, 'host'),
-    });
-    const ended = new AbortController();
-    const channel = new GuestChannel(await open('serve', setting, signal));
-    const store = await AncestorStore.open(join(folder, 'agreed'));
-    const { owner } = setting;
-    const copy = new GuestCopy(channel, owner === undefined ? {} : { owner });
-    const replicas = new TwoReplicas({
-      ...{ setting, host, copy, store },
-      wallMs: () => clock.wallMs(),
+    const link = await openSyncLink({
+      ...this.#options,
+      signal,
       onProgress: (done, total) => {
         this.#progress = total === 0 ? undefined : { done, total };
         if (total > 0) this.#enter('carrying');
       },
+      onChange: () => this.#waker.wake(),
     });
-    const onAbort = () => {
-      ended.abort();
-      channel.close();
-    };
-    signal.addEventListener('abort', onAbort, { once: true });
+    this.#replicas = link.replicas;
     try {
-      await belongTogether({ copy, store, logger, path: setting.path });
-      const note = (side: 'host' | 'machine') => (path: string | undefined) => {
-        if (path === undefined) replicas.distrust();
-        else if (path.split('/', 1)[0] !== STAGE_NAME) replicas.dirty[side].add(path);
-        this.#wake();
-      };
-      const follows = {
-        host: followHost({
-          root: setting.path,
-          poller: this.#options.poller,
-          logger,
-          onChange: note('host'),
-        }),
-        machine: followMachine({
-          open: (end) => open('watch', setting, end),
-          ...{ root: COPY_ROOT, retryMs: RETRY_MS, signal: ended.signal },
-          onChange: note('machine'),
-          onEnd: (reason) => logger.debug('the copy is not followed', { share: setting.path, reason }),
-        }),
-      };
-      try {
-        this.#replicas = replicas;
-        await this.#keepInStep(replicas, {
-          signal,
-          follows: () => follows.host.isWhole() && follows.machine.isOn(),
-        });
-      } finally {
-        follows.host.close();
-      }
+      await this.#keepInStep(link, signal);
     } finally {
-      signal.removeEventListener('abort', onAbort);
-      onAbort();
-      this.#carried += replicas.carried;
+      this.#carried += link.replicas.carried;
       this.#replicas = undefined;
-      await replicas.commit().catch(() => undefined); // only waits for one that is under way
-      await store.close();
+      await link.close();
     }
   }
 
-  async #keepInStep(
-    replicas: TwoReplicas,
-    { signal, follows }: { readonly signal: AbortSignal; readonly follows: () => boolean },
-  ): Promise<void> {
+  async #keepInStep({ replicas, isFollowed }: SyncLink, signal: AbortSignal): Promise<void> {
     const { clock } = this.#options;
     let isLookDue = false;
     let turns = 0;
@@ -275,17 +206,17 @@ export class SyncSession {
       }
       if (!replicas.isRecorded) {
         isLookDue = true;
-        if ((await this.#untilWoken(signal, COMMIT_AFTER_MS)) === 'time' && !replicas.isDirty) {
+        if ((await this.#waker.wait(signal, COMMIT_AFTER_MS)) === 'time' && !replicas.isDirty) {
           turns = 0;
           record();
         }
         continue;
       }
-      const limitMs = isLookDue ? LOOK_AGAIN_MS : follows() ? undefined : POLL_MS;
-      if ((await this.#untilWoken(signal, limitMs)) === 'time') {
+      const limitMs = isLookDue ? LOOK_AGAIN_MS : isFollowed() ? undefined : POLL_MS;
+      if ((await this.#waker.wait(signal, limitMs)) === 'time') {
         isLookDue = false;
         // Where one side is not followed, this is how its changes are found: the other's do not keep it from that.
-        if (follows()) replicas.lookAgain();
+        if (isFollowed()) replicas.lookAgain();
         else replicas.distrust();
       } else {
         isLookDue = true;
@@ -305,26 +236,6 @@ export class SyncSession {
     while (!replicas.isRecorded) await replicas.commit();
   }
 
-  async #untilWoken(signal: AbortSignal, limitMs?: number): Promise<'woken' | 'time'> {
-    if (signal.aborted || this.#isWoken) {
-      this.#isWoken = false;
-      return 'woken';
-    }
-    const timer = new AbortController();
-    const before = this.#wake;
-    const woken = new Promise<'woken'>((resolve) => {
-      this.#wake = () => resolve('woken');
-    });
-    const time =
-      limitMs === undefined
-        ? new Promise<never>(() => {})
-        : sleep(limitMs, 'time' as const, { signal: timer.signal }).catch(() => 'time' as const);
-    const how = await Promise.race([woken, time]);
-    timer.abort();
-    this.#wake = before;
-    return how;
-  }
-
   #enter(phase: Phase, problem?: string): void {
     this.#phase = phase;
     this.#problem = problem;
@@ -336,29 +247,4 @@ export class SyncSession {
       reject(engineError('engine.sync-failed', `${this.setting.path} is not in step: ${reason}`));
     }
   }
-}
-
-/** A record and a copy that are not of each other, or a copy that was put back to an older state, are compared as if they were new. */
-async function belongTogether({
-  copy,
-  store,
-  logger,
-  path,
-}: {
-  readonly copy: GuestCopy;
-  readonly store: AncestorStore;
-  readonly logger: Logger;
-  readonly path: string;
-}): Promise<void> {
-  const state = await copy.hello();
-  if (state !== undefined && store.stamp === state.stamp && state.generation >= store.generation) {
-    store.generation = state.generation;
-    return;
-  }
-  if (state !== undefined || store.stamp !== '') {
-    logger.info('a copy is not the one that was known, and is compared anew', { share: path });
-  }
-  const stamp = randomUUID();
-  await store.reset(stamp);
-  await copy.adopt(stamp);
 }

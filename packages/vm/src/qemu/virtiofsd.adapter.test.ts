@@ -1,5 +1,5 @@
 import { existsSync } from 'node:fs';
-import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
+import { mkdir, readdir, readFile, symlink, writeFile } from 'node:fs/promises';
 import { connect } from 'node:net';
 import { join } from 'node:path';
 import { temporaryFolder } from '@orlop/testkit';
@@ -14,14 +14,16 @@ afterEach(async () => {
 });
 
 /** A server of a folder with one file. */
-async function serve(readOnly: boolean) {
+async function serve(readOnly: boolean, { byLink = false } = {}) {
   const temporary = await temporaryFolder();
   const hostPath = join(temporary.path, 'a, b');
   const folder = join(temporary.path, 'machine');
   await mkdir(hostPath);
   await mkdir(folder);
   await writeFile(join(hostPath, 'kept'), 'kept');
-  const share = { kind: 'virtiofs', tag: 't', hostPath, readOnly } as const;
+  const link = join(temporary.path, 'link');
+  if (byLink) await symlink('a, b', link);
+  const share = { kind: 'virtiofs', tag: 't', hostPath: byLink ? link : hostPath, readOnly } as const;
   const server = await startVirtiofsd(share, { index: 0, folder, program: program ?? '', searchPath });
   closers.push(
     () => temporary.remove(),
@@ -59,6 +61,12 @@ describe.skipIf(program === undefined || process.getuid?.() !== 0)(
       const { hostPath, servingRoot } = await serve(false);
       const root = await servingRoot();
       await writeFile(join(root, 'new'), 'x');
+      expect(existsSync(join(hostPath, 'new'))).toBe(true);
+    });
+
+    it('serves the folder that a link leads to', async () => {
+      const { hostPath, servingRoot } = await serve(false, { byLink: true });
+      await writeFile(join(await servingRoot(), 'new'), 'x');
       expect(existsSync(join(hostPath, 'new'))).toBe(true);
     });
 

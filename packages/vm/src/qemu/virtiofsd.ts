@@ -1,6 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { open, readFile, rm, stat } from 'node:fs/promises';
+import { open, readFile, realpath, rm, stat } from 'node:fs/promises';
 import { userInfo } from 'node:os';
 import { join, resolve } from 'node:path';
 import { vmError } from '../errors.ts';
@@ -40,16 +40,21 @@ export async function startVirtiofsd(share: Share, options: StartVirtiofsdOption
   if (shared?.isDirectory() !== true) {
     throw vmError('vm.no-share', `there is no folder "${share.hostPath}" to share`);
   }
+  // The server opens its folder without following a link.
+  const hostPath = await realpath(share.hostPath);
   const socket = socketName(folder, index);
   const logPath = join(folder, `share${index}.log`);
   const { stdout, stderr } = await runTool(program, ['--help'], { timeoutMs: 5000 });
-  const commands = virtiofsdCommands(share, {
-    program,
-    help: `${stdout}${stderr}`,
-    socket,
-    userId: process.getuid?.() ?? 0,
-    hasIdentityRanges: await hasIdentityRanges(options.searchPath),
-  });
+  const commands = virtiofsdCommands(
+    { ...share, hostPath },
+    {
+      program,
+      help: `${stdout}${stderr}`,
+      socket,
+      userId: process.getuid?.() ?? 0,
+      hasIdentityRanges: await hasIdentityRanges(options.searchPath),
+    },
+  );
   const log = await open(logPath, 'w', 0o600);
   let outcome: string | ChildProcess = '';
   try {
