@@ -51,7 +51,13 @@ describe('bindSources', () => {
 describe('namesBindSources', () => {
   it('concerns requests that create', () => {
     const head = (method: string, path: string) =>
-      namesBindSources({ method, path, hijacks: false, body: { kind: 'sized', bytes: 0 } });
+      namesBindSources({
+        kind: 'head' as const,
+        method,
+        path,
+        hijacks: false,
+        body: { kind: 'sized', bytes: 0 },
+      });
     expect(head('POST', '/containers/create')).toBe(true);
     expect(head('POST', '/services/abc/update')).toBe(true);
     expect(head('GET', '/containers/create')).toBe(false);

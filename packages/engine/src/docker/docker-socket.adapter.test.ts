@@ -28,6 +28,7 @@ async function setup(
   options: FakeDockerdOptions & {
     readonly look?: () => Promise<void>;
     readonly reserve?: (container: string) => Promise<() => void>;
+    readonly requestLimitMs?: number;
   },
 ) {
   const dockerd = await startFakeDockerd(options);
@@ -38,6 +39,7 @@ async function setup(
     open: (signal) => dockerd.channel.open(signal),
     rules: firstOf(rules, portRules(options.reserve ?? (async () => () => undefined))),
     ...(options.look !== undefined && { answers: portAnswers(options.look) }),
+    ...(options.requestLimitMs !== undefined && { requestLimitMs: options.requestLimitMs }),
   });
   await socket.listen(path);
   closers.push(
@@ -218,6 +220,54 @@ describe('DockerSocket', () => {
     expect(dockerd.open()).toBe(1);
     client.destroy();
     await expect.poll(() => dockerd.open()).toBe(0);
+  });
+
+  it('answers what two readers may understand differently with 400, and lets nothing of it through', async () => {
+    const seen: string[] = [];
+    const { path, dockerd, socket } = await setup({
+      handle: (asked, answer) => {
+        seen.push(asked.url ?? '');
+        answer.end();
+      },
+    });
+    const smuggled = 'GET /smuggled HTTP/1.1\r\nHost: d\r\n\r\n';
+    const heads = [
+      'Content-Length: 5\r\nTransfer-Encoding: chunked',
+      'Content-Length: 5\r\nContent-Length: 6',
+    ];
+    for (const head of heads) {
+      const client = connect({ path });
+      client.write(`POST /build HTTP/1.1\r\nHost: d\r\n${head}\r\n\r\n0\r\n\r\n${smuggled}`);
+      expect(await readText(client)).toMatch(/^HTTP\/1\.1 400 .*the request is malformed/s);
+    }
+    await expect.poll(() => [socket.connections, dockerd.open()]).toEqual([0, 0]);
+    expect([seen, socket.refused]).toEqual([[], heads.length]);
+  });
+
+  it('ends connections whose request is not whole in time, and no others', async () => {
+    const { path, dockerd, socket } = await setup({
+      requestLimitMs: 300,
+      handle: (asked, answer) => void asked.pipe(answer),
+    });
+    const slow = [
+      'GET /info HTTP/1.1\r\nX: y',
+      'GET /_ping HTTP/1.1\r\nHost: d\r\nContent-Length: 0\r\n\r\nGET /inf',
+      'POST /containers/create HTTP/1.1\r\nHost: d\r\nContent-Length: 9\r\n\r\n{"a"',
+    ];
+    const upload = connect({ path });
+    upload.write('POST /images/load HTTP/1.1\r\nHost: d\r\nContent-Length: 4\r\n\r\nab');
+    const answers = await Promise.all(
+      slow.map((text) => {
+        const client = connect({ path });
+        client.write(text);
+        return readText(client);
+      }),
+    );
+    for (const answer of answers) expect(answer).toMatch(/HTTP\/1\.1 408 Request Timeout/);
+    upload.end('cd');
+    expect(await readText(upload)).toMatch(/^HTTP\/1\.1 200 OK.*abcd|^HTTP\/1\.1 200 OK.*ab.*cd/s);
+    await expect.poll(() => [socket.connections, dockerd.open()]).toEqual([0, 0]);
+    expect(socket.refused).toBe(slow.length);
   });
 
   it('tells a Docker client in its own words when dockerd cannot be reached', async () => {

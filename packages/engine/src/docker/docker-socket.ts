@@ -5,7 +5,7 @@ import type { Duplex } from 'node:stream';
 import type { Logger } from '@orlop/core';
 import { engineError } from '../errors.ts';
 import type { RequestHead } from './request-frames.ts';
-import { type GateRules, RequestGate } from './request-gate.ts';
+import { CLOSE, type GateRules, RequestGate, refusal } from './request-gate.ts';
 
 /** Answers that are held until what they tell of has happened on the host as well. */
 export interface AnswerRules {
@@ -24,7 +24,12 @@ export interface DockerSocketOptions {
   readonly answers?: AnswerRules;
   /** Told how many connections there are, after each change. */
   readonly onCount?: (count: number) => void;
+  /** How long a client may take to send a head, or a request that the rules concern. @default 60 s */
+  readonly requestLimitMs?: number;
 }
+
+/** Docker's clients send both at once; dockerd itself waits five minutes for the first head, and for ever for others. */
+const REQUEST_LIMIT_MS = 60_000;
 
 /**
  * Docker's socket on the host (0600): each connection is joined, byte for byte, to one to dockerd, so whatever client and
@@ -36,6 +41,7 @@ export class DockerSocket {
   readonly #server: Server;
   readonly #clients = new Set<Socket>();
   #path: string | undefined;
+  #refused = 0;
 
   constructor(options: DockerSocketOptions) {
     this.#options = options;
@@ -46,6 +52,11 @@ export class DockerSocket {
 
   get connections(): number {
     return this.#clients.size;
+  }
+
+  /** How many connections were ended since their requests were malformed, or never whole. */
+  get refused(): number {
+    return this.#refused;
   }
 
   /** @throws OrlopError `engine.socket-busy` */
@@ -89,20 +100,33 @@ export class DockerSocket {
     // What is wrong with a connection ends it; the client sees that.
     client.on('error', () => client.destroy());
     open(gone.signal).then(
-      (server) => join(client, server, this.#options),
+      (server) =>
+        join(client, server, {
+          ...this.#options,
+          onRefused: (reason) => {
+            this.#refused++;
+            logger.info('a client was refused', { reason });
+          },
+        }),
       (error: Error) => {
         if (!gone.signal.aborted) logger.info('a client could not reach dockerd', { reason: error.message });
-        refuse(client, error.message);
+        const { requestLimitMs = REQUEST_LIMIT_MS } = this.#options;
+        refuse(client, { message: error.message, requestLimitMs });
       },
     );
   }
+}
+
+interface JoinOptions extends Pick<DockerSocketOptions, 'rules' | 'answers' | 'requestLimitMs'> {
+  /** The client is told by an answer, and its connection ended. */
+  readonly onRefused: (reason: string) => void;
 }
 
 /** Carries bytes and ends in both directions; a failure of one side ends the other. */
 function join(
   client: Socket,
   server: Duplex,
-  { rules, answers }: Pick<DockerSocketOptions, 'rules' | 'answers'>,
+  { rules, answers, requestLimitMs = REQUEST_LIMIT_MS, onRefused }: JoinOptions,
 ): void {
   if (client.destroyed) {
     server.destroy();
@@ -128,6 +152,13 @@ function join(
       for (const over of unsettled) over();
       unsettled.clear();
     };
+    const turnAway = (answer: string) => {
+      onRefused(answer.slice(answer.indexOf('\r\n\r\n') + 4));
+      server.unpipe(client);
+      client.end(answer, () => client.destroy());
+      server.destroy();
+    };
+    let timer: NodeJS.Timeout | undefined;
     const gate = new RequestGate(rules, (answer) => client.write(answer), {
       onPass: (head, over) => {
         if (over !== undefined) unsettled.add(over);
@@ -141,9 +172,15 @@ function join(
           },
         });
       },
+      onMalformed: turnAway,
+      onWait: (isWaiting) => {
+        clearTimeout(timer);
+        if (isWaiting) timer = setTimeout(() => turnAway(tooSlow(requestLimitMs)), requestLimitMs);
+      },
     });
     gate.once('error', () => client.destroy());
     client.once('close', () => {
+      clearTimeout(timer);
       gate.destroy();
       settle();
     });
@@ -175,20 +212,23 @@ function holdAnswer(
  * Says in HTTP what is wrong, so that the Docker client shows it: once it has asked, for it complains of an answer that
  * comes before.
  */
-function refuse(client: Socket, message: string): void {
+function refuse(
+  client: Socket,
+  { message, requestLimitMs }: { readonly message: string; readonly requestLimitMs: number },
+): void {
   if (client.destroyed) return;
-  const body = JSON.stringify({ message: `orlop: ${message}` });
+  const timer = setTimeout(() => client.destroy(), requestLimitMs);
+  client.once('close', () => clearTimeout(timer));
   client.once('error', () => client.destroy());
   const answer = () =>
-    client.end(
-      `HTTP/1.1 503 Service Unavailable\r\nContent-Type: application/json\r\nConnection: close\r\n` +
-        `Content-Length: ${Buffer.byteLength(body)}\r\n\r\n${body}`,
-      () => client.destroySoon(),
-    );
+    client.end(refusal('503 Service Unavailable', `orlop: ${message}`, CLOSE), () => client.destroySoon());
   client.once('data', answer);
   client.once('end', () => client.destroy());
   client.resume();
 }
+
+const tooSlow = (limitMs: number) =>
+  refusal('408 Request Timeout', `the request was not whole after ${limitMs / 1000} s`, CLOSE);
 
 function isAnswered(path: string): Promise<boolean> {
   return new Promise((resolve) => {

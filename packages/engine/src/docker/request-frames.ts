@@ -1,5 +1,6 @@
 /** The head of an HTTP/1 request, as far as it says where the request ends and what it asks for. */
 export interface RequestHead {
+  readonly kind: 'head';
   readonly method: string;
   /** Without its query, and without the version of Docker's API before it. */
   readonly path: string;
@@ -13,31 +14,69 @@ export type BodyLength = { readonly kind: 'sized'; readonly bytes: number } | { 
 /** These become raw streams even where an old client does not ask for an upgrade (Docker's API, "Attach to a container"). */
 const HIJACKED = /^\/(?:containers\/[^/]+\/attach|exec\/[^/]+\/start|session|grpc)$/;
 
+/** RFC 9110 §5.1: a token, and no white space before the colon; folded lines begin with it (RFC 9112 §5.2). */
+const HEADER_LINE = /^([!#$%&'*+.^_`|~0-9A-Za-z-]+):[ \t]*(.*?)[ \t]*$/s;
+
+/** A head of which two readers may think differently where its request ends (RFC 9112 §6.3, §11.2). */
+export interface AmbiguousHead {
+  readonly kind: 'ambiguous';
+  readonly reason: string;
+}
+
+const ambiguous = (reason: string): AmbiguousHead => ({ kind: 'ambiguous', reason });
+
 /** @returns undefined for what is no HTTP/1 request, HTTP/2's preface for instance */
-export function parseRequestHead(text: string): RequestHead | undefined {
+export function parseRequestHead(text: string): RequestHead | AmbiguousHead | undefined {
   const [requestLine = '', ...lines] = text.split('\r\n');
-  const match = /^([A-Z]+) (\S+) HTTP\/1\.[01]$/.exec(requestLine);
+  const match = /^([A-Z]+) (\S+) HTTP\/1\.([01])$/.exec(requestLine);
   if (match === null) return undefined;
-  const [, method = '', target = ''] = match;
+  const [, method = '', target = '', minor] = match;
   const path = target
     .replace(/^https?:\/\/[^/]*/, '')
     .replace(/\?.*$/s, '')
     .replace(/^\/v\d+\.\d+(?=\/)/, '');
-  let body: BodyLength = { kind: 'sized', bytes: 0 };
+  let length: string | undefined;
+  let isChunked = false;
   let upgrade = false;
   for (const line of lines) {
-    const colon = line.indexOf(':');
-    const name = line.slice(0, colon).trim().toLowerCase();
-    const value = line.slice(colon + 1).trim();
-    if (name === 'upgrade') upgrade = true;
-    else if (name === 'transfer-encoding' && /(?:^|,)\s*chunked$/i.test(value)) body = { kind: 'chunked' };
-    else if (name === 'content-length' && body.kind === 'sized') {
-      if (!/^\d{1,15}$/.test(value)) return undefined;
-      body = { kind: 'sized', bytes: Number(value) };
+    if (line.includes('\n')) return ambiguous('a line ends without a carriage return');
+    const [, name, value = ''] = HEADER_LINE.exec(line) ?? [];
+    if (name === undefined) return ambiguous('a line of its head is no header');
+    switch (name.toLowerCase()) {
+      case 'upgrade':
+        upgrade = true;
+        break;
+      case 'transfer-encoding':
+        if (isChunked || minor === '0' || value.toLowerCase() !== 'chunked')
+          return ambiguous('its Transfer-Encoding is not "chunked" alone');
+        isChunked = true;
+        break;
+      case 'content-length':
+        if (!/^\d{1,15}$/.test(value)) return ambiguous('its Content-Length is no number');
+        if (length !== undefined && length !== value) return ambiguous('it has two lengths');
+        length = value;
     }
   }
-  return { method, path, body, hijacks: upgrade || HIJACKED.test(path) };
+  if (isChunked && length !== undefined) return ambiguous('it has a Content-Length and a Transfer-Encoding');
+  const body: BodyLength = isChunked ? { kind: 'chunked' } : { kind: 'sized', bytes: Number(length ?? 0) };
+  return { kind: 'head', method, path, body, hijacks: upgrade || HIJACKED.test(path) };
 }
+
+/**
+ * Where a head ends, with empty line and without. Servers take a line feed alone for the end of a line (RFC 9112 §2.2), so
+ * it ends a head here as well.
+ */
+export function endOfHead(bytes: Buffer): { readonly lines: number; readonly length: number } | undefined {
+  for (let feed = bytes.indexOf(LF); feed >= 0; feed = bytes.indexOf(LF, feed + 1)) {
+    const lines = bytes[feed - 1] === CR ? feed - 1 : feed;
+    if (bytes[feed + 1] === LF) return { lines, length: feed + 2 };
+    if (bytes[feed + 1] === CR && bytes[feed + 2] === LF) return { lines, length: feed + 3 };
+  }
+  return undefined;
+}
+
+const LF = 0x0a;
+const CR = 0x0d;
 
 type ChunkedState = 'size' | 'data' | 'data-end' | 'trailer';
 

@@ -17,6 +17,8 @@ const attach = 'POST /v1.45/containers/abc/attach?stream=1 HTTP/1.1\r\nHost: d\r
 async function send(text: string, sizes: readonly number[] = [Number.POSITIVE_INFINITY]) {
   const answers: string[] = [];
   const judged: [RequestHead, string][] = [];
+  const malformed: string[] = [];
+  const waits: boolean[] = [];
   const gate = new RequestGate(
     {
       concerns: (head) => head.path === '/containers/create',
@@ -26,6 +28,7 @@ async function send(text: string, sizes: readonly number[] = [Number.POSITIVE_IN
       },
     },
     (answer) => answers.push(answer),
+    { onMalformed: (answer) => malformed.push(answer), onWait: (isWaiting) => waits.push(isWaiting) },
   );
   const passed = buffer(gate);
   const bytes = Buffer.from(text);
@@ -35,7 +38,7 @@ async function send(text: string, sizes: readonly number[] = [Number.POSITIVE_IN
     at += size;
   }
   gate.end();
-  return { passed: (await passed).toString(), answers, judged };
+  return { passed: (await passed).toString(), answers, judged, malformed, waits };
 }
 
 describe('RequestGate', () => {
@@ -103,12 +106,57 @@ describe('RequestGate', () => {
     ['HTTP/2', 'PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n'],
     ['what is no HTTP', `\u0000\u0001${'x'.repeat(100)}\r\n\r\n`],
     ['a head without an end', `GET /${'x'.repeat(70_000)}\r\n`],
-    ['a length that is none', 'GET / HTTP/1.1\r\nContent-Length: -4\r\n\r\n'],
     ['chunks that are none', 'POST /build HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n'],
   ])('looks no further after %s', async (_what, text) => {
     const after = sized(create, 'no');
     const { passed, answers } = await send(text + after, [1000]);
     expect([passed === text + after, answers]).toEqual([true, []]);
+  });
+
+  it.each([
+    ['a length that is none', 'GET / HTTP/1.1\r\nContent-Length: -4\r\n\r\n', 'Content-Length'],
+    ['two lengths', 'GET / HTTP/1.1\r\nContent-Length: 4\r\ncontent-length: 5\r\n\r\n', 'two lengths'],
+    [
+      'a length and chunks',
+      `POST ${create} HTTP/1.1\r\nContent-Length: 4\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n`,
+      'Content-Length and a Transfer-Encoding',
+    ],
+    [
+      'chunks within another coding',
+      `POST ${create} HTTP/1.1\r\nTransfer-Encoding: gzip, chunked\r\n\r\n0\r\n\r\n`,
+      'Transfer-Encoding',
+    ],
+    [
+      'chunks twice',
+      `POST ${create} HTTP/1.1\r\nTransfer-Encoding: chunked\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n`,
+      'Transfer-Encoding',
+    ],
+    [
+      'chunks in HTTP/1.0',
+      `POST ${create} HTTP/1.0\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n`,
+      'Transfer-Encoding',
+    ],
+    ['white space before a colon', 'GET / HTTP/1.1\r\nContent-Length : 4\r\n\r\n', 'no header'],
+    ['a folded line', 'GET / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n , x\r\n\r\n', 'no header'],
+    ['a line feed alone', 'GET / HTTP/1.1\r\nHost: d\nContent-Length: 4\r\n\r\n', 'carriage return'],
+    ['an end of two line feeds', 'GET / HTTP/1.1\r\nA: b\nHost: d\n\nGET / HTTP/1.1\r\n', 'carriage return'],
+  ])('refuses %s, and takes no more', async (_what, text, reason) => {
+    for (const size of [1, 1000]) {
+      const { passed, answers, malformed } = await send(get + text + get, [size]);
+      expect([passed, answers]).toEqual([get, []]);
+      expect(malformed).toEqual([expect.stringContaining(reason)]);
+      expect(malformed[0]).toMatch(/^HTTP\/1\.1 400 Bad Request\r\n.*\r\nConnection: close\r\n/s);
+    }
+  });
+
+  it('tells when it begins to wait for the rest of a request, and when it has it', async () => {
+    const waits = async (text: string) => (await send(text, [5])).waits;
+    expect(await waits(get)).toEqual([true, false]);
+    expect(await waits(sized(create, 'ok'))).toEqual([true, false]);
+    expect(await waits(get.slice(0, -1))).toEqual([true]);
+    expect(await waits(sized(create, 'ok').slice(0, -1))).toEqual([true]);
+    // Whoever sends much takes long.
+    expect(await waits(sized('/images/load', 'x'.repeat(500)).slice(0, -100))).toEqual([true, false]);
   });
 
   it('passes on what there was of a request when the client ends', async () => {
@@ -120,7 +168,10 @@ describe('RequestGate', () => {
 
 describe('parseRequestHead', () => {
   it('takes version and query off the path', () => {
-    const head = (target: string) => parseRequestHead(`POST ${target} HTTP/1.1\r\nHost: d`)?.path;
+    const head = (target: string) => {
+      const parsed = parseRequestHead(`POST ${target} HTTP/1.1\r\nHost: d`);
+      return parsed?.kind === 'head' ? parsed.path : undefined;
+    };
     expect(head('/v1.45/containers/create?name=a')).toBe('/containers/create');
     expect(head('/containers/create')).toBe('/containers/create');
     expect(head('http://docker/v1.24/info')).toBe('/info');

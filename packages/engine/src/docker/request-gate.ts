@@ -1,5 +1,5 @@
 import { Transform, type TransformCallback } from 'node:stream';
-import { ChunkedBody, parseRequestHead, type RequestHead } from './request-frames.ts';
+import { ChunkedBody, endOfHead, parseRequestHead, type RequestHead } from './request-frames.ts';
 
 export interface GateRules {
   /** Whether a request is judged by its body. */
@@ -31,6 +31,10 @@ export function firstOf(...rules: readonly GateRules[]): GateRules {
 export interface GateOptions {
   /** Told of each request that goes on to dockerd, before the last byte of its head does; `over` as the verdict has it. */
   readonly onPass?: (head: RequestHead, over?: () => void) => void;
+  /** Given what the client gets before its connection is ended; nothing passes any more. */
+  readonly onMalformed?: (answer: string) => void;
+  /** Told when it begins to wait for the rest of a head, or of a request that is judged, and when it has it. */
+  readonly onWait?: (isWaiting: boolean) => void;
 }
 
 type State =
@@ -40,7 +44,9 @@ type State =
   /** Held back until it is whole. */
   | { readonly kind: 'held'; readonly head: RequestHead; readonly body: HeldBody; readonly raw: Buffer[] }
   /** Whatever comes is passed on. */
-  | { readonly kind: 'open' };
+  | { readonly kind: 'open' }
+  /** Whatever comes is forgotten. */
+  | { readonly kind: 'shut' };
 
 type HeldBody =
   | { readonly kind: 'sized'; left: number; readonly content: Buffer[] }
@@ -49,32 +55,35 @@ type HeldBody =
 /** Node's own limit of a request's head, and more than Docker's clients ever ask of the requests that are judged. */
 const MAX_HEAD_BYTES = 65_536;
 const MAX_BODY_BYTES = 8 * 2 ** 20;
-const HEAD_END = Buffer.from('\r\n\r\n');
 const EMPTY = Buffer.alloc(0);
 
 /**
  * The way of a client's bytes to dockerd: each byte as it came, but for requests that the rules refuse; those are
- * answered here and never reach dockerd. What is not understood, and every hijacked stream, is passed on
- * untouched: the rules are there to explain, not to guard.
+ * answered here and never reach dockerd, as are those that two readers may understand differently. What is no HTTP/1, and
+ * every hijacked stream, is passed on untouched: the rules are there to explain, not to guard.
  */
 export class RequestGate extends Transform {
   readonly #rules: GateRules;
   readonly #answer: (bytes: string) => void;
-  readonly #onPass: (head: RequestHead, over?: () => void) => void;
+  readonly #options: GateOptions;
+  #waits = false;
   #state: State = { kind: 'head' };
   #pending: Buffer = EMPTY;
 
   /** @param answer is given what the client gets in place of dockerd's answer */
-  constructor(rules: GateRules, answer: (bytes: string) => void, { onPass = () => {} }: GateOptions = {}) {
+  constructor(rules: GateRules, answer: (bytes: string) => void, options: GateOptions = {}) {
     super();
     this.#rules = rules;
     this.#answer = answer;
-    this.#onPass = onPass;
+    this.#options = options;
   }
 
   override _transform(chunk: Buffer, _encoding: string, done: TransformCallback): void {
     this.#take(chunk).then(
-      () => done(),
+      () => {
+        this.#tellWait(this.#pending.length > 0 || this.#state.kind === 'held');
+        done();
+      },
       (error: Error) => done(error),
     );
   }
@@ -106,6 +115,8 @@ export class RequestGate extends Transform {
       case 'open':
         this.push(bytes);
         return bytes.length;
+      case 'shut':
+        return bytes.length;
       case 'head':
         return this.#head(bytes);
       case 'sized': {
@@ -128,14 +139,21 @@ export class RequestGate extends Transform {
   }
 
   async #head(bytes: Buffer): Promise<number | 'more'> {
-    const end = bytes.indexOf(HEAD_END);
-    if (end < 0) {
+    const end = endOfHead(bytes);
+    if (end === undefined) {
       // HTTP/2's preface has an empty line early; whatever has none is not what is looked for here.
       return bytes.length > MAX_HEAD_BYTES ? this.#giveUp() : 'more';
     }
-    const head = parseRequestHead(bytes.toString('latin1', 0, end));
+    const { length } = end;
+    const head = parseRequestHead(bytes.toString('latin1', 0, end.lines));
+    if (head?.kind === 'ambiguous') {
+      this.#state = { kind: 'shut' };
+      this.#options.onMalformed?.(
+        refusal('400 Bad Request', `the request is malformed: ${head.reason}`, CLOSE),
+      );
+      return bytes.length;
+    }
     if (head === undefined || head.hijacks) return this.#giveUp();
-    const length = end + HEAD_END.length;
     const raw = bytes.subarray(0, length);
     const { body } = head;
     const judged = this.#rules.concerns(head) && (body.kind === 'chunked' || body.bytes <= MAX_BODY_BYTES);
@@ -148,7 +166,7 @@ export class RequestGate extends Transform {
       if (held.kind === 'sized' && held.left === 0) await this.#decide(head, EMPTY, [raw]);
       return length;
     }
-    this.#onPass(head);
+    this.#options.onPass?.(head);
     this.push(raw);
     if (body.kind === 'chunked') this.#state = { kind: 'chunked', body: new ChunkedBody({ keep: false }) };
     else if (body.bytes > 0) this.#state = { kind: 'sized', left: body.bytes };
@@ -178,11 +196,11 @@ export class RequestGate extends Transform {
     this.#state = { kind: 'head' };
     const verdict = await this.#rules.judge(head, body);
     if (verdict.kind === 'refuse') {
-      this.#answer(refusalText(verdict));
+      this.#answer(refusal(`${verdict.status} ${REASONS[verdict.status]}`, verdict.message));
     } else if (this.destroyed) {
       verdict.over?.();
     } else {
-      this.#onPass(head, verdict.over);
+      this.#options.onPass?.(head, verdict.over);
       this.#passAll(raw);
     }
   }
@@ -191,6 +209,12 @@ export class RequestGate extends Transform {
   #giveUp(): number {
     this.#state = { kind: 'open' };
     return 0;
+  }
+
+  #tellWait(isWaiting: boolean): void {
+    if (this.#waits === isWaiting) return;
+    this.#waits = isWaiting;
+    this.#options.onWait?.(isWaiting);
   }
 
   #passAll(parts: readonly Buffer[]): void {
@@ -202,11 +226,14 @@ function sizeOf(parts: readonly Buffer[]): number {
   return parts.reduce((sum, part) => sum + part.length, 0);
 }
 
-/** As dockerd words its own refusals; the connection stays. */
-function refusalText({ status, message }: Verdict & { readonly kind: 'refuse' }): string {
+/** A header that ends the connection after the answer. */
+export const CLOSE = 'Connection: close\r\n';
+
+/** As dockerd words its own refusals; the connection stays unless `headers` say otherwise. */
+export function refusal(status: string, message: string, headers = ''): string {
   const body = JSON.stringify({ message });
   return (
-    `HTTP/1.1 ${status} ${REASONS[status]}\r\nContent-Type: application/json\r\n` +
+    `HTTP/1.1 ${status}\r\nContent-Type: application/json\r\n${headers}` +
     `Content-Length: ${Buffer.byteLength(body)}\r\n\r\n${body}`
   );
 }
