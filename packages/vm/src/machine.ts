@@ -43,6 +43,8 @@ export interface Machine {
   resume(): Promise<void>;
   /** Tells what becomes of the processors, whoever does it; until aborted or the machine ends. */
   watchProcessors(watch: ProcessorWatch): Promise<void>;
+  /** Whether they stand still since the host had no room for what the guest wrote; {@link resume} tries it again. */
+  standsStill(): Promise<boolean>;
   /** Folders of the host whose virtiofs shares nobody serves: their server has ended, or they were unplugged. */
   lostShares(): Promise<readonly string[]>;
   /**

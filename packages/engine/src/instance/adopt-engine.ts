@@ -1,12 +1,16 @@
 import type { Machine } from '@orlop/vm';
 import { ensureCredentials } from '../tls/instance-authority.ts';
 import { agentToken } from './guest-configuration.ts';
+import { hostFreeBytes, ROOM_BYTES } from './host-room.ts';
 import { InstanceNetwork } from './instance-network.ts';
 import { agentOf, channelTo, type LiveEngine, setClock, sharesOf } from './live-engine.ts';
 import { LIMIT_MS, networkInput, type StartInput } from './start-input.ts';
 import { waitForDocker } from './wait-for-docker.ts';
 
-/** Joins an engine that runs already, whose daemon is gone. */
+/**
+ * Joins an engine that runs already, whose daemon is gone. One that stands still, since the host's disk is full, is left so: it
+ * has containers, and goes on when there is room.
+ */
 export async function adoptEngine(input: StartInput & { readonly machine: Machine }): Promise<LiveEngine> {
   const { paths, settings, around, stages, machine } = input;
   const network = await stages.run(
@@ -23,16 +27,19 @@ export async function adoptEngine(input: StartInput & { readonly machine: Machin
     },
   );
   try {
-    await machine.resume(); // it may have been asleep
     const credentials = await ensureCredentials(paths.folder, around.clock.wallMs());
     const agent = agentOf(network, { credentials, around });
-    setClock(agent, around);
     const docker = channelTo(network, credentials);
-    const shares = sharesOf({ settings, machine, agent, docker }, around);
-    const dockerVersion = await waitForDocker({ ...input, machine, network, docker, awake: true });
-    await shares.mend();
     const token = agentToken(credentials);
-    return { agent, token, docker, dockerVersion, machine, network, settings, shares };
+    const shares = sharesOf({ settings, machine, agent, docker }, around);
+    const live = { agent, token, docker, machine, network, settings, shares, dockerVersion: undefined };
+    if ((await machine.standsStill()) && (await hostFreeBytes(paths.dataDisk)) < ROOM_BYTES) return live;
+    await machine.resume(); // it may have been asleep
+    setClock(agent, around);
+    const dockerVersion = await waitForDocker({ ...input, machine, network, docker, awake: true });
+    if (dockerVersion === undefined) return live;
+    await shares.mend();
+    return { ...live, dockerVersion };
   } catch (error) {
     network.close();
     throw error;

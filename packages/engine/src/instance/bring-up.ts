@@ -3,7 +3,7 @@ import { OrlopError } from '@orlop/core';
 import type { Machine } from '@orlop/vm';
 import { loadSettings } from '../settings/load-settings.ts';
 import { adoptEngine } from './adopt-engine.ts';
-import { changeRecord, type Flags } from './engine-record.ts';
+import { changeRecord, type Flags, readRecord } from './engine-record.ts';
 import type { EngineSurroundings } from './engine-surroundings.ts';
 import type { InstancePaths } from './instance-paths.ts';
 import type { LifeState } from './life-state.ts';
@@ -29,8 +29,9 @@ export interface BringUpOptions {
 }
 
 /**
- * Starts an engine, or joins its machine, until Docker answers and the host serves it. The state follows each stage, and
- * is `failed` or `stopped` when this throws.
+ * Starts an engine, or joins its machine, until Docker answers and the host serves it. The state follows each stage. It is
+ * `stalled` after the joining of a machine that stands still; when this throws it is `failed`, `stopped` or, where nothing
+ * of a suspended one has been used up, `suspended` again.
  *
  * @throws OrlopError
  */
@@ -53,15 +54,32 @@ export async function bringUp(options: BringUpOptions): Promise<LiveEngine> {
     );
     await changeRecord(paths, { flags, suspended: false });
     await served.open(live);
-    state.change({ kind: 'running', since: state.now(), stages: stages.list() });
+    if (live.dockerVersion === undefined) await served.stalled.onDiskFull();
+    else if (state.current.kind === 'starting')
+      state.change({ kind: 'running', since: state.now(), stages: stages.list() });
     return live;
   } catch (error) {
     await served.close();
     const { body } = encodeError(error);
     if (signal.aborted) await concludeCancelled(options);
-    else state.change({ kind: 'failed', at: state.now(), error: body, stages: stages.list() });
+    else if (!(await restAgain(options)))
+      state.change({ kind: 'failed', at: state.now(), error: body, stages: stages.list() });
     throw error;
   }
+}
+
+/** One that was suspended, and is as it was then, waits for requests again. @returns whether it does */
+export async function restAgain({
+  state,
+  paths,
+  around,
+  served,
+}: Pick<BringUpOptions, 'state' | 'paths' | 'around' | 'served'>): Promise<boolean> {
+  const saved = await (await openMachine(around.driver, paths.machine))?.saved();
+  if (saved === undefined || !(await readRecord(paths)).suspended) return false;
+  state.change({ kind: 'suspended', since: saved.savedAt, fileBytes: saved.sizeBytes });
+  await served.socket.listen();
+  return true;
 }
 
 async function adoptOrStart(input: StartInput, machine: Machine | undefined): Promise<LiveEngine> {

@@ -26,7 +26,7 @@ export async function powerOff(
   // A guest that is paused cannot power off.
   const { machine } = running.live;
   const { kind } = state.current;
-  const isStuck = kind === 'stalled' && !(await served.stalled.hasRoom());
+  const isStuck = kind === 'stalled' && (await served.stalled.holds(machine));
   if (!isStuck && (kind === 'asleep' || kind === 'stalled')) await machine.resume();
   state.change({ kind: 'stopping', since: state.now() });
   served.socket.drop();

@@ -127,7 +127,7 @@ export class EngineInstance {
       diskUsedBytes: disk.usedBytes,
       machine: this.paths.machineName,
       ...(machine?.kind === 'running' && { pid: machine.process.pid, accelerator: machine.accelerator }),
-      ...(live !== undefined && { dockerVersion: live.dockerVersion }),
+      ...(live?.dockerVersion !== undefined && { dockerVersion: live.dockerVersion }),
       ...(shareEvents !== undefined && { shareEvents }),
       ...(lostShares.length > 0 && { lostShares }),
       connections: this.life.connections,

@@ -4,7 +4,7 @@ import type { Machine } from '@orlop/vm';
 import type { HostSide } from '../docker/asked-ports.ts';
 import { engineError } from '../errors.ts';
 import type { EngineSyncs } from '../sync/engine-syncs.ts';
-import { bringUp, GRACE_MS } from './bring-up.ts';
+import { bringUp, GRACE_MS, restAgain } from './bring-up.ts';
 import { assertNotStalled, type LifeParts, powerOff, saveAs } from './end-engine.ts';
 import { changeRecord, type Flags, readRecord } from './engine-record.ts';
 import type { EngineSurroundings } from './engine-surroundings.ts';
@@ -38,6 +38,7 @@ export class EngineLife {
   readonly #state: LifeState;
   readonly #served: ServedEngine;
   readonly #transitions = new Transitions();
+  #rousing: Promise<void> | undefined;
 
   constructor({ name, paths, syncs, around, emit, publisherOf }: LifeOptions) {
     this.name = name;
@@ -81,13 +82,14 @@ export class EngineLife {
    */
   async start(flags: Flags = {}, { fresh = false }: { readonly fresh?: boolean } = {}): Promise<void> {
     await this.#transitions.untilStopped();
-    if (this.#transitions.starting !== undefined) return this.#transitions.starting;
+    await this.#transitions.starting;
     if (this.running !== undefined) return this.#rouse(this.running);
     const machine = await this.openMachine();
     if (fresh) await machine?.discardSaved();
     const goesOn = Object.keys(flags).length === 0 && (await machine?.saved()) !== undefined;
     const wanted = goesOn ? (await readRecord(this.#paths)).flags : flags;
-    return this.#begin(wanted);
+    await this.#begin(wanted);
+    if (this.running !== undefined) await this.#rouse(this.running);
   }
 
   /**
@@ -158,7 +160,7 @@ export class EngineLife {
   /** Lets an engine that rests run again, whichever rest it is. @throws OrlopError `engine.not-running` */
   async wake(): Promise<void> {
     await this.#transitions.untilStopped();
-    if (this.#transitions.starting !== undefined) return this.#transitions.starting;
+    await this.#transitions.starting;
     if (this.running !== undefined) return this.#rouse(this.running);
     if (this.state.kind === 'suspended') return this.start();
     this.requireRunning();
@@ -183,22 +185,24 @@ export class EngineLife {
   async recover(): Promise<void> {
     const machine = await this.openMachine();
     if (machine === undefined) return;
-    const { flags, suspended } = await readRecord(this.#paths);
     if ((await machine.state()).kind === 'running') {
-      return this.#begin(flags, machine);
+      return this.#begin((await readRecord(this.#paths)).flags, machine);
     }
     const saved = await machine.saved();
-    if (saved === undefined) return;
-    if (!suspended) {
-      this.#state.change({ kind: 'stopped', at: saved.savedAt, reason: 'saved' });
-      return;
-    }
-    this.#state.change({ kind: 'suspended', since: saved.savedAt, fileBytes: saved.sizeBytes });
-    await this.#served.socket.listen();
+    if (saved === undefined || (await restAgain(this.#parts()))) return;
+    this.#state.change({ kind: 'stopped', at: saved.savedAt, reason: 'saved' });
   }
 
   /** Lets the processors run again where they stand still. @throws OrlopError `engine.host-full` */
-  async #rouse({ live }: Running): Promise<void> {
+  #rouse(running: Running): Promise<void> {
+    // However many ask: the machine is told once.
+    this.#rousing ??= this.#rouseOnce(running).finally(() => {
+      this.#rousing = undefined;
+    });
+    return this.#rousing;
+  }
+
+  async #rouseOnce({ live }: Running): Promise<void> {
     if (this.state.kind === 'stalled') {
       await this.#served.stalled.assertRoom();
       return live.machine.resume(); // its event tells whether it goes on
@@ -249,8 +253,9 @@ export class EngineLife {
   async #stopUnjoined(graceMs: number): Promise<void> {
     const machine = await runningMachine(this.#around.driver, this.#paths.machine);
     if (machine === undefined) return;
-    await machine.resume(); // it may have been asleep
-    await machine.stop({ graceMs });
+    const isStuck = await this.#served.stalled.holds(machine);
+    if (!isStuck) await machine.resume(); // it may have been asleep
+    await machine.stop({ graceMs: isStuck ? 0 : graceMs });
     this.#state.change({ kind: 'stopped', at: this.#state.now(), reason: 'asked' });
   }
 

@@ -1,4 +1,6 @@
 import { statfs } from 'node:fs/promises';
+import type { OrlopError } from '@orlop/core';
+import { engineError } from '../errors.ts';
 import { OneAtATime } from '../one-at-a-time.ts';
 import { diskUsage } from './data-disk.ts';
 
@@ -59,6 +61,19 @@ export class HostRoom {
 export async function hostFreeBytes(path: string): Promise<number> {
   const { bavail, bsize } = await statfs(path);
   return bavail * bsize;
+}
+
+/** @throws OrlopError `engine.host-full` when the machine would find no room for its first writes */
+export async function requireRoom(dataDisk: string): Promise<void> {
+  const [{ sizeBytes, usedBytes }, free] = await Promise.all([diskUsage(dataDisk), hostFreeBytes(dataDisk)]);
+  if (usedBytes >= sizeBytes || free >= ROOM_BYTES) return;
+  throw hostFull(`the host's disk is full, ${free} bytes free for ${dataDisk}`);
+}
+
+export const ROOM_HINT = `make room for ${ROOM_BYTES / 2 ** 20} MiB or more`;
+
+export function hostFull(message: string, hint = ROOM_HINT): OrlopError {
+  return engineError('engine.host-full', message, { hint });
 }
 
 /** What to say where the host has little room for what the data disk may still grow by. */

@@ -15,7 +15,8 @@ export interface LiveEngine {
   readonly machine: Machine;
   readonly network: InstanceNetwork;
   readonly docker: DockerChannel;
-  readonly dockerVersion: string;
+  /** Unknown of a machine that was joined while it stood still for want of room on the host. */
+  readonly dockerVersion: string | undefined;
   readonly agent: GuestAgent;
   readonly shares: EngineShares;
   /** What the machine's programs for the host want to hear first. */

@@ -9,6 +9,8 @@ import type { LifeState } from './life-state.ts';
 import type { LiveEngine } from './live-engine.ts';
 import { offerContext, type Running, serveEngine } from './serve-engine.ts';
 import { StalledMachine } from './stalled-machine.ts';
+import { LIMIT_MS } from './start-input.ts';
+import { dockerVersion } from './wait-for-docker.ts';
 
 export interface ServedEngineOptions {
   readonly state: LifeState;
@@ -61,6 +63,10 @@ export class ServedEngine {
   /** Opens ports and socket; {@link running} is there from the first step of it. */
   async open(live: LiveEngine): Promise<void> {
     const { state, paths, syncs, around, onRest, publisherOf } = this.#options;
+    let onStill = () => {};
+    const stands = new Promise<void>((resolve) => {
+      onStill = resolve;
+    });
     const running = serveEngine(live, {
       name: state.name,
       around,
@@ -74,17 +80,40 @@ export class ServedEngine {
       isNeeded: () => state.current.kind === 'stalled' || this.#containers > 0 || this.socket.connections > 0,
       onRest,
       publisherOf,
-      onResume: () => this.stalled.onResume(),
-      onDiskFull: () => void this.stalled.onDiskFull(),
+      onResume: () => {
+        if (this.stalled.onResume()) void this.#catchUp();
+      },
+      onDiskFull: () => {
+        onStill();
+        void this.stalled.onDiskFull();
+      },
     });
     this.#running = running;
     this.#shares = live.settings.texts('shares');
     await syncs.attach(live, () => state.current.kind !== 'asleep' && state.current.kind !== 'stalled');
-    await running.watcher.look();
+    // A machine that stands still does not answer.
+    if (live.dockerVersion !== undefined) await Promise.race([running.watcher.look(), stands]);
     void running.watcher.run();
     await this.socket.listen();
     for (const saver of running.savers) saver.start();
     if (live.settings.flag('docker.context')) await offerContext(state.name, paths.dockerSocket, around);
+  }
+
+  /** What could not be done when a machine was joined that stood still. */
+  async #catchUp(): Promise<void> {
+    const running = this.#running;
+    if (running === undefined || running.live.dockerVersion !== undefined) return;
+    const { docker, shares } = running.live;
+    try {
+      const version = await dockerVersion(docker, AbortSignal.timeout(LIMIT_MS.again));
+      if (this.#running !== running) return;
+      this.#running = { ...running, live: { ...running.live, dockerVersion: version } };
+      await shares.mend();
+    } catch (error) {
+      this.#options.around.logger.warn('the machine that stood still does not answer', {
+        reason: String(error),
+      });
+    }
   }
 
   /** Somebody needs the engine now. */

@@ -1,7 +1,6 @@
 import type { Logger } from '@orlop/core';
 import type { Machine } from '@orlop/vm';
-import { engineError } from '../errors.ts';
-import { HostRoom, hostFreeBytes, ROOM_BYTES } from './host-room.ts';
+import { HostRoom, hostFreeBytes, hostFull, ROOM_BYTES, ROOM_HINT } from './host-room.ts';
 import type { LifeState } from './life-state.ts';
 
 export interface StalledMachineOptions {
@@ -48,7 +47,7 @@ export class StalledMachine {
     const freeBytes = await hostFreeBytes(path).catch(() => 0);
     const before = this.#state.current;
     if (halt !== this.#halts) return; // it runs again
-    if (before.kind !== 'running' && before.kind !== 'asleep') return;
+    if (before.kind !== 'running' && before.kind !== 'asleep' && before.kind !== 'starting') return;
     this.#logger.error("the machine stands still: the host's disk is full", {
       ...{ engine: this.#state.name, path, freeBytes },
     });
@@ -56,28 +55,29 @@ export class StalledMachine {
     this.#room.wait();
   }
 
-  /** The processors go on, whoever let them. */
-  onResume(): void {
+  /** The processors go on, whoever let them. @returns whether they had stood still */
+  onResume(): boolean {
     this.#halts++;
     const before = this.#state.current;
-    if (before.kind !== 'stalled') return;
+    if (before.kind !== 'stalled') return false;
     this.#room.stop();
     this.#logger.info("the machine goes on: the host's disk has room again", { engine: this.#state.name });
     this.#state.change({ kind: 'running', since: this.#state.now(), stages: before.stages });
+    return true;
   }
 
-  async hasRoom(): Promise<boolean> {
-    return (await hostFreeBytes(this.#dataDisk)) >= ROOM_BYTES;
+  /** Whether this machine stands still, and would again at once. */
+  async holds(machine: Machine): Promise<boolean> {
+    return (await machine.standsStill()) && (await hostFreeBytes(this.#dataDisk)) < ROOM_BYTES;
   }
 
   /** @throws OrlopError `engine.host-full` */
   async assertRoom(): Promise<void> {
     const free = await hostFreeBytes(this.#dataDisk);
     if (free >= ROOM_BYTES) return;
-    throw engineError(
-      'engine.host-full',
+    throw hostFull(
       `the engine "${this.#state.name}" stands still: the host's disk is full, ${free} bytes free for ${this.#dataDisk}`,
-      { hint: `make room for ${ROOM_BYTES / 2 ** 20} MiB or more; the engine goes on by itself then` },
+      `${ROOM_HINT}; the engine goes on by itself then`,
     );
   }
 

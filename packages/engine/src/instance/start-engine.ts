@@ -7,7 +7,7 @@ import { type DataDisk, ensureDataDisk } from './data-disk.ts';
 import { type EngineImage, ensureEngineImage } from './engine-image.ts';
 import { startEngineMachine } from './engine-machine.ts';
 import { agentToken } from './guest-configuration.ts';
-import { roomShortage } from './host-room.ts';
+import { requireRoom, roomShortage } from './host-room.ts';
 import { InstanceNetwork } from './instance-network.ts';
 import { makeInstanceFolder } from './instance-paths.ts';
 import { agentOf, channelTo, type LiveEngine, setClock, sharesOf } from './live-engine.ts';
@@ -50,7 +50,7 @@ export async function startEngine(input: StartInput): Promise<LiveEngine> {
       setClock(agent, around);
     }
     const dockerVersion = await waitForDocker({ ...input, machine, network, docker, awake: resumed });
-    if (resumed) await shares.bringBack();
+    if (resumed && dockerVersion !== undefined) await shares.bringBack();
     const token = agentToken(credentials);
     return { docker, dockerVersion, machine, network, settings, agent, shares, token };
   } catch (error) {
@@ -91,6 +91,7 @@ function prepareDisk({ paths, settings, around, stages, signal }: StartInput): P
   const options = { waitsFor: 'the data disk', limitMs: LIMIT_MS.disk, signal };
   return stages.run('disk', options, async (voice) => {
     const made = await ensureDataDisk(paths.dataDisk, settings.number('disk'));
+    await requireRoom(paths.dataDisk);
     const shortage = await roomShortage(paths.dataDisk);
     if (shortage !== undefined) around.logger.warn(shortage, { engine: paths.name });
     voice.note(shortage === undefined ? made.change : `${made.change}; ${shortage}`);

@@ -4,11 +4,14 @@ import type { Machine } from '@orlop/vm';
 import type { DockerChannel } from '../docker/docker-channel.ts';
 import { engineError } from '../errors.ts';
 import { DOCKER_PORT } from './guest-configuration.ts';
+import { hostFreeBytes, hostFull } from './host-room.ts';
 import type { InstanceNetwork } from './instance-network.ts';
 import { LIMIT_MS, type StartInput } from './start-input.ts';
 import type { StageVoice } from './start-stages.ts';
 
 const POLL_MS = 50;
+/** Looks at the machine's processors are further apart: each is a connection to QEMU's monitor. */
+const POLLS_PER_LOOK = 20;
 const DIAL_TIMEOUT_MS = 2000;
 
 interface Waiting extends StartInput {
@@ -19,9 +22,26 @@ interface Waiting extends StartInput {
   readonly awake?: boolean;
 }
 
-/** The stages of a start from the machine's first word to dockerd's. @returns dockerd's version @throws OrlopError `engine.machine-ended`, … */
-export async function waitForDocker(input: Waiting): Promise<string> {
-  const { network, machine, docker, stages, signal } = input;
+/**
+ * The stages of a start from the machine's first word to dockerd's. A machine that was awake and stands still for want of
+ * room on the host is left as it is, for it goes on when there is room.
+ *
+ * @returns dockerd's version; undefined of one that was left
+ * @throws OrlopError `engine.machine-ended`, and `engine.host-full` for one that began here
+ */
+export async function waitForDocker(input: Waiting): Promise<string | undefined> {
+  try {
+    return await untilAnswers(input);
+  } catch (error) {
+    if (input.awake !== true || !(error instanceof OrlopError) || error.code !== 'engine.host-full')
+      throw error;
+    return undefined;
+  }
+}
+
+async function untilAnswers(input: Waiting): Promise<string> {
+  const { docker, network, stages, signal } = input;
+  const pause = pauses(input);
   await stages.run(
     'kernel',
     { waitsFor: 'the first frame from the machine', limitMs: LIMIT_MS.kernel, signal },
@@ -33,7 +53,7 @@ export async function waitForDocker(input: Waiting): Promise<string> {
             (stream) => stream.destroy(),
             () => undefined,
           );
-        await pause(voice, machine);
+        await pause(voice);
       }
     },
   );
@@ -48,7 +68,7 @@ export async function waitForDocker(input: Waiting): Promise<string> {
       for (;;) {
         const answer = await askVersion(docker, voice);
         if (answer !== undefined) return answer;
-        await pause(voice, machine);
+        await pause(voice);
       }
     },
   );
@@ -58,8 +78,7 @@ export async function waitForDocker(input: Waiting): Promise<string> {
 async function askVersion(docker: DockerChannel, voice: StageVoice): Promise<string | undefined> {
   try {
     const signal = AbortSignal.any([voice.signal, AbortSignal.timeout(DIAL_TIMEOUT_MS)]);
-    const answer = (await docker.json({ path: '/version', signal })) as { readonly Version?: string };
-    return answer.Version ?? '';
+    return await dockerVersion(docker, signal);
   } catch (error) {
     voice.signal.throwIfAborted();
     const code = error instanceof OrlopError ? error.code : '';
@@ -70,13 +89,27 @@ async function askVersion(docker: DockerChannel, voice: StageVoice): Promise<str
   }
 }
 
-/** Until the next look. @throws OrlopError `engine.machine-ended` */
-async function pause(voice: StageVoice, machine: Machine): Promise<void> {
-  await sleep(POLL_MS, undefined, { signal: voice.signal });
-  const state = await machine.state();
-  if (state.kind === 'running') return;
-  const detail = state.kind === 'stopped' ? `${state.reason} ${state.detail ?? ''}`.trim() : state.kind;
-  throw engineError('engine.machine-ended', `the machine ended during its start: ${detail}`, {
-    hint: '`orlop logs` shows what it said',
-  });
+/** @throws OrlopError */
+export async function dockerVersion(docker: DockerChannel, signal: AbortSignal): Promise<string> {
+  const answer = (await docker.json({ path: '/version', signal })) as { readonly Version?: string };
+  return answer.Version ?? '';
+}
+
+/** The time until the next look, which throws when there is nothing to wait for any more. */
+function pauses({ machine, paths }: Waiting): (voice: StageVoice) => Promise<void> {
+  let polls = 0;
+  return async (voice) => {
+    await sleep(POLL_MS, undefined, { signal: voice.signal });
+    const state = await machine.state();
+    if (state.kind !== 'running') {
+      const detail = state.kind === 'stopped' ? `${state.reason} ${state.detail ?? ''}`.trim() : state.kind;
+      throw engineError('engine.machine-ended', `the machine ended during its start: ${detail}`, {
+        hint: '`orlop logs` shows what it said',
+      });
+    }
+    if (++polls % POLLS_PER_LOOK !== 0 || !(await machine.standsStill())) return;
+    const free = await hostFreeBytes(paths.dataDisk);
+    const what = `the host's disk is full, ${free} bytes free for ${paths.dataDisk}`;
+    throw hostFull(`the machine stands still during its start: ${what}`);
+  };
 }

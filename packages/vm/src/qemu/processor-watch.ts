@@ -22,12 +22,19 @@ export async function watchProcessors(
   signal.addEventListener('abort', onAbort, { once: true });
   if (signal.aborted) onAbort();
   else {
-    const { status } = (await qmp.execute('query-status')) as { readonly status?: string };
-    // Other errors of a disk are the guest's to see (`werror=enospc`, QEMU's default): only this one stops the machine.
-    if (status === 'io-error' && !signal.aborted) onDiskFull();
+    const stopped = isStoppedForRoom(await qmp.execute('query-status'));
+    if (stopped && !signal.aborted) onDiskFull();
   }
   await closed;
   signal.removeEventListener('abort', onAbort);
+}
+
+/**
+ * Out of QEMU's answer to `query-status`. Other errors of a disk are the guest's to see (`werror=enospc`, QEMU's default):
+ * only this one stops the machine.
+ */
+export function isStoppedForRoom(answer: unknown): boolean {
+  return (answer as { readonly status?: string }).status === 'io-error';
 }
 
 /** `action` is `report` where the guest is told of the error instead (QEMU: qapi/block-core.json, BLOCK_IO_ERROR). */

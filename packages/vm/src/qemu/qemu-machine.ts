@@ -25,7 +25,7 @@ import { beginDiskBackup } from './disk-backup.ts';
 import { readDriverLog } from './driver-log.ts';
 import type { Leash } from './leash.ts';
 import { fingerprintMachine, type Launch } from './machine-fingerprint.ts';
-import { watchProcessors } from './processor-watch.ts';
+import { isStoppedForRoom, watchProcessors } from './processor-watch.ts';
 import { QmpClient } from './qmp-client.ts';
 import { readSavedState, recordState, removeSavedState, writeState, zstdProgram } from './saved-state.ts';
 import { SharePlugs } from './share-plugs.ts';
@@ -95,6 +95,10 @@ export class QemuMachine implements Machine {
 
   async watchProcessors(watch: ProcessorWatch): Promise<void> {
     await watchProcessors(await connectUnixSocket(this.#folder.file('eventSocket')), watch);
+  }
+
+  async standsStill(): Promise<boolean> {
+    return isStoppedForRoom(await this.execute('query-status'));
   }
 
   async lostShares(): Promise<readonly string[]> {
