@@ -94,6 +94,11 @@ export interface EngineUsage {
   /** What the machine's system and its containers use; absent while it cannot be asked. */
   readonly guestUsedBytes?: number;
   readonly guestTotalBytes?: number;
+  /** The file system with images, containers and volumes, as the machine sees it; absent while it cannot be asked. */
+  readonly dataBytes?: number;
+  readonly dataFreeBytes?: number;
+  /** How many files may still be made in it. */
+  readonly dataFreeFiles?: number;
   readonly diskBytes: number;
   /** What the host gives of it. */
   readonly diskUsedBytes: number;

@@ -90,8 +90,27 @@ export function formatShareEvents(way: ShareEventsWay): string {
   return `of shared folders by the agent: of contents and attributes only (${way.reason})`;
 }
 
+/** Less than this of the data disk, or one part in so many, is worth a word. */
+const FEW_BYTES = 512 * 2 ** 20;
+const FEW_PART = 20;
+const FEW_FILES = 1000;
+
+/** What to say of a machine whose containers will soon hear `no space left on device`. */
+function formatShortage(usage: EngineUsage, name: string): string {
+  const { dataBytes, dataFreeBytes, dataFreeFiles } = usage;
+  if (dataBytes === undefined || dataFreeBytes === undefined || dataFreeFiles === undefined) return '';
+  const isShort = dataFreeBytes < Math.min(FEW_BYTES, dataBytes / FEW_PART);
+  if (!isShort && dataFreeFiles >= FEW_FILES) return '';
+  const what = isShort
+    ? `${formatBytes(dataFreeBytes)} of ${formatBytes(dataBytes)} left`
+    : `room for ${dataFreeFiles} more files left`;
+  const engine = name === 'default' ? '' : ` ${name}`;
+  const grow = `orlop config set${name === 'default' ? '' : ` --engine ${name}`} disk SIZE, then orlop restart${engine}`;
+  return `  data      DISK FULL: ${what} for images, containers and volumes; see docker system df, remove with docker system prune, or grow it: ${grow}\n`;
+}
+
 /** What an engine takes of its host. */
-export function formatUsage(usage: EngineUsage): string {
+export function formatUsage(usage: EngineUsage, name: string): string {
   const guest =
     usage.guestUsedBytes === undefined
       ? ''
@@ -105,7 +124,7 @@ export function formatUsage(usage: EngineUsage): string {
   ];
   return (
     `  memory    ${machine}, daemon ${formatBytes(usage.daemonRssBytes)}${guest}\n` +
-    `  files     ${files.join(', ')}\n`
+    `  files     ${files.join(', ')}\n${formatShortage(usage, name)}`
   );
 }
 

@@ -34,7 +34,7 @@ async function showStatus(
   } else if (engines.length === 0) context.stdout.write('there is no engine yet: orlop up\n');
   else
     context.stdout.write(
-      shown.map(({ engine, usage }) => formatEngine(engine) + formatUsage(usage)).join(''),
+      shown.map(({ engine, usage }) => formatEngine(engine) + formatUsage(usage, engine.name)).join(''),
     );
   if (options.watch !== true) return;
   try {

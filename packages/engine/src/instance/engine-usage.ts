@@ -24,15 +24,18 @@ export async function engineUsage({ paths, pid, agent, savedBytes }: UsageInput)
     new Snapshots(paths).list(),
     pid === undefined ? undefined : processUsage(pid),
     processUsage(process.pid),
-    agent?.memory().catch(() => undefined), // an older image has nobody who answers
+    agent?.usage().catch(() => undefined), // an older image has nobody who answers
   ]);
   return {
     ...(machine !== undefined && { machineRssBytes: machine.rssBytes, machineCpuMs: machine.cpuMs }),
     daemonRssBytes: daemon?.rssBytes ?? 0,
     daemonCpuMs: daemon?.cpuMs ?? 0,
     ...(guest !== undefined && {
-      guestUsedBytes: guest.totalBytes - guest.availableBytes,
-      guestTotalBytes: guest.totalBytes,
+      guestUsedBytes: guest.memoryBytes - guest.memoryAvailableBytes,
+      guestTotalBytes: guest.memoryBytes,
+      dataBytes: guest.dataBytes,
+      dataFreeBytes: guest.dataFreeBytes,
+      dataFreeFiles: guest.dataFreeFiles,
     }),
     diskBytes: disk.sizeBytes,
     diskUsedBytes: disk.usedBytes,

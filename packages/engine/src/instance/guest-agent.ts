@@ -17,10 +17,16 @@ export interface GuestAgentOptions {
   readonly clock: Clock;
 }
 
-export interface GuestMemory {
-  readonly totalBytes: number;
+/** How much of the machine is in use. */
+export interface GuestUsage {
+  readonly memoryBytes: number;
   /** What the machine could give to a program that asked for it. */
-  readonly availableBytes: number;
+  readonly memoryAvailableBytes: number;
+  /** The file system with images, containers and volumes. */
+  readonly dataBytes: number;
+  readonly dataFreeBytes: number;
+  /** How many files may still be made in it. */
+  readonly dataFreeFiles: number;
 }
 
 interface Question {
@@ -72,9 +78,16 @@ export class GuestAgent implements EventsAgent, SharesAgent {
     }
   }
 
-  async memory(): Promise<GuestMemory> {
-    const [total, available] = (await this.#ask('memory')).split(' ').map(Number);
-    return { totalBytes: (total ?? 0) * 1024, availableBytes: (available ?? 0) * 1024 };
+  async usage(): Promise<GuestUsage> {
+    const numbers = (await this.#ask('usage')).split(' ').map(Number);
+    const [memoryKib = 0, availableKib = 0, blockBytes = 0, blocks = 0, freeBlocks = 0] = numbers;
+    return {
+      memoryBytes: memoryKib * 1024,
+      memoryAvailableBytes: availableKib * 1024,
+      dataBytes: blockBytes * blocks,
+      dataFreeBytes: blockBytes * freeBlocks,
+      dataFreeFiles: numbers[6] ?? 0,
+    };
   }
 
   /** Sets the machine's clock to the host's, to a tenth of a second or so; NTP does the rest. */
