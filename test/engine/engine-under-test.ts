@@ -1,6 +1,6 @@
 import { type ChildProcessWithoutNullStreams, execFile, spawn } from 'node:child_process';
 import { existsSync } from 'node:fs';
-import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { mkdir, mkdtemp, readFile, rm } from 'node:fs/promises';
 import { homedir, tmpdir } from 'node:os';
 import { basename, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -29,6 +29,7 @@ export class EngineUnderTest {
     await run(join(checkout, 'orlop'), ['version'], { timeout: 600_000 });
     this.home = await mkdtemp(join(tmpdir(), 'orlop-engine-'));
     const own = process.env['ORLOP_HOME'] ?? join(homedir(), '.orlop');
+    await this.#takeImages(join(own, 'engine', '.images'));
     this.env = {
       ...process.env,
       PATH: `${this.home}/bin:${process.env['PATH'] ?? ''}`,
@@ -42,6 +43,13 @@ export class EngineUnderTest {
       await this.orlop('config', 'set', '--global', name, value);
     }
     await this.orlop('client', 'install');
+  }
+
+  /** What the user's own engine was composed of is composed for this one already: its folder's name says of what. */
+  async #takeImages(images: string): Promise<void> {
+    if (!existsSync(images)) return;
+    await mkdir(join(this.home, 'engine'), { mode: 0o700 });
+    await run('cp', ['-a', '--reflink=auto', images, join(this.home, 'engine')]);
   }
 
   /** Gives images to the home's own registry, under the names that `docker run` has for them. */

@@ -1,4 +1,4 @@
-import { createHash, randomBytes } from 'node:crypto';
+import { createHash } from 'node:crypto';
 import { createReadStream, createWriteStream } from 'node:fs';
 import { rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -6,6 +6,7 @@ import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { expect, it } from 'vitest';
 import { type EngineUnderTest, endOf, freePort, page, tryFetch } from './engine-under-test.ts';
+import { randomTar } from './random-tar.ts';
 
 const LONG = process.env['ORLOP_LONG'] === '1';
 /** In the gate a tenth of what `ORLOP_LONG=1` asks for. */
@@ -23,7 +24,7 @@ export function faultCases(engine: EngineUnderTest): void {
     imported.stderr.resume();
     imported.stdout.resume();
     await pipeline(
-      Readable.from(tarOf('content', IMAGE_BYTES, { see: (chunk) => sent.update(chunk) })),
+      Readable.from(randomTar(IMAGE_BYTES, { see: (chunk) => sent.update(chunk) })),
       imported.stdin,
     );
     expect(await endOf(imported)).toBe(0);
@@ -103,40 +104,8 @@ async function startHalfALoad(engine: EngineUnderTest) {
   child.stdin.on('error', () => {});
   child.stderr.resume();
   child.stdout.resume();
-  for await (const chunk of tarOf('content', 20_000_000, { untilBytes: 12_000_000 })) {
+  for await (const chunk of randomTar(20_000_000, { untilBytes: 12_000_000 })) {
     if (!child.stdin.write(chunk)) await new Promise((settled) => child.stdin.once('drain', settled));
   }
   return child;
-}
-
-/** A tar archive (ustar) with one file of random bytes, or the first part of it. */
-async function* tarOf(
-  name: string,
-  sizeBytes: number,
-  {
-    see = () => {},
-    untilBytes = sizeBytes,
-  }: { readonly see?: (chunk: Uint8Array) => void; readonly untilBytes?: number },
-): AsyncGenerator<Uint8Array> {
-  const give = (chunk: Uint8Array) => {
-    see(chunk);
-    return chunk;
-  };
-  const head = Buffer.alloc(512);
-  head.write(name);
-  head.write('0000644\x000000000\x000000000\x00', 100);
-  head.write(`${sizeBytes.toString(8).padStart(11, '0')}\x0000000000000\x00`, 124);
-  head.write('        0', 148);
-  head.write('ustar\x0000', 257);
-  const sum = head.reduce((total, byte) => total + byte, 0);
-  head.write(`${sum.toString(8).padStart(6, '0')}\x00 `, 148);
-  yield give(head);
-  const pattern = randomBytes(1 << 20);
-  for (let done = 0; done < untilBytes; ) {
-    pattern.writeUInt32LE((done / pattern.length) >>> 0, 0); // no two pieces are the same
-    const chunk = Buffer.from(pattern.subarray(0, Math.min(pattern.length, untilBytes - done)));
-    yield give(chunk);
-    done += chunk.length;
-  }
-  if (untilBytes === sizeBytes) yield give(Buffer.alloc(((512 - (sizeBytes % 512)) % 512) + 1024));
 }
