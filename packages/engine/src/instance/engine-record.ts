@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { replaceFile } from '@orlop/vm';
 import type { InstancePaths } from './instance-paths.ts';
@@ -24,5 +25,9 @@ export async function readRecord({ record }: Pick<InstancePaths, 'record'>): Pro
 }
 
 export async function changeRecord(paths: InstancePaths, change: Partial<EngineRecord>): Promise<void> {
-  await replaceFile(paths.record, JSON.stringify({ ...(await readRecord(paths)), ...change }));
+  const before = await readRecord(paths);
+  const after = { ...before, ...change };
+  // A machine that is joined since the host's disk is full has nothing new to write, and no room for it.
+  if (existsSync(paths.record) && JSON.stringify(after) === JSON.stringify(before)) return;
+  await replaceFile(paths.record, JSON.stringify(after));
 }
