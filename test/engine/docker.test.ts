@@ -7,6 +7,7 @@ import { EngineUnderTest, hasQemu } from './engine-under-test.ts';
 import { faultCases } from './fault-cases.ts';
 import { hostCases } from './host-cases.ts';
 import { type HostServices, startHostServices } from './host-services.ts';
+import { proxyCases } from './proxy-cases.ts';
 import { syncCases } from './sync-cases.ts';
 
 const engine = new EngineUnderTest();
@@ -33,6 +34,7 @@ afterAll(async () => {
 
 describe.skipIf(!hasQemu)('orlop up (skipped without QEMU)', () => {
   describe("with Debian's unmodified client", () => clientCases(engine));
+  describe("through Docker's socket", () => proxyCases(engine));
   describe('and its host', () => hostCases(engine, () => services));
   describe('and a synchronised share', () => syncCases(engine));
   describe('under load and loss', () => faultCases(engine));
