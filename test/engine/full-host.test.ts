@@ -38,6 +38,7 @@ afterAll(async () => {
 
 /** Leaves this much on the file system of the data disk. */
 async function leave(freeBytes: number): Promise<void> {
+  await run('sync', ['-f', folder()]); // blocks that were given back are free when the journal is written
   const { bavail, bsize } = await statfs(folder());
   await run('fallocate', ['-l', String(bavail * bsize - freeBytes), ballast()]);
 }
@@ -99,5 +100,86 @@ describe.skipIf(!isWanted)("an engine whose host's disk is full (ORLOP_LONG=1, a
     await rm(ballast());
     await orlop('up');
     expect(await docker('ps', '-a', '--format', '{{.Names}}')).toBe('again\n');
+    await docker('rm', '-f', 'again');
+  });
+
+  it.each([
+    ['is replaced', () => orlop('daemon', 'restart').catch(String)],
+    ['is killed', async () => void process.kill(await engine.daemonPid(), 'SIGKILL')],
+  ])(
+    'is left as it is when its daemon %s meanwhile, and goes on with every byte when there is room',
+    {
+      timeout: 1_800_000,
+    },
+    async (_how, replace) => {
+      await orlop('disk', 'reclaim');
+      await leave(100 * MIB);
+      await write('kept');
+      await untilStalled();
+      const { pid } = await status();
+      const before = await engine.daemonPid();
+      await replace();
+      await expect(orlop('up')).rejects.toMatchObject({
+        stderr: expect.stringContaining("the host's disk is full"),
+      });
+      expect(await engine.daemonPid()).not.toBe(before);
+      expect(await status()).toMatchObject({
+        pid,
+        state: { kind: 'stalled', path: join(folder(), 'data.img') },
+      });
+      await expect(docker('ps')).rejects.toMatchObject({
+        stderr: expect.stringContaining("the host's disk is full"),
+      });
+      await rm(ballast());
+      await expect.poll(stateKind, { timeout: 60_000 }).toBe('running');
+      expect(await docker('wait', 'kept')).toBe('0\n');
+      expect(await docker('logs', 'kept')).toContain(digestOfWritten());
+      await expect.poll(async () => (await status()).dockerVersion, { timeout: 60_000 }).toMatch(/^\d+\./);
+      expect((await status()).pid).toBe(pid);
+      await docker('rm', 'kept');
+    },
+  );
+
+  it('is not started without room, and a suspended one waits for requests again', {
+    timeout: 900_000,
+  }, async () => {
+    await orlop('suspend');
+    await leave(10 * MIB);
+    const refused = { stderr: expect.stringContaining("the host's disk is full") };
+    await expect(docker('ps')).rejects.toMatchObject(refused);
+    expect(await stateKind()).toBe('suspended');
+    await expect(orlop('up')).rejects.toMatchObject(refused);
+    await orlop('down');
+    await expect(orlop('up', '--fresh')).rejects.toMatchObject({
+      stderr: expect.stringMatching(/the host's disk is full, \d+ bytes free for .*make room for 64 MiB/s),
+    });
+    await rm(ballast());
+    await orlop('up');
+    expect(await docker('images', '-q', 'orlop/busybox')).not.toBe('');
+  });
+
+  it('says so when its machine stands still during its start, and starts when there is room', {
+    timeout: 1_800_000,
+  }, async () => {
+    await orlop('disk', 'reclaim');
+    await orlop('down');
+    const starting = orlop('up').then(
+      () => 'up',
+      (error) => String(error.stderr),
+    );
+    await expect.poll(stateKind, { timeout: 60_000, interval: 20 }).toBe('starting');
+    const isRunning = async () => (await status()).pid !== undefined || (await stateKind()) !== 'starting';
+    await expect.poll(isRunning, { timeout: 60_000, interval: 20 }).toBe(true);
+    await leave(0);
+    const said = await starting;
+    if (said !== 'up') {
+      expect(said).toMatch(
+        /the machine stands still during its start: the host's disk is full, \d+ bytes free/,
+      );
+      expect((await status()).state).toMatchObject({ kind: 'failed', error: { code: 'engine.host-full' } });
+    } else await untilStalled();
+    await rm(ballast());
+    await orlop('up');
+    expect(await docker('run', '--rm', 'orlop/busybox', 'echo', 'well')).toBe('well\n');
   });
 });
