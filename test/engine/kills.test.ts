@@ -84,7 +84,7 @@ const victims = {
 /** What holds after each of them. */
 async function expectNothingLost(): Promise<void> {
   const keeper = () => docker('ps', '--format', '{{.Names}}', '--filter', 'name=keeper').catch(String);
-  await expect.poll(keeper, { timeout: 120_000 }).toBe('keeper\n');
+  await expect.poll(keeper, { timeout: 240_000, interval: 500 }).toBe('keeper\n');
   const digest = ['run', '--rm', '-v', 'kept:/v:ro', BUSYBOX, 'sh', '-c', 'sha256sum </v/data'];
   expect(await docker(...digest)).toBe(volumeDigest);
   expect(await docker('images', '--format', '{{.Repository}}')).toBe(`${BUSYBOX}\n`);
@@ -164,7 +164,9 @@ describe.skipIf(!isWanted)('an engine of which a part is killed (ORLOP_LONG=1)',
 
   it('leaves a data disk that e2fsck finds nothing wrong with', async () => {
     process.kill((await status()).pid, 'SIGKILL');
-    await expect.poll(async () => (await status()).state.kind, { timeout: 30_000 }).toBe('stopped');
+    await expect
+      .poll(async () => (await status()).state.kind, { timeout: 60_000, interval: 500 })
+      .toBe('stopped');
     // Replaying the journal is what the next start does; whatever is wrong after that is damage (status 4).
     await run('e2fsck', ['-p', dataDisk()]).catch((error) => expect(error.code).toBe(1));
     await run('e2fsck', ['-f', '-n', dataDisk()]);
