@@ -89,7 +89,7 @@ function measure(context: TcpContext, block: ControlBlock, segment: Segment): vo
   }
   const { options } = segment;
   if (block.timedAt < 0 && block.hasTimestamps && options.timestampEcho !== 0) {
-    const elapsed = distance(options.timestampEcho | 0, timestampOf(block, context.now));
+    const elapsed = distance(options.timestampEcho, timestampOf(block, context.now));
     if (elapsed >= 0) block.rtt.sample(elapsed);
     return;
   }
@@ -104,7 +104,7 @@ function undoIfSpurious(block: ControlBlock, segment: Segment): void {
   if (!block.lossMayBeSpurious) return;
   block.lossMayBeSpurious = false;
   if (block.retransmission.phase === 'open' || !block.hasTimestamps) return;
-  if (!isBefore(segment.options.timestampEcho | 0, block.lossTimestamp)) return;
+  if (!isBefore(segment.options.timestampEcho, block.lossTimestamp)) return;
   block.retransmission.cancel(block.una);
   block.congestion.undo();
 }

@@ -92,8 +92,9 @@ export class ControlBlock implements TableEntry, TimerEntry, NeighbourWaiter {
   readonly receiveQueue: ReceiveQueue;
   readonly maxReceiveLimit: number;
   receiveLimit: number;
-  /** The peer's FIN was seen at this sequence number (perhaps beyond a hole). */
-  peerFin: number | undefined;
+  /** The peer's FIN was seen (perhaps beyond a hole), at this sequence number. */
+  peerFinSeen = false;
+  peerFin = 0;
   peerFinReached = false;
 
   /** Bytes of payload per segment without options, by the peer's MSS and the path. */

@@ -30,7 +30,7 @@ export function adoptPeerSyn(context: TcpContext, block: ControlBlock, peer: Pee
   block.hasSack = peer.sackPermitted && context.settings.selectiveAcknowledgment;
   block.hasTimestamps = peer.hasTimestamps && context.settings.timestamps;
   if (block.hasTimestamps) {
-    block.timestampRecent = peer.timestampValue | 0;
+    block.timestampRecent = peer.timestampValue;
     block.timestampRecentAt = context.now;
   }
   if (peer.windowScale < 0) {

@@ -58,7 +58,7 @@ function arrivesInTimeWait(context: TcpContext, block: ControlBlock, segment: Se
     const { options } = segment;
     const laterBy =
       block.hasTimestamps && options.hasTimestamps
-        ? distance(block.timestampRecent, options.timestampValue | 0)
+        ? distance(block.timestampRecent, options.timestampValue)
         : 0;
     // Within one tick of the peer's clock, its sequence numbers tell (RFC 6191 §2).
     const newer = laterBy > 0 || (laterBy === 0 && isAfter(segment.sequence, block.receiveNext));
@@ -106,7 +106,7 @@ function arrivesSynchronized(context: TcpContext, block: ControlBlock, segment: 
     if (isClosed(block)) return 'taken';
   }
   if (segment.isFin && dataLength === segment.dataLength) noteFin(block, (sequence + dataLength) | 0);
-  if (block.peerFin !== undefined && !block.peerFinReached) onFin(context, block);
+  if (block.peerFinSeen && !block.peerFinReached) onFin(context, block);
   return 'taken';
 }
 
@@ -115,7 +115,7 @@ function checkTimestamps(context: TcpContext, block: ControlBlock, segment: Segm
   if (!block.hasTimestamps || segment.isRst) return true;
   const { options } = segment;
   if (!options.hasTimestamps) return segment.isSyn;
-  const value = options.timestampValue | 0;
+  const value = options.timestampValue;
   if (
     isBefore(value, block.timestampRecent) &&
     context.now - block.timestampRecentAt < TIMESTAMP_LIFETIME_MS
@@ -280,7 +280,9 @@ function fullSegment(block: ControlBlock): number {
 }
 
 function noteFin(block: ControlBlock, sequence: number): void {
-  block.peerFin ??= sequence;
+  if (block.peerFinSeen) return;
+  block.peerFinSeen = true;
+  block.peerFin = sequence;
 }
 
 /** RFC 9293 §3.10.7.4, eighth: the FIN bit, once everything before it has come. */

@@ -104,7 +104,7 @@ export class ReceiveQueue {
   clear(): void {
     this.#consumed = this.#received;
     this.#assembler?.clear();
-    this.#pool.account(-this.#ring.length);
+    this.#pool.account(0 - this.#ring.length);
     this.#ring = EMPTY;
     this.#start = 0;
   }
@@ -138,6 +138,6 @@ export class ReceiveQueue {
     this.#ring = grown;
     this.#start = 0;
     // Not given back: the owner may still hold a view of it.
-    this.#pool.account(-old.length);
+    this.#pool.account(0 - old.length);
   }
 }

@@ -76,7 +76,8 @@ export class SendQueue {
   /** The first `length` bytes are acknowledged. */
   discard(length: number): void {
     this.#base += length;
-    this.#pool.account(-length);
+    // Not `-length`: minus zero is no small integer, and would make the account a floating-point number for ever.
+    this.#pool.account(0 - length);
     if (this.#base === this.#end) {
       this.#reset();
       return;

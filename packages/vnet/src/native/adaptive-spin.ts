@@ -18,10 +18,10 @@ const BACK_OFF_MS = 250;
  */
 export class AdaptiveSpin {
   #windowMs = 0;
-  #deadlineMs = 0;
+  #deadlineMs = Number.NEGATIVE_INFINITY;
   #sleptAtMs = Number.NEGATIVE_INFINITY;
-  #lookedAtMs = 0;
-  #backOffUntilMs = 0;
+  #lookedAtMs = Number.NEGATIVE_INFINITY;
+  #backOffUntilMs = Number.NEGATIVE_INFINITY;
 
   /** An event has ended the sleep. */
   onWake(now: number): void {

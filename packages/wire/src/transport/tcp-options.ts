@@ -49,6 +49,7 @@ export class TcpOptionsView {
   windowScale = -1;
   sackPermitted = false;
   hasTimestamps = false;
+  /** Signed, as serial numbers are compared; and always a small integer to V8. */
   timestampValue = 0;
   timestampEcho = 0;
   sackCount = 0;
@@ -101,8 +102,8 @@ export class TcpOptionsView {
 
   #readTimestamps(bytes: Uint8Array, at: number): void {
     this.hasTimestamps = true;
-    this.timestampValue = readU32(bytes, at + 2);
-    this.timestampEcho = readU32(bytes, at + 6);
+    this.timestampValue = readU32(bytes, at + 2) | 0;
+    this.timestampEcho = readU32(bytes, at + 6) | 0;
   }
 
   #readSack(bytes: Uint8Array, at: number, length: number): void {
@@ -135,7 +136,9 @@ export function parseTcpOptions(bytes: Uint8Array, offset: number, end: number):
   return {
     ...(view.mss > 0 && { mss: view.mss }),
     ...(view.sackPermitted && { sackPermitted: true }),
-    ...(view.hasTimestamps && { timestamps: { value: view.timestampValue, echo: view.timestampEcho } }),
+    ...(view.hasTimestamps && {
+      timestamps: { value: view.timestampValue >>> 0, echo: view.timestampEcho >>> 0 },
+    }),
     ...(view.windowScale >= 0 && { windowScale: view.windowScale }),
     ...(sack.length > 0 && { sack }),
     ...(others.length > 0 && { others }),
