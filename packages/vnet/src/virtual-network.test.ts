@@ -451,6 +451,23 @@ describe('ForwardTable', () => {
     const client = connect(net.plug(2), '192.168.127.1', 5000);
     net.scheduler.advance(100);
     expect(client.text()).toBe('agent');
+    client.socket.shutdown();
+    net.scheduler.advance(100);
+    expect(net.network.forwards.find('gateway:5000')).toMatchObject({
+      ...{ connections: 1, active: 0, failed: 0, bytesToGuest: 5, lastError: undefined },
+    });
+  });
+
+  it('counts what fails on the way to the host, and says why last', async () => {
+    const net = testNetwork({ forwards: ['host:5000=unix:/run/agent.sock'] });
+    await net.network.start();
+    const client = connect(net.plug(2), '192.168.127.1', 5000);
+    net.scheduler.advance(100);
+    expect(client.events).toEqual(['close refused']);
+    expect(net.network.forwards.find('gateway:5000')).toMatchObject({
+      ...{ connections: 1, active: 0, failed: 1 },
+      lastError: expect.stringMatching(/^unix:\/run\/agent.sock: /),
+    });
   });
 
   it('refuses a second forward of the same listening side by name', async () => {

@@ -1,4 +1,4 @@
-import { open } from 'node:fs/promises';
+import { type FileHandle, open } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import type { Command } from 'commander';
 import type { CommandContext } from '../context.ts';
@@ -42,10 +42,14 @@ async function record(context: CommandContext, options: CaptureOptions): Promise
     }
     return;
   }
-  const file = await open(resolve(context.cwd, write), 'w', 0o600);
+  // Made with the first bytes: where there is nothing to record (no such port), there is no file.
+  let file: FileHandle | undefined;
   try {
-    for await (const chunk of chunks) await file.write(chunk);
+    for await (const chunk of chunks) {
+      file ??= await open(resolve(context.cwd, write), 'w', 0o600);
+      await file.write(chunk);
+    }
   } finally {
-    await file.close();
+    await file?.close();
   }
 }

@@ -65,7 +65,7 @@ export function controlRoutes(options: ControlServerOptions): readonly ApiRoute[
         return json({});
       },
     },
-    ...forwardRoutes(opened.network),
+    ...forwardRoutes(opened.network, opened.sockets),
     ...leaseRoutes(opened.network),
     ...machineRoutes(machines),
     ...zoneRoutes(opened.network.zones),

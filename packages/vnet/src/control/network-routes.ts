@@ -6,6 +6,7 @@ import { vnetError } from '../errors.ts';
 import type { ForwardStatus } from '../forward/forward.ts';
 import { forwardText, parseForwards } from '../forward/forward-text.ts';
 import { formatHostEndpoint } from '../host/endpoint-text.ts';
+import type { HostSockets } from '../host/host-sockets.ts';
 import { nodeScheduler } from '../node-scheduler.ts';
 import type { VirtualNetwork } from '../virtual-network.ts';
 import { type ApiRoute, json } from './api-route.ts';
@@ -29,7 +30,7 @@ export interface LeaseRow {
 
 const ID = { id: { description: 'of the forward, as listed', required: true } };
 
-export function forwardRoutes(network: VirtualNetwork): readonly ApiRoute[] {
+export function forwardRoutes(network: VirtualNetwork, sockets: HostSockets): readonly ApiRoute[] {
   const { forwards } = network;
   const tag = 'forwards';
   return [
@@ -79,7 +80,9 @@ export function forwardRoutes(network: VirtualNetwork): readonly ApiRoute[] {
       handle: async ({ url }) => {
         const id = url.searchParams.get('id');
         const chosen = forwards.list().filter((forward) => id === null || forward.id === id);
-        const probes = chosen.map((forward) => probeForward(forward, { network, scheduler: nodeScheduler }));
+        const probes = chosen.map((forward) =>
+          probeForward(forward, { network, sockets, scheduler: nodeScheduler }),
+        );
         return json(await Promise.all(probes));
       },
     },

@@ -1,7 +1,7 @@
 import type { Endpoint } from '@orlop/netstack';
 import { vnetError } from '../errors.ts';
-import type { HostEndpoint } from '../host/host-sockets.ts';
 import {
+  type ForwardRedirect,
   type ForwardSpec,
   ForwardStats,
   type ForwardStatus,
@@ -28,7 +28,7 @@ export class ForwardTable {
   readonly #starters: ForwardStarters;
   readonly #entries = new Map<string, Entry>();
   /** Ports of the gateway that lead to the host. */
-  readonly #toHost = new Map<number, HostEndpoint>();
+  readonly #toHost = new Map<number, ForwardRedirect>();
   readonly #starting = new Set<string>();
 
   constructor(starters: ForwardStarters) {
@@ -83,7 +83,7 @@ export class ForwardTable {
   }
 
   /** Where a connection to this port of the gateway goes. */
-  redirectOf(local: Endpoint): HostEndpoint | undefined {
+  redirectOf(local: Endpoint): ForwardRedirect | undefined {
     return this.#toHost.get(local.port);
   }
 
@@ -95,10 +95,11 @@ export class ForwardTable {
 
   async #start(spec: ForwardSpec): Promise<RunningForward> {
     if (spec.kind === 'to-host') {
-      this.#toHost.set(spec.port, spec.target);
+      const stats = new ForwardStats();
+      this.#toHost.set(spec.port, { target: spec.target, stats });
       return {
         local: undefined,
-        stats: new ForwardStats(),
+        stats,
         lead: () => undefined,
         close: () => this.#toHost.delete(spec.port),
       };

@@ -66,6 +66,12 @@ export class ForwardStats {
   }
 }
 
+/** Where the gateway leads a connection to a port of its own, and who counts it. */
+export interface ForwardRedirect {
+  readonly target: HostEndpoint;
+  readonly stats: ForwardStats;
+}
+
 /** A forward that is in force. */
 export interface RunningForward {
   readonly local: HostEndpoint | undefined;

@@ -1,4 +1,6 @@
 import type { Endpoint, TcpAttempt, TcpInfo, TcpRejection } from '@orlop/netstack';
+import type { ForwardRedirect, ForwardStats } from '../forward/forward.ts';
+import { formatHostEndpoint } from '../host/endpoint-text.ts';
 import type {
   HostEndpoint,
   HostFailure,
@@ -18,7 +20,7 @@ export interface TcpNatOptions {
   readonly queue: RelayQueue;
   readonly slab: ReadSlab;
   /** Where connections to a port of the gateway itself go, before all rules. @default nowhere */
-  readonly redirect?: (local: Endpoint) => HostEndpoint | undefined;
+  readonly redirect?: (local: Endpoint) => ForwardRedirect | undefined;
   /** Asked before all rules: may answer a connection to an address that is a service of the network. @default none */
   readonly serve?: (attempt: TcpAttempt) => boolean;
   /** Asked before the host is: may answer a connection itself (the HTTP proxy does). @default none */
@@ -66,6 +68,9 @@ interface Connection {
   readonly id: number;
   readonly share: Share;
   readonly attempt: TcpAttempt;
+  readonly target: HostEndpoint;
+  /** Of the forward that it came by. */
+  readonly stats: ForwardStats | undefined;
   readonly startedAtMs: number;
   readonly stream: HostStream;
   relay: Relay | undefined;
@@ -100,7 +105,7 @@ export class TcpNat {
     const { local, remote } = attempt;
     const redirected = this.#options.redirect?.(local);
     if (redirected !== undefined) {
-      this.#admit(attempt, redirected);
+      this.#admit(attempt, redirected.target, redirected.stats);
       return;
     }
     if (this.#options.serve?.(attempt) === true) return;
@@ -119,7 +124,7 @@ export class TcpNat {
     this.#admit(attempt, { kind: 'ip', address: target.address, port: local.port });
   }
 
-  #admit(attempt: TcpAttempt, target: HostEndpoint): void {
+  #admit(attempt: TcpAttempt, target: HostEndpoint, stats?: ForwardStats): void {
     const key = this.#options.origin?.() ?? attempt.remote.address.toString();
     const share = this.#shares.get(key) ?? { key, connections: 0, connecting: 0 };
     const { maxConnectingPerGuest = 1024 } = this.#options;
@@ -135,7 +140,7 @@ export class TcpNat {
     this.#shares.set(key, share);
     share.connections++;
     share.connecting++;
-    this.#connect(attempt, target, share);
+    this.#connect(attempt, target, { share, stats });
   }
 
   *flows(): IterableIterator<TcpFlow> {
@@ -171,7 +176,11 @@ export class TcpNat {
     for (const id of [...this.#connections.keys()]) this.drop(id);
   }
 
-  #connect(attempt: TcpAttempt, target: HostEndpoint, share: Share): void {
+  #connect(
+    attempt: TcpAttempt,
+    target: HostEndpoint,
+    { share, stats }: Pick<Connection, 'share' | 'stats'>,
+  ): void {
     const events: HostStreamEvents = {
       onOpen: () => this.#opened(connection),
       onReadable: () => connection.relay?.hostEvents.onReadable(),
@@ -185,6 +194,8 @@ export class TcpNat {
     const connection: Connection = {
       id: this.#nextId++,
       share,
+      stats,
+      target,
       attempt,
       startedAtMs: this.#options.scheduler.now(),
       stream,
@@ -192,6 +203,7 @@ export class TcpNat {
       cancelTimeout: NOTHING,
     };
     this.#connections.set(connection.id, connection);
+    if (stats !== undefined) stats.connections++;
     if (stream.isOpen) {
       this.#opened(connection);
       return;
@@ -218,12 +230,14 @@ export class TcpNat {
     }
     this.counters.accepted++;
     connection.share.connecting--;
+    if (connection.stats !== undefined) connection.stats.active++;
     connection.relay = new Relay(socket, stream, {
       queue,
       slab,
       onClosed: ({ failure }) => {
         if (failure === undefined) this.counters.finished++;
         else this.counters.failed++;
+        if (connection.stats !== undefined) countClosed(connection.stats, socket.info());
         this.#forget(connection);
       },
     });
@@ -232,6 +246,7 @@ export class TcpNat {
 
   #connectFailed(connection: Connection, failure: HostFailure): void {
     this.counters.refused++;
+    connection.stats?.fail(`${formatHostEndpoint(connection.target)}: ${failure}`);
     connection.attempt.reject(rejectionOf(failure));
     this.#forget(connection);
   }
@@ -244,6 +259,12 @@ export class TcpNat {
     if (relay === undefined) share.connecting--;
     if (share.connections === 0) this.#shares.delete(share.key);
   }
+}
+
+function countClosed(stats: ForwardStats, { bytesIn, bytesOut }: TcpInfo): void {
+  stats.active--;
+  stats.bytesFromGuest += bytesIn;
+  stats.bytesToGuest += bytesOut;
 }
 
 /** Nothing happens to an accepted socket before the guest's next segment: its relay is there by then. */

@@ -1,0 +1,121 @@
+import { execFile, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { type AddressInfo, connect, createServer } from 'node:net';
+import { promisify } from 'node:util';
+import { silentLogger } from '@orlop/core';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { parseLinkSpec } from './link/link-spec.ts';
+import { type OpenNetwork, openNetwork } from './open-network.ts';
+
+const NAMESPACE = `orlop-guest-${process.pid}`;
+const DEVICE = 'guest0';
+
+/** Linux in a network namespace as the guest of a network, by a TAP interface. Needs root. */
+describe('a guest that is Linux', () => {
+  let opened: OpenNetwork;
+  let port: number;
+  const closers: (() => unknown)[] = [];
+
+  beforeAll(async () => {
+    await ip('netns', 'add', NAMESPACE);
+    await ip('-n', NAMESPACE, 'link', 'set', 'lo', 'up');
+    const config = {
+      ipv6: 'fd00:77::/64',
+      mtu: 1500,
+      forwards: ['[::1]:0:192.168.127.2:22', '127.0.0.1:0:192.168.127.2:22'],
+    };
+    opened = await openNetwork({ config, logger: silentLogger, platform: process.platform });
+    closers.push(() => opened.close());
+    await opened.listen(parseLinkSpec(`tap:${DEVICE}@${NAMESPACE}`));
+    const prefix = `net.ipv6.conf.${DEVICE}`;
+    await guest('sysctl', '-qw', `${prefix}.accept_ra=2`, `${prefix}.dad_transmits=0`);
+    // It asks after its neighbours within a second instead of half a minute.
+    const neighbour = `net.ipv6.neigh.${DEVICE}`;
+    await guest(
+      'sysctl',
+      '-qw',
+      `${neighbour}.base_reachable_time_ms=300`,
+      `${neighbour}.delay_first_probe_time=0`,
+    );
+    await ip('-n', NAMESPACE, 'link', 'set', DEVICE, 'up');
+    await ip('-n', NAMESPACE, 'addr', 'add', '192.168.127.2/24', 'dev', DEVICE);
+    await ip('-n', NAMESPACE, 'route', 'add', 'default', 'via', '192.168.127.1');
+    const server = createServer((socket) => socket.end(`seen from ${socket.remoteAddress}`));
+    await once(server.listen(0, '::'), 'listening');
+    closers.push(() => server.close());
+    port = (server.address() as AddressInfo).port;
+  });
+
+  afterAll(async () => {
+    for (const close of closers.reverse()) await close();
+    await ip('netns', 'del', NAMESPACE);
+  });
+
+  it('makes itself an address and a default route from the advertisement', async () => {
+    const addresses = () => guest('ip', '-6', 'addr', 'show', 'dev', DEVICE, 'scope', 'global');
+    await expect.poll(addresses).toContain('fd00:77:');
+    expect(await guest('ip', '-6', 'route', 'show', 'default')).toMatch(/via fe80:.* proto ra/);
+  });
+
+  it.each([4, 6])('reaches the host by its name over IPv%i', async (version) => {
+    const address = version === 4 ? '192.168.127.254' : 'fd00:77::fe';
+    const from = version === 4 ? `TCP4:${address}:${port}` : `TCP6:[${address}]:${port}`;
+    const seen = await guest('socat', '-u', from, '-');
+    expect(seen).toMatch(version === 4 ? /127\.0\.0\.1$/ : /::1$/);
+  });
+
+  it('keeps its default route when it asks whether the router is still there', async () => {
+    const states = () => guest('ip', '-6', 'neigh', 'show', 'dev', DEVICE);
+    const asked = () => opened.network.stack.host.ndp.counters.solicitationsIn;
+    const before = asked();
+    await expect
+      .poll(
+        async () => {
+          await guest('ping', '-6', '-c1', '-W1', 'fd00:77::1');
+          return asked() - before;
+        },
+        { timeout: 20_000 },
+      )
+      .toBeGreaterThan(2);
+    expect(await states()).toMatch(/ router /);
+    expect(await guest('ip', '-6', 'route', 'show', 'default')).toMatch(/via fe80:.* proto ra/);
+  });
+
+  it.each(['[::1]', '127.0.0.1'])('is reached from the host by a forward at %s', async (address) => {
+    const words = ['netns', 'exec', NAMESPACE, 'socat', 'TCP-LISTEN:22,reuseaddr,fork', 'EXEC:echo guest'];
+    const server = spawn('ip', words, { stdio: 'ignore' });
+    try {
+      const forward = opened.network.forwards.list().find(({ id }) => id.startsWith(`tcp:${address}:`));
+      const { local } = forward ?? {};
+      if (local?.kind !== 'ip') throw new Error(`no forward at ${address}`);
+      await expect.poll(() => read(local.address.toString(), local.port)).toBe('guest\n');
+    } finally {
+      server.kill();
+      await once(server, 'close');
+    }
+  });
+});
+
+/** What a port says until its end, or why it says nothing. */
+function read(host: string, port: number): Promise<string> {
+  return new Promise((resolve) => {
+    let text = '';
+    const socket = connect({ host, port });
+    socket.on('data', (chunk) => {
+      text += String(chunk);
+    });
+    socket.on('error', ({ message }) => resolve(message));
+    socket.on('end', () => resolve(text));
+  });
+}
+
+const run = promisify(execFile);
+
+async function ip(...words: readonly string[]): Promise<string> {
+  return (await run('ip', words)).stdout;
+}
+
+/** Runs a program in the guest; the network goes on meanwhile. */
+function guest(...words: readonly string[]): Promise<string> {
+  return ip('netns', 'exec', NAMESPACE, ...words);
+}
