@@ -123,7 +123,10 @@ async function findBoot(folder: string): Promise<EngineImage['boot'] | undefined
   const path = join(folder, NAME);
   const cmdline = await readFile(`${path}-cmdline`, 'utf8').catch(() => undefined);
   if (cmdline === undefined || !(await exists(`${path}-kernel`))) return undefined;
-  const initrd = `${path}-initrd.img`;
+  // The second is what images that were composed before have.
+  const initrds = [`${path}-root-initrd.img`, `${path}-initrd.img`];
+  const found = await Promise.all(initrds.map(exists));
+  const initrd = initrds.find((_, i) => found[i]);
   const root = `${path}-erofs.img`;
   if (!(await exists(root))) return undefined;
   const words = cmdline.trim();
@@ -131,7 +134,7 @@ async function findBoot(folder: string): Promise<EngineImage['boot'] | undefined
     kind: 'kernel',
     kernelPath: `${path}-kernel`,
     rootPath: root,
-    ...((await exists(initrd)) && { initrdPath: initrd }),
+    ...(initrd !== undefined && { initrdPath: initrd }),
     cmdline: /(^|\s)root=/.test(words) ? words : `${words} root=/dev/vda`.trim(),
   };
 }
