@@ -1,6 +1,6 @@
 import type { System } from '../system/system.ts';
 import type { EngineConfiguration } from './configuration.ts';
-import { enginePaths, portsPort, syncPort } from './engine-paths.ts';
+import { enginePaths, execPort, portsPort, syncPort } from './engine-paths.ts';
 import { firewallRules } from './firewall.ts';
 
 /** Writes what the service `docker` starts with. Keys are root's alone; nothing of it is on a disk. */
@@ -42,7 +42,11 @@ export function writeEngineFiles(
       .map(({ tag, path, readOnly }) => `${tag}\t${readOnly ? 'ro' : 'rw'}\t${path}\n`)
       .join(''),
   );
-  const ports = [configuration.port, portsPort, ...(agent === undefined ? [] : [agent.port, syncPort])];
+  const ports = [
+    configuration.port,
+    portsPort,
+    ...(agent === undefined ? [] : [agent.port, syncPort, execPort]),
+  ];
   const clients = configuration.clients.length > 0 ? configuration.clients : [gateway];
   files.write(enginePaths.firewall, firewallRules({ ports, clients }));
 }

@@ -25,5 +25,8 @@ export const dataLabel = 'orlop-data';
 /** Where pkg/docker/engine-ports tells the host which ports containers on the machine's own network listen on. */
 export const portsPort = 2374;
 
+/** Where pkg/docker/engine-exec runs commands of the host. */
+export const execPort = 2371;
+
 /** Where pkg/docker/engine-sync answers for the copies of synchronised shares. */
 export const syncPort = 2372;

@@ -12,6 +12,7 @@ export const engineError = defineErrors({
   'engine.machine-ended': 'failed',
   'engine.docker-unreachable': 'unavailable',
   'engine.docker-failed': 'failed',
+  'engine.command-failed': 'unavailable',
   'engine.agent-failed': 'unavailable',
   'engine.cannot-suspend': 'conflict',
   'engine.no-image': 'not-found',

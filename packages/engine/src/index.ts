@@ -19,6 +19,7 @@ export {
   type InstancePaths,
   instancePaths,
 } from './instance/instance-paths.ts';
+export { type MachineCommandOptions, runMachineCommand } from './machine-command.ts';
 export {
   type InstalledClient,
   type InstalledPlugin,

@@ -18,7 +18,7 @@ export function registerSnapshot(program: Command, context: CommandContext): voi
   const connect = async () => (await import('./engine-daemon.ts')).ensureDaemon(context);
   add('create <name>', 'copy the data as it is').action(
     async (name: string, { engine, json }: SnapshotOptions) => {
-      const made = await (await connect()).createSnapshot(engine, name);
+      const made = await (await connect()).createSnapshot(engine, name, context);
       context.stdout.write(
         json ? `${JSON.stringify(made)}\n` : `${made.name} ${formatBytes(made.usedBytes)}\n`,
       );
@@ -33,7 +33,7 @@ export function registerSnapshot(program: Command, context: CommandContext): voi
   });
   add('restore <name>', 'put the data back as it was then').action(
     async (name: string, { engine, json }: SnapshotOptions) => {
-      const status = await (await connect()).restoreSnapshot(engine, name);
+      const status = await (await connect()).restoreSnapshot(engine, name, context);
       if (json) context.stdout.write(`${JSON.stringify(status)}\n`);
     },
   );

@@ -23,6 +23,8 @@ export interface DaemonServerOptions {
 interface Call {
   readonly params: Readonly<Record<string, string>>;
   readonly body: Readonly<Record<string, unknown>>;
+  /** Aborted when whoever asked has gone away before they were answered. */
+  readonly signal: AbortSignal;
 }
 
 type Handler = (call: Call) => Promise<unknown>;
@@ -131,9 +133,9 @@ export class DaemonServer {
         return {};
       },
       snapshots: async (call) => at(call).listSnapshots(),
-      snapshotCreate: async (call) => at(call).createSnapshot(snapshotOf(call)),
+      snapshotCreate: async (call) => at(call).createSnapshot(snapshotOf(call), call.signal),
       snapshotRestore: async (call) => {
-        await at(call).whileStopped((snapshots) => snapshots.restore(snapshotOf(call)));
+        await at(call).restoreSnapshot(snapshotOf(call), call.signal);
         return at(call).status();
       },
       snapshotRemove: async (call) => {
@@ -160,7 +162,10 @@ export class DaemonServer {
         return;
       }
       const body = await readBody(request);
-      send(response, 200, await this.#handlers[match.operation]({ params: match.params, body }));
+      const gone = new AbortController();
+      response.once('close', () => gone.abort());
+      const call = { params: match.params, body, signal: gone.signal };
+      send(response, 200, await this.#handlers[match.operation](call));
     } catch (error) {
       const { status, body } = encodeError(error);
       send(response, status, { error: body });

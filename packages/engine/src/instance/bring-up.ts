@@ -78,7 +78,7 @@ export async function restAgain({
   const saved = await (await openMachine(around.driver, paths.machine))?.saved();
   if (saved === undefined || !(await readRecord(paths)).suspended) return false;
   state.change({ kind: 'suspended', since: saved.savedAt, fileBytes: saved.sizeBytes });
-  await served.socket.listen();
+  await served.listen();
   return true;
 }
 

@@ -29,7 +29,7 @@ export async function powerOff(
   const isStuck = kind === 'stalled' && (await served.stalled.holds(machine));
   if (!isStuck && (kind === 'asleep' || kind === 'stalled')) await machine.resume();
   state.change({ kind: 'stopping', since: state.now() });
-  served.socket.drop();
+  served.drop();
   if (!isStuck) await served.settle(Math.min(graceMs, SETTLE_MS));
   await machine.stop({ graceMs: isStuck ? 0 : graceMs });
   await served.close();
@@ -59,7 +59,7 @@ export async function saveAs(
   state.change({ kind: 'stopping', since: state.now() });
   try {
     const { sizeBytes } = await saveEngine(running.live, around.logger);
-    await served.close({ keepSocket: kind === 'suspended' });
+    await served.close({ keepSockets: kind === 'suspended' });
     await changeRecord(paths, { suspended: kind === 'suspended' });
     const at = state.now();
     if (kind === 'stopped') state.change({ kind, at, reason: 'saved' });

@@ -57,25 +57,40 @@ export class EngineInstance {
     await this.life.forget();
   }
 
-  /** Does something with the data that needs the engine stopped; one that ran runs again after, whatever came of it. */
-  async whileStopped<T>(work: (snapshots: Snapshots) => Promise<T>): Promise<T> {
+  /** Copies the data; an engine that runs goes on, one that rests goes on resting. @throws OrlopError `engine.snapshot-exists`, … */
+  async createSnapshot(name: string, signal?: AbortSignal): Promise<Snapshot> {
+    const snapshots = new Snapshots(this.paths);
     this.life.assertSettled();
-    const ran = this.life.running !== undefined;
+    if (this.life.running === undefined) {
+      return this.life.whileAtRest(() => snapshots.create(name, { ...(signal && { signal }) }));
+    }
+    await this.life.wake();
+    const { live } = this.life.requireRunning();
+    const copy = (to: string) => copyLiveDisk(live, to, { ...this.#around, ...(signal && { signal }) });
+    return snapshots.create(name, { copy });
+  }
+
+  /**
+   * Puts the data back. An engine that runs, or would be back with a request, is stopped for it and runs again after, whatever
+   * came of it. What was saved of its memory is of other data, and goes.
+   *
+   * @throws OrlopError `engine.unknown-snapshot`; nothing was stopped then
+   */
+  async restoreSnapshot(name: string, signal?: AbortSignal): Promise<void> {
+    const snapshots = new Snapshots(this.paths);
+    this.life.assertSettled();
+    await snapshots.require(name);
+    const wasThere = this.life.active;
     const { flags } = await readRecord(this.paths);
     await this.life.stop();
     try {
-      return await work(new Snapshots(this.paths));
+      await this.life.whileAtRest(async () => {
+        await snapshots.restore(name, signal);
+        await this.life.dropSaved();
+      });
     } finally {
-      if (ran) await this.life.start(flags);
+      if (wasThere) await this.life.start(flags);
     }
-  }
-
-  /** Copies the data; an engine that runs goes on. @throws OrlopError `engine.snapshot-exists`, … */
-  async createSnapshot(name: string): Promise<Snapshot> {
-    if (this.life.running === undefined) return this.whileStopped((snapshots) => snapshots.create(name));
-    await this.life.wake();
-    const { live } = this.life.requireRunning();
-    return new Snapshots(this.paths).create(name, (to) => copyLiveDisk(live, to, this.#around));
   }
 
   /** @throws OrlopError `engine.agent-failed` */

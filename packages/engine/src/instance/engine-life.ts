@@ -48,9 +48,9 @@ export class EngineLife {
     this.#served = new ServedEngine({
       state: this.#state,
       ...{ paths, syncs, around, publisherOf },
-      openDocker: async (signal) => {
+      awake: async () => {
         await this.wake();
-        return this.requireRunning().live.docker.open(signal);
+        return this.requireRunning().live;
       },
       onRest: (how) => (how === 'sleep' ? this.sleep() : this.suspend()),
     });
@@ -71,7 +71,7 @@ export class EngineLife {
 
   /** Of Docker clients. */
   get connections(): number {
-    return this.#served.socket.connections;
+    return this.#served.connections;
   }
 
   /**
@@ -107,7 +107,7 @@ export class EngineLife {
     await this.#transitions.cancelStart();
     await this.#transitions.untilStopped();
     if (this.state.kind === 'suspended') {
-      await this.#served.socket.close();
+      await this.#served.close();
       await changeRecord(this.#paths, { suspended: false });
       this.#state.change({ kind: 'stopped', at: this.#state.now(), reason: 'saved' });
     }
@@ -138,6 +138,31 @@ export class EngineLife {
     throw engineError('engine.busy', `the engine "${this.name}" is ${this.state.kind}`);
   }
 
+  /**
+   * Does something with the files of an engine that has no machine; a start waits for its end. The state stays as it is.
+   *
+   * @throws OrlopError `engine.busy` when it has one; nothing was done then
+   */
+  async whileAtRest<T>(work: () => Promise<T>): Promise<T> {
+    await this.#transitions.untilStopped();
+    if (this.running !== undefined || this.#transitions.starting !== undefined) {
+      throw engineError('engine.busy', `the engine "${this.name}" is ${this.state.kind}`);
+    }
+    let result: { readonly value: T } | undefined;
+    await this.#transitions.stop(async () => {
+      result = { value: await work() };
+    });
+    if (result === undefined) throw new Error('another transition was joined'); // none was under way
+    return result.value;
+  }
+
+  /** Forgets what was saved of its memory; its data stays. */
+  async dropSaved(): Promise<void> {
+    await (await this.openMachine())?.discardSaved();
+    if (this.state.kind !== 'stopped' || this.state.reason !== 'saved') return;
+    this.#state.change({ kind: 'stopped', at: this.#state.now(), reason: 'asked' });
+  }
+
   /** Lets go of a machine that runs on, for the daemon that comes next. */
   async leave(): Promise<void> {
     await this.#served.close();
@@ -146,7 +171,7 @@ export class EngineLife {
 
   /** Ends what is left of an engine that has been stopped, and forgets that it ever ran. */
   async forget(): Promise<void> {
-    await this.#served.socket.close();
+    await this.#served.close();
     this.#state.change({ kind: 'stopped', reason: 'never-started' });
   }
 

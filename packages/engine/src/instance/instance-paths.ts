@@ -18,6 +18,8 @@ export interface InstancePaths {
   readonly name: string;
   readonly folder: string;
   readonly dockerSocket: string;
+  /** On which `orlop ssh` hands commands to the machine. */
+  readonly commandSocket: string;
   /** On which the machine listens for the network. */
   readonly cable: string;
   readonly leases: string;
@@ -59,6 +61,7 @@ export function instancePaths({ home, machines }: EngineHome, name: string): Ins
     name,
     folder,
     dockerSocket: join(folder, 'docker.sock'),
+    commandSocket: join(folder, 'exec.sock'),
     cable: join(folder, 'net.sock'),
     leases: join(folder, 'leases.json'),
     dataDisk: join(folder, 'data.img'),

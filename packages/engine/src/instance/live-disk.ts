@@ -14,21 +14,25 @@ interface CopySurroundings {
   readonly logger: Logger;
   /** Where qemu-img is looked for. */
   readonly searchPath: string;
+  readonly signal?: AbortSignal;
 }
 
 /** Copies the data disk of an engine that runs: its file system stands still only until the copy has begun. */
 export async function copyLiveDisk(live: LiveEngine, to: string, around: CopySurroundings): Promise<void> {
-  const { logger, searchPath } = around;
+  const { searchPath, signal } = around;
   const copy = `${to}.qcow2`;
   await rm(copy, { force: true });
   try {
-    await backUp(live, copy, logger);
+    await backUp(live, copy, around);
     const program = await requireProgram(qemuImgProgram.name, {
       searchPath,
       debianPackage: qemuImgProgram.debianPackage,
     });
     const words = ['convert', '-f', 'qcow2', '-O', 'raw', '--', copy, to];
-    const { status, stderr } = await runTool(program, words, { timeoutMs: CONVERT_TIMEOUT_MS });
+    const { status, stderr } = await runTool(program, words, {
+      timeoutMs: CONVERT_TIMEOUT_MS,
+      ...(signal && { signal }),
+    });
     if (status !== 0)
       throw engineError('engine.snapshot-failed', `the disk could not be copied: ${stderr.trim()}`);
     await chmod(to, 0o600);
@@ -37,7 +41,11 @@ export async function copyLiveDisk(live: LiveEngine, to: string, around: CopySur
   }
 }
 
-async function backUp({ agent, machine }: LiveEngine, to: string, logger: Logger): Promise<void> {
+async function backUp(
+  { agent, machine }: LiveEngine,
+  to: string,
+  { logger, signal }: CopySurroundings,
+): Promise<void> {
   let backup: DiskBackup | undefined;
   const begin = async () => {
     backup = await machine.backupDisk(DATA_DISK, to);
@@ -56,7 +64,7 @@ async function backUp({ agent, machine }: LiveEngine, to: string, logger: Logger
       }
     }
   }
-  await backup?.finish();
+  await backup?.finish(signal && { signal });
 }
 
 /** Gives back blocks that no file has. */

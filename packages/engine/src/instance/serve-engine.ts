@@ -15,12 +15,18 @@ import { parseShares } from './guest-configuration.ts';
 import { IdleSaver } from './idle-saver.ts';
 import { type LiveEngine, setClock } from './live-engine.ts';
 
+/**
+ * After this time without containers and connections the machine gives up what it remembers of its disks, which QEMU then
+ * gives back to the host: half a gigabyte after a start, of which the host remembers the most itself.
+ */
+const TRIM_SECONDS = 20;
+
 /** Everything that belongs to one running engine and ends with it. */
 export interface Running {
   readonly live: LiveEngine;
   readonly forwards: PortForwards;
   readonly watcher: ContainerWatcher;
-  /** What asks for rest when nobody needs the engine: the processors' first, then the whole machine's. */
+  /** What asks for rest when nobody needs the engine: its memory's first, then the processors', then the whole machine's. */
   readonly savers: readonly IdleSaver[];
   readonly events: ShareEvents;
   /** @see {@link reservePorts} */
@@ -86,6 +92,21 @@ export function serveEngine(live: LiveEngine, options: ServeOptions): Running {
       await publisher.see(seen);
     },
   });
+  let isTrimmed = false;
+  const trimmer = new IdleSaver({
+    clock,
+    limitSeconds: async () => TRIM_SECONDS,
+    isBusy: () => {
+      const isBusy = !options.isRunning() || options.isNeeded();
+      if (isBusy) isTrimmed = false;
+      return isBusy || isTrimmed;
+    },
+    onIdle: async () => {
+      isTrimmed = true;
+      await live.agent.settle();
+    },
+    onError: (error) => logger.info("the machine's memory was not trimmed", { reason: String(error) }),
+  });
   const saver = (how: 'sleep' | 'suspend', setting: SettingName, isBusy: () => boolean) =>
     new IdleSaver({
       clock,
@@ -95,6 +116,7 @@ export function serveEngine(live: LiveEngine, options: ServeOptions): Running {
       onError: (error) => logger.warn('the engine could not be put to rest', { how, reason: String(error) }),
     });
   const savers = [
+    trimmer,
     saver('sleep', 'idle.seconds', () => !options.isRunning() || options.isNeeded()),
     saver('suspend', 'idle.suspendSeconds', options.isNeeded),
   ];

@@ -1,7 +1,7 @@
-import type { Duplex } from 'node:stream';
 import type { HostSide } from '../docker/asked-ports.ts';
 import { loadSettings } from '../settings/load-settings.ts';
 import type { EngineSyncs } from '../sync/engine-syncs.ts';
+import { COMMAND_PORT, CommandSocket } from './command-socket.ts';
 import type { EngineSurroundings } from './engine-surroundings.ts';
 import { HostSocket } from './host-socket.ts';
 import type { InstancePaths } from './instance-paths.ts';
@@ -19,16 +19,17 @@ export interface ServedEngineOptions {
   readonly around: EngineSurroundings;
   /** The container of another engine that has a port of the host. */
   readonly publisherOf: (side: HostSide) => string | undefined;
-  /** A connection to dockerd; an engine that rests is woken for it. */
-  readonly openDocker: (signal: AbortSignal) => Promise<Duplex>;
+  /** The engine, woken where it rests. */
+  readonly awake: () => Promise<LiveEngine>;
   readonly onRest: (how: 'sleep' | 'suspend') => Promise<void>;
 }
 
-/** What the host has of an engine: its Docker socket, its ports, its synchronised shares. The socket outlives rests. */
+/** What the host has of an engine: its sockets, its ports, its synchronised shares. The sockets outlive rests. */
 export class ServedEngine {
-  readonly socket: HostSocket;
   readonly stalled: StalledMachine;
   readonly #options: ServedEngineOptions;
+  readonly #docker: HostSocket;
+  readonly #commands: CommandSocket;
   #running: Running | undefined;
   #containers = 0;
   /** The setting, as the engine was started with it; it has them while it rests, too. */
@@ -36,16 +37,25 @@ export class ServedEngine {
 
   constructor(options: ServedEngineOptions) {
     this.#options = options;
-    const { state, paths, syncs, around } = options;
-    this.socket = new HostSocket({
+    const { state, paths, syncs, around, awake } = options;
+    this.#docker = new HostSocket({
       path: paths.dockerSocket,
       logger: around.logger,
-      open: options.openDocker,
+      open: async (signal) => (await awake()).docker.open(signal),
       shares: () => this.#shares,
       settlePorts: async () => this.#running?.watcher.look(),
       reservePorts: async (container) => this.#running?.reservePorts(container) ?? (() => undefined),
       copies: () => syncs.folders,
       lostShares: () => this.#running?.live.shares.lost ?? [],
+      onCount: () => this.touch(),
+    });
+    this.#commands = new CommandSocket({
+      path: paths.commandSocket,
+      logger: around.logger,
+      open: async (signal) => {
+        const { network, token } = await awake();
+        return { stream: await network.dial(COMMAND_PORT, signal), token };
+      },
       onCount: () => this.touch(),
     });
     this.stalled = new StalledMachine({
@@ -54,6 +64,11 @@ export class ServedEngine {
       logger: around.logger,
       machine: () => this.#running?.live.machine,
     });
+  }
+
+  /** Of Docker clients. */
+  get connections(): number {
+    return this.#docker.connections;
   }
 
   get running(): Running | undefined {
@@ -77,7 +92,9 @@ export class ServedEngine {
       },
       seconds: async (setting) => (await loadSettings(paths)).number(setting),
       isRunning: () => state.current.kind === 'running',
-      isNeeded: () => state.current.kind === 'stalled' || this.#containers > 0 || this.socket.connections > 0,
+      isNeeded: () =>
+        state.current.kind === 'stalled' ||
+        this.#containers + this.#docker.connections + this.#commands.connections > 0,
       onRest,
       publisherOf,
       onResume: () => {
@@ -94,9 +111,21 @@ export class ServedEngine {
     // A machine that stands still does not answer.
     if (live.dockerVersion !== undefined) await Promise.race([running.watcher.look(), stands]);
     void running.watcher.run();
-    await this.socket.listen();
+    await this.listen();
     for (const saver of running.savers) saver.start();
     if (live.settings.flag('docker.context')) await offerContext(state.name, paths.dockerSocket, around);
+  }
+
+  /** Has its sockets on the host, whether it runs or rests. */
+  async listen(): Promise<void> {
+    await this.#docker.listen();
+    await this.#commands.listen();
+  }
+
+  /** Ends what others have under way with it. */
+  drop(): void {
+    this.#docker.drop();
+    this.#commands.drop();
   }
 
   /** What could not be done when a machine was joined that stood still. */
@@ -127,15 +156,15 @@ export class ServedEngine {
   }
 
   /** Lets go of the machine. Harmless when there is none. */
-  async close({ keepSocket = false }: { readonly keepSocket?: boolean } = {}): Promise<void> {
+  async close({ keepSockets = false }: { readonly keepSockets?: boolean } = {}): Promise<void> {
     const running = this.#running;
     this.#running = undefined;
     this.#containers = 0;
     this.stalled.stop();
     running?.stop();
     await this.#options.syncs.detach();
-    if (keepSocket) this.socket.drop();
-    else await this.socket.close();
+    if (keepSockets) this.drop();
+    else await Promise.all([this.#docker.close(), this.#commands.close()]);
     running?.live.network.close();
   }
 }

@@ -36,10 +36,13 @@ export class Snapshots {
   }
 
   /**
-   * @param copy makes the file that it is given, where the engine runs and its disk cannot just be copied
+   * @param options.copy makes the file that it is given, where the engine runs and its disk cannot just be copied
    * @throws OrlopError `engine.snapshot-exists`, `engine.no-data`, what `copy` throws
    */
-  async create(name: string, copy?: (to: string) => Promise<void>): Promise<Snapshot> {
+  async create(
+    name: string,
+    { copy, signal }: { readonly copy?: (to: string) => Promise<void>; readonly signal?: AbortSignal } = {},
+  ): Promise<Snapshot> {
     const path = this.#path(name);
     if (await exists(path))
       throw engineError('engine.snapshot-exists', `there is a snapshot "${name}" already`);
@@ -47,7 +50,7 @@ export class Snapshots {
       throw engineError('engine.no-data', `the engine "${this.#paths.name}" has no data yet`);
     }
     await mkdir(this.#folder, { recursive: true, mode: 0o700 });
-    await wholeOrNot(path, copy ?? ((to) => copySparse(this.#paths.dataDisk, to)));
+    await wholeOrNot(path, copy ?? ((to) => copySparse(this.#paths.dataDisk, to, signal)));
     const made = (await this.list()).find((one) => one.name === name);
     if (made === undefined)
       throw engineError('engine.snapshot-failed', `the snapshot "${name}" is not there`);
@@ -55,17 +58,18 @@ export class Snapshots {
   }
 
   /** Puts the data back as it was; the snapshot stays. @throws OrlopError `engine.unknown-snapshot` */
-  async restore(name: string): Promise<void> {
-    const from = await this.#require(name);
-    await wholeOrNot(this.#paths.dataDisk, (to) => copySparse(from, to));
+  async restore(name: string, signal?: AbortSignal): Promise<void> {
+    const from = await this.require(name);
+    await wholeOrNot(this.#paths.dataDisk, (to) => copySparse(from, to, signal));
   }
 
   /** @throws OrlopError `engine.unknown-snapshot` */
   async remove(name: string): Promise<void> {
-    await rm(await this.#require(name));
+    await rm(await this.require(name));
   }
 
-  async #require(name: string): Promise<string> {
+  /** @returns its file. @throws OrlopError `engine.unknown-snapshot` */
+  async require(name: string): Promise<string> {
     const path = this.#path(name);
     if (await exists(path)) return path;
     const known = (await this.list()).map((one) => one.name).join(', ');
@@ -99,7 +103,7 @@ async function wholeOrNot(to: string, make: (temporary: string) => Promise<void>
 }
 
 /** Shared blocks where the file system has them, holes stay holes elsewhere. */
-async function copySparse(from: string, to: string): Promise<void> {
+async function copySparse(from: string, to: string, signal?: AbortSignal): Promise<void> {
   const cloned = await copyFile(from, to, fs.COPYFILE_FICLONE_FORCE).then(
     () => true,
     () => false,
@@ -107,6 +111,7 @@ async function copySparse(from: string, to: string): Promise<void> {
   if (cloned) return;
   const { status, stderr } = await runTool('/bin/cp', ['--sparse=always', '--', from, to], {
     timeoutMs: COPY_TIMEOUT_MS,
+    ...(signal && { signal }),
   });
   if (status !== 0)
     throw engineError('engine.snapshot-failed', `the disk could not be copied: ${stderr.trim()}`);

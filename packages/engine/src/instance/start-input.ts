@@ -24,7 +24,7 @@ export const LIMIT_MS = {
   kernel: 480_000,
   docker: 480_000,
   /** dockerd runs already. */
-  again: 120_000,
+  again: 240_000,
 } as const;
 
 export function networkInput({ settings, around }: StartInput): Parameters<typeof InstanceNetwork.open>[1] {
