@@ -32,11 +32,16 @@ export async function makeSquashfsFile(
   context: FormatContext,
 ): Promise<{ node: FileNode; close(): Promise<void> }> {
   const file = await open(join(await context.outputs.workFolder(), 'root.squashfs'), 'w+', 0o600);
-  await writeSquashfs(new DiskFile(file, context.signal), await rootTree(context), {
-    compressor: zlibCompressor,
-    mtime: GENERATED_MTIME,
-  });
-  return { node: await openedFile(file), close: () => file.close() };
+  try {
+    await writeSquashfs(new DiskFile(file, context.signal), await rootTree(context), {
+      compressor: zlibCompressor,
+      mtime: GENERATED_MTIME,
+    });
+    return { node: await openedFile(file), close: () => file.close() };
+  } catch (error) {
+    await file.close();
+    throw error;
+  }
 }
 
 interface RootKind {

@@ -1,5 +1,5 @@
 import { execFile } from 'node:child_process';
-import { mkdir, readdir, readFile, stat, writeFile } from 'node:fs/promises';
+import { mkdir, readdir, readFile, readlink, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { OrlopError } from '@orlop/core';
@@ -8,7 +8,7 @@ import { type TemporaryFolder, temporaryFolder } from '@orlop/testkit';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { emptyProgram, smallSyslinux } from '../testing/boot-programs.ts';
 import { buildSmall, type Member, putImage, tarBytes } from '../testing/small-images.ts';
-import { OutputSet } from './output-set.ts';
+import { OutputSet, type OutputSink } from './output-set.ts';
 import { outputFormats } from './table.ts';
 
 const run = promisify(execFile);
@@ -122,8 +122,48 @@ describe.each(rows)('the format $name', ({ name }) => {
     await expect(work).rejects.toBe(reason);
     expect(images).toBe(2);
     expect(await readdir(folder)).toEqual(['image.yml']);
+    expect(await openFilesIn(folder)).toEqual([]);
   });
 });
+
+it.each([{ name: 'iso-bios' }, { name: 'iso-efi' }, { name: 'ova' }, { name: 'tar-kernel-initrd' }])(
+  'the format $name closes what it has open wherever it is stopped',
+  async ({ name }) => {
+    let isWhole = false;
+    for (let asked = 1; !isWhole; asked++) {
+      const folder = await newFolder(`${name}-stopped-${asked}`);
+      const stop = new AbortController();
+      const { signal } = stop;
+      const outputs = new OutputSet(folder, { mark: 'test', signal });
+      let left = asked;
+      // A place for what is needed on the way is asked for at each step; the build is stopped at one after the other.
+      const sink: OutputSink = {
+        write: (file, content) => outputs.write(file, content),
+        open: (file) => outputs.open(file),
+        workFolder: async () => {
+          const place = await outputs.workFolder();
+          if (--left === 0) stop.abort(new OrlopError('test.stopped', 'cancelled', 'stopped by the test'));
+          return place;
+        },
+      };
+      isWhole = await buildSmall({ store, folder, formats: [name], options: { outputs, sink, signal } }).then(
+        () => !signal.aborted,
+        () => false,
+      );
+      expect(await openFilesIn(folder)).toEqual([]);
+      if (!isWhole && signal.aborted) expect(asked).toBeLessThan(10);
+    }
+  },
+);
+
+/** What this process holds open below a folder, removed files too. */
+async function openFilesIn(folder: string): Promise<readonly string[]> {
+  const descriptors = await readdir('/proc/self/fd');
+  const paths = await Promise.all(
+    descriptors.map((descriptor) => readlink(`/proc/self/fd/${descriptor}`).catch(() => '')),
+  );
+  return paths.filter((path) => path.startsWith(`${folder}/`));
+}
 
 it.each([{ name: 'raw-bios' }, { name: 'raw-efi' }])(
   'the format $name is as small as its content when no size is asked for',
