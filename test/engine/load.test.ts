@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { EngineUnderTest, freePort, hasQemu, page, tryFetch } from './engine-under-test.ts';
-import { countAll } from './machine-counts.ts';
+import { type Counts, countAll } from './machine-counts.ts';
 
 const isWanted = hasQemu && process.env['ORLOP_LONG'] === '1';
 const CONTAINERS = 200;
@@ -17,6 +17,36 @@ beforeAll(async () => {
 });
 
 afterAll(() => engine.stop());
+
+/** What may be more after than before, by how much; what is not named here is no leftover. */
+const ALLOWED: Readonly<Record<string, number>> = {
+  ...{
+    veths: 0,
+    shims: 0,
+    tasks: 0,
+    containers: 0,
+    netns: 0,
+    overlays: 0,
+    mounts: 0,
+    cgroups: 0,
+    forwards: 0,
+  },
+  ...{ 'qemu-fds': 0, 'daemon-fds': 2, 'dockerd-fds': 3, 'containerd-fds': 3, files: 3, goroutines: 8 },
+  // dockerd's and containerd's heaps, and what Node keeps for the next time.
+  ...{ 'dockerd-kib': 60_000, 'containerd-kib': 40_000, 'daemon-kib': 80_000 },
+};
+
+function leftovers(before: Counts, after: Counts): Record<string, string> {
+  const was = { ...before.host, ...before.machine };
+  const is = { ...after.host, ...after.machine };
+  const found: Record<string, string> = {};
+  for (const [name, allowed] of Object.entries(ALLOWED)) {
+    const [from, to] = [was[name], is[name]];
+    if (from === undefined || to === undefined) found[name] = 'was not counted';
+    else if (to > from + allowed) found[name] = `${from} → ${to}`;
+  }
+  return found;
+}
 
 async function inParallel<T>(items: readonly T[], work: (item: T) => Promise<unknown>): Promise<void> {
   const left = [...items];
@@ -51,7 +81,7 @@ describe.skipIf(!isWanted)('an engine under load (ORLOP_LONG=1)', () => {
         expect.poll(() => tryFetch(`http://127.0.0.1:${port}/`), { timeout: 60_000 }).toBe(`${name}\n`),
       );
       const during = await countAll(engine, 'orlop/busybox');
-      await docker('rm', '-f', ...started.map(({ name }) => name));
+      await inParallel(started, ({ name }) => docker('rm', '-f', name));
       return during;
     };
     await many(8);
@@ -59,9 +89,13 @@ describe.skipIf(!isWanted)('an engine under load (ORLOP_LONG=1)', () => {
     const startedMs = performance.now();
     const during = await many(CONTAINERS);
     const tookMs = performance.now() - startedMs;
-    const after = await countAll(engine, 'orlop/busybox');
-    const show = () => console.log(JSON.stringify({ tookMs, before, during, after }));
-    show();
+    const left = async () => {
+      const after = await countAll(engine, 'orlop/busybox');
+      return { after, leftovers: leftovers(before, after) };
+    };
+    await expect.poll(async () => (await left()).leftovers, { timeout: 300_000, interval: 5000 }).toEqual({});
+    const { after } = await left();
+    console.log(JSON.stringify({ tookMs: Math.round(tookMs), before, during, after }));
     expect(await docker('ps', '-aq')).toBe('');
     expect((await status()).ports).toEqual([]);
   });
