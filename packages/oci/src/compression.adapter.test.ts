@@ -48,6 +48,20 @@ describe('gzipParallel', () => {
     expect(one.equals(many)).toBe(true);
   });
 
+  it('keeps every block whole while buffers are used again, however slowly the result is taken', async () => {
+    const content = Buffer.alloc(20 * 512 * 1024 + 77);
+    seededRandom(12).fill(content);
+    for (const concurrency of [1, 2, 5]) {
+      const chunks: Uint8Array[] = [];
+      for await (const chunk of gzipParallel(cut(content, 300_000), { concurrency, level: 1 })) {
+        chunks.push(chunk);
+        // What is under way goes on meanwhile.
+        await new Promise((resolve) => setImmediate(resolve));
+      }
+      expect(gunzipSync(Buffer.concat(chunks)).equals(content), `${concurrency}`).toBe(true);
+    }
+  });
+
   it('compresses nearly as well as one stream does', async () => {
     const content = sample(4_000_000);
     const ours = (await join(gzipParallel(cut(content, 65_536)))).length;

@@ -1,9 +1,11 @@
 import { open } from 'node:fs/promises';
 import { join } from 'node:path';
-import { type ArchiveEntry, type EntryStream, writeTar } from '@orlop/archive';
+import { writeSparseTar, writeTar } from '@orlop/archive';
 import {
   type BlockSink,
   type BlockSource,
+  type Extent,
+  ExtentMap,
   writeDynamicVhd,
   writeFixedVhd,
   writeQcow2,
@@ -14,7 +16,6 @@ import {
 } from '@orlop/disk';
 import { gzipParallel } from '@orlop/oci';
 import { GENERATED_MTIME } from '../compose/entries.ts';
-import { archiveMember } from './archive-member.ts';
 import { biosPartition, writeBiosDisk } from './bios-disk.ts';
 import { openedFile } from './boot-parts.ts';
 import { qcow2Compressor, zlibCompressor } from './compressors.ts';
@@ -29,6 +30,8 @@ type Firmware = 'bios' | 'efi';
 
 /** What each starts from. */
 const loaderOf = { bios: 'boot-bios', efi: 'boot-efi' } as const satisfies Record<Firmware, BootComponent>;
+
+const PAGE_BYTES = 4096;
 
 /** A file format that holds a disk. */
 interface DiskFormat {
@@ -145,7 +148,17 @@ export const diskFormats: readonly OutputFormat[] = [
       withDisk(context, { firmware: 'bios', defaultMiB: DEFAULT_MIB }, (disk) =>
         context.outputs.write(
           `${context.name}.img.tar.gz`,
-          gzipParallel(writeTar(one(archiveMember('disk.raw', disk.sizeBytes, readDisk(disk))))),
+          // As Google asks for it, `tar --format=oldgnu -Sczf`: what is not written takes no time.
+          gzipParallel(
+            writeSparseTar(
+              { name: 'disk.raw', mode: 0o644, uid: 0, gid: 0, mtime: GENERATED_MTIME },
+              {
+                sizeBytes: disk.sizeBytes,
+                runs: dataRuns(disk),
+                read: (offset, into) => disk.read(offset, into),
+              },
+            ),
+          ),
         ),
       ),
   },
@@ -254,15 +267,13 @@ async function writeBootableDisk(
   await writeBiosDisk(disk, await biosPartition(context, parts), leastBytes);
 }
 
-async function* readDisk(disk: DiskFile): AsyncGenerator<Uint8Array> {
-  const pieceBytes = 1 << 20;
-  for (let at = 0; at < disk.sizeBytes; at += pieceBytes) {
-    const piece = new Uint8Array(Math.min(pieceBytes, disk.sizeBytes - at));
-    await disk.read(at, piece);
-    yield piece;
+/** What holds data, in whole pages: an archive of a sparse file counts sectors, and few long runs are better. */
+function dataRuns({ extents, sizeBytes }: BlockSource): readonly Extent[] {
+  const pages = new ExtentMap();
+  for (const { offset, length } of extents) {
+    const start = Math.floor(offset / PAGE_BYTES) * PAGE_BYTES;
+    const end = Math.min(sizeBytes, Math.ceil((offset + length) / PAGE_BYTES) * PAGE_BYTES);
+    if (start < end) pages.add(start, end - start);
   }
-}
-
-async function* one(entry: ArchiveEntry): EntryStream {
-  yield entry;
+  return pages.toArray();
 }
