@@ -34,8 +34,8 @@ import { emptyProgram, smallSyslinux } from '../../packages/kit/src/testing/boot
 
 const id = '6f726c6f-7000-4000-8000-000000000001';
 const NAME = 'image';
-/** A content that is read whole; larger ones stream. */
-const SMALL_BYTES = 1 << 20;
+/** A content that is read whole; larger ones stream in pieces of this, as those of layers do. */
+const PIECE_BYTES = 128 << 10;
 type Writer<Input> = (input: Input, sink: DiskFile) => Promise<unknown>;
 
 const fileSystems: Readonly<Record<string, Writer<DirectoryNode>>> = {
@@ -152,10 +152,10 @@ async function* folderEntries(folder: string, links: boolean, prefix = ''): Entr
     } else if (stat.isSymbolicLink()) {
       const linkName = await readlink(at);
       yield { header: { ...metadata, type: 'symlink', sizeBytes: 0, linkName }, body: emptyBody };
-    } else if (stat.size <= SMALL_BYTES) yield file(metadata, await readFile(at));
+    } else if (stat.size <= PIECE_BYTES) yield file(metadata, await readFile(at));
     else {
       const header = { ...metadata, type: 'file', sizeBytes: stat.size } as const;
-      yield { header, body: createReadStream(at, { highWaterMark: SMALL_BYTES }) };
+      yield { header, body: createReadStream(at, { highWaterMark: PIECE_BYTES }) };
     }
   }
 }
