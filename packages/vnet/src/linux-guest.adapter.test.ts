@@ -71,7 +71,8 @@ describe('a guest that is Linux', () => {
     await expect
       .poll(
         async () => {
-          await guest('ping', '-6', '-c1', '-W1', 'fd00:77::1');
+          // By its default route, wherever that leads: the router is the neighbour that is asked after.
+          await guest('ping', '-6', '-c1', '-W1', '2001:db8::1').catch(() => {});
           return asked() - before;
         },
         { timeout: 20_000 },
