@@ -19,7 +19,7 @@ const RULE: JsonSchema = {
     action: { type: 'string', enum: ['allow', 'deny'] },
     protocol: { type: 'string', enum: ['tcp', 'udp', 'icmp'] },
     to: text('ADDRESS or ADDRESS/LENGTH'),
-    ports: text('443 or 8000-8100'),
+    ports: { anyOf: [{ type: 'string' }, { type: 'integer' }], description: '443 or 8000-8100' },
     name: text('example.com or *.example.com'),
     from: text('guests by ADDRESS or ADDRESS/LENGTH'),
   },

@@ -1,8 +1,9 @@
 import { existsSync, readdirSync } from 'node:fs';
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { PassThrough } from 'node:stream';
 import { type TemporaryFolder, temporaryFolder } from '@orlop/testkit';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { contextIn } from '../command-under-test.ts';
 import { orlopProgram } from '../program.ts';
 
@@ -36,6 +37,19 @@ describe('orlop net up', () => {
       expect(existsSync(home) ? readdirSync(home) : []).toEqual([]);
     },
   );
+
+  it('ends when its one guest does, who came by standard input and output', async () => {
+    const context = { ...contextIn(folder.path), stdin: new PassThrough() };
+    const ended = orlopProgram(context).parseAsync(['net', 'up', 'lab', '--listen', 'stdio'], {
+      from: 'user',
+    });
+    context.stdout.resume();
+    const control = join(folder.path, 'networks', 'lab', 'control.sock');
+    await vi.waitUntil(() => existsSync(control), 20_000);
+    context.stdin.end();
+    await ended;
+    expect(existsSync(control)).toBe(false);
+  });
 
   it.each([
     [['--mtu', 'abc'], /--mtu "abc" is not a whole number/],

@@ -102,6 +102,14 @@ async function runNetwork(context: CommandContext, name: string, options: NetUpO
     scheduler: vnet.nodeScheduler,
   });
   const machines = new Machines(opened.network, cables);
+  if (places.every((place) => place === 'stdio')) {
+    // Who came by standard input and output (over ssh) has left for good, and nobody else can come.
+    const { onGuestLeft } = opened.network;
+    opened.network.onGuestLeft = (macs) => {
+      onGuestLeft?.(macs);
+      stopped.abort();
+    };
+  }
   const control = new ControlServer({
     opened,
     machines,

@@ -9,7 +9,7 @@ export interface PolicyRule {
   /** `10.0.0.0/8`, `fd00::/8` or one address. */
   readonly to?: string;
   /** `443`, `8000-8100`. */
-  readonly ports?: string;
+  readonly ports?: string | number;
   /** A name that the gateway's DNS answered with that address: `example.com`, `*.example.com`. */
   readonly name?: string;
   /** Guests by address or prefix. */
@@ -86,7 +86,7 @@ export class OutboundPolicy {
 }
 
 function compile(rule: PolicyRule, problem: (message: string) => void): CompiledRule {
-  const ports = rule.ports === undefined ? [0, 65_535] : parsePorts(rule.ports);
+  const ports = rule.ports === undefined ? [0, 65_535] : parsePorts(String(rule.ports));
   if (ports === undefined) problem(`ports "${rule.ports}" is neither a port nor FIRST-LAST`);
   const prefixOf = (text: string | undefined, what: string): IpPrefix | undefined => {
     if (text === undefined) return undefined;
