@@ -192,6 +192,21 @@ describe.skipIf(!hasQemu)('a shared folder (skipped without QEMU)', () => {
           `orlop config set shares ${shared},${fixed}:ro,${elsewhere} && orlop restart`,
       );
     }
+    const volume = ['-d', 'local', '-o', 'type=none', '-o', 'o=bind', '-o', `device=${elsewhere}`];
+    for (const words of [
+      ['create', '-v', `${elsewhere}:/x`, image],
+      ['volume', 'create', ...volume],
+    ])
+      expect(await refusal(...words)).toContain(`mounts denied: ${elsewhere} is not shared`);
+    // A link that leads out of the share leads to nothing within, and what it leads to is no mount either.
+    await writeFile(elsewhere, 'secret');
+    await symlink(elsewhere, join(shared, 'escape'));
+    expect(await refusal('run', '--rm', '-v', `${shared}:/s`, image, 'cat', '/s/escape')).toMatch(
+      /No such file/,
+    );
+    expect(await refusal('run', '--rm', '-v', `${shared}/escape:/x`, ...words)).toContain(
+      `${shared}/escape is a link to ${elsewhere}, which is not shared`,
+    );
     // Docker's own rules within a share: -v makes what is missing, --mount does not.
     expect(await refusal('run', '--rm', '-v', `${shared}/made:/x`, ...words)).toBe('');
     expect(await readdir(shared)).toContain('made');

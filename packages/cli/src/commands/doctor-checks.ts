@@ -29,6 +29,8 @@ export interface Finding {
 /** An engine's image, its store and one machine's disk fit into this. */
 const COMFORTABLE_BYTES = 5e9;
 const TIGHT_BYTES = 1e9;
+/** A large tree of dependencies has as many. */
+const ENOUGH_FILES = 250_000;
 
 const architectures: readonly Architecture[] = ['amd64', 'arm64', 'riscv64'];
 
@@ -138,10 +140,23 @@ async function toolFinding(tool: (typeof tools)[number], searchPath: string): Pr
 
 async function virtiofsdFinding(searchPath: string): Promise<Finding> {
   try {
-    return { name: 'virtiofsd', status: 'ok', detail: await findVirtiofsd(searchPath) };
+    const detail = await findVirtiofsd(searchPath);
+    const limits = await readFile('/proc/self/limits', 'utf8').catch(() => '');
+    return { name: 'virtiofsd', ...judgeOpenFiles(detail, limits) };
   } catch (error) {
     return noteFrom('virtiofsd', error);
   }
+}
+
+/** Debian 12's server holds one open file for each that the machine remembers, and cannot go beyond the hard limit. */
+export function judgeOpenFiles(program: string, limits: string): Omit<Finding, 'name'> {
+  const hard = Number(/^Max open files\s+\S+\s+(\d+)/m.exec(limits)?.[1] ?? Number.POSITIVE_INFINITY);
+  if (hard >= ENOUGH_FILES) return { status: 'ok', detail: program };
+  return {
+    status: 'note',
+    detail: `${program}; a share of more than ${hard} files may end in "too many open files"`,
+    hint: 'raise the hard limit of open files: LimitNOFILE of the systemd unit, or /etc/security/limits.conf',
+  };
 }
 
 /** Whether apt knows any source of packages; the mirror itself is not asked. */

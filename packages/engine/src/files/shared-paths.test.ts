@@ -41,6 +41,12 @@ describe('SharedPaths.refusal', () => {
     }
   });
 
+  it('gives a command that a shell takes as it is meant', async () => {
+    expect(await paths.refusal("/it's mine")).toContain(
+      `orlop config set shares '/home/u,/srv:ro,/it'\\''s mine' && orlop restart`,
+    );
+  });
+
   it('names the setting for what is not shared', async () => {
     expect(await paths.refusal('/home/user2')).toBe(
       'mounts denied: /home/user2 is not shared with the engine. Share it or a folder above it, then restart: ' +

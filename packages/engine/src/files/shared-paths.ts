@@ -1,5 +1,6 @@
 import { realpath } from 'node:fs/promises';
 import { dirname, normalize } from 'node:path';
+import { quote } from '../programs/host-programs.ts';
 
 export interface SharedPathsOptions {
   /** The folders that the machine has now, at the same path. */
@@ -63,7 +64,8 @@ export class SharedPaths {
   /** The setting is a list, which is set as a whole. */
   #advice(path: string): string {
     const { shares, setting = shares } = this.#options;
-    const list = [...setting(), path].join(',');
+    const paths = [...setting(), path].join(',');
+    const list = /^[\w@%+=:,./-]+$/.test(paths) ? paths : quote(paths);
     return `Share it or a folder above it, then restart: orlop config set shares ${list} && orlop restart`;
   }
 

@@ -117,6 +117,7 @@ export async function writeScript(path: string, text: string): Promise<void> {
   await rename(partial, path);
 }
 
-function quote(word: string): string {
+/** A word as a shell takes it. */
+export function quote(word: string): string {
   return `'${word.replaceAll("'", "'\\''")}'`;
 }

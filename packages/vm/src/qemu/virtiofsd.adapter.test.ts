@@ -1,10 +1,13 @@
+import { spawn } from 'node:child_process';
 import { existsSync } from 'node:fs';
-import { mkdir, readdir, readFile, symlink, writeFile } from 'node:fs/promises';
+import { chown, mkdir, readdir, readFile, readlink, stat, symlink, writeFile } from 'node:fs/promises';
 import { connect } from 'node:net';
 import { join } from 'node:path';
 import { temporaryFolder } from '@orlop/testkit';
 import { afterEach, describe, expect, it } from 'vitest';
+import { runTool } from '../run-tool.ts';
 import { findVirtiofsd, startVirtiofsd } from './virtiofsd.ts';
+import { virtiofsdCommands } from './virtiofsd-command.ts';
 
 const searchPath = process.env['PATH'] ?? '';
 const program = await findVirtiofsd(searchPath).catch(() => undefined);
@@ -36,7 +39,7 @@ async function serve(readOnly: boolean, { byLink = false } = {}) {
   return { hostPath, servingRoot: () => servingRoot(server.socket) };
 }
 
-/** Where the process that answers QEMU has its root: in the shared folder, soon; others of the server only wait. */
+/** Where the process that answers QEMU has its root: in the shared folder, soon; others of the server only wait, and have no filter of their system calls. */
 async function servingRoot(socket: string): Promise<string> {
   let found = '';
   await expect
@@ -45,7 +48,8 @@ async function servingRoot(socket: string): Promise<string> {
         const command = await readFile(`/proc/${pid}/cmdline`, 'latin1').catch(() => '');
         if (!command.includes(`--socket-path=${socket}`)) continue;
         const names = await readdir(`/proc/${pid}/root`).catch(() => []);
-        if (names.join() === 'kept') found = `/proc/${pid}/root`;
+        const status = await readFile(`/proc/${pid}/status`, 'latin1').catch(() => '');
+        if (names.join() === 'kept' && /^Seccomp:\s+2$/m.test(status)) found = `/proc/${pid}/root`;
       }
       return found;
     })
@@ -62,6 +66,39 @@ describe.skipIf(program === undefined || process.getuid?.() !== 0)(
       const root = await servingRoot();
       await writeFile(join(root, 'new'), 'x');
       expect(existsSync(join(hostPath, 'new'))).toBe(true);
+    });
+
+    it('shuts it in for an ordinary user too: namespaces of its own, and few system calls', async () => {
+      const nobody = 65534;
+      const temporary = await temporaryFolder();
+      closers.push(() => temporary.remove());
+      const hostPath = join(temporary.path, 'share');
+      await mkdir(hostPath);
+      await writeFile(join(hostPath, 'kept'), 'kept');
+      for (const path of [temporary.path, hostPath]) await chown(path, nobody, nobody);
+      const { stdout, stderr } = await runTool(program ?? '', ['--help']);
+      const socket = `user-${process.pid}.sock`;
+      const around = { program: program ?? '', help: `${stdout}${stderr}`, socket };
+      const [command = []] = virtiofsdCommands(
+        { hostPath },
+        { ...around, userId: nobody, hasIdentityRanges: false },
+      );
+      const [first = '', ...words] = command;
+      const who = { cwd: temporary.path, uid: nobody, gid: nobody };
+      const child = spawn(first, words, { ...who, stdio: 'ignore', env: { PATH: searchPath } });
+      closers.push(() => child.kill('SIGKILL'));
+      const path = join(temporary.path, socket);
+      await expect.poll(() => existsSync(path), { timeout: 10_000 }).toBe(true);
+      const client = connect({ path });
+      closers.push(() => client.destroy());
+      const root = await servingRoot(socket);
+      const serving = join(root, '..');
+      const link = (name: string) =>
+        Promise.all(['/proc/self', serving].map((at) => readlink(`${at}/ns/${name}`)));
+      for (const name of ['user', 'mnt', 'net']) expect(new Set(await link(name)).size, name).toBe(2);
+      expect(await readFile(join(serving, 'status'), 'utf8')).toMatch(/^Seccomp:\s+2$/m);
+      await writeFile(join(root, 'new'), 'x');
+      expect((await stat(join(hostPath, 'new'))).size).toBe(1);
     });
 
     it('serves the folder that a link leads to', async () => {
