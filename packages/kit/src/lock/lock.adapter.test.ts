@@ -1,11 +1,12 @@
-import { mkdir, readFile, writeFile } from 'node:fs/promises';
+import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { type Descriptor, ImageStore } from '@orlop/oci';
+import { type Descriptor, type Digest, ImageStore } from '@orlop/oci';
 import { type TemporaryFolder, temporaryFolder } from '@orlop/testkit';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { HostSources } from '../config/host-sources.ts';
 import { ImageResolver, type ResolverOptions } from '../resolve/resolver.ts';
-import { buildSmall, PLATFORM, putImage } from '../testing/small-images.ts';
+import { emptyProgram } from '../testing/boot-programs.ts';
+import { buildSmall, PLATFORM, putImage, tarBytes } from '../testing/small-images.ts';
 import { type Lock, mergeLocks } from './lock-file.ts';
 import { lockImages } from './lock-images.ts';
 
@@ -116,6 +117,63 @@ describe('a locked build', () => {
     const platform = { os: 'linux', architecture: 'arm64' };
     await expect(build('platform', { lock, platform })).rejects.toMatchObject({
       problems: [{ message: `init[0]: the lock does not have ${REDIS} for linux/arm64` }],
+    });
+  });
+
+  it('takes the boot programs of a format that it has, and fails without them, or when they are others', async () => {
+    const kernel = new Uint8Array(100_000).fill(7);
+    await putImage(store, 'kernel:1', {
+      layers: [
+        [
+          ['kernel', kernel],
+          ['kernel.tar', await tarBytes([])],
+        ],
+      ],
+    });
+    const putLoader = (content: string) =>
+      putImage(store, 'orlop/boot-efi', {
+        layers: [
+          [
+            ['usr/lib/linuxx64.efi.stub', emptyProgram()],
+            ['usr/lib/systemd-bootx64.efi', content],
+          ],
+        ],
+      });
+    await putLoader('loader');
+    const locked = async (name: string, lock: Lock) => {
+      const folder = join(root.path, name);
+      await mkdir(folder);
+      await writeFile(join(folder, 'image.yml'), 'kernel: {image: "kernel:1"}\ninit: [linuxkit/redis:abc]\n');
+      const options = { resolver: resolver({ lock }) };
+      await buildSmall({ store, folder, formats: ['raw-efi'], options }).finally(async () => {
+        expect((await readdir(folder)).filter((file) => file.startsWith('.'))).toEqual([]);
+      });
+      return readdir(folder);
+    };
+    await writeFile(
+      join(root.path, 'image.yml'),
+      'kernel: {image: "kernel:1"}\ninit: [linuxkit/redis:abc]\n',
+    );
+    await expect(locked('without', await lockNow())).rejects.toMatchObject({
+      code: 'kit.not-locked',
+      message: 'the lock does not have docker.io/orlop/boot-efi:latest',
+      hint: expect.stringContaining('--format FORMAT'),
+    });
+    const whole = await lockImages({
+      ...{ locations: ['image.yml'], sources: sources(), resolver: resolver(), platform: PLATFORM },
+      components: ['boot-efi'],
+    });
+    expect(await locked('with', whole)).toEqual(['image-efi.img', 'image.yml']);
+    const first = await store.find('orlop/boot-efi');
+    if (first === undefined) throw new Error('was not stored');
+    await store.tag('orlop/boot-efi:kept', first);
+    await putLoader('another loader');
+    expect(await locked('pinned', whole)).toEqual(['image-efi.img', 'image.yml']);
+    const foreign = `sha256:${'0'.repeat(64)}` as Digest;
+    const wrong = { source: foreign, platforms: new Map([['linux/amd64', foreign]]) };
+    const others: Lock = new Map([...whole, ['docker.io/orlop/boot-efi:latest', wrong]]);
+    await expect(locked('others', others)).rejects.toMatchObject({
+      message: expect.stringContaining('docker.io/orlop/boot-efi:latest'),
     });
   });
 });

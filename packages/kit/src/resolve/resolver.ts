@@ -124,7 +124,9 @@ export class ImageResolver {
     if (locked !== undefined && digest !== undefined)
       return this.#resolveLocked(reference, { ...locked, digest });
     const what = locked === undefined ? reference : `${reference} for ${formatPlatform(platform)}`;
-    throw kitError('kit.not-locked', `the lock does not have ${what}`, { hint: LOCK_HINT });
+    throw kitError('kit.not-locked', `the lock does not have ${what}`, {
+      hint: `${LOCK_HINT}; --format FORMAT pins the boot programs of a format`,
+    });
   }
 
   /**
