@@ -1,10 +1,11 @@
+import { spawnSync } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { open, readFile, stat } from 'node:fs/promises';
 import { request } from 'node:http';
 import { connect } from 'node:net';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { EngineUnderTest, hasQemu, run } from './engine-under-test.ts';
+import { EngineUnderTest, hasQemu, program, run } from './engine-under-test.ts';
 
 const MIB = 2 ** 20;
 const GIB = 2 ** 30;
@@ -172,6 +173,47 @@ describe.skipIf(!hasQemu)('resources of an engine (skipped without QEMU)', () =>
     expect((await stat(disk)).blocks * 512).toBe(JSON.parse(await orlop('disk', '--json')).diskUsedBytes);
   });
 
+  it('runs a command of the host with its streams, its exit status, and none of it left behind', async () => {
+    const words = ['ssh', 'default', 'cat; echo said >&2; docker ps -q | wc -l; exit 7'];
+    const ran = spawnSync(process.execPath, [program, ...words], { env: engine.env, input: 'in\n' });
+    expect([ran.status, ran.stdout.toString(), ran.stderr.toString()]).toEqual([7, 'in\n1\n', 'said\n']);
+    await expect
+      .poll(() => orlop('ssh', 'default', 'ls /run/engine/exec | wc -l'), { timeout: 20_000 })
+      .toBe('1\n');
+  });
+
+  it("lets no container reach the machine's own ports, by any address or network", async () => {
+    const ports = (await readFile(join(engine.home, 'engine', 'default', 'guest.json'), 'utf8')).match(
+      /"port":\d+/g,
+    );
+    const all = [...new Set([2371, 2372, 2374, 2376, ...(ports ?? []).map((port) => Number(port.slice(7)))])];
+    expect(all.length).toBeGreaterThanOrEqual(5);
+    const own = (await orlop('ssh', 'default', "ip -4 -o addr | sed 's/.*inet //; s:/.*::'"))
+      .trim()
+      .split('\n');
+    expect(own.length).toBeGreaterThanOrEqual(3);
+    const ask = (address: string) =>
+      all.map(
+        (port) => `(nc -w 5 ${address} ${port} </dev/null >/dev/null 2>&1 && echo ${address} ${port}) &`,
+      );
+    const script = `${own.flatMap(ask).join(' ')} wait; echo asked`;
+    for (const network of ['bridge', 'host']) {
+      expect(await docker('run', '--rm', `--net=${network}`, 'orlop/busybox', 'sh', '-c', script)).toBe(
+        'asked',
+      );
+    }
+  });
+
+  it('is copied while it is suspended, and rests on', async () => {
+    await orlop('suspend');
+    await orlop('snapshot', 'create', 'rest');
+    expect((await status()).state.kind).toBe('suspended');
+    await expect(orlop('snapshot', 'restore', 'nosuch')).rejects.toThrow('there is no snapshot');
+    expect((await status()).state.kind).toBe('suspended');
+    await orlop('snapshot', 'rm', 'rest');
+    expect(await docker('exec', 'stays', 'echo', 'here')).toBe('here');
+  });
+
   it('is copied while its containers go on, and comes back from that after all is lost', async () => {
     const started = await startedAt();
     const words = ['run', '--rm', '-v', 'precious:/v', 'orlop/busybox', 'sh', '-c'];
@@ -180,6 +222,7 @@ describe.skipIf(!hasQemu)('resources of an engine (skipped without QEMU)', () =>
     const made = JSON.parse(await orlop('snapshot', 'create', 'good', '--json'));
     expect(made.usedBytes).toBeLessThan(500 * MIB);
     expect(await startedAt()).toBe(started);
+    expect(await readFile(join(engine.home, 'daemon', 'log'), 'utf8')).not.toContain('without being frozen');
     await docker('rm', '-f', 'stays');
     await docker('volume', 'rm', 'precious');
     await docker('rmi', 'orlop/busybox');
@@ -189,10 +232,10 @@ describe.skipIf(!hasQemu)('resources of an engine (skipped without QEMU)', () =>
     await disk.write(Buffer.alloc(4 * MIB, 0xa5), 0, 4 * MIB, 0);
     await disk.close();
     await orlop('snapshot', 'restore', 'good');
-    await orlop('up');
     // The state that was saved is of the other disk.
-    const stages = (await status()).state.stages.map((stage: { note?: string }) => stage.note).join();
-    expect(stages).toContain('is of another machine');
+    expect((await status()).state).toMatchObject({ kind: 'stopped', reason: 'asked' });
+    expect((await status()).usage.savedBytes).toBe(0);
+    await orlop('up');
     expect(await docker(...words, 'sha256sum /v/numbers')).toBe(digest);
     await orlop('snapshot', 'rm', 'good');
     expect(await orlop('snapshot', 'ls')).toBe('');

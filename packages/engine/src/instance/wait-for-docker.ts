@@ -6,6 +6,7 @@ import { engineError } from '../errors.ts';
 import { DOCKER_PORT } from './guest-configuration.ts';
 import { hostFreeBytes, hostFull } from './host-room.ts';
 import type { InstanceNetwork } from './instance-network.ts';
+import { findKernelPanic } from './kernel-panic.ts';
 import { LIMIT_MS, type StartInput } from './start-input.ts';
 import type { StageVoice } from './start-stages.ts';
 
@@ -96,7 +97,7 @@ export async function dockerVersion(docker: DockerChannel, signal: AbortSignal):
 }
 
 /** The time until the next look, which throws when there is nothing to wait for any more. */
-function pauses({ machine, paths }: Waiting): (voice: StageVoice) => Promise<void> {
+function pauses({ machine, paths, awake }: Waiting): (voice: StageVoice) => Promise<void> {
   let polls = 0;
   return async (voice) => {
     await sleep(POLL_MS, undefined, { signal: voice.signal });
@@ -107,7 +108,15 @@ function pauses({ machine, paths }: Waiting): (voice: StageVoice) => Promise<voi
         hint: '`orlop logs` shows what it said',
       });
     }
-    if (++polls % POLLS_PER_LOOK !== 0 || !(await machine.standsStill())) return;
+    if (++polls % POLLS_PER_LOOK !== 0) return;
+    // What a machine said that runs on is of another time.
+    const panic = awake === true ? undefined : await findKernelPanic(machine.console.logPath);
+    if (panic !== undefined) {
+      throw engineError('engine.machine-ended', `the machine's kernel gave up during its start: ${panic}`, {
+        hint: '`orlop logs` shows what it said before',
+      });
+    }
+    if (!(await machine.standsStill())) return;
     const free = await hostFreeBytes(paths.dataDisk);
     const what = `the host's disk is full, ${free} bytes free for ${paths.dataDisk}`;
     throw hostFull(`the machine stands still during its start: ${what}`);

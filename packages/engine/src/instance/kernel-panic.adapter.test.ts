@@ -1,0 +1,36 @@
+import { writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { temporaryFolder } from '@orlop/testkit';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { findKernelPanic } from './kernel-panic.ts';
+
+let folder: Awaited<ReturnType<typeof temporaryFolder>>;
+beforeAll(async () => {
+  folder = await temporaryFolder();
+});
+afterAll(() => folder.remove());
+
+async function reasonIn(text: string): Promise<string | undefined> {
+  const path = join(folder.path, 'console.log');
+  await writeFile(path, text);
+  return findKernelPanic(path);
+}
+
+const PANIC = `[    2.021621] List of all bdev filesystems:\r
+[    2.022064] Kernel panic - not syncing: VFS: Unable to mount root fs on unknown-block(0,0)\r
+[    2.022719] Hardware name: QEMU\r
+`;
+
+describe('findKernelPanic', () => {
+  it('has the reason of a kernel that gave up, whatever it said before', async () => {
+    const reason = 'VFS: Unable to mount root fs on unknown-block(0,0)';
+    expect(await reasonIn(PANIC)).toBe(reason);
+    expect(await reasonIn(`${'line\n'.repeat(200_000)}${PANIC}`)).toBe(reason);
+  });
+
+  it('finds none in other words, and none where nothing was said', async () => {
+    expect(await reasonIn('(orlop) root:~# echo Kernel panic - not syncing: no\n')).toBe(undefined);
+    expect(await reasonIn('')).toBe(undefined);
+    expect(await findKernelPanic(join(folder.path, 'none'))).toBe(undefined);
+  });
+});
