@@ -174,7 +174,7 @@ describe.skipIf(!hasQemu)('resources of an engine (skipped without QEMU)', () =>
   });
 
   it('runs a command of the host with its streams, its exit status, and none of it left behind', async () => {
-    const words = ['ssh', 'default', 'cat; echo said >&2; docker ps -q | wc -l; exit 7'];
+    const words = ['ssh', 'default', '--', 'cat; echo said >&2; docker ps -q | wc -l; exit 7'];
     const ran = spawnSync(process.execPath, [program, ...words], { env: engine.env, input: 'in\n' });
     expect([ran.status, ran.stdout.toString(), ran.stderr.toString()]).toEqual([7, 'in\n1\n', 'said\n']);
     await expect

@@ -17,8 +17,10 @@ export function registerShell(program: Command, context: CommandContext): void {
     .action(async (name: string, words: readonly string[]) => {
       const { ensureDaemon } = await import('./engine-daemon.ts');
       await (await ensureDaemon(context)).wake(name);
-      if (words.length === 0) await openShell(context, name);
-      else await runCommand(context, name, words.join(' '));
+      // Options of the command need no `--` before it, and it may be there.
+      const command = (words[0] === '--' ? words.slice(1) : words).join(' ');
+      if (command === '') await openShell(context, name);
+      else await runCommand(context, name, command);
     });
 }
 

@@ -40,12 +40,16 @@ export async function bringUp(options: BringUpOptions): Promise<LiveEngine> {
   const since = state.now();
   const stages = new StartStages(
     () => around.clock.monotonicMs(),
-    (stage) => {
-      state.amend({ kind: 'starting', since, stages: stages.list() });
-      state.emit({ kind: 'stage', engine: state.name, at: state.now(), stage });
-    },
+    (stage) => state.emit({ kind: 'stage', engine: state.name, at: state.now(), stage }),
   );
-  state.change({ kind: 'starting', since, stages: [] });
+  // Whoever asks sees for how long the stage under way has gone on.
+  state.change({
+    kind: 'starting',
+    since,
+    get stages() {
+      return stages.list();
+    },
+  });
   try {
     const settings = await loadSettings(paths, flags);
     const live = await adoptOrStart(
