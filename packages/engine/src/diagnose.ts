@@ -1,10 +1,8 @@
-import { existsSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { OrlopError } from '@orlop/core';
 import { connectDaemon } from './daemon/daemon-client.ts';
-import { engineError } from './errors.ts';
-import { daemonPaths, type EngineHome, instancePaths } from './instance/instance-paths.ts';
+import { daemonPaths, type EngineHome, knownInstance } from './instance/instance-paths.ts';
 import { loadSettings } from './settings/load-settings.ts';
 
 /** One text of a bundle for who looks into a problem. */
@@ -23,13 +21,8 @@ const MAX_LOG_CHARS = 1_000_000;
  * @throws OrlopError `engine.unknown`, `engine.bad-name`
  */
 export async function collectDiagnostics(home: EngineHome, engine: string): Promise<DiagnosticText[]> {
-  const paths = instancePaths(home, engine);
+  const paths = knownInstance(home, engine);
   const daemon = daemonPaths(home);
-  if (engine !== 'default' && !existsSync(paths.folder)) {
-    throw engineError('engine.unknown', `there is no engine "${engine}"`, {
-      hint: 'orlop status lists them',
-    });
-  }
   const sources: readonly (readonly [string, () => Promise<string>])[] = [
     ['status.json', async () => json(await connectDaemon(daemon.socket).status())],
     ['settings.json', async () => json((await loadSettings(paths)).list())],

@@ -18,6 +18,7 @@ export {
   type EngineHome,
   type InstancePaths,
   instancePaths,
+  knownInstance,
 } from './instance/instance-paths.ts';
 export { type MachineCommandOptions, runMachineCommand } from './machine-command.ts';
 export {

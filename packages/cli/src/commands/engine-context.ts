@@ -22,7 +22,7 @@ export function registerContext(program: Command, context: CommandContext): void
   });
   add('rm', 'remove the context', async (name) => {
     const { removeContext } = await import('@orlop/engine');
-    const { config, target } = await contextOf(context, name);
+    const { config, target } = await contextOf(context, name, { mayBeGone: true });
     const removed = await removeContext(config, target);
     context.stdout.write(
       removed ? `${target.name}\n` : `there is no context ${target.name} to this engine\n`,
@@ -40,7 +40,7 @@ export function registerContext(program: Command, context: CommandContext): void
   );
   add('unlink', 'take that link away again', async (name) => {
     const { SYSTEM_SOCKET, unlinkSystemSocket } = await import('@orlop/engine');
-    const { socket } = (await contextOf(context, name)).target;
+    const { socket } = (await contextOf(context, name, { mayBeGone: true })).target;
     const removed = await unlinkSystemSocket({ link: SYSTEM_SOCKET, socket });
     context.stdout.write(removed ? `${SYSTEM_SOCKET}\n` : `${SYSTEM_SOCKET} does not lead to this engine\n`);
   });
@@ -49,10 +49,15 @@ export function registerContext(program: Command, context: CommandContext): void
   });
 }
 
-async function contextOf(context: CommandContext, name: string) {
-  const { contextName, instancePaths } = await import('@orlop/engine');
+/** @throws OrlopError `engine.unknown` */
+async function contextOf(
+  context: CommandContext,
+  name: string,
+  { mayBeGone = false }: { readonly mayBeGone?: boolean } = {},
+) {
+  const { contextName, instancePaths, knownInstance } = await import('@orlop/engine');
   const { dockerConfig, engineHome } = await import('./engine-daemon.ts');
-  const paths = instancePaths(engineHome(context), name);
+  const paths = (mayBeGone ? instancePaths : knownInstance)(engineHome(context), name);
   return {
     config: dockerConfig(context),
     target: { name: contextName(name), socket: paths.dockerSocket },

@@ -1,3 +1,4 @@
+import type { Stats } from 'node:fs';
 import { open, stat } from 'node:fs/promises';
 import { engineError } from '../errors.ts';
 
@@ -12,16 +13,7 @@ export interface DataDisk {
  * @throws OrlopError `engine.disk-shrink`
  */
 export async function ensureDataDisk(path: string, sizeBytes: number): Promise<DataDisk> {
-  const found = await stat(path).catch(() => undefined);
-  if (found !== undefined && found.size > sizeBytes) {
-    throw engineError(
-      'engine.disk-shrink',
-      `the data disk has ${found.size} bytes, more than the setting disk`,
-      {
-        hint: 'a disk does not shrink; it takes from the host only what is used: set disk to its size or more',
-      },
-    );
-  }
+  const found = await assertNoShrink(path, sizeBytes);
   if (found?.size === sizeBytes) return { path, sizeBytes, change: 'kept' };
   const handle = await open(path, found === undefined ? 'wx' : 'r+', 0o600);
   try {
@@ -31,6 +23,16 @@ export async function ensureDataDisk(path: string, sizeBytes: number): Promise<D
     await handle.close();
   }
   return { path, sizeBytes, change: found === undefined ? 'made' : 'grown' };
+}
+
+/** @returns the disk, if there is one. @throws OrlopError `engine.disk-shrink` for one that is larger */
+export async function assertNoShrink(path: string, sizeBytes: number): Promise<Stats | undefined> {
+  const found = await stat(path).catch(() => undefined);
+  if (found === undefined || found.size <= sizeBytes) return found;
+  const message = `the data disk has ${found.size} bytes, more than the setting disk`;
+  throw engineError('engine.disk-shrink', message, {
+    hint: 'a disk does not shrink; it takes from the host only what is used: set disk to its size or more',
+  });
 }
 
 export async function diskUsage(

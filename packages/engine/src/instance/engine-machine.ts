@@ -54,7 +54,7 @@ export async function startEngineMachine(
         { kind: 'stream', socketPath: paths.cable, mac: network.mac, mtu: network.mtu, listen: true },
       ],
       channels: [],
-      shares: await machineShares(settings),
+      shares: await machineShares(settings.texts('shares')),
       firmwareFiles: [{ name: GUEST_CONFIGURATION_NAME, path: paths.guestConfiguration }],
     },
     { folder: paths.machine, accelerator: choice.accelerator, signal: voice.signal },

@@ -114,7 +114,8 @@ function proxyEnvironment(
   );
 }
 
-async function readAuthorities(files: readonly string[]): Promise<string[]> {
+/** @throws OrlopError `engine.bad-setting` for a file that is not there, or is none */
+export async function readAuthorities(files: readonly string[]): Promise<string[]> {
   const found: string[] = [];
   for (const file of files) {
     const path = file === 'host' ? HOST_AUTHORITIES : file;
@@ -147,8 +148,8 @@ export function parseShares(texts: readonly string[]): HostShare[] {
 }
 
 /** @throws OrlopError `engine.bad-setting` for a folder that is not there */
-export async function machineShares(settings: LayeredSettings): Promise<Share[]> {
-  const shares = parseShares(settings.texts('shares'));
+export async function machineShares(texts: readonly string[]): Promise<Share[]> {
+  const shares = parseShares(texts);
   for (const { path } of shares) {
     const found = await stat(path).catch(() => undefined);
     if (found?.isDirectory() !== true) {

@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs';
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { engineError } from '../errors.ts';
@@ -74,6 +75,13 @@ export function instancePaths({ home, machines }: EngineHome, name: string): Ins
     userSettings: join(home, 'config.yml'),
     policySettings: POLICY,
   };
+}
+
+/** The paths of an engine that has been started or set up; of the default one always. @throws OrlopError `engine.unknown`, `engine.bad-name` */
+export function knownInstance(home: EngineHome, name: string): InstancePaths {
+  const paths = instancePaths(home, name);
+  if (name === 'default' || existsSync(paths.folder)) return paths;
+  throw engineError('engine.unknown', `there is no engine "${name}"`, { hint: 'orlop status lists them' });
 }
 
 export function daemonPaths({ home }: Pick<EngineHome, 'home'>): DaemonPaths {

@@ -4,6 +4,7 @@ import type { Problem } from '@orlop/core';
 import { replaceFile } from '@orlop/vm';
 import { engineError } from '../errors.ts';
 import { type InstancePaths, makeInstanceFolder } from '../instance/instance-paths.ts';
+import { checkOnHost } from './host-checks.ts';
 import { LayeredSettings } from './layered-settings.ts';
 import { isSettingName, type SettingName, type SettingValue, settingOf } from './schema.ts';
 import { checkValue } from './setting-value.ts';
@@ -67,18 +68,19 @@ export async function changeSetting(paths: InstancePaths, change: SettingChange)
 }
 
 /**
- * Whether a change may be made; the value as it will be held.
- * @throws OrlopError `engine.bad-setting`, `engine.setting-locked`
+ * Whether a change may be made, and the host has what it names; the value as it will be held.
+ * @throws OrlopError `engine.bad-setting`, `engine.setting-locked`, `engine.disk-shrink`
  */
 export async function checkChange(
   paths: InstancePaths,
-  { name, value }: SettingChange,
+  { name, value, scope }: SettingChange,
 ): Promise<SettingValue | undefined> {
   const policy = await readFileIfAny(paths.policySettings);
   if (policy?.locked.includes(name) === true) throw lockedError(name, paths.policySettings);
   if (value === undefined) return undefined;
   const checked = checkValue(settingOf(name), value);
   if ('problem' in checked) throw engineError('engine.bad-setting', `${name} is ${checked.problem}`);
+  await checkOnHost(name, checked.value, { paths: scope === 'instance' ? paths : undefined });
   return checked.value;
 }
 

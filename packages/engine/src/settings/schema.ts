@@ -14,7 +14,7 @@ export interface Setting {
   /** Least value of an integer or a size. */
   readonly min?: number;
   readonly choices?: readonly string[];
-  /** What a text must look like, and how that is said. */
+  /** What a text, or each of a list, must look like, and how that is said. */
   readonly form?: { readonly pattern: RegExp; readonly words: string };
   /** @default 'restart' */
   readonly effect?: 'now' | 'restart';
@@ -66,7 +66,7 @@ export const settingsTable = {
     type: 'text',
     summary: 'IPv4 network between gateway and machine',
     form: {
-      pattern: /^\d{1,3}(?:\.\d{1,3}){3}\/\d{1,2}$/,
+      pattern: /^(?:(?:25[0-5]|2[0-4]\d|1?\d?\d)(?:\.(?!\/)|(?=\/))){4}\/(?:[89]|1\d|2\d)$/,
       words: 'an IPv4 network such as 192.168.127.0/24',
     },
     fallback: () => '192.168.127.0/24',
@@ -90,6 +90,10 @@ export const settingsTable = {
   'network.dns': {
     type: 'texts',
     summary: "DNS servers, ADDRESS or ADDRESS#PORT; empty: the host's own",
+    form: {
+      pattern: /^[\da-fA-F.:]+(?:#\d{1,5})?$/,
+      words: 'addresses such as 192.0.2.53 or 192.0.2.53#5353',
+    },
     fallback: () => [],
   },
   'proxy.http': {
@@ -105,10 +109,19 @@ export const settingsTable = {
     fallback: () => '',
   },
   'proxy.no': { type: 'texts', summary: 'hosts that are reached without a proxy', fallback: () => [] },
-  'docker.mirrors': { type: 'texts', summary: 'mirrors of Docker Hub, as URLs', fallback: () => [] },
+  'docker.mirrors': {
+    type: 'texts',
+    summary: 'mirrors of Docker Hub, as URLs',
+    form: {
+      pattern: /^https?:\/\/[^\s/?#]+\/?$/,
+      words: 'URLs without a path, such as https://mirror.example',
+    },
+    fallback: () => [],
+  },
   'docker.insecureRegistries': {
     type: 'texts',
     summary: 'registries without a trusted certificate',
+    form: { pattern: /^[\w.:[\]/-]+$/, words: 'HOST, HOST:PORT or networks such as 10.0.0.0/8' },
     fallback: () => [],
   },
   'docker.daemon': {
@@ -119,11 +132,13 @@ export const settingsTable = {
   certificates: {
     type: 'texts',
     summary: 'files of authorities (PEM) to trust; "host" stands for those that the host trusts',
+    form: { pattern: /^(?:host|\/.+)$/, words: 'absolute paths, or "host"' },
     fallback: () => [],
   },
   shares: {
     type: 'texts',
     summary: 'host folders that the machine has at the same path; PATH or PATH:ro',
+    form: { pattern: /^\/./, words: 'absolute paths, as PATH or PATH:ro' },
     fallback: () => [],
   },
   syncs: {

@@ -29,6 +29,11 @@ export function checkValue(setting: Setting, value: unknown): Checked {
       if (!Array.isArray(value) || !value.every((one) => typeof one === 'string')) {
         return { problem: 'a list of texts' };
       }
+      if (setting.form !== undefined) {
+        const { pattern, words } = setting.form;
+        const wrong = value.find((one) => !pattern.test(one));
+        if (wrong !== undefined) return { problem: `${words}; "${wrong}" is none` };
+      }
       return { value };
     case 'object':
       if (typeof value !== 'object' || value === null || Array.isArray(value))

@@ -46,7 +46,13 @@ function valueSchema(setting: Setting): JsonSchema {
         ...(setting.form !== undefined && { pattern: setting.form.pattern.source }),
       };
     case 'texts':
-      return { description, type: 'array', items: { type: 'string' } };
+      return {
+        ...{ description, type: 'array' },
+        items: {
+          type: 'string',
+          ...(setting.form !== undefined && { pattern: setting.form.pattern.source }),
+        },
+      };
     case 'boolean':
       return { description, type: 'boolean' };
     case 'object':

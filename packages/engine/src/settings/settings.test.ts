@@ -19,6 +19,16 @@ describe('readSettings', () => {
     ['cpus: two\n', 'f:1:7: cpus: a whole number'],
     ['cpus: 0\n', 'f:1:7: cpus: at least 1'],
     ['network: {subnet: 10.0.0}\n', 'f:1:19: network.subnet: an IPv4 network such as 192.168.127.0/24'],
+    [
+      'network: {subnet: 10.0.0.256/24}\n',
+      'f:1:19: network.subnet: an IPv4 network such as 192.168.127.0/24',
+    ],
+    ['network: {subnet: 10.0.0.0/33}\n', 'f:1:19: network.subnet: an IPv4 network such as 192.168.127.0/24'],
+    ['shares: [/a, b]\n', 'f:1:9: shares: absolute paths, as PATH or PATH:ro; "b" is none'],
+    [
+      'docker: {mirrors: [mirror.example]}\n',
+      'f:1:19: docker.mirrors: URLs without a path, such as https://mirror.example; "mirror.example" is none',
+    ],
     ['# c\nmemry: 2G\n', 'f:2:1: there is no setting "memry"'],
     ['network: 5\n', 'f:1:10: network: a mapping'],
     ['network:\n  dsn: []\n', 'f:2:3: there is no setting "network.dsn"'],
