@@ -1,6 +1,6 @@
 import type { System } from '../system/system.ts';
 import type { EngineConfiguration } from './configuration.ts';
-import { enginePaths, execPort, portsPort, syncPort } from './engine-paths.ts';
+import { enginePaths, execPort, portsPort, relayPort, syncPort } from './engine-paths.ts';
 import { firewallRules } from './firewall.ts';
 
 /** Writes what the service `docker` starts with. Keys are root's alone; nothing of it is on a disk. */
@@ -45,6 +45,7 @@ export function writeEngineFiles(
   const ports = [
     configuration.port,
     portsPort,
+    relayPort,
     ...(agent === undefined ? [] : [agent.port, syncPort, execPort]),
   ];
   const clients = configuration.clients.length > 0 ? configuration.clients : [gateway];

@@ -28,5 +28,8 @@ export const portsPort = 2374;
 /** Where pkg/docker/engine-exec runs commands of the host. */
 export const execPort = 2371;
 
+/** Where pkg/docker/engine-relay leads the host to programs on the machine's IPv6 loopback. */
+export const relayPort = 2370;
+
 /** Where pkg/docker/engine-sync answers for the copies of synchronised shares. */
 export const syncPort = 2372;

@@ -39,6 +39,11 @@ export function firewallRules({
         `-A PREROUTING -i ${card} -s ${client} -d ${loopbackAlias} -j DNAT --to-destination 127.0.0.1`,
     ),
     'COMMIT',
+    // After Docker's own chains, which let published ports through and keep networks apart: the host reaches what it
+    // publishes where Docker has published nothing, by an address of IPv6 to a container without one.
+    '*filter',
+    ...accepted.map((client) => `-A FORWARD -i ${card} -s ${client} -j ACCEPT`),
+    'COMMIT',
     '',
   ].join('\n');
 }

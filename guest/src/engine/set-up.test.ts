@@ -158,6 +158,9 @@ describe('firewallRules', () => {
       '*nat',
       '-A PREROUTING -i eth0 -s 10.0.0.1 -d 192.0.0.8 -j DNAT --to-destination 127.0.0.1',
       'COMMIT',
+      '*filter',
+      '-A FORWARD -i eth0 -s 10.0.0.1 -j ACCEPT',
+      'COMMIT',
       '',
     ]);
   });

@@ -382,6 +382,14 @@ describe('ForwardTable', () => {
     net.network.forwards.lead('tcp:127.0.0.1:8080', { guest: parseGuest('192.168.127.9'), port: 81 });
     const second = read(net, '127.0.0.1', 8080);
     net.scheduler.advance(100);
+    const guest = net.plug(10);
+    const heard = record();
+    guest.stack.tcp.listen({ port: 82 }, () => heard.handler);
+    const to = { guest: { kind: 'address', address: guest.address }, port: 82, greeting: 'hello\n' } as const;
+    net.network.forwards.lead('tcp:127.0.0.1:8080', to);
+    read(net, '127.0.0.1', 8080);
+    net.scheduler.advance(100);
+    expect(heard.text()).toBe('hello\n');
     expect([first, second]).toEqual([['first'], ['other']]);
     expect(() => net.network.forwards.lead('tcp:127.0.0.1:1', spec)).toThrow(/nothing is forwarded/);
   });

@@ -194,7 +194,7 @@ export class ContainerWatcher {
   #withBindings(containers: readonly ContainerSummary[]): Promise<ContainerSummary[]> {
     return Promise.all(
       containers.map(async (container) => {
-        if (container.Ports?.some((port) => port.PublicPort !== undefined) !== true) return container;
+        if (container.Ports === undefined || container.Ports.length === 0) return container;
         const asked = await this.#askOnce(container.Id);
         return asked === undefined ? container : { ...container, bindings: asked.bindings };
       }),

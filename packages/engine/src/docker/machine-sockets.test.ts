@@ -34,13 +34,16 @@ describe('machinePorts', () => {
   const options = { guestAddress: '192.168.127.2', names: new Map([[id, 'web']]) };
   const ports = (protocol: 'tcp' | 'udp', address: string, port = 80, container = id) =>
     machinePorts([{ protocol, address, port, container }], options).map(
-      ({ hostAddress, hostPort, target }) => `${hostAddress}:${hostPort} ${target.address}:${target.port}`,
+      ({ hostAddress, hostPort, target: { address: to, port: toPort, greeting } }) =>
+        `${hostAddress}:${hostPort} ${to}:${toPort}${greeting === undefined ? '' : ` ${JSON.stringify(greeting)}`}`,
     );
 
   it('gives the host the address that the container listens on', () => {
     expect(ports('tcp', '0.0.0.0')).toEqual(['0.0.0.0:80 192.0.0.8:80']);
     expect(ports('udp', '::')).toEqual(['0.0.0.0:80 192.0.0.8:80', ':::80 192.0.0.8:80']);
     expect(ports('tcp', '127.0.0.1')).toEqual(['127.0.0.1:80 192.0.0.8:80']);
+    expect(ports('tcp', '::1')).toEqual(['::1:80 192.168.127.2:2370 "80\\n"']);
+    expect(ports('udp', '::1')).toEqual([]);
     expect(ports('tcp', '192.168.127.2')).toEqual(['127.0.0.1:80 192.168.127.2:80']);
   });
 

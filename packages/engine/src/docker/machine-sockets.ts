@@ -11,6 +11,8 @@ export interface MachineSocket {
 
 /** Where the gateway finds the machine's loopback; guest/src/engine/firewall.ts has the other side. */
 export const LOOPBACK_ALIAS = '192.0.0.8';
+/** Where pkg/docker/engine-relay answers; guest/src/engine/engine-paths.ts has the other side. */
+const RELAY_PORT = 2370;
 /** More than any machine listens on; what is beyond is a program that has run wild. */
 const MAX_SOCKETS = 1024;
 /** Linux's own ports for clients (net.ipv4.ip_local_port_range): a datagram socket there waits for answers. */
@@ -67,7 +69,8 @@ function formatIpv6(bytes: readonly number[]): string {
 
 /**
  * The host's ports for these sockets: an address of the machine is the same of the host where the host has it too. What
- * listens on all IPv6 addresses does on those of IPv4 (Linux's default, ipv6(7)). Nothing leads to IPv6's loopback alone.
+ * listens on all IPv6 addresses does on those of IPv4 (Linux's default, ipv6(7)). IPv6's loopback, for which no address can
+ * stand, is reached by a program of the machine that is told the port first.
  */
 export function machinePorts(
   sockets: readonly MachineSocket[],
@@ -76,14 +79,19 @@ export function machinePorts(
   return sockets.flatMap(({ protocol, address, port, container }) => {
     const name = names.get(container);
     if (name === undefined || (protocol === 'udp' && port >= FIRST_EPHEMERAL)) return [];
-    const published = (hostAddress: string, target: string): PublishedPort => ({
+    const published = (hostAddress: string, target: string, way = { port }): PublishedPort => ({
       ...{ protocol, hostAddress, hostPort: port, container: name, containerPort: port },
-      target: { address: target, port },
+      target: { address: target, ...way },
     });
     if (address === '::') return [published('0.0.0.0', LOOPBACK_ALIAS), published('::', LOOPBACK_ALIAS)];
     if (address === '0.0.0.0') return [published('0.0.0.0', LOOPBACK_ALIAS)];
     if (/^127\./.test(address)) return [published('127.0.0.1', LOOPBACK_ALIAS)];
+    if (address === '::1') return protocol === 'tcp' ? [published('::1', guestAddress, relay(port))] : [];
     // The machine's own address, which the host has not: its loopback stands for it.
     return address === guestAddress ? [published('127.0.0.1', guestAddress)] : [];
   });
+}
+
+function relay(port: number): { readonly port: number; readonly greeting: string } {
+  return { port: RELAY_PORT, greeting: `${port}\n` };
 }

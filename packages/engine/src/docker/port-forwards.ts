@@ -239,7 +239,8 @@ function toGuest({
   const text = `${bracket(hostAddress)}:${hostPort}:${bracket(address)}:${port}/${protocol}`;
   const [spec] = parseForwards(text);
   if (spec?.kind !== 'to-guest') throw engineError('engine.port-taken', `${text} is no port of the host`);
-  return target === undefined ? { ...spec, guest: { kind: 'nobody' } } : spec;
+  if (target === undefined) return { ...spec, guest: { kind: 'nobody' } };
+  return target.greeting === undefined ? spec : { ...spec, greeting: target.greeting };
 }
 
 function bracket(address: string): string {

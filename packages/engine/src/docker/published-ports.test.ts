@@ -57,6 +57,18 @@ describe('publishedPorts', () => {
     expect(texts([container({ Ports })])).toHaveLength(1); // what was asked for is not known
   });
 
+  it('leads an address of IPv6 to a container that has none, where Docker lists nothing', () => {
+    const Ports = [{ PrivatePort: 80, Type: 'tcp' }];
+    const bindings = {
+      '80/tcp': [
+        { HostIp: '::1', HostPort: '8080' },
+        { HostIp: '::1', HostPort: '' },
+      ],
+    };
+    expect(texts([container({ Ports, bindings })])).toEqual(['tcp [::1]:8080 → 172.17.0.2:80']);
+    expect(texts([container({ Ports, bindings, NetworkSettings: {} })])).toEqual([]);
+  });
+
   it('counts what Docker lists for both families once', () => {
     const Ports = [
       { IP: '0.0.0.0', PrivatePort: 80, PublicPort: 8080, Type: 'tcp' },

@@ -36,7 +36,12 @@ export interface PublishedPort {
   readonly hostPort: number;
   readonly container: string;
   readonly containerPort: number;
-  readonly target: { readonly address: string; readonly port: number };
+  readonly target: {
+    readonly address: string;
+    readonly port: number;
+    /** What the machine's program there wants to hear first. @default nothing */
+    readonly greeting?: string;
+  };
   /** Nobody asked for this one by name: a host without IPv6 has none. @default false */
   readonly optional?: boolean;
 }
@@ -82,8 +87,33 @@ export function publishedPorts(
         if (!found.has(key)) found.set(key, one);
       }
     }
+    for (const one of ipv6Ports(container, address))
+      if (!found.has(portKey(one))) found.set(portKey(one), one);
   }
   return [...found.values()];
+}
+
+/**
+ * Docker lists nothing for an address of IPv6 while the container has none of its own. The host has it all the same, and
+ * leads it to the container's IPv4 address.
+ */
+function ipv6Ports(container: ContainerSummary, address: string | undefined): PublishedPort[] {
+  if (address === undefined) return [];
+  return Object.entries(container.bindings ?? {}).flatMap(([key, list]) => {
+    const [port = '', protocol = 'tcp'] = key.split('/');
+    if (protocol !== 'tcp' && protocol !== 'udp') return [];
+    return (list ?? []).flatMap(({ HostIp = '', HostPort = '' }): PublishedPort[] => {
+      if (!HostIp.includes(':') || !/^[1-9]\d{0,4}$/.test(HostPort)) return [];
+      const containerPort = Number(port);
+      return [
+        {
+          ...{ protocol, hostAddress: HostIp, hostPort: Number(HostPort), containerPort },
+          container: nameOf(container),
+          target: { address, port: containerPort },
+        },
+      ];
+    });
+  });
 }
 
 /** The networks behind the guest, to which the gateway needs a route. */

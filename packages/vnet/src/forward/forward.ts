@@ -15,6 +15,8 @@ export type GuestTarget =
 export interface ForwardTarget {
   readonly guest: GuestTarget;
   readonly port: number;
+  /** Sent to the guest before the client's bytes; tcp only. @default nothing */
+  readonly greeting?: string;
 }
 
 /** One port, or one socket, that leads somewhere. */
@@ -28,6 +30,8 @@ export type ForwardSpec =
       readonly port: number;
       /** Tell the guest the client's address (HAProxy's PROXY protocol); tcp only. @default not */
       readonly proxyProtocol?: 1 | 2;
+      /** Sent to the guest before the client's bytes; tcp only. @default nothing */
+      readonly greeting?: string;
     }
   | {
       /** A port of the gateway that leads to a unix socket of the host, or to another endpoint of it. */

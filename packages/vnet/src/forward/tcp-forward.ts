@@ -50,7 +50,7 @@ export async function startTcpForward(spec: ToGuest, options: TcpForwardOptions)
 
   function connect(stream: HostStream): Relay | undefined {
     stats.connections++;
-    const { port } = target;
+    const { port, greeting } = target;
     const guest = options.resolveGuest(target.guest);
     if (typeof guest === 'string') return refuse(stream, guest);
     const source = options.sourceFor(guest);
@@ -66,6 +66,7 @@ export async function startTcpForward(spec: ToGuest, options: TcpForwardOptions)
       const relay = new Relay(socket, stream, {
         queue: options.queue,
         slab: options.slab,
+        ...(greeting !== undefined && { preamble: new TextEncoder().encode(greeting) }),
         ...(spec.proxyProtocol !== undefined && {
           preamble: proxyHeader(spec.proxyProtocol, stream.remote, stream.local),
         }),
