@@ -32,7 +32,17 @@ export async function adoptEngine(input: StartInput & { readonly machine: Machin
     const docker = channelTo(network, credentials);
     const token = agentToken(credentials);
     const shares = sharesOf({ settings, machine, agent, docker }, around);
-    const live = { agent, token, docker, machine, network, settings, shares, dockerVersion: undefined };
+    const live = {
+      agent,
+      token,
+      docker,
+      machine,
+      network,
+      settings,
+      shares,
+      joined: true,
+      dockerVersion: undefined,
+    };
     if ((await machine.standsStill()) && (await hostFreeBytes(paths.dataDisk)) < ROOM_BYTES) return live;
     await machine.resume(); // it may have been asleep
     setClock(agent, around);

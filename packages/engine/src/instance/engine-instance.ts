@@ -128,7 +128,9 @@ export class EngineInstance {
     const shareEvents = this.life.running?.events.way;
     const lostShares = this.life.running?.live.shares.lost ?? [];
     const wanted = await loadSettings(this.paths);
-    await this.syncs.reload(wanted); // `orlop config set` asks for the status
+    // `orlop config set` asks for the status: what it changed holds then.
+    await this.syncs.reload(wanted);
+    if (this.life.state.kind === 'running') await this.life.running?.registries.apply(wanted);
     const settings = live?.settings ?? wanted;
     const machine = await live?.machine.state();
     const disk = await diskUsage(this.paths.dataDisk);

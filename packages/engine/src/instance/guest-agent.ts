@@ -39,6 +39,8 @@ interface Question {
 const TIMEOUT_MS = 5000;
 /** Hundreds of files, each by a program of its own, under emulation. */
 const RAISE_TIMEOUT_MS = 60_000;
+/** A program to start, under emulation. */
+const RELOAD_TIMEOUT_MS = 20_000;
 /** Trimming 64 GiB of free blocks under emulation takes seconds, writing back a full cache may take minutes. */
 const LONG_TIMEOUT_MS = 300_000;
 /** A device that is plugged in takes seconds under emulation until it can be mounted. */
@@ -61,6 +63,12 @@ export class GuestAgent implements EventsAgent, SharesAgent {
   async trim(): Promise<number> {
     const words = await this.#ask('trim', { timeoutMs: LONG_TIMEOUT_MS });
     return Number(/(\d+)(?: bytes)? (?:were )?trimmed/.exec(words)?.[1] ?? 0);
+  }
+
+  /** Has dockerd ask these registries from now on, without a restart. @param settings keys of its daemon.json */
+  async setRegistries(settings: Readonly<Record<string, readonly unknown[]>>): Promise<void> {
+    const body = Buffer.from(JSON.stringify(settings));
+    await this.#ask('registries', { body, timeoutMs: RELOAD_TIMEOUT_MS });
   }
 
   /** Writes back and forgets what is on the disk as well, before the machine's state is saved. */

@@ -64,6 +64,19 @@ function daemonSettings(
   settings: LayeredSettings,
   gatewayAddress: string,
 ): Readonly<Record<string, unknown>> {
+  return {
+    // Docker listens where `-p` says; here the host does, and has addresses that the machine has not.
+    'userland-proxy': false,
+    ...settings.object('docker.daemon'),
+    ...registrySettings(settings, gatewayAddress),
+  };
+}
+
+/** The keys of dockerd's file that say whom it asks for images; those it takes over while it runs. */
+export function registrySettings(
+  settings: LayeredSettings,
+  gatewayAddress: string,
+): Readonly<Record<'registry-mirrors' | 'insecure-registries', readonly unknown[]>> {
   // The user's own images first; plain HTTP, since nothing but the gateway is in between. BuildKit asks a mirror by HTTPS
   // whatever its URL says, unless it is among the insecure ones.
   const local = `${gatewayAddress}:${REGISTRY_PORT}`;
@@ -74,9 +87,6 @@ function daemonSettings(
     return own.length === 0 && Array.isArray(other) ? other : own;
   };
   return {
-    // Docker listens where `-p` says; here the host does, and has addresses that the machine has not.
-    'userland-proxy': false,
-    ...further,
     'registry-mirrors': [`http://${local}`, ...listed('docker.mirrors', 'registry-mirrors')],
     'insecure-registries': [local, ...listed('docker.insecureRegistries', 'insecure-registries')],
   };

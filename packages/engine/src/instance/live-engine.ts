@@ -22,6 +22,8 @@ export interface LiveEngine {
   /** What the machine's programs for the host want to hear first. */
   readonly token: string;
   readonly settings: LayeredSettings;
+  /** Another daemon has started it, and may have changed in it what can be changed while it runs. */
+  readonly joined: boolean;
 }
 
 /** What asks the machine for things. */

@@ -14,6 +14,7 @@ import type { EngineSurroundings } from './engine-surroundings.ts';
 import { parseShares } from './guest-configuration.ts';
 import { IdleSaver } from './idle-saver.ts';
 import { type LiveEngine, setClock } from './live-engine.ts';
+import { LiveRegistries } from './live-registries.ts';
 
 /**
  * After this time without containers and connections the machine gives up what it remembers of its disks, which QEMU then
@@ -31,6 +32,7 @@ export interface Running {
   readonly events: ShareEvents;
   /** @see {@link reservePorts} */
   reservePorts(container: string): Promise<() => void>;
+  readonly registries: LiveRegistries;
   stop(): void;
 }
 
@@ -157,6 +159,10 @@ export function serveEngine(live: LiveEngine, options: ServeOptions): Running {
     reservePorts: (container) => reservePorts(container, { watcher, forwards, docker: live.docker, logger }),
     savers,
     events,
+    registries: new LiveRegistries({
+      ...{ agent: live.agent, gatewayAddress: live.network.gatewayAddress, logger },
+      startedWith: live.joined ? undefined : live.settings,
+    }),
     stop: () => {
       ended.abort();
       events.stop();

@@ -52,7 +52,7 @@ export async function startEngine(input: StartInput): Promise<LiveEngine> {
     const dockerVersion = await waitForDocker({ ...input, machine, network, docker, awake: resumed });
     if (resumed && dockerVersion !== undefined) await shares.bringBack();
     const token = agentToken(credentials);
-    return { docker, dockerVersion, machine, network, settings, agent, shares, token };
+    return { docker, dockerVersion, machine, network, settings, agent, shares, token, joined: false };
   } catch (error) {
     if (started?.resumed === true && signal.aborted)
       await putBack({ machine: started.machine, shares, logger: around.logger });

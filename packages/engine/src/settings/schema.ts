@@ -116,12 +116,14 @@ export const settingsTable = {
       pattern: /^https?:\/\/[^\s/?#]+\/?$/,
       words: 'URLs without a path, such as https://mirror.example',
     },
+    effect: 'now',
     fallback: () => [],
   },
   'docker.insecureRegistries': {
     type: 'texts',
     summary: 'registries without a trusted certificate',
     form: { pattern: /^[\w.:[\]/-]+$/, words: 'HOST, HOST:PORT or networks such as 10.0.0.0/8' },
+    effect: 'now',
     fallback: () => [],
   },
   'docker.daemon': {
