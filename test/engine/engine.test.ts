@@ -47,12 +47,15 @@ describe.skipIf(!hasQemu)('orlop up (skipped without QEMU)', () => {
   });
 
   it('has opened published ports at the addresses that were asked for when `docker run` returns, and takes them back', async () => {
-    const [loopback, anywhere] = [await freePort(), await freePort()];
-    const published = ['-p', `127.0.0.1:${loopback}:80`, '-p', `${anywhere}:80`];
+    const [loopback, anywhere, six] = [await freePort(), await freePort(), await freePort()];
+    const published = ['-p', `127.0.0.1:${loopback}:80`, '-p', `${anywhere}:80`, '-p', `[::1]:${six}:80`];
     await docker('run', '-d', '--name', 'web', ...published, 'orlop/busybox', 'sh', '-c', page('hi'));
     expect(await Promise.all([loopback, anywhere].map(isListenedOn))).toEqual([true, true]);
     await expect.poll(() => tryFetch(`http://127.0.0.1:${loopback}/`), { timeout: 10_000 }).toBe('hi\n');
     expect(await fetchText(`http://127.0.0.1:${anywhere}/`)).toBe('hi\n');
+    expect(await fetchText(`http://[::1]:${anywhere}/`)).toBe('hi\n');
+    expect(await fetchText(`http://[::1]:${six}/`)).toBe('hi\n');
+    expect(await tryFetch(`http://127.0.0.1:${six}/`)).toBe('');
     expect((await status()).ports).toContainEqual(
       expect.objectContaining({
         hostAddress: '127.0.0.1',

@@ -22,9 +22,9 @@ export function hostCases(engine: EngineUnderTest, services: () => HostServices 
     );
 
   it('publishes what --net=host containers listen on, TCP and UDP, at their addresses, while they live', async () => {
-    const [loopback, all] = [await freePort(), await freePort()];
+    const [loopback, all, six] = [await freePort(), await freePort(), await freePort()];
     const udp = 20_123;
-    const serve = `mkdir /w; echo hi >/w/index.html; httpd -p 127.0.0.1:${loopback} -h /w; exec httpd -f -p ${all} -h /w`;
+    const serve = `mkdir /w; echo hi >/w/index.html; httpd -p 127.0.0.1:${loopback} -h /w; httpd -p [::1]:${six} -h /w; exec httpd -f -p ${all} -h /w`;
     await docker('run', '-d', '--name', 'native', '--net=host', 'busybox', 'sh', '-c', serve);
     const time = [
       'chronyd',
@@ -40,6 +40,7 @@ export function hostCases(engine: EngineUnderTest, services: () => HostServices 
     await docker('run', '-d', '--name', 'clock', '--net=host', 'chrony', ...time);
     await expect.poll(() => tryFetch(`http://127.0.0.1:${loopback}/`), { timeout: 20_000 }).toBe('hi\n');
     await expect.poll(() => tryFetch(`http://127.0.0.1:${all}/`), { timeout: 20_000 }).toBe('hi\n');
+    await expect.poll(() => tryFetch(`http://[::1]:${six}/`), { timeout: 20_000 }).toBe('hi\n');
     const ports = async () =>
       (await engine.status()).ports.filter((port: { container: string }) => port.container !== 'keep');
     await expect.poll(ports, { timeout: 20_000 }).toEqual(
@@ -83,6 +84,18 @@ export function hostCases(engine: EngineUnderTest, services: () => HostServices 
         'CONNECT registry.test:443',
       ]),
     );
+  });
+
+  it('has a running dockerd ask other mirrors, and none any more', async () => {
+    const mirrors = () =>
+      docker('info', '-f', '{{.RegistryConfig.Mirrors}} {{.RegistryConfig.InsecureRegistryCIDRs}}');
+    const started = (await engine.status()).state.since;
+    await engine.orlop('config', 'set', 'docker.mirrors', 'http://host.docker.internal:9/');
+    await expect.poll(mirrors, { timeout: 20_000 }).toContain(':5000/ http://host.docker.internal:9/]');
+    expect((await engine.status()).pendingRestart).toEqual([]);
+    await engine.orlop('config', 'unset', 'docker.mirrors');
+    await expect.poll(mirrors, { timeout: 20_000 }).toContain(':5000/]');
+    expect((await engine.status()).state.since).toBe(started);
   });
 
   it('trusts the authorities that the host hands in', async () => {
