@@ -14,7 +14,7 @@ export async function explainFailure(folder: MachineFolder, failure: Error): Pro
   }
   if (/Display '\w+' is not available/.test(words)) {
     return vmError('vm.tool-missing', 'this QEMU cannot show a window', {
-      hint: 'on Debian: apt-get install qemu-system-gui',
+      hint: 'on Debian: apt-get install qemu-system-gui; or show it by VNC: --display vnc=127.0.0.1:1',
     });
   }
   return vmError('vm.start-failed', `QEMU did not start: ${words === '' ? failure.message : words}`);
