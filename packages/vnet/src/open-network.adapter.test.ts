@@ -13,6 +13,7 @@ import { type OpenNetwork, openNetwork } from './open-network.ts';
 /** A network namespace of Linux as the guest: needs root, iproute2 and /dev/net/tun. */
 const why = cannotRun();
 const NAMESPACE = `orlop-vnet-${process.pid}`;
+const NEIGHBOUR = `${NAMESPACE}-b`;
 const run = promisify(execFile);
 
 function cannotRun(): string | undefined {
@@ -27,8 +28,10 @@ function cannotRun(): string | undefined {
   }
 }
 
-async function inGuest(...command: string[]): Promise<string> {
-  const { stdout } = await run('ip', ['netns', 'exec', NAMESPACE, ...command], { timeout: 20_000 });
+const inGuest = (...command: string[]) => inNamespace(NAMESPACE, ...command);
+
+async function inNamespace(namespace: string, ...command: string[]): Promise<string> {
+  const { stdout } = await run('ip', ['netns', 'exec', namespace, ...command], { timeout: 20_000 });
   return stdout.trim();
 }
 
@@ -84,6 +87,50 @@ describe.skipIf(why !== undefined)(
       server?.close();
       server6?.close();
       execFileSync('ip', ['netns', 'del', NAMESPACE]);
+    });
+
+    it('carries streams and datagrams between two guests whose kernels leave checksums to it', async () => {
+      execFileSync('ip', ['netns', 'add', NEIGHBOUR]);
+      try {
+        await opened.listen({ kind: 'tap', name: 'tap0', namespace: `/run/netns/${NEIGHBOUR}` });
+        await inNamespace(NEIGHBOUR, 'ip', 'link', 'set', 'tap0', 'mtu', '1500', 'up');
+        await inNamespace(NEIGHBOUR, 'ip', 'addr', 'add', '192.168.127.3/24', 'dev', 'tap0');
+        const served = inNamespace(
+          ...([NEIGHBOUR, process.execPath, '-e'] as const),
+          `
+            const datagrams = require('dgram').createSocket('udp4');
+            datagrams.on('message', (bytes, from) => {
+              datagrams.send(bytes, from.port, from.address, () => process.exit());
+            });
+            datagrams.bind(7);
+            require('net').createServer({ allowHalfOpen: true }, (socket) => {
+              let count = 0;
+              socket.on('data', (bytes) => { count += bytes.length; });
+              socket.on('end', () => socket.end(String(count)));
+            }).listen(7);
+          `,
+        );
+        const answers = await guestScript(`
+          const socket = require('net');
+          const connect = () => {
+            let text = '';
+            const stream = socket.connect({ host: '192.168.127.3', port: 7, allowHalfOpen: true });
+            stream.on('error', () => setTimeout(connect, 50)); // it does not listen yet
+            stream.on('connect', () => stream.end(Buffer.alloc(4_000_000)));
+            stream.on('data', (bytes) => { text += bytes; });
+            stream.on('end', () => {
+              const datagrams = require('dgram').createSocket('udp4');
+              datagrams.on('message', (bytes) => { console.log(text, bytes.length); datagrams.close(); });
+              datagrams.send(Buffer.alloc(1000), 7, '192.168.127.3');
+            });
+          };
+          connect();
+        `);
+        expect(answers).toBe('4000000 1000');
+        await served;
+      } finally {
+        execFileSync('ip', ['netns', 'del', NEIGHBOUR]);
+      }
     });
 
     it('loses none of 4000 frames that the guest sends while nobody reads', async () => {

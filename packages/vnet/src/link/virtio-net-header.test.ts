@@ -27,6 +27,25 @@ describe('emitVirtioNetHeader', () => {
     expect([...bytes.subarray(0, VIRTIO_NET_HEADER_LEN)]).toEqual([1, 0, 0, 0, 0, 0, 34, 0, 16, 0]);
   });
 
+  it('asks for the checksum alone where the sender left nothing else', () => {
+    const bytes = frame(0x0800, 0x45, 34);
+    emitVirtioNetHeader(bytes, VIRTIO_NET_HEADER_LEN, 190, 0);
+    expect([...bytes.subarray(0, VIRTIO_NET_HEADER_LEN)]).toEqual([1, 0, 0, 0, 0, 0, 34, 0, 16, 0]);
+  });
+
+  it.each([
+    ['IPv4', 0x0800, 0x45, 9, 34],
+    ['IPv6', 0x86dd, 0x60, 6, 54],
+  ] as const)(
+    'knows where a datagram of %s has its checksum',
+    (_name, etherType, ipFirst, protocolAt, udp) => {
+      const bytes = frame(etherType, ipFirst, udp);
+      bytes[VIRTIO_NET_HEADER_LEN + 14 + protocolAt] = 17;
+      emitVirtioNetHeader(bytes, VIRTIO_NET_HEADER_LEN, 190, 0);
+      expect([...bytes.subarray(0, VIRTIO_NET_HEADER_LEN)]).toEqual([1, 0, 0, 0, 0, 0, udp, 0, 6, 0]);
+    },
+  );
+
   it('is all zeros for a whole frame', () => {
     const bytes = frame(0x0800, 0x45, 34);
     emitVirtioNetHeader(bytes, VIRTIO_NET_HEADER_LEN, 190, undefined);

@@ -1,3 +1,4 @@
+import { PROTOCOL_UDP } from '@orlop/wire';
 import { ETHERNET_HEADER_LEN } from './link.ts';
 
 /** `struct virtio_net_hdr` (virtio 1.2, section 5.1.6): flags, type, header length, segment size, checksum's place. */
@@ -10,12 +11,13 @@ const SEGMENTS_IPV6 = 4;
 /** Set beside the type when the segments carry congestion notices. */
 const SEGMENTS_ECN = 0x80;
 const TCP_CHECKSUM_OFFSET = 16;
+const UDP_CHECKSUM_OFFSET = 6;
 const ETHERTYPE_IPV6_HIGH = 0x86;
 
 /**
  * Writes the header of the frame at `frame` with `length` bytes, right before it. Without `segmentSize` the frame
- * is whole and the header all zeros; with it, it is a TCP segment whose checksum field holds the pseudo header's
- * sum, to be cut if its payload is longer. Fields are in the host's byte order: little endian here.
+ * is whole and the header all zeros; with it, it is a TCP segment or a UDP datagram whose checksum field holds the
+ * pseudo header's sum. A TCP payload that is longer is to be cut, unless `segmentSize` is 0. Fields are in the host's byte order: little endian here.
  */
 export function emitVirtioNetHeader(
   into: Uint8Array,
@@ -29,11 +31,13 @@ export function emitVirtioNetHeader(
   const ip = frame + ETHERNET_HEADER_LEN;
   const isVersion6 = into[frame + 12] === ETHERTYPE_IPV6_HIGH;
   const ipLength = isVersion6 ? 40 : ((into[ip] ?? 0) & 15) * 4;
-  const tcp = ETHERNET_HEADER_LEN + ipLength;
-  const headers = tcp + ((into[frame + tcp + 12] ?? 0) >>> 4) * 4;
+  const transport = ETHERNET_HEADER_LEN + ipLength;
+  const isUdp = (into[ip + (isVersion6 ? 6 : 9)] ?? 0) === PROTOCOL_UDP;
   into[at] = NEEDS_CHECKSUM;
-  into[at + 6] = tcp;
-  into[at + 8] = TCP_CHECKSUM_OFFSET;
+  into[at + 6] = transport;
+  into[at + 8] = isUdp ? UDP_CHECKSUM_OFFSET : TCP_CHECKSUM_OFFSET;
+  if (isUdp || segmentSize === 0) return;
+  const headers = transport + ((into[frame + transport + 12] ?? 0) >>> 4) * 4;
   if (length - headers <= segmentSize) return;
   into[at + 1] = isVersion6 ? SEGMENTS_IPV6 : SEGMENTS_IPV4;
   into[at + 2] = headers;

@@ -171,6 +171,11 @@ function withTransport(
   return payload < transport + TCP_HEADER_LEN || payload > length ? undefined : { ...ip, payload };
 }
 
+/** Behind an 802.1Q tag the link would look for the segment in the wrong place. */
+function isTagged(frame: Uint8Array, offset: number): boolean {
+  return readU16(frame, offset + 12) === ETHERTYPE_VLAN;
+}
+
 /** Copies a frame to a link as that link needs it. `segmentSize` as in {@link FrameSink.commit}. */
 export function sendFrame(
   sink: FrameSink,
@@ -178,7 +183,7 @@ export function sendFrame(
   of: { readonly offset: number; readonly length: number; readonly segmentSize: number | undefined },
 ): CutResult {
   const { offset, length, segmentSize } = of;
-  if (segmentSize !== undefined && sink.segmentation !== true) {
+  if (segmentSize !== undefined && (sink.segmentation !== true || isTagged(frame, offset))) {
     return cutFrame(sink, frame, { offset, length, segmentSize });
   }
   return copyFrame(sink, frame, offset, length, segmentSize) ? 'sent' : 'full';
