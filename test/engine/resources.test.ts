@@ -1,11 +1,11 @@
 import { spawnSync } from 'node:child_process';
 import { existsSync } from 'node:fs';
-import { open, readFile, stat } from 'node:fs/promises';
+import { open, readFile, stat, writeFile } from 'node:fs/promises';
 import { request } from 'node:http';
 import { connect } from 'node:net';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { EngineUnderTest, hasQemu, program, run } from './engine-under-test.ts';
+import { EngineUnderTest, freePort, hasQemu, program, run } from './engine-under-test.ts';
 
 const MIB = 2 ** 20;
 const GIB = 2 ** 30;
@@ -254,6 +254,27 @@ describe.skipIf(!hasQemu)('resources of an engine (skipped without QEMU)', () =>
       ['default', 'running'],
       ['two', 'running'],
     ]);
+    const port = await freePort();
+    await docker(
+      'run',
+      '-d',
+      '--name',
+      'web',
+      '-p',
+      `127.0.0.1:${port}:80`,
+      'orlop/busybox',
+      'sleep',
+      '1000',
+    );
+    const inOther = (...words: readonly string[]) => run('docker', words, { env: other });
+    const archive = join(engine.home, 'empty.tar');
+    await writeFile(archive, Buffer.alloc(1024)); // the end of an archive, and nothing before it
+    await inOther('import', archive, 'empty');
+    await inOther('create', '--name', 'late', '-p', `${port}:80`, 'empty', 'x');
+    await expect(inOther('start', 'late')).rejects.toThrow(
+      /port is already allocated .*by container web of the engine "default"/,
+    );
+    await docker('rm', '-f', 'web');
     await orlop('reset', 'two', '--force');
     expect(existsSync(join(engine.home, 'engine', 'two', 'data.img'))).toBe(false);
     expect(await docker('info', '-f', '{{.Images}}')).toBe('1');
