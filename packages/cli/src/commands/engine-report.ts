@@ -72,7 +72,9 @@ export function formatEngine(status: EngineStatus): string {
   if (status.shareEvents !== undefined) lines.push(`  events    ${formatShareEvents(status.shareEvents)}`);
   for (const path of status.lostShares ?? []) {
     const restart = name === 'default' ? 'orlop restart' : `orlop restart ${name}`;
-    lines.push(`  share     ${path} IS NOT SERVED: its file server has ended; bring it back: ${restart}`);
+    lines.push(
+      `  share     ${path} IS NOT SERVED: its file server has ended. Another takes its place; if none does: ${restart}`,
+    );
   }
   for (const port of status.ports) lines.push(`  port      ${formatPort(port)}`);
   if (status.pendingRestart.length > 0) {

@@ -99,6 +99,17 @@ describe('EngineShares', () => {
     expect(shares.lost).toEqual([]);
   });
 
+  it('gives all that are lost a server before it mounts them, in one request', async () => {
+    const { machine, done, shares } = setUp();
+    for (const path of ['/a', '/b']) machine.gone.add(path);
+    await shares.look();
+    expect(done.slice(-2)).toEqual(['plug /b', 'attach s0,s1']);
+    machine.gone.add('/a').add('/b');
+    machine.refuses = 'plug /a';
+    await shares.look();
+    expect([done.at(-1), shares.lost]).toEqual(['attach s1', ['/a']]);
+  });
+
   it('tries again where the folder is not there, and says meanwhile that it is lost', async () => {
     const { machine, done, shares } = setUp();
     machine.gone.add('/a');

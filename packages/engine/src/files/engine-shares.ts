@@ -15,8 +15,13 @@ export interface SharesAgent {
   abortShare(path: string): Promise<void>;
 }
 
+interface Share {
+  readonly tag: string;
+  readonly path: string;
+}
+
 export interface EngineSharesOptions {
-  readonly shares: readonly { readonly tag: string; readonly path: string }[];
+  readonly shares: readonly Share[];
   readonly machine: Pick<Machine, 'lostShares' | 'plugShare' | 'unplugShare'>;
   readonly agent: SharesAgent;
   /** Names of the containers that run, by their full identifiers. */
@@ -149,16 +154,18 @@ export class EngineShares {
       }
       for (const path of this.#lost) if (!found.includes(path)) this.#lost.delete(path);
       if (!this.#isRunning()) return;
-      for (const share of shares) {
-        if (this.#lost.has(share.path) && !this.#abandoned.has(share.path)) await this.#serveAgain(share);
-      }
+      const wanted = shares.filter(({ path }) => this.#lost.has(path) && !this.#abandoned.has(path));
+      const plugged: Share[] = [];
+      for (const share of wanted) if (await this.#plugAgain(share)) plugged.push(share);
+      if (plugged.length > 0) await this.#mountAgain(plugged);
     } catch (error) {
-      // The machine is about to end, which others notice; or the folder is not there, and may be at the next look.
+      // The machine is about to end, which others notice.
       logger.debug('shares are not served', { reason: String(error) });
     }
   }
 
-  async #serveAgain({ path, tag }: { readonly path: string; readonly tag: string }): Promise<void> {
+  /** @returns whether it has a new device and server */
+  async #plugAgain({ path, tag }: Share): Promise<boolean> {
     const { agent, logger, machine } = this.#options;
     try {
       await agent.answerLostShare(tag);
@@ -174,13 +181,25 @@ export class EngineShares {
           reason: failure.message,
         }),
       );
-      return;
+      return false;
     }
-    await machine.plugShare(path);
-    const bereft = await this.#names(await agent.attachShares([tag]));
-    this.#lost.delete(path);
+    try {
+      await machine.plugShare(path);
+      return true;
+    } catch (error) {
+      // Its folder is not there, perhaps; it may be at the next look.
+      logger.debug('a share is not served', { share: path, reason: String(error) });
+      return false;
+    }
+  }
+
+  /** All at once: one may lie within another. */
+  async #mountAgain(plugged: readonly Share[]): Promise<void> {
+    const { agent, logger } = this.#options;
+    const bereft = await this.#names(await agent.attachShares(plugged.map(({ tag }) => tag)));
+    for (const { path } of plugged) this.#lost.delete(path);
     logger.info('a share is served again', {
-      share: path,
+      share: plugged.map(({ path }) => path).join(', '),
       ...(bereft.length > 0 && {
         hint: `containers that had it need a restart: docker restart ${bereft.join(' ')}`,
       }),

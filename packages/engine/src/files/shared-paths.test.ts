@@ -64,7 +64,7 @@ describe('SharedPaths.refusal', () => {
       resolveLinks: async (path) => path,
     });
     const refusal =
-      'mounts denied: the file server of the share /srv has ended. Bring it back: orlop restart';
+      'mounts denied: the file server of the share /srv has ended. Another takes its place in a moment; if none does: orlop restart';
     expect([await some.refusal('/srv'), await some.refusal('/srv/x/../y')]).toEqual([refusal, refusal]);
     expect(await some.refusal('/home/u')).toBeUndefined();
   });

@@ -46,7 +46,7 @@ export class SharedPaths {
       return `mounts denied: ${path} is Docker's socket on the host; in the machine it is /var/run/docker.sock, so mount that`;
     const lost = this.#options.lost?.().find((share) => isWithin(path, share));
     if (lost !== undefined)
-      return `mounts denied: the file server of the share ${lost} has ended. Bring it back: orlop restart`;
+      return `mounts denied: the file server of the share ${lost} has ended. Another takes its place in a moment; if none does: orlop restart`;
     if (shares.some((share) => isWithin(path, share))) return this.#leavesShare(path, shares);
     if (path === '/' || MACHINE_PATHS.some((own) => isWithin(path, own))) return undefined;
     return `mounts denied: ${path} is not shared with the engine. ${this.#advice(path)}`;
