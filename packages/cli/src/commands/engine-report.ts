@@ -107,7 +107,8 @@ function formatShortage(usage: EngineUsage, name: string): string {
     ? `${formatBytes(dataFreeBytes)} of ${formatBytes(dataBytes)} left`
     : `room for ${dataFreeFiles} more files left`;
   const engine = name === 'default' ? '' : ` ${name}`;
-  const grow = `orlop config set${name === 'default' ? '' : ` --engine ${name}`} disk SIZE, then orlop restart${engine}`;
+  const chosen = name === 'default' ? '' : `--engine ${name} `;
+  const grow = `orlop config set ${chosen}disk SIZE, then orlop restart${engine}`;
   return `  data      DISK FULL: ${what} for images, containers and volumes; see docker system df, remove with docker system prune, or grow it: ${grow}\n`;
 }
 
