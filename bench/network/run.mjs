@@ -3,6 +3,7 @@
  * `sudo node bench/network/run.mjs [--seconds N] [--rounds N] [--mtu 1500,65520] [--peers orlop,slirp4netns,…]`: a
  * network namespace as the guest, the same clients for every peer, in one run. Minutes.
  * `sudo node bench/network/run.mjs scale`: how many connections, forwards and links.
+ * `sudo node bench/network/run.mjs switch`: from one namespace to another on the same switch.
  * `sudo node bench/network/run.mjs linux`: our stack against Linux's over impaired links, a grid of throughputs.
  * `node bench/network/run.mjs guest [--mtu 1500,65520] …`: the same with a QEMU machine as the guest.
  */
@@ -16,7 +17,12 @@ import { build } from 'esbuild';
 process.setMaxListeners(100);
 for (const name of ['SIGINT', 'SIGTERM']) process.once(name, () => process.exit(130));
 
-const programs = { scale: 'runScale', guest: 'runGuestBench', linux: 'runLinuxGrid' };
+const programs = {
+  scale: 'runScale',
+  guest: 'runGuestBench',
+  linux: 'runLinuxGrid',
+  switch: 'runSwitchBench',
+};
 const [word = ''] = process.argv.slice(2);
 const name = word in programs ? word : 'bench';
 const folder = mkdtempSync(join(tmpdir(), 'orlop-bench-'));

@@ -1,0 +1,76 @@
+import { join } from 'node:path';
+import { parseArgs } from 'node:util';
+import type { BenchOptions } from './bench.ts';
+import { COLUMNS, exchanges, measure } from './measure.ts';
+import { run, start, stop, until, usage } from './tools.ts';
+
+const NAMESPACES = ['orlop-bench-switch-a', 'orlop-bench-switch-b'] as const;
+const ADDRESSES = ['192.168.127.2', '192.168.127.3'] as const;
+const SERVERS = { iperfPort: 5201, rrPort: 7001 };
+
+/** Two namespaces on one switch, each other's only traffic. */
+export async function runSwitchBench(options: BenchOptions): Promise<void> {
+  const { values } = parseArgs({
+    args: options.argv.slice(1),
+    options: {
+      seconds: { type: 'string', default: '2' },
+      mtu: { type: 'string', default: '1500,65520' },
+    },
+  });
+  run(join(options.repository, 'orlop'), 'version');
+  for (const mtu of values.mtu.split(',').map(Number)) await between(options, Number(values.seconds), mtu);
+}
+
+async function between({ repository, folder }: BenchOptions, seconds: number, mtu: number): Promise<void> {
+  for (const namespace of NAMESPACES) {
+    run('sh', '-c', `ip netns del ${namespace} 2>/dev/null; ip netns add ${namespace}`);
+    run('ip', '-n', namespace, 'link', 'set', 'lo', 'up');
+  }
+  const home = join(folder, `home-${mtu}`);
+  const orlop = join(repository, 'dist/orlop.mjs');
+  const [a, b] = NAMESPACES;
+  const rrScript = join(repository, 'bench/network/rr.py');
+  const children = [
+    start(
+      join(folder, 'orlop.log'),
+      ...(['env', `ORLOP_HOME=${home}`, process.execPath, '--max-semi-space-size=1'] as const),
+      ...['--v8-pool-size=1', orlop, 'net', 'up', 'switch', '--mtu', String(mtu)],
+      ...NAMESPACES.flatMap((namespace) => ['--listen', `tap:tap0@${namespace}`]),
+    ),
+  ];
+  const pid = children[0]?.pid ?? 0;
+  try {
+    await until('the network', () => {
+      for (const namespace of NAMESPACES) run('ip', '-n', namespace, 'link', 'show', 'tap0');
+    });
+    for (const [index, namespace] of NAMESPACES.entries()) {
+      run('ip', '-n', namespace, 'link', 'set', 'tap0', 'mtu', String(mtu), 'up');
+      run('ip', '-n', namespace, 'addr', 'add', `${ADDRESSES[index]}/24`, 'dev', 'tap0');
+    }
+    const log = join(folder, 'servers.log');
+    const inB = ['netns', 'exec', b];
+    children.push(
+      start(log, 'ip', ...inB, 'iperf3', '-s', '-p', String(SERVERS.iperfPort)),
+      start(log, 'ip', ...inB, 'python3', rrScript, 'serve', ADDRESSES[1], String(SERVERS.rrPort)),
+    );
+    const place = {
+      ...{ inGuest: ['ip', 'netns', 'exec', a], rrScript, hostAddress: ADDRESSES[1] },
+      ...{ servers: SERVERS, forwardPort: 0, seconds },
+    };
+    await until('the servers', () => exchanges('tcp', { ...place, seconds: 0.2 }));
+    console.log(`MTU ${mtu}: from guest to guest`);
+    for (const column of COLUMNS.filter((name) => !name.startsWith('fwd'))) {
+      const before = usage(pid).cpuSeconds;
+      const { rate, amount, p50, p99 } = measure(column, place);
+      const spent = usage(pid).cpuSeconds - before;
+      const what =
+        p50 === undefined
+          ? `${rate.toFixed(2)} Gbit/s, ${(spent / amount).toFixed(2)} s of the switch's processor a gigabyte`
+          : `${rate.toFixed(0)}/s, p50 ${p50.toFixed(0)} µs, p99 ${p99?.toFixed(0)} µs, ${((spent * 1e6) / amount).toFixed(0)} µs of its processor each`;
+      console.log(`  ${column.replace('g→h', 'there').replace('h→g', 'back').padEnd(8)}${what}`);
+    }
+  } finally {
+    for (const child of children) await stop(child);
+    for (const namespace of NAMESPACES) run('ip', 'netns', 'del', namespace);
+  }
+}
