@@ -162,6 +162,32 @@ describe.skipIf(!isWanted)('an engine of which a part is killed (ORLOP_LONG=1)',
     });
   });
 
+  it('has containers back after a restart of the machine as their policies say, with volume, network and port', {
+    timeout: 1_800_000,
+  }, async () => {
+    const port = await freePort();
+    await docker('network', 'create', 'inner');
+    const policies = ['always', 'unless-stopped', 'on-failure', 'no'];
+    for (const policy of policies)
+      await docker('run', '-d', '--name', policy, `--restart=${policy}`, BUSYBOX, 'sleep', '100000');
+    await docker('run', '-d', '--name', 'halted', '--restart=unless-stopped', BUSYBOX, 'sleep', '100000');
+    await docker('stop', '-t', '0', 'halted');
+    const serve = ['sh', '-c', 'exec httpd -f -p 80 -h /v'];
+    const places = ['--network=inner', '-v', 'kept:/v', '-p', `127.0.0.1:${port}:80`];
+    await docker('run', '-d', '--name', 'web', '--restart=always', ...places, BUSYBOX, ...serve);
+    await docker('exec', 'web', 'sh', '-c', 'echo kept >/v/index.html');
+    await orlop('restart', '--quiet');
+    const running = async () =>
+      (await docker('ps', '--format', '{{.Names}}').catch(String)).trim().split('\n').sort();
+    const back = ['always', 'keeper', 'unless-stopped', 'web'];
+    await expect.poll(running, { timeout: 240_000, interval: 500 }).toEqual(back);
+    await expect.poll(() => tryFetch(`http://127.0.0.1:${port}/`), { timeout: 60_000 }).toBe('kept\n');
+    const byName = ['run', '--rm', '--network=inner', BUSYBOX, 'wget', '-q', '-O', '-', 'http://web/'];
+    expect(await docker(...byName)).toBe('kept\n');
+    await docker('rm', '-f', ...policies, 'halted', 'web');
+    await docker('network', 'rm', 'inner');
+  });
+
   it('leaves a data disk that e2fsck finds nothing wrong with', async () => {
     process.kill((await status()).pid, 'SIGKILL');
     await expect
