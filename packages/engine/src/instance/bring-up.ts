@@ -63,8 +63,9 @@ export async function bringUp(options: BringUpOptions): Promise<LiveEngine> {
       state.change({ kind: 'running', since: state.now(), stages: stages.list() });
     return live;
   } catch (error) {
-    await served.close();
     const { body } = encodeError(error);
+    // The clients of one that rests again are told why it does.
+    await served.close({ keepClients: !signal.aborted && (await canRestAgain(options)) });
     if (signal.aborted) await concludeCancelled(options);
     else if (!(await restAgain(options)))
       state.change({ kind: 'failed', at: state.now(), error: body, stages: stages.list() });
@@ -84,6 +85,11 @@ export async function restAgain({
   state.change({ kind: 'suspended', since: saved.savedAt, fileBytes: saved.sizeBytes });
   await served.listen();
   return true;
+}
+
+async function canRestAgain({ paths, around }: Pick<BringUpOptions, 'paths' | 'around'>): Promise<boolean> {
+  const saved = await (await openMachine(around.driver, paths.machine))?.saved();
+  return saved !== undefined && (await readRecord(paths)).suspended;
 }
 
 async function adoptOrStart(input: StartInput, machine: Machine | undefined): Promise<LiveEngine> {

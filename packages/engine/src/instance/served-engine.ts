@@ -156,7 +156,14 @@ export class ServedEngine {
   }
 
   /** Lets go of the machine. Harmless when there is none. */
-  async close({ keepSockets = false }: { readonly keepSockets?: boolean } = {}): Promise<void> {
+  async close({
+    keepSockets = false,
+    keepClients = false,
+  }: {
+    readonly keepSockets?: boolean;
+    /** Those that wait are answered by who has opened for them. @default false */
+    readonly keepClients?: boolean;
+  } = {}): Promise<void> {
     const running = this.#running;
     this.#running = undefined;
     this.#containers = 0;
@@ -164,7 +171,7 @@ export class ServedEngine {
     running?.stop();
     await this.#options.syncs.detach();
     if (keepSockets) this.drop();
-    else await Promise.all([this.#docker.close(), this.#commands.close()]);
+    else if (!keepClients) await Promise.all([this.#docker.close(), this.#commands.close()]);
     running?.live.network.close();
   }
 }
