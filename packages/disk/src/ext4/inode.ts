@@ -20,7 +20,8 @@ export interface InodeFields {
   readonly xattrBlock?: number;
 }
 
-const MAX_LINKS = 65000;
+/** Linux, fs/ext4/ext4.h, EXT4_LINK_MAX. */
+export const MAX_LINKS = 65000;
 
 /** Offsets of each time's seconds, and of what goes beyond them: change, modification, access, birth. */
 const TIMES = [

@@ -24,11 +24,15 @@ export function ext4SizeFor(root: DirectoryNode, freeBytes = 0): number {
     else if (node.type === 'symlink' && node.target.length >= FAST_TARGET_BYTES / 3) blocks += 1;
     if (node.xattrs !== undefined) blocks += 1;
   }
-  const content = blocks * BLOCK_BYTES + freeBytes;
+  // A group has at most as many inodes as blocks, so that many small files take groups of their own; those are holes.
+  const inodes = FIRST_OWN_INODE + nodes.length + 1;
+  const leastBytes = Math.ceil(inodes / BLOCKS_PER_GROUP) * BLOCKS_PER_GROUP * BLOCK_BYTES;
+  const fitsOneGroup = inodes <= BLOCKS_PER_GROUP;
+  const content = Math.max(blocks * BLOCK_BYTES + freeBytes, fitsOneGroup ? 0 : leastBytes);
   // Metadata depends on the size, which depends on metadata: twice round is enough, since it is a few per cent.
   let sizeBytes = content;
   for (let i = 0; i < 3; i++) {
-    const geometry = planExt4(Math.max(sizeBytes, 1 << 20), FIRST_OWN_INODE + nodes.length + 1, true);
+    const geometry = planExt4(Math.max(sizeBytes, 1 << 20), inodes, true);
     const overhead =
       geometry.groups * (geometry.inodeTableBlocks + 2 + 1 + geometry.descriptorBlocks) +
       geometry.journalBlocks +

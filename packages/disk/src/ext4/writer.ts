@@ -24,7 +24,7 @@ import { type DirectoryEntry, encodeDirectory } from './directory.ts';
 import { appendExtent, type FileExtent, writeExtentTree } from './extents.ts';
 import { type Ext4Geometry, hasBackup, planExt4 } from './geometry.ts';
 import { GroupTables } from './groups.ts';
-import { encodeDeviceRoot, type InodeFields, putInode } from './inode.ts';
+import { encodeDeviceRoot, type InodeFields, MAX_LINKS, putInode } from './inode.ts';
 import { encodeJournalHead, encodeSuperblock, uuidBytes } from './superblock.ts';
 import { encodeXattrs, sealXattrBlock } from './xattrs.ts';
 
@@ -210,7 +210,7 @@ class Ext4Writer {
         uid: node.uid,
         gid: node.gid,
         mtime: node.mtime,
-        links: directory ? 2 + countSubdirectories(node) : (this.#numbering.names.get(node) ?? 1),
+        links: directory ? 2 + countSubdirectories(node) : this.#namesOf(path, node),
         blocks: stored.blocks + (xattrBlock === undefined ? 0 : 1),
         ...(xattrs.place === 'inode' && { xattrs: xattrs.bytes }),
         ...(xattrBlock !== undefined && { xattrBlock }),
@@ -218,6 +218,14 @@ class Ext4Writer {
       inodeSeed(this.#seed, inode),
       this.#groups.slot(inode, directory),
     );
+  }
+
+  /** How many names a node has that is no directory. */
+  #namesOf(path: string, node: TreeNode): number {
+    const names = this.#numbering.names.get(node) ?? 1;
+    if (names > MAX_LINKS)
+      throw diskError('disk.too-large', `"/${path}" has ${names} names; on ext4 a file has ${MAX_LINKS}`);
+    return names;
   }
 
   #store({ path, node, inode }: OrderedNode): Stored {

@@ -48,6 +48,8 @@ export interface FatResult {
 /** Entries of the fixed root directory of FAT12 and 16, as common for hard disks. */
 const ROOT_ENTRIES = 512;
 const MAX_FILE_BYTES = 0xffff_ffff;
+/** A folder is at most 2 MiB long: Microsoft FAT specification 1.03, "FAT Directory Structure". */
+const MAX_DIRECTORY_ENTRIES = 65_536;
 
 interface PlannedDirectory {
   readonly path: string;
@@ -188,6 +190,14 @@ function planDirectories(root: DirectoryNode, labelled: boolean): PlannedDirecto
     );
     const extra = path === '' ? (labelled ? 1 : 0) : 2;
     const entryCount = names.reduce((sum, name) => sum + entriesOf(name), extra);
+    if (entryCount > MAX_DIRECTORY_ENTRIES)
+      throw diskError(
+        'disk.too-large',
+        `"/${path}" takes ${entryCount} directory entries; a folder of a FAT file system has ${MAX_DIRECTORY_ENTRIES}`,
+        {
+          hint: 'spread its files over several folders; a name beyond 8.3 takes an entry for every 13 characters',
+        },
+      );
     plans.push({ path, node, names, children, entryCount });
     for (const [name, child] of children) if (child.type === 'directory') walk(joinPath(path, name), child);
   };

@@ -30,6 +30,7 @@ export class Hierarchy {
   readonly #files: ReadonlyMap<TreeNode, Placed>;
   readonly #directories: PlannedDirectory[] = [];
   readonly #encoder: DirectoryEncoder;
+  readonly #links = new Map<DirectoryNode, number>();
 
   /** @param files the files' sizes; their sectors may follow until {@link finish}. */
   constructor(
@@ -157,8 +158,16 @@ export class Hierarchy {
   #context(node: TreeNode): { links: number; serial: number } {
     const serial = (this.#numbering.indexes.get(node) ?? 0) + 1;
     if (node.type !== 'directory') return { links: this.#numbering.names.get(node) ?? 1, serial };
-    let links = 2;
+    return { links: this.#linksOf(node), serial };
+  }
+
+  /** Every folder in it asks again, by its `..`. */
+  #linksOf(node: DirectoryNode): number {
+    let links = this.#links.get(node);
+    if (links !== undefined) return links;
+    links = 2;
     for (const child of node.children.values()) if (child.type === 'directory') links++;
-    return { links, serial };
+    this.#links.set(node, links);
+    return links;
   }
 }
