@@ -4,15 +4,8 @@ import { dirname } from 'node:path';
 import type { Duplex } from 'node:stream';
 import type { Logger } from '@orlop/core';
 import { engineError } from '../errors.ts';
-import type { RequestHead } from './request-frames.ts';
-import { CLOSE, type GateRules, RequestGate, refusal } from './request-gate.ts';
-
-/** Answers that are held until what they tell of has happened on the host as well. */
-export interface AnswerRules {
-  readonly concerns: (head: RequestHead) => boolean;
-  /** Asked once dockerd has answered; never rejects. */
-  readonly ready: (signal: AbortSignal) => Promise<void>;
-}
+import { type AnswerRules, joinClient } from './join-client.ts';
+import { CLOSE, type GateRules, refusal } from './request-gate.ts';
 
 export interface DockerSocketOptions {
   /** A connection to dockerd; may wait until the engine is awake. */
@@ -88,7 +81,7 @@ export class DockerSocket {
   }
 
   #serve(client: Socket): void {
-    const { open, logger, onCount } = this.#options;
+    const { open, logger, onCount, requestLimitMs = REQUEST_LIMIT_MS } = this.#options;
     const gone = new AbortController();
     this.#clients.add(client);
     onCount?.(this.#clients.size);
@@ -101,8 +94,9 @@ export class DockerSocket {
     client.on('error', () => client.destroy());
     open(gone.signal).then(
       (server) =>
-        join(client, server, {
+        joinClient(client, server, {
           ...this.#options,
+          requestLimitMs,
           onRefused: (reason) => {
             this.#refused++;
             logger.info('a client was refused', { reason });
@@ -110,102 +104,10 @@ export class DockerSocket {
         }),
       (error: Error) => {
         if (!gone.signal.aborted) logger.info('a client could not reach dockerd', { reason: error.message });
-        const { requestLimitMs = REQUEST_LIMIT_MS } = this.#options;
         refuse(client, { message: error.message, requestLimitMs });
       },
     );
   }
-}
-
-interface JoinOptions extends Pick<DockerSocketOptions, 'rules' | 'answers' | 'requestLimitMs'> {
-  /** The client is told by an answer, and its connection ended. */
-  readonly onRefused: (reason: string) => void;
-}
-
-/** Carries bytes and ends in both directions; a failure of one side ends the other. */
-function join(
-  client: Socket,
-  server: Duplex,
-  { rules, answers, requestLimitMs = REQUEST_LIMIT_MS, onRefused }: JoinOptions,
-): void {
-  if (client.destroyed) {
-    server.destroy();
-    return;
-  }
-  const gone = new AbortController();
-  client.once('close', () => {
-    gone.abort();
-    server.destroy();
-  });
-  server.once('close', () => {
-    // What it sent last is still on its way out.
-    if (!client.writableFinished) client.end(() => client.destroy());
-    else if (!client.readableEnded) client.destroy();
-  });
-  server.on('error', () => client.destroy());
-  if (rules === undefined) {
-    client.pipe(server);
-  } else {
-    let holding = false;
-    const unsettled = new Set<() => void>();
-    const settle = () => {
-      for (const over of unsettled) over();
-      unsettled.clear();
-    };
-    const turnAway = (answer: string) => {
-      onRefused(answer.slice(answer.indexOf('\r\n\r\n') + 4));
-      server.unpipe(client);
-      client.end(answer, () => client.destroy());
-      server.destroy();
-    };
-    let timer: NodeJS.Timeout | undefined;
-    const gate = new RequestGate(rules, (answer) => client.write(answer), {
-      onPass: (head, over) => {
-        if (over !== undefined) unsettled.add(over);
-        if (holding || answers?.concerns(head) !== true) return;
-        holding = true;
-        holdAnswer(client, server, {
-          ...{ answers, signal: gone.signal },
-          onPassed: () => {
-            holding = false;
-            settle();
-          },
-        });
-      },
-      onMalformed: turnAway,
-      onWait: (isWaiting) => {
-        clearTimeout(timer);
-        if (isWaiting) timer = setTimeout(() => turnAway(tooSlow(requestLimitMs)), requestLimitMs);
-      },
-    });
-    gate.once('error', () => client.destroy());
-    client.once('close', () => {
-      clearTimeout(timer);
-      gate.destroy();
-      settle();
-    });
-    client.pipe(gate).pipe(server);
-  }
-  server.pipe(client);
-}
-
-/** Docker's clients ask one thing at a time on a connection, so what dockerd says next is the answer. */
-function holdAnswer(
-  client: Socket,
-  server: Duplex,
-  {
-    answers,
-    signal,
-    onPassed,
-  }: { readonly answers: AnswerRules; readonly signal: AbortSignal; readonly onPassed: () => void },
-): void {
-  server.unpipe(client);
-  server.once('readable', () => {
-    void answers.ready(signal).then(() => {
-      onPassed();
-      server.pipe(client);
-    });
-  });
 }
 
 /**
@@ -226,9 +128,6 @@ function refuse(
   client.once('end', () => client.destroy());
   client.resume();
 }
-
-const tooSlow = (limitMs: number) =>
-  refusal('408 Request Timeout', `the request was not whole after ${limitMs / 1000} s`, CLOSE);
 
 function isAnswered(path: string): Promise<boolean> {
   return new Promise((resolve) => {

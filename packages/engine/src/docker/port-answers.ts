@@ -1,5 +1,5 @@
 import { OrlopError } from '@orlop/core';
-import type { AnswerRules } from './docker-socket.ts';
+import type { AnswerRules } from './join-client.ts';
 import { type GateRules, PASS } from './request-gate.ts';
 
 const STARTS = /^\/containers\/([^/]+)\/(?:start|restart)$/;

@@ -6,6 +6,7 @@ import { portAnswers, portRules } from '../docker/port-answers.ts';
 import { firstOf } from '../docker/request-gate.ts';
 import { SharedPaths } from '../files/shared-paths.ts';
 import { parseShares } from './guest-configuration.ts';
+import { KeptSocket } from './kept-socket.ts';
 
 export interface HostSocketOptions {
   readonly path: string;
@@ -26,47 +27,16 @@ export interface HostSocketOptions {
   readonly onCount: () => void;
 }
 
-/** Docker's socket of one engine on the host. It outlives the engine's rests, and is there from {@link listen} to {@link close}. */
-export class HostSocket {
-  readonly #options: HostSocketOptions;
-  #socket: DockerSocket | undefined;
-
-  constructor(options: HostSocketOptions) {
-    this.#options = options;
-  }
-
-  get connections(): number {
-    return this.#socket?.connections ?? 0;
-  }
-
-  /** Harmless when it listens already. */
-  async listen(): Promise<void> {
-    if (this.#socket !== undefined) return;
-    const { path, logger, open, shares, copies, lostShares, settlePorts, reservePorts, onCount } =
-      this.#options;
-    const paths = new SharedPaths({
-      shares: () => [...parseShares(shares()).map((share) => share.path), ...copies()],
-      setting: shares,
-      lost: lostShares,
-      dockerSocket: path,
-    });
-    const socket = new DockerSocket({
-      ...{ logger, open, onCount },
-      rules: firstOf(bindRules(paths), portRules(reservePorts)),
-      answers: portAnswers(settlePorts),
-    });
-    await socket.listen(path);
-    this.#socket = socket;
-  }
-
-  /** Ends the connections, and listens on. */
-  drop(): void {
-    this.#socket?.drop();
-  }
-
-  /** Harmless when it does not listen. */
-  async close(): Promise<void> {
-    await this.#socket?.close();
-    this.#socket = undefined;
-  }
+/** Docker's socket of one engine on the host. */
+export function hostSocket(options: HostSocketOptions): KeptSocket {
+  const { path, logger, open, shares, copies, lostShares, settlePorts, reservePorts, onCount } = options;
+  const paths = new SharedPaths({
+    shares: () => [...parseShares(shares()).map((share) => share.path), ...copies()],
+    setting: shares,
+    lost: lostShares,
+    dockerSocket: path,
+  });
+  const rules = firstOf(bindRules(paths), portRules(reservePorts));
+  const answers = portAnswers(settlePorts);
+  return new KeptSocket(path, () => new DockerSocket({ logger, onCount, open, rules, answers }));
 }

@@ -1,10 +1,11 @@
 import type { HostSide } from '../docker/asked-ports.ts';
 import { loadSettings } from '../settings/load-settings.ts';
 import type { EngineSyncs } from '../sync/engine-syncs.ts';
-import { COMMAND_PORT, CommandSocket } from './command-socket.ts';
+import { COMMAND_PORT, commandSocket } from './command-socket.ts';
 import type { EngineSurroundings } from './engine-surroundings.ts';
-import { HostSocket } from './host-socket.ts';
+import { hostSocket } from './host-socket.ts';
 import type { InstancePaths } from './instance-paths.ts';
+import type { KeptSocket } from './kept-socket.ts';
 import type { LifeState } from './life-state.ts';
 import type { LiveEngine } from './live-engine.ts';
 import { offerContext, type Running, serveEngine } from './serve-engine.ts';
@@ -28,8 +29,8 @@ export interface ServedEngineOptions {
 export class ServedEngine {
   readonly stalled: StalledMachine;
   readonly #options: ServedEngineOptions;
-  readonly #docker: HostSocket;
-  readonly #commands: CommandSocket;
+  readonly #docker: KeptSocket;
+  readonly #commands: KeptSocket;
   #running: Running | undefined;
   #containers = 0;
   /** The setting, as the engine was started with it; it has them while it rests, too. */
@@ -38,7 +39,7 @@ export class ServedEngine {
   constructor(options: ServedEngineOptions) {
     this.#options = options;
     const { state, paths, syncs, around, awake } = options;
-    this.#docker = new HostSocket({
+    this.#docker = hostSocket({
       path: paths.dockerSocket,
       logger: around.logger,
       open: async (signal) => (await awake()).docker.open(signal),
@@ -49,7 +50,7 @@ export class ServedEngine {
       lostShares: () => this.#running?.live.shares.lost ?? [],
       onCount: () => this.touch(),
     });
-    this.#commands = new CommandSocket({
+    this.#commands = commandSocket({
       path: paths.commandSocket,
       logger: around.logger,
       open: async (signal) => {

@@ -1,0 +1,111 @@
+import type { Socket } from 'node:net';
+import type { Duplex } from 'node:stream';
+import type { RequestHead } from './request-frames.ts';
+import { CLOSE, type GateRules, RequestGate, refusal } from './request-gate.ts';
+
+/** Answers that are held until what they tell of has happened on the host as well. */
+export interface AnswerRules {
+  readonly concerns: (head: RequestHead) => boolean;
+  /** Asked once dockerd has answered; never rejects. */
+  readonly ready: (signal: AbortSignal) => Promise<void>;
+}
+
+export interface JoinOptions {
+  /** Requests that are refused before dockerd sees them. @default none */
+  readonly rules?: GateRules;
+  /** Of requests that the rules let through. @default none are held */
+  readonly answers?: AnswerRules;
+  /** How long a client may take to send a head, or a request that the rules concern. */
+  readonly requestLimitMs: number;
+  /** The client is told by an answer, and its connection ended. */
+  readonly onRefused: (reason: string) => void;
+}
+
+/** Carries bytes and ends in both directions; a failure of one side ends the other. */
+export function joinClient(
+  client: Socket,
+  server: Duplex,
+  { rules, answers, requestLimitMs, onRefused }: JoinOptions,
+): void {
+  if (client.destroyed) {
+    server.destroy();
+    return;
+  }
+  const gone = new AbortController();
+  client.once('close', () => {
+    gone.abort();
+    server.destroy();
+  });
+  server.once('close', () => {
+    // What it sent last is still on its way out.
+    if (!client.writableFinished) client.end(() => client.destroy());
+    else if (!client.readableEnded) client.destroy();
+  });
+  server.on('error', () => client.destroy());
+  if (rules === undefined) {
+    client.pipe(server);
+  } else {
+    let holding = false;
+    const unsettled = new Set<() => void>();
+    const settle = () => {
+      for (const over of unsettled) over();
+      unsettled.clear();
+    };
+    const turnAway = (answer: string) => {
+      onRefused(answer.slice(answer.indexOf('\r\n\r\n') + 4));
+      server.unpipe(client);
+      client.end(answer, () => client.destroy());
+      server.destroy();
+    };
+    let timer: NodeJS.Timeout | undefined;
+    const gate = new RequestGate(rules, (answer) => client.write(answer), {
+      onPass: (head, over) => {
+        if (over !== undefined) unsettled.add(over);
+        if (holding || answers?.concerns(head) !== true) return;
+        holding = true;
+        holdAnswer(client, server, {
+          ...{ answers, signal: gone.signal },
+          onPassed: () => {
+            holding = false;
+            settle();
+          },
+        });
+      },
+      onMalformed: turnAway,
+      onWait: (isWaiting) => {
+        clearTimeout(timer);
+        if (isWaiting) timer = setTimeout(() => turnAway(tooSlow(requestLimitMs)), requestLimitMs);
+      },
+    });
+    gate.once('error', () => client.destroy());
+    client.once('close', () => {
+      clearTimeout(timer);
+      gate.destroy();
+      settle();
+    });
+    client.pipe(gate).pipe(server);
+  }
+  server.pipe(client);
+}
+
+/** Docker's clients ask one thing at a time on a connection, so what dockerd says next is the answer. */
+function holdAnswer(
+  client: Socket,
+  server: Duplex,
+  {
+    answers,
+    signal,
+    onPassed,
+  }: { readonly answers: AnswerRules; readonly signal: AbortSignal; readonly onPassed: () => void },
+): void {
+  server.unpipe(client);
+  server.once('readable', () => {
+    void answers.ready(signal).then(() => {
+      onPassed();
+      server.pipe(client);
+    });
+  });
+}
+
+const tooSlow = (limitMs: number) =>
+  refusal('408 Request Timeout', `the request was not whole after ${limitMs / 1000} s`, CLOSE);
