@@ -28,7 +28,7 @@ import { BootPartsMaker } from '../../packages/kit/src/formats/boot-parts.ts';
 import { qcow2Compressor, zlibCompressor } from '../../packages/kit/src/formats/compressors.ts';
 import { DiskFile } from '../../packages/kit/src/formats/disk-file.ts';
 import { OutputSet } from '../../packages/kit/src/formats/output-set.ts';
-import { Spool } from '../../packages/kit/src/formats/spool.ts';
+import { Spool } from '../../packages/kit/src/formats/spool/spool.ts';
 import { findFormat } from '../../packages/kit/src/formats/table.ts';
 import { emptyProgram, smallSyslinux } from '../../packages/kit/src/testing/boot-programs.ts';
 

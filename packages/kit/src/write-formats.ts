@@ -9,7 +9,7 @@ import type { RootfsPlan } from './compose/rootfs-plan.ts';
 import { BootPartsMaker } from './formats/boot-parts.ts';
 import type { BootComponent, FormatInput, OutputFormat } from './formats/format.ts';
 import { chooseCompression } from './formats/initrd-compression.ts';
-import { Spool } from './formats/spool.ts';
+import { Spool } from './formats/spool/spool.ts';
 import type { StepClock } from './step-clock.ts';
 
 /**

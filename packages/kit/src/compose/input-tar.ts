@@ -2,7 +2,7 @@ import { createReadStream } from 'node:fs';
 import { type EntryHeader, type EntryStream, readTar } from '@orlop/archive';
 import { OrlopError } from '@orlop/core';
 import { kitError } from '../errors.ts';
-import { Spool } from '../formats/spool.ts';
+import { Spool } from '../formats/spool/spool.ts';
 import type { ReusableContent } from './compose-rootfs.ts';
 import { DIGEST_RECORD, LOCATION_RECORD } from './entries.ts';
 import type { ComposeImage } from './rootfs-plan.ts';
