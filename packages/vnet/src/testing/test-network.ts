@@ -123,3 +123,10 @@ export const ip = (text: string): IpAddress => {
   if (address === undefined) throw new Error(`no address: ${text}`);
   return address;
 };
+
+/** A connection of a guest, and what comes of it. */
+export function connect(guest: TestGuest, address: string, port: number) {
+  const recording = record();
+  const socket = guest.stack.tcp.connect({ remote: { address: ip(address), port } }, recording.handler);
+  return { ...recording, socket };
+}

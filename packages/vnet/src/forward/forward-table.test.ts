@@ -1,0 +1,182 @@
+import { describe, expect, it } from 'vitest';
+import {
+  connect,
+  ip,
+  record,
+  type TestGuest,
+  type TestNetwork,
+  testNetwork,
+} from '../testing/test-network.ts';
+import { parseForwards, parseGuest } from './forward-text.ts';
+
+const bytes = (text: string) => new TextEncoder().encode(text);
+
+describe('ForwardTable', () => {
+  /** A guest's server that greets and ends. */
+  function greet(guest: TestGuest, port: number, greeting: string): void {
+    guest.stack.tcp.listen({ port }, (socket) => {
+      socket.write(bytes(greeting));
+      socket.shutdown();
+      return {};
+    });
+  }
+
+  function read(net: TestNetwork, address: string, port: number) {
+    const outcome: string[] = [];
+    const chunk = new Uint8Array(1024);
+    const stream = net.sockets.connect(
+      { kind: 'ip', address: ip(address), port },
+      {
+        onOpen: () => stream.wantRead(true),
+        onWritable: () => {},
+        onFailed: (failure) => outcome.push(failure),
+        onReadable: () => {
+          const count = stream.read(chunk);
+          if (count === 0) stream.close();
+          else if (count > 0) outcome.push(new TextDecoder().decode(chunk.slice(0, count)));
+        },
+      },
+    );
+    return outcome;
+  }
+
+  it('leads a port of the host to the guest of a name, wherever that moves', async () => {
+    const net = testNetwork({
+      forwards: ['8080:web:80'],
+      leases: [{ mac: '52:54:00:00:00:02', address: '192.168.127.2', name: 'web' }],
+    });
+    await net.network.start();
+    greet(net.plug(2), 80, 'first');
+    const first = read(net, '127.0.0.1', 8080);
+    net.scheduler.advance(100);
+    expect(first).toEqual(['first']);
+    net.network.leases.remove(0x5254_0000_0002);
+    net.network.leases.addStatic({ mac: 0x5254_0000_0009, address: ip('192.168.127.9'), hostName: 'web' });
+    greet(net.plug(9), 80, 'moved');
+    const second = read(net, '127.0.0.1', 8080);
+    net.scheduler.advance(100);
+    expect(second).toEqual(['moved']);
+    expect(net.network.forwards.list()[0]).toMatchObject({ connections: 2, active: 0, bytesFromGuest: 10 });
+  });
+
+  it('keeps the side of a forward that leads nowhere yet, and leads it elsewhere without letting go', async () => {
+    const net = testNetwork();
+    const [spec] = parseForwards('8080:80');
+    if (spec?.kind !== 'to-guest') throw new Error('no forward');
+    await net.network.forwards.add({ ...spec, guest: { kind: 'nobody' } });
+    const early = read(net, '127.0.0.1', 8080);
+    net.scheduler.advance(100);
+    expect(early).toEqual(['reset']);
+    greet(net.plug(2), 80, 'first');
+    net.network.forwards.lead('tcp:127.0.0.1:8080', { guest: parseGuest('192.168.127.2'), port: 80 });
+    expect(net.network.forwards.find('tcp:127.0.0.1:8080')?.lastError).toBeUndefined();
+    const first = read(net, '127.0.0.1', 8080);
+    net.scheduler.advance(100);
+    greet(net.plug(9), 81, 'other');
+    net.network.forwards.lead('tcp:127.0.0.1:8080', { guest: parseGuest('192.168.127.9'), port: 81 });
+    const second = read(net, '127.0.0.1', 8080);
+    net.scheduler.advance(100);
+    const guest = net.plug(10);
+    const heard = record();
+    guest.stack.tcp.listen({ port: 82 }, () => heard.handler);
+    const to = { guest: { kind: 'address', address: guest.address }, port: 82, greeting: 'hello\n' } as const;
+    net.network.forwards.lead('tcp:127.0.0.1:8080', to);
+    read(net, '127.0.0.1', 8080);
+    net.scheduler.advance(100);
+    expect(heard.text()).toBe('hello\n');
+    expect([first, second]).toEqual([['first'], ['other']]);
+    expect(() => net.network.forwards.lead('tcp:127.0.0.1:1', spec)).toThrow(/nothing is forwarded/);
+  });
+
+  it('resets the client and says why when the guest refuses', async () => {
+    const net = testNetwork({ forwards: ['8080:192.168.127.2:80'] });
+    await net.network.start();
+    net.plug(2);
+    const outcome = read(net, '127.0.0.1', 8080);
+    net.scheduler.advance(100);
+    expect(outcome).toEqual(['reset']);
+    expect(net.network.forwards.list()[0]?.lastError).toBe('192.168.127.2:80: refused');
+  });
+
+  it('tells the guest the client by the PROXY protocol when asked', async () => {
+    const net = testNetwork();
+    const guest = net.plug(2);
+    const server = record();
+    guest.stack.tcp.listen({ port: 80 }, () => server.handler);
+    await net.network.forwards.add({
+      kind: 'to-guest',
+      protocol: 'tcp',
+      listen: { kind: 'ip', address: ip('127.0.0.1'), port: 8080 },
+      guest: { kind: 'address', address: guest.address },
+      port: 80,
+      proxyProtocol: 1,
+    });
+    read(net, '127.0.0.1', 8080);
+    net.scheduler.advance(100);
+    expect(server.text()).toBe('PROXY TCP4 127.0.0.1 127.0.0.1 40000 8080\r\n');
+  });
+
+  it('leads datagrams to the guest and answers back to each client', async () => {
+    const net = testNetwork({ forwards: ['5353:192.168.127.2:53/udp'] });
+    await net.network.start();
+    const guest = net.plug(2);
+    const server = guest.stack.udp.bind(
+      { port: 53 },
+      {
+        onDatagram: ({ remote, bytes: data }) => {
+          server.send(Uint8Array.from([...data, 33]), remote);
+        },
+      },
+    );
+    const answers: string[] = [];
+    for (const text of ['one', 'two']) {
+      const client = net.sockets.openDatagram(4, {
+        onDatagram: (payload) => answers.push(new TextDecoder().decode(payload)),
+        onFailed: () => {},
+      });
+      client.send(bytes(text), ip('127.0.0.1'), 5353);
+    }
+    net.scheduler.advance(100);
+    expect(answers.sort()).toEqual(['one!', 'two!']);
+  });
+
+  it('leads a port of the gateway to a unix socket of the host', async () => {
+    const net = testNetwork({ forwards: ['host:5000=unix:/run/agent.sock'] });
+    await net.network.start();
+    await net.sockets.listen({ kind: 'unix', path: '/run/agent.sock' }, (stream) => {
+      net.scheduler.soon(() => {
+        stream.write(bytes('agent'));
+        stream.end();
+      });
+      return { onOpen: () => {}, onReadable: () => {}, onWritable: () => {}, onFailed: () => {} };
+    });
+    const client = connect(net.plug(2), '192.168.127.1', 5000);
+    net.scheduler.advance(100);
+    expect(client.text()).toBe('agent');
+    client.socket.shutdown();
+    net.scheduler.advance(100);
+    expect(net.network.forwards.find('gateway:5000')).toMatchObject({
+      ...{ connections: 1, active: 0, failed: 0, bytesToGuest: 5, lastError: undefined },
+    });
+  });
+
+  it('counts what fails on the way to the host, and says why last', async () => {
+    const net = testNetwork({ forwards: ['host:5000=unix:/run/agent.sock'] });
+    await net.network.start();
+    const client = connect(net.plug(2), '192.168.127.1', 5000);
+    net.scheduler.advance(100);
+    expect(client.events).toEqual(['close refused']);
+    expect(net.network.forwards.find('gateway:5000')).toMatchObject({
+      ...{ connections: 1, active: 0, failed: 1 },
+      lastError: expect.stringMatching(/^unix:\/run\/agent.sock: /),
+    });
+  });
+
+  it('refuses a second forward of the same listening side by name', async () => {
+    const net = testNetwork({ forwards: ['8080:192.168.127.2:80'] });
+    await net.network.start();
+    const [spec] = net.network.settings.forwards;
+    if (spec === undefined) throw new Error('no forward');
+    await expect(net.network.forwards.add(spec)).rejects.toMatchObject({ code: 'vnet.forward-exists' });
+  });
+});
