@@ -36,6 +36,12 @@ describe('orlop autostart', () => {
     );
   });
 
+  it('leaves the engines of other units alone when its own is stopped', async () => {
+    const text = await orlopIn(await setup(), ['autostart', 'show', 'work']);
+    expect(text).toMatch(/^ExecStop=.* down work$/m);
+    expect(text).toMatch(/^KillMode=process$/m);
+  });
+
   it('writes the unit below the home when XDG_CONFIG_HOME is empty or no absolute path', async () => {
     const folder = await setup();
     const path = join(folder, '.config', 'systemd', 'user', 'orlop-x.service');

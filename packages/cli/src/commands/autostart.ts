@@ -59,7 +59,10 @@ async function enable(context: CommandContext, name: string): Promise<void> {
     context.stderr.write(`systemd does not answer here; later: systemctl --user enable ${unitName(name)}\n`);
 }
 
-/** `up` leaves daemon and machine in the unit's control group; `down` ends both in order. */
+/**
+ * `up` leaves the machine in the unit's control group, and the daemon, which serves other units' engines too; `down` ends
+ * what is this unit's, and KillMode (systemd.kill(5)) keeps systemd from ending the rest after it.
+ */
 function unitText(context: CommandContext, name: string): string {
   const words = [process.execPath, resolve(process.argv[1] ?? '')].map(quote).join(' ');
   const passed = ['ORLOP_HOME', 'ORLOP_CACHE', 'DOCKER_CONFIG', 'PATH'].flatMap((key) => {
@@ -76,6 +79,7 @@ function unitText(context: CommandContext, name: string): string {
     ...passed,
     `ExecStart=${words} up --quiet ${name}`,
     `ExecStop=${words} down ${name}`,
+    'KillMode=process',
     'TimeoutStartSec=1800',
     'TimeoutStopSec=120',
     '',
