@@ -38,10 +38,14 @@ export function registerNetForward(net: Command, context: CommandContext): void 
       });
     },
   );
-  addNetworkOptions(forward.command('check').description('ask whether somebody answers behind forwards'))
+  addNetworkOptions(
+    forward.command('check').description('ask whether somebody answers behind forwards; 1 where not'),
+  )
     .argument('[id]', 'of one forward')
     .action(async (id: string | undefined, options: NetworkOptions) => {
-      printRows(await (await openClient(context, options)).checkForwards(id), {
+      const forwards = await (await openClient(context, options)).checkForwards(id);
+      if (forwards.some(({ state }) => state === 'unreachable')) process.exitCode = 1;
+      printRows(forwards, {
         context,
         json: options.json,
         columns: {
