@@ -112,17 +112,7 @@ export class EngineUnderTest {
 
   /** Ends a program of the docker service, as root of the machine would. */
   async killInMachine(name: string): Promise<void> {
-    const words = [
-      'run',
-      '--rm',
-      '--privileged',
-      '--pid=host',
-      'busybox',
-      'sh',
-      '-c',
-      `kill -9 $(pidof ${name})`,
-    ];
-    await this.docker(...words).catch(() => ''); // whoever answers is gone
+    await this.orlop('ssh', 'default', '--', 'sh', '-c', `kill -9 $(pidof ${name})`);
   }
 
   /** Resolves when dockerd answers (again). */
