@@ -112,7 +112,7 @@ export class EngineUnderTest {
 
   /** Ends a program of the docker service, as root of the machine would. */
   async killInMachine(name: string): Promise<void> {
-    await this.orlop('ssh', 'default', '--', 'sh', '-c', `kill -9 $(pidof ${name})`);
+    await this.orlop('ssh', 'default', '--', `kill -9 $(pidof ${name})`);
   }
 
   /** Resolves when dockerd answers (again). */
