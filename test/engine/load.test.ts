@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { EngineUnderTest, freePort, hasQemu, page, tryFetch } from './engine-under-test.ts';
+import { freePorts } from '../harness/free-port.ts';
+import { EngineUnderTest, hasQemu, page, tryFetch } from './engine-under-test.ts';
 import { type Counts, countAll } from './machine-counts.ts';
 
 const isWanted = hasQemu && process.env['ORLOP_LONG'] === '1';
@@ -62,8 +63,7 @@ describe.skipIf(!isWanted)('an engine under load (ORLOP_LONG=1)', () => {
     timeout: 3_600_000,
   }, async () => {
     const many = async (count: number) => {
-      const started: { readonly name: string; readonly port: number }[] = [];
-      for (let at = 0; at < count; at++) started.push({ name: `many${at}`, port: await freePort() });
+      const started = (await freePorts(count)).map((port, at) => ({ name: `many${at}`, port }));
       await inParallel(started, ({ name, port }) =>
         docker(
           'run',
