@@ -11,7 +11,7 @@ export function syncCases(engine: EngineUnderTest): void {
   const docker = (...words: readonly string[]) => engine.docker(...words);
   const sync = async (...words: readonly string[]) =>
     JSON.parse(await engine.orlop('sync', ...words, '--json'));
-  const folder = () => join(engine.home, 'tree');
+  const folder = () => join(engine.home, 'project');
   const inside = (script: string) => docker('exec', 'synced', 'sh', '-ec', script);
   const onHost = (path: string) => readFile(join(folder(), path), 'utf8').catch(() => undefined);
 
