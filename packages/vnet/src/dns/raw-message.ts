@@ -1,4 +1,5 @@
 /** Walks DNS messages that are kept as they came, byte for byte (RFC 1035 §4.1). */
+import { readU16 } from '@orlop/wire';
 
 const HEADER_LEN = 12;
 const TYPE_OPT = 41;
@@ -24,7 +25,7 @@ export interface RawMessage {
 /** Undefined when the message is not whole. */
 export function walkDnsMessage(bytes: Uint8Array): RawMessage | undefined {
   if (bytes.length < HEADER_LEN) return undefined;
-  const counts = [4, 6, 8, 10].map((at) => u16(bytes, at));
+  const counts = [4, 6, 8, 10].map((at) => readU16(bytes, at));
   const [questions = 0, answers = 0, authorities = 0] = counts;
   let at = HEADER_LEN;
   let questionEnd = at;
@@ -39,12 +40,12 @@ export function walkDnsMessage(bytes: Uint8Array): RawMessage | undefined {
   for (let i = 0; i < total; i++) {
     const end = skipName(bytes, at);
     if (end === undefined || end + 10 > bytes.length) return undefined;
-    const dataLength = u16(bytes, end + 8);
+    const dataLength = readU16(bytes, end + 8);
     const dataOffset = end + 10;
     if (dataOffset + dataLength > bytes.length) return undefined;
-    const type = u16(bytes, end);
+    const type = readU16(bytes, end);
     const section = i < answers ? 'answer' : i < answers + authorities ? 'authority' : 'additional';
-    const ttl = ((u16(bytes, end + 4) << 16) | u16(bytes, end + 6)) >>> 0;
+    const ttl = ((readU16(bytes, end + 4) << 16) | readU16(bytes, end + 6)) >>> 0;
     if (type !== TYPE_OPT) records.push({ type, section, ttlOffset: end + 4, ttl, dataOffset, dataLength });
     at = dataOffset + dataLength;
   }
@@ -61,7 +62,7 @@ export function ttlOfMessage(bytes: Uint8Array, message: RawMessage): number {
   const soa = message.records.find((record) => record.section === 'authority' && record.type === TYPE_SOA);
   if (soa === undefined) return 0;
   const minimumAt = soa.dataOffset + soa.dataLength - 4;
-  const minimum = ((u16(bytes, minimumAt) << 16) | u16(bytes, minimumAt + 2)) >>> 0;
+  const minimum = ((readU16(bytes, minimumAt) << 16) | readU16(bytes, minimumAt + 2)) >>> 0;
   return Math.min(soa.ttl, minimum);
 }
 
@@ -88,8 +89,4 @@ function skipName(bytes: Uint8Array, from: number): number | undefined {
     at += 1 + length;
   }
   return undefined;
-}
-
-function u16(bytes: Uint8Array, at: number): number {
-  return ((bytes[at] ?? 0) << 8) | (bytes[at + 1] ?? 0);
 }

@@ -10,6 +10,7 @@ import {
   type MacAddress,
   PROTOCOL_ICMPV6,
   PROTOCOL_UDP,
+  readU16,
 } from '@orlop/wire';
 import { readMacKey } from '../switch/mac-table.ts';
 import { etherTypeBefore, networkLayerAt } from '../switch/network-layer.ts';
@@ -78,7 +79,7 @@ export class NeighbourGuard implements FrameGuard {
     if (!this.#mayBe4(of, at + 12)) return false;
     if (!this.#options.amongGuests || frame[at + 9] !== PROTOCOL_UDP) return true;
     const udp = at + ((frame[at] ?? 0) & 0x0f) * 4;
-    return udp + 2 > end || readPort(frame, udp) !== DHCP_SERVER_PORT;
+    return udp + 2 > end || readU16(frame, udp) !== DHCP_SERVER_PORT;
   }
 
   /** Whether who sends may say that the address is its own: it is not that of a guest that is plugged in elsewhere. */
@@ -102,7 +103,7 @@ export class NeighbourGuard implements FrameGuard {
       header += 8 + (frame[header + 1] ?? 0) * 8;
     }
     if (next === PROTOCOL_UDP) {
-      return !this.#options.amongGuests || header + 2 > end || readPort(frame, header) !== DHCPV6_SERVER_PORT;
+      return !this.#options.amongGuests || header + 2 > end || readU16(frame, header) !== DHCPV6_SERVER_PORT;
     }
     if (next !== PROTOCOL_ICMPV6 || header >= end) return true;
     const type = frame[header] ?? 0;
@@ -131,8 +132,4 @@ interface FrameParts {
   readonly at: number;
   readonly end: number;
   readonly from: Port;
-}
-
-function readPort(frame: Uint8Array, at: number): number {
-  return ((frame[at] ?? 0) << 8) | (frame[at + 1] ?? 0);
 }

@@ -1,3 +1,5 @@
+import { readU16 } from '@orlop/wire';
+
 const HANDSHAKE = 22;
 const CLIENT_HELLO = 1;
 const SERVER_NAME_EXTENSION = 0;
@@ -14,19 +16,19 @@ export type ServerName =
 export function parseServerName(bytes: Uint8Array): ServerName {
   if (bytes.length < RECORD_HEADER_LEN) return bytes.length > 0 && bytes[0] !== HANDSHAKE ? NONE : MORE;
   if (bytes[0] !== HANDSHAKE || bytes[1] !== 3) return NONE;
-  const end = RECORD_HEADER_LEN + u16(bytes, 3);
+  const end = RECORD_HEADER_LEN + readU16(bytes, 3);
   if (bytes.length < end) return MORE;
   if (bytes[RECORD_HEADER_LEN] !== CLIENT_HELLO) return NONE;
   // Type and length of the handshake message, version, random.
   let at = RECORD_HEADER_LEN + 4 + 2 + 32;
   at += 1 + (bytes[at] ?? 0); // session identifier
-  at += 2 + u16(bytes, at); // cipher suites
+  at += 2 + readU16(bytes, at); // cipher suites
   at += 1 + (bytes[at] ?? 0); // compression methods
-  const extensionsEnd = Math.min(end, at + 2 + u16(bytes, at));
-  for (at += 2; at + 4 <= extensionsEnd; at += 4 + u16(bytes, at + 2)) {
-    if (u16(bytes, at) !== SERVER_NAME_EXTENSION) continue;
+  const extensionsEnd = Math.min(end, at + 2 + readU16(bytes, at));
+  for (at += 2; at + 4 <= extensionsEnd; at += 4 + readU16(bytes, at + 2)) {
+    if (readU16(bytes, at) !== SERVER_NAME_EXTENSION) continue;
     // List length, type 0 (host name), length, name.
-    const length = u16(bytes, at + 7);
+    const length = readU16(bytes, at + 7);
     const nameAt = at + 9;
     if (bytes[at + 6] !== 0 || nameAt + length > extensionsEnd) return NONE;
     const name = Buffer.from(bytes.subarray(nameAt, nameAt + length)).toString('latin1');
@@ -37,7 +39,3 @@ export function parseServerName(bytes: Uint8Array): ServerName {
 
 const NONE: ServerName = { kind: 'none' };
 const MORE: ServerName = { kind: 'more' };
-
-function u16(bytes: Uint8Array, at: number): number {
-  return ((bytes[at] ?? 0) << 8) | (bytes[at + 1] ?? 0);
-}

@@ -1,4 +1,4 @@
-import { ETHERNET_HEADER_LEN, ETHERTYPE_VLAN } from '@orlop/wire';
+import { ETHERNET_HEADER_LEN, ETHERTYPE_VLAN, readU16 } from '@orlop/wire';
 
 /** 802.1ad, the outer of two tags. */
 const ETHERTYPE_SERVICE_VLAN = 0x88a8;
@@ -20,5 +20,5 @@ export function networkLayerAt(frame: Uint8Array, offset: number, length: number
 
 /** The EtherType of what begins at `at`. */
 export function etherTypeBefore(frame: Uint8Array, at: number): number {
-  return ((frame[at - 2] ?? 0) << 8) | (frame[at - 1] ?? 0);
+  return readU16(frame, at - 2);
 }
