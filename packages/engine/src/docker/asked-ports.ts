@@ -1,4 +1,4 @@
-import type { PortBindings, PublishedPort } from './published-ports.ts';
+import { type PortBindings, type PublishedPort, readBindings } from './published-ports.ts';
 
 /** Parts of Docker's answer to `GET /containers/ID/json` (API 1.45) that say what a container asks of the host. */
 export interface Inspection {
@@ -55,17 +55,12 @@ function publishes(networkMode = 'default'): boolean {
 }
 
 function sidesOf(bindings: PortBindings, defaultAddress: string | undefined): AskedSide[] {
-  return Object.entries(bindings).flatMap(([key, list]) => {
-    const protocol = key.split('/')[1] ?? 'tcp';
-    if (protocol !== 'tcp' && protocol !== 'udp') return [];
-    return (list ?? []).flatMap(({ HostIp = '', HostPort = '' }) => {
-      const hostPort = /^\d+$/.test(HostPort) ? Number(HostPort) : 0;
-      if (hostPort === 0 || hostPort > 65_535) return []; // a range, any, or what dockerd refuses itself
-      const at = (hostAddress: string, optional: boolean): AskedSide => ({
-        ...{ protocol, hostAddress, hostPort, optional },
-      });
-      const address = HostIp === '' ? defaultAddress : HostIp;
-      return address === undefined ? [at('0.0.0.0', false), at('::', true)] : [at(address, false)];
+  return readBindings(bindings).flatMap((binding) => {
+    const { protocol, hostPort } = binding;
+    const at = (hostAddress: string, optional: boolean): AskedSide => ({
+      ...{ protocol, hostAddress, hostPort, optional },
     });
+    const address = binding.hostAddress === '' ? defaultAddress : binding.hostAddress;
+    return address === undefined ? [at('0.0.0.0', false), at('::', true)] : [at(address, false)];
   });
 }

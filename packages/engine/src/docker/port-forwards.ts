@@ -2,8 +2,9 @@ import type { PortStatus } from '@orlop/api';
 import { OrlopError } from '@orlop/core';
 import { type ForwardStatus, type ForwardTable, type GuestRoutes, parseForwards } from '@orlop/vnet';
 import { engineError } from '../errors.ts';
+import { Turns } from '../turns.ts';
 import { type AskedPorts, type AskedSide, type HostSide, overlaps } from './asked-ports.ts';
-import { type PublishedPort, portKey } from './published-ports.ts';
+import { bracket, type PublishedPort, portKey } from './published-ports.ts';
 
 /** The table of forwards of a network, as far as it is used here. */
 export type Forwards = Pick<ForwardTable, 'add' | 'lead' | 'remove' | 'find'>;
@@ -43,8 +44,7 @@ export class PortForwards {
   readonly #options: PortForwardsOptions;
   readonly #entries = new Map<string, Entry>();
   readonly #holds = new Map<string, Hold>();
-  /** The last of those that wait for their turn. */
-  #turn: Promise<unknown> = Promise.resolve();
+  readonly #turns = new Turns();
 
   constructor(options: PortForwardsOptions) {
     this.#options = options;
@@ -52,7 +52,7 @@ export class PortForwards {
 
   /** Opens what is new, closes what is gone, and tries again what could not be opened. */
   apply(ports: readonly PublishedPort[], subnets: readonly string[]): Promise<void> {
-    return this.#inTurn(async () => {
+    return this.#turns.run(async () => {
       this.#options.routes.set(subnets, this.#options.guestAddress);
       const wanted = new Map(ports.map((port) => [portKey(port), port]));
       for (const [key, entry] of [...this.#entries]) {
@@ -74,7 +74,7 @@ export class PortForwards {
    * @throws OrlopError `engine.port-taken` in dockerd's words, with who has it; nothing is taken then
    */
   reserve({ container, sides }: Pick<AskedPorts, 'container' | 'sides'>): Promise<() => void> {
-    return this.#inTurn(async () => {
+    return this.#turns.run(async () => {
       const held: string[] = [];
       const release = () => {
         for (const key of held.splice(0)) this.#letGo(key);
@@ -100,23 +100,19 @@ export class PortForwards {
     return [...this.#entries.values()].map((entry) => this.#statusOf(entry));
   }
 
-  #inTurn<T>(work: () => Promise<T>): Promise<T> {
-    const next = this.#turn.then(work);
-    this.#turn = next.catch(() => undefined);
-    return next;
-  }
-
   /** @returns false for one that this host does not have, and nobody named */
   async #hold(side: AskedSide, container: string): Promise<boolean> {
     const key = portKey(side);
     const before = this.#holds.get(key);
-    if (before !== undefined) before.count++;
-    if (before !== undefined || this.#entries.get(key)?.id !== undefined) {
-      if (before === undefined) this.#holds.set(key, { side, count: 1, id: undefined });
+    if (before !== undefined) {
+      before.count++;
       return true;
     }
     try {
-      const { id } = await this.#options.forwards.add(toGuest({ ...side, target: undefined }));
+      const isOpen = this.#entries.get(key)?.id !== undefined;
+      const id = isOpen
+        ? undefined
+        : (await this.#options.forwards.add(toGuest({ ...side, target: undefined }))).id;
       this.#holds.set(key, { side, count: 1, id });
       return true;
     } catch (error) {
@@ -241,10 +237,6 @@ function toGuest({
   if (spec?.kind !== 'to-guest') throw engineError('engine.port-taken', `${text} is no port of the host`);
   if (target === undefined) return { ...spec, guest: { kind: 'nobody' } };
   return target.greeting === undefined ? spec : { ...spec, greeting: target.greeting };
-}
-
-function bracket(address: string): string {
-  return address.includes(':') ? `[${address}]` : address;
 }
 
 function sameTarget(a: PublishedPort, b: PublishedPort): boolean {

@@ -48,8 +48,12 @@ export interface PublishedPort {
 
 /** What tells published ports apart: two of the same side of the host cannot be open at once. */
 export function portKey(port: Pick<PublishedPort, 'protocol' | 'hostAddress' | 'hostPort'>): string {
-  const address = port.hostAddress.includes(':') ? `[${port.hostAddress}]` : port.hostAddress;
-  return `${port.protocol} ${address}:${port.hostPort}`;
+  return `${port.protocol} ${bracket(port.hostAddress)}:${port.hostPort}`;
+}
+
+/** An address as it stands before a port. */
+export function bracket(address: string): string {
+  return address.includes(':') ? `[${address}]` : address;
 }
 
 /**
@@ -71,7 +75,7 @@ export function publishedPorts(
         protocol: port.Type,
         hostAddress,
         hostPort: port.PublicPort,
-        container: nameOf(container),
+        container: containerName(container),
         containerPort: port.PrivatePort,
         target:
           address === undefined
@@ -99,19 +103,27 @@ export function publishedPorts(
  */
 function ipv6Ports(container: ContainerSummary, address: string | undefined): PublishedPort[] {
   if (address === undefined) return [];
-  return Object.entries(container.bindings ?? {}).flatMap(([key, list]) => {
+  return readBindings(container.bindings ?? {})
+    .filter(({ hostAddress }) => hostAddress.includes(':'))
+    .map((binding) => ({
+      ...binding,
+      container: containerName(container),
+      target: { address, port: binding.containerPort },
+    }));
+}
+
+/** One entry of {@link PortBindings} that names a port of the host. */
+export type Binding = Pick<PublishedPort, 'protocol' | 'hostAddress' | 'hostPort' | 'containerPort'>;
+
+/** The address is as it was asked for, empty too. Left out are ranges, any port, and what dockerd refuses itself. */
+export function readBindings(bindings: PortBindings): Binding[] {
+  return Object.entries(bindings).flatMap(([key, list]) => {
     const [port = '', protocol = 'tcp'] = key.split('/');
     if (protocol !== 'tcp' && protocol !== 'udp') return [];
-    return (list ?? []).flatMap(({ HostIp = '', HostPort = '' }): PublishedPort[] => {
-      if (!HostIp.includes(':') || !/^[1-9]\d{0,4}$/.test(HostPort)) return [];
-      const containerPort = Number(port);
-      return [
-        {
-          ...{ protocol, hostAddress: HostIp, hostPort: Number(HostPort), containerPort },
-          container: nameOf(container),
-          target: { address, port: containerPort },
-        },
-      ];
+    return (list ?? []).flatMap(({ HostIp = '', HostPort = '' }): Binding[] => {
+      const hostPort = /^\d+$/.test(HostPort) ? Number(HostPort) : 0;
+      if (hostPort === 0 || hostPort > 65_535) return [];
+      return [{ protocol, hostAddress: HostIp, hostPort, containerPort: Number(port) }];
     });
   });
 }
@@ -129,7 +141,7 @@ export function containersOnMachineNetwork(containers: readonly ContainerSummary
   return new Map(
     containers
       .filter(({ HostConfig }) => HostConfig?.NetworkMode === 'host')
-      .map((container) => [container.Id, nameOf(container)]),
+      .map((container) => [container.Id, containerName(container)]),
   );
 }
 
@@ -148,6 +160,7 @@ function containerAddress({ NetworkSettings }: ContainerSummary): string | undef
   return undefined;
 }
 
-function nameOf({ Names, Id }: ContainerSummary): string {
+/** As the user knows it. */
+export function containerName({ Names, Id }: Pick<ContainerSummary, 'Names' | 'Id'>): string {
   return Names?.[0]?.replace(/^\//, '') ?? Id.slice(0, 12);
 }

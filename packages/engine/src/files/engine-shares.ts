@@ -2,6 +2,7 @@ import type { Logger } from '@orlop/core';
 import type { Machine } from '@orlop/vm';
 import { engineError } from '../errors.ts';
 import { OneAtATime } from '../one-at-a-time.ts';
+import { Turns } from '../turns.ts';
 
 /** What of the machine's agent is needed (pkg/docker/engine-shares). Containers are named by their identifiers. */
 export interface SharesAgent {
@@ -42,8 +43,8 @@ export class EngineShares {
   readonly #lost = new Set<string>();
   /** Their devices cannot be taken away any more. */
   readonly #abandoned = new Set<string>();
-  readonly #looks = new OneAtATime(() => this.#alone(() => this.#look()));
-  #turn: Promise<unknown> = Promise.resolve();
+  readonly #turns = new Turns();
+  readonly #looks = new OneAtATime(() => this.#turns.run(() => this.#look()));
   /** Where they are by this object's own doing; `due` when they are to be mounted, and could not be yet. */
   #place: 'served' | 'away' | 'due' = 'served';
   #isRunning: () => boolean = () => true;
@@ -79,9 +80,9 @@ export class EngineShares {
     const { agent, logger, shares } = this.#options;
     if (shares.length === 0) return;
     await this.look();
-    await this.#alone(() => agent.attachShares([])).catch((error: Error) =>
-      logger.warn('shares may not be mounted', { reason: error.message }),
-    );
+    await this.#turns
+      .run(() => agent.attachShares([]))
+      .catch((error: Error) => logger.warn('shares may not be mounted', { reason: error.message }));
   }
 
   /**
@@ -91,7 +92,7 @@ export class EngineShares {
   async takeAway(): Promise<void> {
     const { agent, machine, shares } = this.#options;
     if (shares.length === 0) return;
-    await this.#alone(async () => {
+    await this.#turns.run(async () => {
       const [lost] = this.lost;
       if (lost !== undefined) throw cannotSuspend(`the file server of the share ${lost} has ended`);
       let users: readonly string[];
@@ -119,14 +120,14 @@ export class EngineShares {
   async plug(): Promise<void> {
     const { machine } = this.#options;
     if (this.#options.shares.length === 0) return;
-    await this.#alone(async () => {
+    await this.#turns.run(async () => {
       for (const path of await machine.lostShares()) await machine.plugShare(path);
     });
   }
 
   /** Puts back what {@link takeAway} took, in this process or another; what fails is tried again by the next looks. */
   async bringBack(): Promise<void> {
-    if (this.#options.shares.length > 0) await this.#alone(() => this.#putBack());
+    if (this.#options.shares.length > 0) await this.#turns.run(() => this.#putBack());
   }
 
   async #putBack(): Promise<void> {
@@ -209,13 +210,6 @@ export class EngineShares {
   async #names(ids: readonly string[]): Promise<readonly string[]> {
     const known = await this.#options.containers().catch(() => new Map<string, string>());
     return ids.map((id) => known.get(id) ?? id.slice(0, 12));
-  }
-
-  /** One of these at a time. */
-  #alone<T>(work: () => Promise<T>): Promise<T> {
-    const next = this.#turn.then(work);
-    this.#turn = next.catch(() => undefined);
-    return next;
   }
 }
 

@@ -1,6 +1,6 @@
 import { encodeError } from '@orlop/api';
 import { OrlopError } from '@orlop/core';
-import type { Machine } from '@orlop/vm';
+import type { Machine, SavedState } from '@orlop/vm';
 import { loadSettings } from '../settings/load-settings.ts';
 import { adoptEngine } from './adopt-engine.ts';
 import { changeRecord, type Flags, readRecord } from './engine-record.ts';
@@ -65,7 +65,7 @@ export async function bringUp(options: BringUpOptions): Promise<LiveEngine> {
   } catch (error) {
     const { body } = encodeError(error);
     // The clients of one that rests again are told why it does.
-    await served.close({ keepClients: !signal.aborted && (await canRestAgain(options)) });
+    await served.close({ keepClients: !signal.aborted && (await suspendedState(options)) !== undefined });
     if (signal.aborted) await concludeCancelled(options);
     else if (!(await restAgain(options)))
       state.change({ kind: 'failed', at: state.now(), error: body, stages: stages.list() });
@@ -80,16 +80,20 @@ export async function restAgain({
   around,
   served,
 }: Pick<BringUpOptions, 'state' | 'paths' | 'around' | 'served'>): Promise<boolean> {
-  const saved = await (await openMachine(around.driver, paths.machine))?.saved();
-  if (saved === undefined || !(await readRecord(paths)).suspended) return false;
+  const saved = await suspendedState({ paths, around });
+  if (saved === undefined) return false;
   state.change({ kind: 'suspended', since: saved.savedAt, fileBytes: saved.sizeBytes });
   await served.listen();
   return true;
 }
 
-async function canRestAgain({ paths, around }: Pick<BringUpOptions, 'paths' | 'around'>): Promise<boolean> {
+/** What was saved of one that was suspended, and not of one that was powered off. */
+async function suspendedState({
+  paths,
+  around,
+}: Pick<BringUpOptions, 'paths' | 'around'>): Promise<SavedState | undefined> {
   const saved = await (await openMachine(around.driver, paths.machine))?.saved();
-  return saved !== undefined && (await readRecord(paths)).suspended;
+  return saved !== undefined && (await readRecord(paths)).suspended ? saved : undefined;
 }
 
 async function adoptOrStart(input: StartInput, machine: Machine | undefined): Promise<LiveEngine> {

@@ -1,7 +1,7 @@
 import type { Logger } from '@orlop/core';
 import type { Machine } from '@orlop/vm';
 import { DockerChannel } from '../docker/docker-channel.ts';
-import type { ContainerSummary } from '../docker/published-ports.ts';
+import { type ContainerSummary, containerName } from '../docker/published-ports.ts';
 import { EngineShares } from '../files/engine-shares.ts';
 import type { LayeredSettings } from '../settings/layered-settings.ts';
 import type { InstanceCredentials } from '../tls/instance-authority.ts';
@@ -55,7 +55,7 @@ export function sharesOf(
     shares: parseShares(settings.texts('shares')),
     containers: async () => {
       const list = (await docker.json({ path: '/containers/json' })) as readonly ContainerSummary[];
-      return new Map(list.map(({ Id, Names }) => [Id, (Names?.[0] ?? Id).replace(/^\//, '')]));
+      return new Map(list.map((container) => [container.Id, containerName(container)]));
     },
   });
 }

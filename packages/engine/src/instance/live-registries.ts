@@ -1,5 +1,6 @@
 import type { Logger } from '@orlop/core';
 import type { LayeredSettings } from '../settings/layered-settings.ts';
+import { Turns } from '../turns.ts';
 import type { GuestAgent } from './guest-agent.ts';
 import { registrySettings } from './guest-configuration.ts';
 
@@ -16,7 +17,7 @@ export class LiveRegistries {
   readonly #options: LiveRegistriesOptions;
   /** What dockerd has; undefined when nobody knows. */
   #known: string | undefined;
-  #changing: Promise<void> = Promise.resolve();
+  readonly #turns = new Turns();
 
   constructor(options: LiveRegistriesOptions) {
     this.#options = options;
@@ -26,8 +27,7 @@ export class LiveRegistries {
 
   /** Resolves when dockerd has been told; where it could not be, the next call tries again. */
   apply(wanted: LayeredSettings): Promise<void> {
-    this.#changing = this.#changing.then(() => this.#apply(wanted));
-    return this.#changing;
+    return this.#turns.run(() => this.#apply(wanted));
   }
 
   async #apply(wanted: LayeredSettings): Promise<void> {

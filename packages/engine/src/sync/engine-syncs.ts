@@ -9,6 +9,7 @@ import type { InstancePaths } from '../instance/instance-paths.ts';
 import type { LiveEngine } from '../instance/live-engine.ts';
 import type { LayeredSettings } from '../settings/layered-settings.ts';
 import { changeSetting, loadSettings } from '../settings/load-settings.ts';
+import { Turns } from '../turns.ts';
 import { SYNC_PORT } from './guest-channel.ts';
 import { SyncSession } from './sync-session.ts';
 import { parseSync, parseSyncs, type SyncSetting } from './sync-settings.ts';
@@ -33,7 +34,8 @@ export class EngineSyncs {
   readonly #sessions = new Map<string, SyncSession>();
   #settings: readonly SyncSetting[] = [];
   #attached: Attached | undefined;
-  #changes: Promise<unknown> = Promise.resolve();
+  /** Of changes of the sessions. */
+  readonly #turns = new Turns();
 
   constructor(options: EngineSyncsOptions) {
     this.#options = options;
@@ -68,12 +70,12 @@ export class EngineSyncs {
 
   async detach(): Promise<void> {
     this.#attached = undefined;
-    await this.#alone(() => this.#follow());
+    await this.#turns.run(() => this.#follow());
   }
 
   /** Does what the settings say now, which who has just read them gives. @throws OrlopError `engine.bad-setting` */
   async reload(read?: LayeredSettings): Promise<void> {
-    await this.#alone(async () => {
+    await this.#turns.run(async () => {
       const settings = read ?? (await loadSettings(this.#options.paths));
       this.#settings = parseSyncs(settings.object('syncs'));
       await this.#follow();
@@ -200,13 +202,6 @@ export class EngineSyncs {
     throw engineError('engine.not-running', `the engine "${this.#options.paths.name}" does not run`, {
       hint: 'orlop up',
     });
-  }
-
-  /** One change of the sessions at a time. */
-  #alone<T>(work: () => Promise<T>): Promise<T> {
-    const next = this.#changes.then(work);
-    this.#changes = next.catch(() => undefined);
-    return next;
   }
 }
 
