@@ -1,6 +1,8 @@
 import { createHash } from 'node:crypto';
 import type { SpdxDocument } from '@orlop/oci';
 import { GENERATED_MTIME } from '../compose/entries.ts';
+import { list } from './json.ts';
+import { withPublishedWords } from './spdx-words.ts';
 
 /** The documents that came with one image, and where it is used. */
 export interface ImageSboms {
@@ -116,22 +118,23 @@ class MergedDocument {
     };
     const renamed = this.#addLicences(document, idPrefix.replace('SPDXRef-', 'LicenseRef-'));
     const seen = new Set<unknown>();
-    const take = (list: unknown, into: Json[], change: (item: Json) => Json): void => {
-      for (const item of objects(list)) {
+    const take = (items: unknown, into: Json[], change: (item: Json) => Json): void => {
+      for (const item of list(items)) {
         const id = own(item['SPDXID']);
         if (typeof id !== 'string' || seen.has(id)) continue;
         seen.add(id);
         into.push(change(withLicences({ ...item, SPDXID: id }, renamed)));
       }
     };
-    take(document['packages'], this.#packages, (item) =>
-      Array.isArray(item['hasFiles']) ? { ...item, hasFiles: item['hasFiles'].map(own) } : item,
-    );
+    take(document['packages'], this.#packages, (item) => ({
+      ...withPublishedWords(item),
+      ...(Array.isArray(item['hasFiles']) ? { hasFiles: item['hasFiles'].map(own) } : {}),
+    }));
     take(document['files'], this.#files, (item) => ({
       ...item,
       fileName: prefixed(item['fileName'], pathPrefix),
     }));
-    for (const item of objects(document['relationships'])) {
+    for (const item of list(document['relationships'])) {
       const type = item['relationshipType'];
       const from = own(item['spdxElementId']);
       const to = own(item['relatedSpdxElement']);
@@ -146,7 +149,7 @@ class MergedDocument {
   /** @returns new names of licences whose own names mean another text here already */
   #addLicences(document: SpdxDocument, prefix: string): ReadonlyMap<string, string> {
     const renamed = new Map<string, string>();
-    for (const item of objects(document['hasExtractedLicensingInfos'])) {
+    for (const item of list(document['hasExtractedLicensingInfos'])) {
       const id = item['licenseId'];
       if (typeof id !== 'string') continue;
       const same = this.#licences.get(id);
@@ -183,13 +186,6 @@ function withLicences(item: Json, renamed: ReadonlyMap<string, string>): Json {
         : value;
   const changed = LICENCE_FIELDS.filter((field) => item[field] !== undefined);
   return { ...item, ...Object.fromEntries(changed.map((field) => [field, rename(item[field])])) };
-}
-
-function objects(list: unknown): readonly Json[] {
-  if (!Array.isArray(list)) return [];
-  return list.filter(
-    (item): item is Json => typeof item === 'object' && item !== null && !Array.isArray(item),
-  );
 }
 
 function prefixed(name: unknown, prefix: string): unknown {

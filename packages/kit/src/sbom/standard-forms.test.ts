@@ -58,8 +58,10 @@ const ofScanner = (text: string) => ({
       licenseDeclared: 'MIT AND LicenseRef-own',
       licenseConcluded: 'LicenseRef-own',
       hasFiles: ['SPDXRef-file'],
+      primaryPackagePurpose: 'OPERATING-SYSTEM',
       externalRefs: [
         { referenceCategory: 'PACKAGE_MANAGER', referenceType: 'purl', referenceLocator: 'pkg:npm/app@1' },
+        { referenceCategory: 'PERSISTENT_ID', referenceType: 'swh', referenceLocator: 'swh:1:cnt:94a9' },
       ],
     },
     { name: 'without an identifier', downloadLocation: 'NONE' },
@@ -69,6 +71,7 @@ const ofScanner = (text: string) => ({
       SPDXID: 'SPDXRef-file',
       fileName: './app.js',
       checksums: [{ algorithm: 'SHA1', checksumValue: 'b'.repeat(40) }],
+      fileTypes: ['SOURCE'],
       licenseInfoInFiles: ['LicenseRef-own'],
     },
   ],
