@@ -86,6 +86,10 @@ export class Workshop {
       readonly network?: string;
       /** @default that of the image */
       readonly name?: string;
+      /** What the machine is plugged into, as `--networking` takes it. @default 'user', or {@link network} */
+      readonly networking?: string;
+      /** The words before the command, e.g. those that enter a namespace. */
+      readonly within?: readonly string[];
       /** Further words of `orlop run`. */
       readonly flags?: readonly string[];
     } = {},
@@ -99,13 +103,16 @@ export class Workshop {
       name,
       '--accel',
       'tcg',
-      ...(options.network === undefined ? ['--networking', 'user'] : ['--network', options.network]),
+      ...(options.network === undefined
+        ? ['--networking', options.networking ?? 'user']
+        : ['--network', options.network]),
       ...publish,
       ...(options.arch === undefined ? [] : ['--arch', options.arch]),
       ...(options.flags ?? []),
       image,
     ];
-    const child = spawn(process.execPath, [program, ...words], {
+    const [command, ...before] = [...(options.within ?? []), process.execPath] as const;
+    const child = spawn(command ?? process.execPath, [...before, program, ...words], {
       env: this.#machineEnvironment(),
       stdio: ['pipe', 'pipe', 'pipe'],
     });

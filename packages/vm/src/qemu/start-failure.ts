@@ -17,7 +17,28 @@ export async function explainFailure(folder: MachineFolder, failure: Error): Pro
       hint: 'on Debian: apt-get install qemu-system-gui; or show it by VNC: --display vnc=127.0.0.1:1',
     });
   }
-  return vmError('vm.start-failed', `QEMU did not start: ${words === '' ? failure.message : words}`);
+  const hint = networkHint(words);
+  return vmError('vm.start-failed', `QEMU did not start: ${words === '' ? failure.message : words}`, {
+    ...(hint !== undefined && { hint }),
+  });
+}
+
+/** What a user can do about a TAP device or a bridge that QEMU was refused (QEMU's qemu-bridge-helper; tun.rst). */
+function networkHint(words: string): string | undefined {
+  const bridge = /br=([^\s,]+): bridge helper failed/.exec(words)?.[1];
+  if (bridge !== undefined && /acl file/.test(words)) {
+    return `QEMU joins the bridges that /etc/qemu/bridge.conf names: a line "allow ${bridge}", written by root`;
+  }
+  if (bridge !== undefined && /No such device/.test(words)) {
+    return `there is no bridge "${bridge}"; as root: ip link add ${bridge} type bridge`;
+  }
+  if (bridge !== undefined) {
+    return 'only root may join a bridge, unless qemu-bridge-helper is setuid: chmod u+s /usr/lib/qemu/qemu-bridge-helper';
+  }
+  if (/could not (?:open|configure) \/dev\/net\/tun/.test(words)) {
+    return 'only root and the owner of a TAP device may use it; as root: ip tuntap add NAME mode tap user USER';
+  }
+  return undefined;
 }
 
 /** The same of a start from a saved state that QEMU could not read. */
