@@ -74,7 +74,7 @@ describe.runIf(process.getuid?.() === 0)('orlop run on networks of the host', ()
   });
 
   test.each([
-    { bridge: 'closedbr', says: /access denied by acl file[^]*hint: .*a line "allow closedbr"/ },
+    { bridge: 'closedbr', says: /access denied by acl file[\s\S]*hint: .*a line "allow closedbr"/ },
     { bridge: 'nobr', says: /hint: .*a line "allow nobr"/ },
   ])('--networking bridge,$bridge says what would let QEMU join it', async ({ bridge, says }) => {
     const machine = workshop.boot(`${workshop.folder}/tap`, {
