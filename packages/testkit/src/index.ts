@@ -1,3 +1,5 @@
+export * from './ask-socket.ts';
+export * from './described-api.ts';
 export * from './fake-clock.ts';
 export * from './seeded-random.ts';
 export * from './temporary-folder.ts';

@@ -84,6 +84,81 @@ export const MACHINE: JsonSchema = {
   properties: { name: text('of the machine'), mac: text('Ethernet address'), address: text('IPv4 address') },
 };
 
+const PORT: JsonSchema = {
+  type: 'object',
+  required: ['id', 'name', 'kind', 'mtu', 'drops'],
+  properties: {
+    id: count('tells ports apart'),
+    name: text('of what is plugged in'),
+    kind: text('of the link'),
+    mtu: count('bytes'),
+    framesIn: count('frames'),
+    framesOut: count('frames'),
+    bytesIn: count('bytes'),
+    bytesOut: count('bytes'),
+    dropped: count('frames'),
+    drops: { type: 'object', additionalProperties: count('frames'), description: 'by their reasons' },
+  },
+};
+
+const orNull = (description: string): JsonSchema => ({
+  anyOf: [{ type: 'string' }, { type: 'null' }],
+  description,
+});
+
+const counters = (description: string): JsonSchema => ({
+  type: 'object',
+  additionalProperties: { type: 'number' },
+  description,
+});
+
+export const STATUS: JsonSchema = {
+  type: 'object',
+  required: [
+    'name',
+    'pid',
+    'subnet',
+    'gateway',
+    'host',
+    'ipv6',
+    'mtu',
+    'domain',
+    'listen',
+    'machines',
+    'ports',
+  ],
+  properties: {
+    name: text('of the network'),
+    pid: count('of its process'),
+    subnet: text('ADDRESS/LENGTH'),
+    gateway: text('IPv4 address'),
+    host: orNull('address by which guests reach the host'),
+    ipv6: orNull('PREFIX/LENGTH'),
+    mtu: count('bytes'),
+    domain: text('of the names of guests'),
+    listen: texts('where guests plug in'),
+    machines: listOf(MACHINE),
+    ports: listOf(PORT),
+    connections: count('TCP, now'),
+    udpFlows: count('now'),
+    counters: {
+      type: 'object',
+      properties: {
+        tcpNat: counters('of connections out of the network'),
+        udpNat: counters('of flows out of the network'),
+        echo: counters('of pings out of the network'),
+        dns: counters('of questions'),
+        dnsCache: counters('of answers kept'),
+        dnsUpstream: counters('of questions asked elsewhere'),
+        tcp: counters("of the gateway's own stack"),
+        udp: counters("of the gateway's own stack"),
+        policyDenied: count('by the policy'),
+        spoofedSources: count('frames'),
+      },
+    },
+  },
+};
+
 export const ZONE_RECORD: JsonSchema = {
   type: 'object',
   required: ['name', 'type', 'value'],

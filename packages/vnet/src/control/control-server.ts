@@ -51,7 +51,7 @@ export function controlRoutes(options: ControlServerOptions): readonly ApiRoute[
       path: '/v1/status',
       summary: 'Describe the network: addresses, ports, machines',
       tag: 'network',
-      answer: schemas.EMPTY,
+      answer: schemas.STATUS,
       handle: () => json(describeNetwork(options)),
     },
     {

@@ -4,6 +4,7 @@ import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { silentLogger } from '@orlop/core';
+import { DescribedApi } from '@orlop/testkit';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { parseForwards } from '../forward/forward-text.ts';
 import { nodeScheduler } from '../node-scheduler.ts';
@@ -64,6 +65,68 @@ describe('ControlServer', () => {
       expect({ path: route.path, status: answer.status }).toEqual({ path: route.path, status: 200 });
       expect(validateSchema(route.answer ?? {}, JSON.parse(answer.text))).toEqual([]);
     }
+  });
+
+  it('answers every operation as its document describes it, and nothing that it does not', async () => {
+    const guest = await net.guest(2);
+    await guest.listen({ port: 80 }, async (stream) => stream.end());
+    const server = createServer();
+    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+    await guest.connect({ address: '192.168.127.254', port: (server.address() as AddressInfo).port });
+    expect(await client.flows()).toHaveLength(1);
+    const api = new DescribedApi(JSON.parse((await ask(path, { path: '/openapi.json' })).text));
+    const mac = '52:54:00:00:00:09';
+    const forward = { forwards: ['127.0.0.1:0:192.168.127.2:80'] };
+    const asked: readonly (readonly [string, number?, unknown?])[] = [
+      ['GET /v1/status'],
+      ['POST /v1/forwards', 200, forward],
+      ['POST /v1/forwards', 409, forward],
+      ['POST /v1/forwards', 400, {}],
+      ['GET /v1/forwards'],
+      ['GET /v1/forwards/health'],
+      ['DELETE /v1/forwards?id=tcp:127.0.0.1:0'],
+      ['DELETE /v1/forwards?id=tcp:127.0.0.1:0', 404],
+      ['PUT /v1/leases', 200, { mac, address: '192.168.127.9', name: 'web' }],
+      ['PUT /v1/leases', 400, { mac: 'none', address: '192.168.127.9' }],
+      ['GET /v1/leases'],
+      [`DELETE /v1/leases?mac=${mac}`],
+      [`DELETE /v1/leases?mac=${mac}`, 404],
+      ['POST /v1/machines', 200, { name: 'one', mac, forwards: ['127.0.0.1:0:80'] }],
+      ['GET /v1/machines'],
+      ['GET /v1/status'],
+      ['DELETE /v1/machines?name=one'],
+      ['PUT /v1/dns/zones', 200, { name: 'own.test', records: [], fallThrough: true }],
+      ['POST /v1/dns/records', 200, { zone: 'own.test', name: 'www', type: 'A', value: '10.1.2.3' }],
+      ['GET /v1/dns/zones'],
+      ['DELETE /v1/dns/records?zone=own.test&name=www'],
+      ['DELETE /v1/dns/zones?name=own.test'],
+      ['GET /v1/flows'],
+      ['DELETE /v1/flows?id=none', 404],
+      ['GET /v1/capture?snapLength=0', 400],
+      ['GET /metrics'],
+      ['GET /openapi.json'],
+      ['POST /v1/stop'],
+    ];
+    const seen = new Set<string>();
+    for (const [line, status = 200, body] of asked) {
+      const [method = '', where = ''] = line.split(' ');
+      const operation = { method, path: where.replace(/\?.*/, '') };
+      const answer = await ask(path, { method, path: where, body });
+      expect([line, answer.status, answer.text]).toEqual([line, status, expect.any(String)]);
+      expect(api.problemsOf({ ...operation, ...answer })).toEqual([]);
+      seen.add(`${method} ${operation.path}`);
+    }
+    expect([...seen].sort()).toEqual(api.operations);
+    const paths = ['/', '/v1', '/v1/status/', ...api.operations.map((line) => line.split(' ')[1] ?? '')];
+    for (const method of ['GET', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS', 'HEAD']) {
+      for (const where of paths) {
+        if (api.operations.includes(`${method} ${where}`)) continue;
+        const { status } = await ask(path, { method, path: where });
+        expect([method, where, status]).toEqual([method, where, 404]);
+      }
+    }
+    server.closeAllConnections();
+    server.close();
   });
 
   it('turns down a body that is not as described, and what it does not know', async () => {

@@ -1,7 +1,6 @@
-import { request } from 'node:http';
 import { join } from 'node:path';
 import { silentLogger } from '@orlop/core';
-import { temporaryFolder } from '@orlop/testkit';
+import { askSocket, temporaryFolder } from '@orlop/testkit';
 import type { NetworkConfig } from '../config.ts';
 import { type JoinedNetwork, joinNetwork } from '../join/join-network.ts';
 import { parseLinkSpec } from '../link/link-spec.ts';
@@ -46,26 +45,4 @@ export async function liveNetwork(
 }
 
 /** One HTTP request on a unix socket. */
-export function ask(
-  socketPath: string,
-  {
-    method = 'GET',
-    path,
-    body,
-  }: { readonly method?: string; readonly path: string; readonly body?: unknown },
-): Promise<{ readonly status: number; readonly text: string }> {
-  return new Promise((resolve, reject) => {
-    const payload = body === undefined ? '' : JSON.stringify(body);
-    const headers = { 'content-length': Buffer.byteLength(payload) };
-    const outgoing = request({ socketPath, method, path, headers, agent: false }, (response) => {
-      let text = '';
-      response.setEncoding('utf8');
-      response.on('data', (chunk: string) => {
-        text += chunk;
-      });
-      response.on('end', () => resolve({ status: response.statusCode ?? 0, text }));
-    });
-    outgoing.on('error', reject);
-    outgoing.end(payload);
-  });
-}
+export { askSocket as ask };
