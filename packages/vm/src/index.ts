@@ -13,7 +13,7 @@ export { type LockResult, takeProcessLock } from './process-lock.ts';
 export { QemuDriver, removeMachineFolder } from './qemu/driver.ts';
 export { findFirmware } from './qemu/firmware.ts';
 export * from './qemu/probe/probe-accelerator.ts';
-export { qemuImgProgram, qemuPrograms } from './qemu/programs.ts';
+export { qemuImgProgram, qemuPrograms, zstdProgram } from './qemu/programs.ts';
 export { isSavedStateError } from './qemu/saved-state.ts';
 export { findVirtiofsd } from './qemu/virtiofsd.ts';
 export * from './run-tool.ts';

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { judgeOpenFiles } from './doctor-checks.ts';
+import { judgeNode, judgeOpenFiles, judgeRoom } from './doctor-checks.ts';
 
 /** A line of /proc/self/limits (proc(5)). */
 const limits = (hard: string) =>
@@ -16,5 +16,29 @@ describe('judgeOpenFiles', () => {
   it('is content with what Debian sets, and with no limit at all', () => {
     expect(judgeOpenFiles('/v', limits('1048576'))).toEqual({ status: 'ok', detail: '/v' });
     expect(judgeOpenFiles('/v', limits('unlimited'))).toEqual({ status: 'ok', detail: '/v' });
+  });
+});
+
+describe('judgeRoom', () => {
+  it.each([
+    [999_999_999, 'fail'],
+    [1_000_000_000, 'note'],
+    [4_999_999_999, 'note'],
+    [5_000_000_000, 'ok'],
+  ] as const)('says of %d bytes that are free: %s, and where', (free, status) => {
+    const { hint, ...finding } = judgeRoom('/home/o', free);
+    expect(finding).toMatchObject({ status, detail: expect.stringMatching(/ free in \/home\/o$/) });
+    expect(hint === undefined).toBe(status === 'ok');
+  });
+});
+
+describe('judgeNode', () => {
+  it.each([
+    ['v18.20.4', 'fail'],
+    ['v20.18.3', 'fail'],
+    ['v20.19.0', 'ok'],
+    ['v22.1.0', 'ok'],
+  ])('says of %s: %s', (version, status) => {
+    expect(judgeNode(version)).toMatchObject({ status, detail: expect.stringContaining(version) });
   });
 });

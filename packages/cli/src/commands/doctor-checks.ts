@@ -1,5 +1,5 @@
 import { access, constants, mkdir, readFile, statfs } from 'node:fs/promises';
-import { createServer } from 'node:net';
+import { type AddressInfo, connect, createServer } from 'node:net';
 import { OrlopError } from '@orlop/core';
 import {
   type Architecture,
@@ -10,6 +10,7 @@ import {
   qemuImgProgram,
   qemuPrograms,
   runTool,
+  zstdProgram,
 } from '@orlop/vm';
 import type { CommandContext } from '../context.ts';
 import { formatBytes } from '../progress.ts';
@@ -32,6 +33,20 @@ const TIGHT_BYTES = 1e9;
 /** A large tree of dependencies has as many. */
 const ENOUGH_FILES = 250_000;
 
+const LOOPBACK_TIMEOUT_MS = 3000;
+/** Of package.json's `engines`. */
+const OLDEST_NODE = [20, 19] as const;
+
+/** Where the host says what it is; others than the usual ones in tests. */
+export interface HostPlaces {
+  /** @default `/proc` */
+  readonly proc?: string;
+  /** @default where QEMU's own tools look */
+  readonly firmwareFolders?: readonly string[];
+  /** @default where distributions put it */
+  readonly virtiofsdPaths?: readonly string[];
+}
+
 const architectures: readonly Architecture[] = ['amd64', 'arm64', 'riscv64'];
 
 /** The tools beside QEMU: what each is for, and whether nothing works without it. */
@@ -45,26 +60,32 @@ const tools = [
     debianPackage: qemuImgProgram.debianPackage,
     needed: false,
   },
+  {
+    name: zstdProgram.name,
+    use: 'suspends engines',
+    debianPackage: zstdProgram.debianPackage,
+    needed: false,
+  },
 ] as const;
 
 /** Looks at everything in turn, quickly; nothing is changed but the cache of the probe. */
 export async function examineHost(
   context: CommandContext,
-  { refresh }: { refresh: boolean },
+  { refresh, proc = '/proc', firmwareFolders, virtiofsdPaths }: HostPlaces & { readonly refresh: boolean },
 ): Promise<Finding[]> {
   const own = parseArchitecture(process.arch);
   const searchPath = context.env['PATH'] ?? '';
-  const findings: Finding[] = [nodeFinding()];
+  const findings: Finding[] = [judgeNode(process.version)];
   for (const arch of architectures)
     findings.push(await qemuFinding(arch, { searchPath, needed: arch === own }));
   if (own !== undefined) findings.push(await acceleratorFinding(context, { arch: own, refresh }));
-  for (const arch of architectures) findings.push(await firmwareFinding(arch));
+  for (const arch of architectures) findings.push(await firmwareFinding(arch, firmwareFolders));
   for (const tool of tools) findings.push(await toolFinding(tool, searchPath));
-  findings.push(await virtiofsdFinding(searchPath));
+  findings.push(await virtiofsdFinding({ searchPath, proc, paths: virtiofsdPaths }));
   findings.push(await aptFinding(searchPath));
   findings.push(await diskFinding(context.paths.home));
-  findings.push(await memoryFinding());
-  findings.push(await portFinding());
+  findings.push(await memoryFinding(proc));
+  findings.push(await portFinding(proc));
   findings.push(...(await shareEventsFindings(context)));
   return findings;
 }
@@ -82,8 +103,14 @@ async function shareEventsFindings(context: CommandContext): Promise<Finding[]> 
   });
 }
 
-function nodeFinding(): Finding {
-  return { name: 'node', status: 'ok', detail: `${process.version} on ${process.platform} ${process.arch}` };
+export function judgeNode(version: string): Finding {
+  const detail = `${version} on ${process.platform} ${process.arch}`;
+  const [major = 0, minor = 0] = version.replace(/^v/, '').split('.').map(Number);
+  const [oldestMajor, oldestMinor] = OLDEST_NODE;
+  if (major > oldestMajor || (major === oldestMajor && minor >= oldestMinor))
+    return { name: 'node', status: 'ok', detail };
+  const hint = `Orlop is made for Node ${OLDEST_NODE.join('.')} and later`;
+  return { name: 'node', status: 'fail', detail, hint };
 }
 
 async function qemuFinding(
@@ -96,7 +123,12 @@ async function qemuFinding(
   const { stdout, status } = await runTool(path, ['--version'], { timeoutMs: 10_000 });
   const version = /version (\S+)/.exec(stdout)?.[1];
   if (status !== 0 || version === undefined) {
-    return { name, status: needed ? 'fail' : 'note', detail: `${path} does not run` };
+    return {
+      name,
+      status: needed ? 'fail' : 'note',
+      detail: `${path} does not run`,
+      hint: `try it: ${path} --version`,
+    };
   }
   return { name, status: 'ok', detail: `${version} at ${path}` };
 }
@@ -122,10 +154,10 @@ async function acceleratorFinding(
   };
 }
 
-async function firmwareFinding(arch: Architecture): Promise<Finding> {
+async function firmwareFinding(arch: Architecture, folders?: readonly string[]): Promise<Finding> {
   const name = `uefi firmware ${arch}`;
   try {
-    return { name, status: 'ok', detail: (await findFirmware(arch)).codePath };
+    return { name, status: 'ok', detail: (await findFirmware(arch, folders)).codePath };
   } catch (error) {
     return noteFrom(name, error);
   }
@@ -138,10 +170,18 @@ async function toolFinding(tool: (typeof tools)[number], searchPath: string): Pr
     : { name: tool.name, status: 'ok', detail: path };
 }
 
-async function virtiofsdFinding(searchPath: string): Promise<Finding> {
+async function virtiofsdFinding({
+  searchPath,
+  proc,
+  paths,
+}: {
+  readonly searchPath: string;
+  readonly proc: string;
+  readonly paths: readonly string[] | undefined;
+}): Promise<Finding> {
   try {
-    const detail = await findVirtiofsd(searchPath);
-    const limits = await readFile('/proc/self/limits', 'utf8').catch(() => '');
+    const detail = await findVirtiofsd(searchPath, paths);
+    const limits = await readFile(`${proc}/self/limits`, 'utf8').catch(() => '');
     return { name: 'virtiofsd', ...judgeOpenFiles(detail, limits) };
   } catch (error) {
     return noteFrom('virtiofsd', error);
@@ -162,10 +202,15 @@ export function judgeOpenFiles(program: string, limits: string): Omit<Finding, '
 /** Whether apt knows any source of packages; the mirror itself is not asked. */
 async function aptFinding(searchPath: string): Promise<Finding> {
   const path = await findProgram('apt-get', searchPath);
-  if (path === undefined) return { name: 'apt sources', status: 'fail', detail: 'apt is not installed' };
-  const { stdout } = await runTool(path, ['indextargets', '--format', '$(SITE)$(SUITE)'], {
+  if (path === undefined)
+    return missing('apt sources', { detail: 'apt is not there', debianPackage: 'apt', needed: true });
+  const { stdout, stderr, status } = await runTool(path, ['indextargets', '--format', '$(SITE)$(SUITE)'], {
     timeoutMs: 20_000,
   });
+  if (status !== 0) {
+    const detail = `${path} ended with status ${status}: ${stderr.trim().split('\n')[0]}`;
+    return { name: 'apt sources', status: 'fail', detail, hint: 'see what `apt-get update` says' };
+  }
   const suites = new Set(stdout.split('\n').filter((line) => line !== ''));
   if (suites.size > 0) return { name: 'apt sources', status: 'ok', detail: `${suites.size} configured` };
   return {
@@ -189,7 +234,10 @@ async function diskFinding(home: string): Promise<Finding> {
     };
   }
   const { bavail, bsize } = await statfs(home);
-  const free = bavail * bsize;
+  return judgeRoom(home, bavail * bsize);
+}
+
+export function judgeRoom(home: string, free: number): Finding {
   const detail = `${formatBytes(free)} free in ${home}`;
   if (free >= COMFORTABLE_BYTES) return { name: 'disk space', status: 'ok', detail };
   return {
@@ -201,8 +249,8 @@ async function diskFinding(home: string): Promise<Finding> {
 }
 
 /** `MemAvailable` of proc_meminfo(5), where there is one. */
-async function memoryFinding(): Promise<Finding> {
-  const text = await readFile('/proc/meminfo', 'utf8').catch(() => '');
+async function memoryFinding(proc: string): Promise<Finding> {
+  const text = await readFile(`${proc}/meminfo`, 'utf8').catch(() => '');
   const kib = /^MemAvailable:\s+(\d+) kB/m.exec(text)?.[1];
   if (kib === undefined)
     return { name: 'memory', status: 'note', detail: 'this host does not say how much is free' };
@@ -212,16 +260,29 @@ async function memoryFinding(): Promise<Finding> {
   return { name: 'memory', status: 'note', detail, hint: 'a machine takes 1 GB unless --mem says otherwise' };
 }
 
-/** Whether a program may listen on loopback at all, and from which port on without privileges. */
-async function portFinding(): Promise<Finding> {
-  const lowest = await readFile('/proc/sys/net/ipv4/ip_unprivileged_port_start', 'utf8').catch(() => '1024');
+/** Whether programs may talk over loopback at all, and from which port on without privileges. */
+async function portFinding(proc: string): Promise<Finding> {
+  const startPath = `${proc}/sys/net/ipv4/ip_unprivileged_port_start`;
+  const lowest = await readFile(startPath, 'utf8').catch(() => '1024');
   const failure = await new Promise<Error | undefined>((resolve) => {
-    const server = createServer();
+    const server = createServer((client) => client.destroy());
+    const done = (error?: Error) => server.close(() => resolve(error));
     server.once('error', resolve);
-    server.listen({ host: '127.0.0.1', port: 0 }, () => server.close(() => resolve(undefined)));
+    server.listen({ host: '127.0.0.1', port: 0 }, () => {
+      const { port } = server.address() as AddressInfo;
+      const client = connect({ host: '127.0.0.1', port, timeout: LOOPBACK_TIMEOUT_MS });
+      client.once('connect', () => done());
+      client.once('timeout', () => client.destroy(new Error('no answer')));
+      client.on('error', done);
+    });
   });
   if (failure !== undefined)
-    return { name: 'ports', status: 'fail', detail: `cannot listen on loopback: ${failure.message}` };
+    return {
+      name: 'ports',
+      status: 'fail',
+      detail: `no program can be reached on loopback: ${failure.message}`,
+      hint: 'ip link set lo up',
+    };
   const root = process.getuid?.() === 0;
   return {
     name: 'ports',

@@ -9,6 +9,9 @@ export const qemuPrograms: Readonly<Record<Architecture, { name: string; debianP
 
 export const qemuImgProgram = { name: 'qemu-img', debianPackage: 'qemu-utils' } as const;
 
+/** It must be there before QEMU is asked to save: of its children's words QEMU tells nothing. */
+export const zstdProgram = { name: 'zstd', debianPackage: 'zstd' } as const;
+
 /** Where distributions put virtiofsd: the Rust one first, then the C one of QEMU up to 7.2. */
 export const virtiofsdPaths = [
   'virtiofsd',

@@ -26,8 +26,9 @@ import { readDriverLog } from './driver-log.ts';
 import type { Leash } from './leash.ts';
 import { fingerprintMachine, type Launch } from './machine-fingerprint.ts';
 import { isStoppedForRoom, watchProcessors } from './processor-watch.ts';
+import { zstdProgram } from './programs.ts';
 import { QmpClient } from './qmp-client.ts';
-import { readSavedState, recordState, removeSavedState, writeState, zstdProgram } from './saved-state.ts';
+import { readSavedState, recordState, removeSavedState, writeState } from './saved-state.ts';
 import { SharePlugs } from './share-plugs.ts';
 
 type RunningState = Extract<MachineState, { kind: 'running' }>;

@@ -20,9 +20,6 @@ const temporary = `${machineFiles.saved}.tmp`;
 /** Made when zstd has seen the whole state and its checksum. */
 const verified = `${machineFiles.saved}.verified`;
 
-/** zstd must be there before QEMU is asked: of its children's words QEMU tells nothing. */
-export const zstdProgram = { name: 'zstd', debianPackage: 'zstd' } as const;
-
 /**
  * Has QEMU write its state through zstd. QEMU's own programs run in the machine's folder (`exec:`, QEMU's
  * docs/devel/migration/main.rst), so no name needs quoting.

@@ -113,8 +113,11 @@ function socketName(folder: string, index: number): string {
 }
 
 /** @throws OrlopError `vm.tool-missing` */
-export async function findVirtiofsd(searchPath: string): Promise<string> {
-  for (const path of virtiofsdPaths) {
+export async function findVirtiofsd(
+  searchPath: string,
+  paths: readonly string[] = virtiofsdPaths,
+): Promise<string> {
+  for (const path of paths) {
     const found = await findProgram(path, searchPath);
     if (found !== undefined) return found;
   }
