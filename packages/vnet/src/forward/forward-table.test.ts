@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import type { HostStream } from '../host/host-sockets.ts';
 import {
   connect,
   ip,
@@ -138,6 +139,10 @@ describe('ForwardTable', () => {
     }
     net.scheduler.advance(100);
     expect(answers.sort()).toEqual(['one!', 'two!']);
+    const counted = { connections: 2, bytesToGuest: 6, bytesFromGuest: 8 };
+    expect(net.network.forwards.list()[0]).toMatchObject({ ...counted, active: 2 });
+    net.scheduler.advance(200_000);
+    expect(net.network.forwards.list()[0]).toMatchObject({ ...counted, active: 0 });
   });
 
   it('leads a port of the gateway to a unix socket of the host', async () => {
@@ -158,6 +163,34 @@ describe('ForwardTable', () => {
     expect(net.network.forwards.find('gateway:5000')).toMatchObject({
       ...{ connections: 1, active: 0, failed: 0, bytesToGuest: 5, lastError: undefined },
     });
+  });
+
+  it('counts the bytes of connections that still run, and each once when they end', async () => {
+    const net = testNetwork({ forwards: ['8080:192.168.127.2:80'] });
+    await net.network.start();
+    const guest = net.plug(2);
+    guest.stack.tcp.listen({ port: 80 }, (socket) => {
+      socket.write(bytes('hello'));
+      return {};
+    });
+    const streams = ['one', 'three'].map((text) => {
+      const stream: HostStream = net.sockets.connect(
+        { kind: 'ip', address: ip('127.0.0.1'), port: 8080 },
+        {
+          onOpen: () => stream.write(bytes(text)),
+          onReadable: () => {},
+          onWritable: () => {},
+          onFailed: () => {},
+        },
+      );
+      return stream;
+    });
+    net.scheduler.advance(100);
+    const counted = { connections: 2, bytesToGuest: 8, bytesFromGuest: 10 };
+    expect(net.network.forwards.list()[0]).toMatchObject({ ...counted, active: 2 });
+    for (const stream of streams) stream.reset();
+    net.scheduler.advance(100);
+    expect(net.network.forwards.list()[0]).toMatchObject({ ...counted, active: 0 });
   });
 
   it('counts what fails on the way to the host, and says why last', async () => {

@@ -55,14 +55,50 @@ export interface ForwardStatus {
   readonly lastError: string | undefined;
 }
 
-/** Counters of one forward, kept by whoever moves its bytes. */
+/** A connection that counts its own bytes; the guest is its other end. */
+export interface ByteCounter {
+  info(): { readonly bytesIn: number; readonly bytesOut: number };
+}
+
+/**
+ * Counters of one forward, kept by whoever moves its bytes. Bytes of a connection are counted by its TCP alone and
+ * read when somebody asks, so a forward's totals grow while it runs and cost nothing per packet.
+ */
 export class ForwardStats {
   connections = 0;
-  active = 0;
   failed = 0;
-  bytesToGuest = 0;
-  bytesFromGuest = 0;
   lastError: string | undefined = undefined;
+  readonly #running = new Set<ByteCounter>();
+  /** Of connections that have ended. */
+  #endedToGuest = 0;
+  #endedFromGuest = 0;
+
+  get active(): number {
+    return this.#running.size;
+  }
+
+  get bytesToGuest(): number {
+    let bytes = this.#endedToGuest;
+    for (const connection of this.#running) bytes += connection.info().bytesOut;
+    return bytes;
+  }
+
+  get bytesFromGuest(): number {
+    let bytes = this.#endedFromGuest;
+    for (const connection of this.#running) bytes += connection.info().bytesIn;
+    return bytes;
+  }
+
+  begin(connection: ByteCounter): void {
+    this.#running.add(connection);
+  }
+
+  end(connection: ByteCounter): void {
+    if (!this.#running.delete(connection)) return;
+    const { bytesIn, bytesOut } = connection.info();
+    this.#endedFromGuest += bytesIn;
+    this.#endedToGuest += bytesOut;
+  }
 
   fail(message: string): void {
     this.failed++;

@@ -72,10 +72,7 @@ export async function startTcpForward(spec: ToGuest, options: TcpForwardOptions)
         }),
         onClosed: ({ failure }) => {
           relays.delete(relay);
-          stats.active--;
-          const { bytesIn, bytesOut } = socket.info();
-          stats.bytesFromGuest += bytesIn;
-          stats.bytesToGuest += bytesOut;
+          stats.end(socket);
           if (failure !== undefined && failure !== 'reset' && failure !== 'aborted') {
             stats.fail(`${guest}:${port}: ${failure}`);
           }
@@ -83,7 +80,7 @@ export async function startTcpForward(spec: ToGuest, options: TcpForwardOptions)
       });
       socket.handler = relay;
       relays.add(relay);
-      stats.active++;
+      stats.begin(socket);
       return relay;
     } catch (error) {
       if (!(error instanceof OrlopError)) throw error;

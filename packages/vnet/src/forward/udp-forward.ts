@@ -3,6 +3,7 @@ import { vnetError } from '../errors.ts';
 import type { HostDatagramSocket, HostSockets } from '../host/host-sockets.ts';
 import type { Scheduler } from '../scheduler.ts';
 import {
+  type ByteCounter,
   type ForwardSpec,
   ForwardStats,
   type ForwardTarget,
@@ -24,11 +25,24 @@ export interface UdpForwardOptions {
 
 type ToGuest = Extract<ForwardSpec, { kind: 'to-guest' }>;
 
-interface Client {
+/** Counts its bytes as a connection does. */
+class Client implements ByteCounter {
   readonly inside: UdpSocket;
   readonly address: IpAddress;
   readonly port: number;
-  usedAtMs: number;
+  usedAtMs = 0;
+  bytesToGuest = 0;
+  bytesFromGuest = 0;
+
+  constructor(inside: UdpSocket, address: IpAddress, port: number) {
+    this.inside = inside;
+    this.address = address;
+    this.port = port;
+  }
+
+  info() {
+    return { bytesIn: this.bytesFromGuest, bytesOut: this.bytesToGuest };
+  }
 }
 
 const SWEEP_INTERVAL_MS = 10_000;
@@ -88,7 +102,7 @@ class UdpForward implements RunningForward {
     const client = this.#clientOf(address, port, guest);
     if (client === undefined) return;
     client.usedAtMs = this.#options.scheduler.now();
-    this.stats.bytesToGuest += payload.length;
+    client.bytesToGuest += payload.length;
     client.inside.send(
       payload.slice(),
       { address: guest, port: this.#target.port },
@@ -112,16 +126,16 @@ class UdpForward implements RunningForward {
     const inside = this.#options.udp.bind(source === undefined ? {} : { address: source }, {
       onDatagram: ({ bytes }) => {
         client.usedAtMs = this.#options.scheduler.now();
-        this.stats.bytesFromGuest += bytes.length;
+        client.bytesFromGuest += bytes.length;
         const failure = this.outside?.send(bytes, address, port);
         if (failure !== undefined) this.stats.fail(`client: ${failure}`);
       },
       onError: ({ kind }) => this.stats.fail(`${guest}:${this.#target.port}: ${kind}`),
     });
-    const client: Client = { inside, address, port, usedAtMs: 0 };
+    const client = new Client(inside, address, port);
     this.#clients.set(key, client);
     this.stats.connections++;
-    this.stats.active++;
+    this.stats.begin(client);
     if (this.#clients.size === 1) this.#scheduleSweep();
     return client;
   }
@@ -135,8 +149,10 @@ class UdpForward implements RunningForward {
   }
 
   #remove(key: string): void {
-    this.#clients.get(key)?.inside.close();
+    const client = this.#clients.get(key);
+    if (client === undefined) return;
+    client.inside.close();
     this.#clients.delete(key);
-    this.stats.active--;
+    this.stats.end(client);
   }
 }

@@ -230,14 +230,14 @@ export class TcpNat {
     }
     this.counters.accepted++;
     connection.share.connecting--;
-    if (connection.stats !== undefined) connection.stats.active++;
+    connection.stats?.begin(socket);
     connection.relay = new Relay(socket, stream, {
       queue,
       slab,
       onClosed: ({ failure }) => {
         if (failure === undefined) this.counters.finished++;
         else this.counters.failed++;
-        if (connection.stats !== undefined) countClosed(connection.stats, socket.info());
+        connection.stats?.end(socket);
         this.#forget(connection);
       },
     });
@@ -259,12 +259,6 @@ export class TcpNat {
     if (relay === undefined) share.connecting--;
     if (share.connections === 0) this.#shares.delete(share.key);
   }
-}
-
-function countClosed(stats: ForwardStats, { bytesIn, bytesOut }: TcpInfo): void {
-  stats.active--;
-  stats.bytesFromGuest += bytesIn;
-  stats.bytesToGuest += bytesOut;
 }
 
 /** Nothing happens to an accepted socket before the guest's next segment: its relay is there by then. */
