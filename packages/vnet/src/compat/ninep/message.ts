@@ -26,6 +26,8 @@ export interface Qid {
 
 const QTDIR = 0x80;
 export const DMDIR = 0x8000_0000;
+/** What comes before an entry's name: length, type, device, qid, mode, two times, size. */
+const STAT_NAME_OFFSET = 2 + 2 + 4 + 13 + 4 + 4 + 4 + 8;
 
 /** Reads a message's fields one after the other; `failed` once there were fewer bytes than asked for. */
 export class MessageReader {
@@ -67,6 +69,13 @@ export class MessageReader {
 
   data(): Uint8Array {
     return Uint8Array.from(this.#take(this.u32()));
+  }
+
+  /** The name in a wstat's entry: empty where it is to stay. */
+  statName(): string {
+    this.u16();
+    this.#take(STAT_NAME_OFFSET);
+    return this.text();
   }
 
   #take(length: number): Buffer {
@@ -121,7 +130,7 @@ export class MessageWriter {
   }
 
   /** stat(5): an entry with its own length before it. */
-  stat(name: string, qid: Qid): this {
+  stat(name: string, qid: Qid, length = 0): this {
     const entry = new MessageWriter()
       .u16(0)
       .u32(0)
@@ -129,7 +138,7 @@ export class MessageWriter {
       .u32(qid.isFolder ? (DMDIR | 0o700) >>> 0 : 0o600)
       .u32(0)
       .u32(0)
-      .u64(0)
+      .u64(length)
       .text(name)
       .text('root')
       .text('root')
@@ -137,6 +146,11 @@ export class MessageWriter {
       .body();
     this.u16(entry.length);
     this.#parts.push(entry);
+    return this;
+  }
+
+  bytes(value: Uint8Array): this {
+    this.#parts.push(Buffer.from(value));
     return this;
   }
 

@@ -1,7 +1,8 @@
-import { chmodSync, rmSync } from 'node:fs';
+import { chmodSync } from 'node:fs';
 import { createServer, type Server, type Socket } from 'node:net';
 import { vnetError } from '../../errors.ts';
 import type { ForwardTable } from '../../forward/forward-table.ts';
+import { clearSocketPath } from '../../host/socket-path.ts';
 import { NINEP_HEADER_LEN } from './message.ts';
 import { PortSession } from './port-session.ts';
 
@@ -20,7 +21,7 @@ export class PortServer {
 
   /** @throws OrlopError `vnet.listen-failed` */
   async listen(path: string): Promise<void> {
-    rmSync(path, { force: true });
+    await clearSocketPath(path);
     await new Promise<void>((resolve, reject) => {
       this.#server.once('error', (cause) => {
         reject(vnetError('vnet.listen-failed', `cannot listen on ${path}`, { cause }));
