@@ -3,6 +3,7 @@ import { chmodSync, rmSync } from 'node:fs';
 import { connect, createServer, type Server, type Socket } from 'node:net';
 import type { Logger } from '@orlop/core';
 import { vnetError } from '../errors.ts';
+import { clearSocketPath } from '../host/socket-path.ts';
 import type { Scheduler } from '../scheduler.ts';
 
 export interface SshForwardSpec {
@@ -58,10 +59,10 @@ export class SshForward {
     this.#server.maxConnections = MAX_CONNECTIONS;
   }
 
-  /** A socket file that is there is replaced. @throws OrlopError `vnet.listen-failed` */
+  /** A socket that nobody answers on is replaced. @throws OrlopError `vnet.listen-failed` */
   async start(): Promise<void> {
     const { path } = this.#spec;
-    rmSync(path, { force: true });
+    await clearSocketPath(path);
     await new Promise<void>((resolve, reject) => {
       this.#server.once('error', (cause) => {
         reject(vnetError('vnet.listen-failed', `cannot listen on ${path}`, { cause }));
@@ -78,7 +79,6 @@ export class SshForward {
     for (const socket of this.#sockets) socket.destroy();
     this.#client?.kill();
     rmSync(this.#parts.tunnelPath, { force: true });
-    rmSync(this.#spec.path, { force: true });
   }
 
   #own(socket: Socket): void {

@@ -1,14 +1,9 @@
-import { chmodSync, mkdirSync, rmSync } from 'node:fs';
+import { chmodSync, rmSync } from 'node:fs';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
-import {
-  connect,
-  createServer as createStreamServer,
-  type Socket,
-  type Server as StreamServer,
-} from 'node:net';
-import { dirname } from 'node:path';
+import { createServer as createStreamServer, type Socket, type Server as StreamServer } from 'node:net';
 import type { Logger } from '@orlop/core';
 import { vnetError } from '../errors.ts';
+import { clearSocketPath } from '../host/socket-path.ts';
 import { validateSchema } from '../schema/json-schema.ts';
 import type { ApiAnswer, ApiRoute } from './api-route.ts';
 import { sortConnection, type Takeover } from './takeover.ts';
@@ -55,11 +50,7 @@ export class ApiServer {
       await this.#listenAt(`${host}:${port}`, (done) => this.#listener.listen(port, host, done));
       return;
     }
-    if (await isAnswered(place)) {
-      throw vnetError('vnet.listen-failed', `somebody listens on ${place} already`);
-    }
-    makeFolderOf(place);
-    rmSync(place, { force: true });
+    await clearSocketPath(place);
     await this.#listenAt(place, (done) => this.#listener.listen(place, done));
     chmodSync(place, 0o600);
     this.#path = place;
@@ -170,24 +161,4 @@ async function readBody(request: IncomingMessage): Promise<unknown> {
   } catch (cause) {
     throw vnetError('vnet.request-invalid', 'the body is not JSON', { cause });
   }
-}
-
-/** @throws OrlopError `vnet.listen-failed` */
-function makeFolderOf(path: string): void {
-  try {
-    mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
-  } catch (cause) {
-    throw vnetError('vnet.listen-failed', `cannot make the folder of ${path}`, { cause });
-  }
-}
-
-function isAnswered(path: string): Promise<boolean> {
-  return new Promise((resolve) => {
-    const probe = connect({ path });
-    probe.once('connect', () => {
-      probe.destroy();
-      resolve(true);
-    });
-    probe.once('error', () => resolve(false));
-  });
 }

@@ -1,0 +1,63 @@
+import { existsSync, lstatSync, mkdirSync, rmSync } from 'node:fs';
+import { connect } from 'node:net';
+import { dirname } from 'node:path';
+import { vnetError } from '../errors.ts';
+
+/** sun_path of unix(7), less its end; Node cuts off what is beyond. */
+const MAX_PATH_LEN = 107;
+
+/**
+ * Makes room for a socket: its folder (0700) is there afterwards, and a socket that nobody answers on any more is gone.
+ * Nothing but a socket is ever removed.
+ *
+ * @throws OrlopError `vnet.listen-failed`
+ */
+export async function clearSocketPath(path: string): Promise<void> {
+  if (path === '') throw vnetError('vnet.listen-failed', 'the path of the socket is empty');
+  if (Buffer.byteLength(path) > MAX_PATH_LEN) {
+    throw vnetError(
+      'vnet.listen-failed',
+      `the path ${path} is longer than a socket's path may be (${MAX_PATH_LEN})`,
+    );
+  }
+  const found = lstatSync(path, { throwIfNoEntry: false });
+  if (found === undefined) {
+    makeFolderOf(path);
+    return;
+  }
+  if (!found.isSocket()) {
+    throw vnetError('vnet.listen-failed', `${path} is there already, and is no socket`, {
+      hint: 'name another path: it is not removed',
+    });
+  }
+  if (await isAnswered(path)) throw vnetError('vnet.listen-failed', `somebody listens on ${path} already`);
+  rmSync(path, { force: true });
+}
+
+/**
+ * From the deepest folder that is there downwards, one by one: Node's own recursive form does not come back where a
+ * file system says of a new folder that its parent, which is there, is not (/proc).
+ */
+function makeFolderOf(path: string): void {
+  const missing: string[] = [];
+  for (let folder = dirname(path); !existsSync(folder); folder = dirname(folder)) missing.push(folder);
+  try {
+    for (const folder of missing.reverse()) mkdirSync(folder, { mode: 0o700 });
+  } catch (cause) {
+    throw vnetError('vnet.listen-failed', `cannot make the folder of ${path}`, {
+      cause,
+      hint: 'name another, in a folder where this user may write',
+    });
+  }
+}
+
+function isAnswered(path: string): Promise<boolean> {
+  return new Promise((resolve) => {
+    const probe = connect({ path });
+    probe.once('connect', () => {
+      probe.destroy();
+      resolve(true);
+    });
+    probe.once('error', () => resolve(false));
+  });
+}
