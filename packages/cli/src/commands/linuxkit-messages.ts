@@ -1,10 +1,11 @@
 import { basename } from 'node:path';
-import { formatProblem, OrlopError, type Problem } from '@orlop/core';
+import { formatProblem, OrlopError } from '@orlop/core';
 import { CommanderError } from 'commander';
 import type { CommandContext } from '../context.ts';
 import { printable } from '../printable.ts';
 import { systemFailure } from '../system-error.ts';
 import type { BuildVoice, ImageBuildOptions } from './build-image.ts';
+import { linuxkitMessage, schemaMessage } from './linuxkit-words.ts';
 
 type Output = Pick<CommandContext, 'stdout' | 'stderr'>;
 
@@ -68,6 +69,10 @@ export function reportLinuxkitError(thrown: unknown, output: Output): number {
     return 130;
   }
   if (error.code === 'kit.invalid-yaml') {
+    if (error.problems.every(({ message }) => message === 'the file is empty')) {
+      stderr.write('Error: invalid config: EOF\n');
+      return 1;
+    }
     stdout.write('The configuration file is invalid:\n');
     for (const problem of error.problems) stdout.write(`- ${schemaMessage(problem)}\n`);
     stderr.write('Error: invalid config: invalid configuration file\n');
@@ -81,32 +86,6 @@ export function reportLinuxkitError(thrown: unknown, output: Output): number {
   }
   if (error.hint !== undefined) stderr.write(`  hint: ${error.hint}\n`);
   return 1;
-}
-
-/** `services[0]: unknown key "x"` is `services.0: Additional property x is not allowed` to a JSON schema. */
-export function schemaMessage({ message }: Problem): string {
-  const [, place = '', rest = message] = /^([a-zA-Z]\w*(?:\[\d+\]|\.[\w-]+)*): (.*)$/s.exec(message) ?? [];
-  const path = place === '' ? '(root)' : place.replaceAll(/\[(\d+)\]/g, '.$1');
-  const unknown = /^unknown key "([^"]*)"/.exec(rest);
-  if (unknown !== null) return `${path}: Additional property ${unknown[1]} is not allowed`;
-  const absent = /^"([^"]*)" is missing/.exec(rest);
-  if (absent !== null) return `${path}: ${absent[1]} is required`;
-  return place === '' ? message : `${path}: ${rest}`;
-}
-
-/** What LinuxKit says of the same failure, where scripts may look for it. */
-function linuxkitMessage({ code, message }: OrlopError): string {
-  const [, quoted = ''] = /"([^"]*)"/.exec(message) ?? [];
-  switch (code) {
-    case 'kit.unknown-format':
-      return `error parsing formats: unknown format type ${quoted}`;
-    case 'kit.source-unreadable':
-    case 'kit.source-unavailable':
-      if (/https?:/.test(message)) return `cannot fetch remote yaml file: ${message}`;
-      return message.startsWith('cannot read ') ? `cannot open config file: ${message}` : message;
-    default:
-      return message;
-  }
 }
 
 /** Commander's message in the words of Go's pflag and cobra. */

@@ -2,7 +2,8 @@ import { OrlopError } from '@orlop/core';
 import { Command, CommanderError } from 'commander';
 import { describe, expect, it } from 'vitest';
 import { linuxkitArguments, linuxkitEnvironment } from './linuxkit-flags.ts';
-import { linuxkitVoice, reportLinuxkitError, schemaMessage } from './linuxkit-messages.ts';
+import { linuxkitVoice, reportLinuxkitError } from './linuxkit-messages.ts';
+import { schemaMessage } from './linuxkit-words.ts';
 
 const program = new Command('linuxkit');
 program.command('build').option('--no-sbom').option('--pull').option('--name <name>');
@@ -118,6 +119,22 @@ describe('reportLinuxkitError', () => {
     expect(report(new OrlopError(code, 'invalid', message)).stderr).toBe(`Error: ${expected}\n`);
   });
 
+  it('names the image that cannot be had first', () => {
+    const problems = [{ message: 'init[0]: docker.io/library/nosuch:1: there is no host' }];
+    const { stderr } = report(
+      new OrlopError('kit.image-not-found', 'not-found', 'an image cannot be had', { problems }),
+    );
+    expect(stderr.split('\n')[0]).toBe(
+      'Error: could not pull image docker.io/library/nosuch:1: error getting manifest for image docker.io/library/nosuch:1: there is no host',
+    );
+  });
+
+  it('says EOF of an empty description', () => {
+    const problems = [{ message: 'the file is empty' }];
+    const error = new OrlopError('kit.invalid-yaml', 'invalid', 'a.yml is wrong', { problems });
+    expect(report(error)).toEqual({ status: 1, stdout: '', stderr: 'Error: invalid config: EOF\n' });
+  });
+
   it('lists what is wrong with a description on standard output, by the paths of a JSON schema', () => {
     const position = { file: 'a.yml', line: 2, column: 3 };
     const problems = [
@@ -136,6 +153,36 @@ describe('reportLinuxkitError', () => {
 describe('schemaMessage', () => {
   it.each([
     ['services[1]: "image" is missing', 'services.1: image is required'],
+    [
+      'services[0].readonly: expected true or false, got the string "yes"',
+      'services.0.readonly: Invalid type. Expected: boolean, given: string',
+    ],
+    [
+      'onboot[0].command[0]: expected a string, got true: put it in quotes if it is meant as text',
+      'onboot.0.command.0: Invalid type. Expected: string, given: boolean',
+    ],
+    ['init: expected a list, got the number 7', 'init: Invalid type. Expected: array, given: integer'],
+    ['kernel: expected a mapping, got nothing', 'kernel: Invalid type. Expected: object, given: null'],
+    [
+      'volumes[0].format: expected "filesystem" or "oci", got the string "tgz"',
+      'volumes.0.format: volumes.0.format must be one of the following: "oci", "filesystem"',
+    ],
+    [
+      'files[0].mode: cannot parse "9z" as an octal mode, such as "0666"',
+      'files.0.mode: cannot parse file mode as octal value: 9z',
+    ],
+    [
+      'onboot[0].rlimits[0]: cannot parse rlimit "nofile,1": it takes the form name,soft,hard',
+      'onboot.0.rlimits.0: cannot parse rlimit: [nofile,1]',
+    ],
+    [
+      'onboot[0].binds[0]: volume r is read-only: bind it with the option "ro"',
+      'onboot.0.binds.0: volume r is read-only, but attempting to write into container read-write',
+    ],
+    [
+      'files[1]: specified contents and source for file: a',
+      'files.1: specified Contents and Source for file: a',
+    ],
     ['onboot[0].binds[2]: too many ":"', 'onboot.0.binds.2: too many ":"'],
     ['services depend on each other in a ring: a -> b', 'services depend on each other in a ring: a -> b'],
   ])('%s', (message, expected) => {
