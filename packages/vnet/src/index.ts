@@ -4,6 +4,9 @@ export {
   gvproxyServer,
   vpnkitServer,
 } from './compat/compat-servers.ts';
+export { parseExpose } from './compat/gvproxy-forward.ts';
+export { GvproxyNotifier } from './compat/gvproxy-notifier.ts';
+export { type GvproxyZone, zoneOfGvproxy } from './compat/gvproxy-routes.ts';
 export { PortServer } from './compat/ninep/port-server.ts';
 export { SshForward, type SshForwardParts, type SshForwardSpec } from './compat/ssh-forward.ts';
 export * from './config.ts';

@@ -1,6 +1,7 @@
 import { randomFillSync, randomInt } from 'node:crypto';
 import type { Logger, Random } from '@orlop/core';
 import { createStack } from '@orlop/netstack';
+import type { MacAddress } from '@orlop/wire';
 import { Captures } from './capture/captures.ts';
 import { type NetworkConfig, readNetworkConfig } from './config.ts';
 import { leaseFile } from './dhcp/lease-file.ts';
@@ -26,7 +27,7 @@ import { nodeScheduler, schedulerOf } from './node-scheduler.ts';
 import { HttpProxy } from './proxy/http-proxy.ts';
 import { readProxyConfig } from './proxy/proxy-settings.ts';
 import { VirtualNetwork } from './virtual-network.ts';
-import { admitVpnkitGuest } from './vpnkit-guests.ts';
+import { admitVpnkitGuest, readVpnkitMacs } from './vpnkit-guests.ts';
 
 export interface OpenNetworkOptions {
   readonly config: NetworkConfig;
@@ -40,6 +41,8 @@ export interface OpenNetworkOptions {
   readonly resolvConfPath?: string;
   /** For `proxy.environment`. @default nothing */
   readonly environment?: Readonly<Record<string, string | undefined>>;
+  /** Ethernet addresses of VPNKit's clients, by their UUID. @default made from the UUID */
+  readonly vpnkitMacs?: Readonly<Record<string, string>>;
   /** For the stdio link. */
   readonly stdio?: { readonly input: NodeJS.ReadableStream; readonly output: NodeJS.WritableStream };
 }
@@ -66,9 +69,10 @@ const systemRandom: Random = {
   u32: () => randomInt(0x1_0000_0000),
 };
 
-/** @throws OrlopError `vnet.config-invalid`, `vnet.bind-failed`, `vnet.lease-file-invalid`, `vnet.native-unavailable` */
+/** @throws OrlopError `vnet.config-invalid`, `vnet.address-invalid`, `vnet.bind-failed`, `vnet.lease-file-invalid`, `vnet.native-unavailable` */
 export async function openNetwork(options: OpenNetworkOptions): Promise<OpenNetwork> {
   const settings = readNetworkConfig(options.config);
+  const vpnkitMacs = readVpnkitMacs(options.vpnkitMacs ?? {});
   const poller = openPoller(options);
   const sockets = poller === undefined ? createNodeSockets() : createNativeSockets(poller);
   const scheduler = poller === undefined ? nodeScheduler : schedulerOf(poller);
@@ -115,7 +119,7 @@ export async function openNetwork(options: OpenNetworkOptions): Promise<OpenNetw
     dnsCache,
     dnsForwarding: forwarding,
     listen: async (spec) => {
-      const listener = await openLink(spec, { network, sockets, poller, options });
+      const listener = await openLink(spec, { network, sockets, poller, options, vpnkitMacs });
       if (listener !== undefined) listeners.push(listener);
     },
     close: () => {
@@ -141,6 +145,7 @@ interface LinkContext {
   readonly sockets: HostSockets;
   readonly poller: Poller | undefined;
   readonly options: OpenNetworkOptions;
+  readonly vpnkitMacs: ReadonlyMap<string, MacAddress>;
 }
 
 async function openLink(spec: LinkSpec, context: LinkContext): Promise<HostListener | undefined> {
@@ -157,7 +162,7 @@ async function openLink(spec: LinkSpec, context: LinkContext): Promise<HostListe
         sockets,
         mtu,
         onLink,
-        admit: (guest) => admitVpnkitGuest(guest, network),
+        admit: (guest) => admitVpnkitGuest(guest, network, context.vpnkitMacs),
         onRefused: (reason) => options.logger.warn('a VPNKit client was turned away', { reason }),
       });
     case 'bess':

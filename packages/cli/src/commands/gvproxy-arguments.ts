@@ -4,11 +4,11 @@
  */
 export function gvproxyArguments(words: readonly string[]): readonly string[] {
   return words.flatMap((word) => {
-    const [, name = '', given] = /^--?([a-z][a-z-]+)(?:=(.*))?$/s.exec(word) ?? [];
+    const [, name = '', given] = /^--?([a-z][a-z0-9-]+)(?:=(.*))?$/s.exec(word) ?? [];
     if (name === '') return [word];
     if (!SWITCHES.has(name)) return [`--${word.replace(/^--?/, '')}`];
     return given === undefined || /^(1|t|true)$/i.test(given) ? [`--${name}`] : [];
   });
 }
 
-const SWITCHES: ReadonlySet<string> = new Set(['debug', 'version', 'help']);
+const SWITCHES: ReadonlySet<string> = new Set(['debug', 'version', 'help', 'ec2-metadata-access']);

@@ -3,7 +3,12 @@ import type { CommandContext } from '../context.ts';
 
 export interface GvproxyOptions {
   readonly debug?: boolean;
-  readonly mtu: string;
+  readonly mtu?: string;
+  readonly config?: string;
+  readonly services?: string;
+  readonly notification?: string;
+  readonly pcap?: string;
+  readonly ec2MetadataAccess?: boolean;
   readonly sshPort: string;
   readonly listen?: readonly string[];
   readonly listenQemu?: string;
@@ -28,13 +33,22 @@ export function registerGvproxy(program: Command, context: CommandContext): void
     .command('gvproxy')
     .description("a network with gvproxy's command line, addresses and API")
     .option('--debug', 'log more')
-    .option('--mtu <bytes>', 'largest IP packet', '1500')
-    .option('--ssh-port <port>', "of the host's loopback that leads to port 22 of the guest", '2222')
+    .option('--config <file>', "a file of gvproxy's in YAML; options go first")
+    .option('--mtu <bytes>', 'largest IP packet (default: 1500)')
+    .option(
+      '--ssh-port <port>',
+      "of the host's loopback that leads to port 22 of the guest; -1: none",
+      '2222',
+    )
     .option(
       '--listen <endpoint>',
       "answer gvproxy's HTTP API there: unix://PATH or tcp://ADDRESS:PORT; may be given again",
       collect,
     )
+    .option('--services <endpoint>', 'the same without /connect')
+    .option('--notification <endpoint>', 'unix://PATH that is told in JSON when guests come and go')
+    .option('--ec2-metadata-access', 'let guests reach 169.254.169.254')
+    .option('--pcap <file>', 'record every frame there, as pcapng')
     .option('--listen-qemu <endpoint>', "unix://PATH or tcp://ADDRESS:PORT of QEMU's -netdev stream")
     .option('--listen-bess <endpoint>', 'unixpacket://PATH')
     .option('--listen-vfkit <endpoint>', 'unixgram://PATH')

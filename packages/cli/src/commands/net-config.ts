@@ -1,7 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import { OrlopError, type Problem } from '@orlop/core';
-import type { NetworkConfig, SchemaPath } from '@orlop/vnet';
+import type { JsonSchema, NetworkConfig, SchemaPath } from '@orlop/vnet';
 import { type Document, LineCounter, parseDocument } from 'yaml';
 import type { CommandContext } from '../context.ts';
 import { cliError } from '../errors.ts';
@@ -12,8 +12,28 @@ import { cliError } from '../errors.ts';
  * @throws OrlopError `net.no-config`, `net.config-invalid`
  */
 export async function readNetworkFile(context: CommandContext, file: string): Promise<NetworkConfig> {
+  const { NETWORK_SCHEMA, readNetworkConfig } = await import('@orlop/vnet');
+  return readSchemaFile(context, file, {
+    schema: NETWORK_SCHEMA,
+    read: (value) => {
+      readNetworkConfig(value as NetworkConfig);
+      return value as NetworkConfig;
+    },
+  });
+}
+
+/**
+ * A file of YAML that holds to a schema, and what `read` makes of it; problems of both are told at their places.
+ *
+ * @throws OrlopError `net.no-config`, `net.config-invalid`
+ */
+export async function readSchemaFile<T>(
+  context: CommandContext,
+  file: string,
+  { schema, read }: { readonly schema: JsonSchema; readonly read: (value: unknown) => T },
+): Promise<T> {
   const text = await readText(resolve(context.cwd, file), file);
-  const { NETWORK_SCHEMA, readNetworkConfig, validateSchema } = await import('@orlop/vnet');
+  const { validateSchema } = await import('@orlop/vnet');
   const lines = new LineCounter();
   const document = parseDocument(text, { lineCounter: lines, prettyErrors: false });
   const place = { document, lines, file };
@@ -24,22 +44,21 @@ export async function readNetworkFile(context: CommandContext, file: string): Pr
     );
   }
   const value: unknown = document.toJS({ maxAliasCount: 100 }) ?? {};
-  const problems = validateSchema(NETWORK_SCHEMA, value);
+  const problems = validateSchema(schema, value);
   if (problems.length > 0)
     throw invalid(
       file,
       problems.map((problem) => located(problem, place)),
     );
   try {
-    readNetworkConfig(value as NetworkConfig);
+    return read(value);
   } catch (error) {
-    if (!(error instanceof OrlopError)) throw error;
+    if (!(error instanceof OrlopError) || error.problems.length === 0) throw error;
     throw invalid(
       file,
       error.problems.map((problem) => located(problem, place)),
     );
   }
-  return value as NetworkConfig;
 }
 
 interface Place {

@@ -11,11 +11,21 @@ export interface CompatOptions {
   readonly logger: Logger;
 }
 
-/** Answers as gvproxy does on its `--services` socket; the caller calls `listen` and `close`. */
-export function gvproxyServer({ network, logger }: CompatOptions): ApiServer {
+/**
+ * Answers as gvproxy does on its `-listen` sockets, or without `connect` on that of `-services`; the caller calls
+ * `listen` and `close`.
+ */
+export function gvproxyServer({
+  network,
+  logger,
+  connect = true,
+}: CompatOptions & {
+  /** A client may plug itself in as a guest. @default true */
+  readonly connect?: boolean;
+}): ApiServer {
   return new ApiServer({
     routes: gvproxyRoutes(network),
-    takeover: gvproxyTakeover(network),
+    takeover: gvproxyTakeover(network, connect),
     logger,
     answerError: goTextErrors,
   });

@@ -37,7 +37,7 @@ interface GvproxyRecord {
   readonly Regexp?: string | null;
 }
 
-interface GvproxyZone {
+export interface GvproxyZone {
   readonly Name?: string;
   readonly Records?: readonly GvproxyRecord[] | null;
   readonly DefaultIP?: string | null;
@@ -118,7 +118,7 @@ function nameRoutes({ zones, settings }: VirtualNetwork): readonly ApiRoute[] {
       tag,
       body: ZONE,
       handle: ({ body }) => {
-        zones.merge(fromGvproxy(body as GvproxyZone));
+        zones.merge(zoneOfGvproxy(body as GvproxyZone));
         return { kind: 'text', text: '' };
       },
     },
@@ -206,7 +206,8 @@ function toGvproxy({ name, records = [], patterns = [], defaultAddress = '' }: Z
   };
 }
 
-function fromGvproxy({ Name = '', Records, DefaultIP }: GvproxyZone): ZoneConfig {
+/** A zone in gvproxy's words. */
+export function zoneOfGvproxy({ Name = '', Records, DefaultIP }: GvproxyZone): ZoneConfig {
   const records = Records ?? [];
   return {
     name: Name.replace(/\.$/, ''),

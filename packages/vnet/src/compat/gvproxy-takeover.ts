@@ -9,12 +9,15 @@ import type { VirtualNetwork } from '../virtual-network.ts';
 const TUNNEL_GREETING = 'OK';
 
 /** Requests of gvproxy's API after which the connection carries something else. */
-export function gvproxyTakeover(network: VirtualNetwork): (head: RequestHead) => TakeConnection | undefined {
+export function gvproxyTakeover(
+  network: VirtualNetwork,
+  mayConnect: boolean,
+): (head: RequestHead) => TakeConnection | undefined {
   return ({ method, url }) => {
     if (method !== 'POST' && method !== 'CONNECT' && method !== 'GET') return undefined;
     switch (url.pathname) {
       case '/connect':
-        return (connection, early) => plugIn(network, connection, early);
+        return mayConnect ? (connection, early) => plugIn(network, connection, early) : undefined;
       case '/tunnel': {
         const address = IpAddress.parse(url.searchParams.get('ip') ?? '');
         const port = Number(url.searchParams.get('port') ?? Number.NaN);

@@ -18,6 +18,8 @@ export const MAC_MOVE_MS = 10_000;
  * its home gets it back at once: a guest that sends under another's address does not take that one's frames.
  */
 export class MacTable<Port extends object> {
+  /** Told an address that is heard for the first time, or again after it was silent for {@link MAC_AGE_MS}. */
+  onHeard: ((mac: number, port: Port) => void) | undefined = undefined;
   readonly #entries = new Map<number, MacEntry<Port>>();
   readonly #counts = new Map<Port, number>();
   readonly #limitPerPort: number;
@@ -48,6 +50,7 @@ export class MacTable<Port extends object> {
     if (known !== undefined) this.#forgetOne(key, known);
     this.#entries.set(key, { port, home: known?.home ?? port, seenAtMs: now });
     this.#counts.set(port, count + 1);
+    if (known === undefined) this.onHeard?.(key, port);
     return 'learned';
   }
 

@@ -110,6 +110,11 @@ export class Switch {
     return this.#ports.values();
   }
 
+  /** Calls back for each address that is heard for the first time, or again after long silence. */
+  set onHeard(listener: ((mac: number, port: Port) => void) | undefined) {
+    this.#macs.onHeard = listener;
+  }
+
   macs(): IterableIterator<{ readonly mac: string; readonly port: Port; readonly seenAtMs: number }> {
     return this.#macs.list();
   }
