@@ -82,7 +82,7 @@ interface Build {
 
 async function buildManifest(request: DockerfileBuildRequest, build: Build): Promise<Descriptor> {
   const { definition, store, signal, onLine } = request;
-  const client = await findDocker(repositoryOf(definition), signal);
+  const client = await findDocker(`${repositoryOf(definition)} is built by Docker`, signal);
   const { temporary } = build;
   const context = await prepareContext(request);
   try {

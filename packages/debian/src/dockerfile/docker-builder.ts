@@ -18,7 +18,7 @@ export async function runDockerBuilder(
   what: 'du' | 'prune',
   { verbose = false, onLine, signal }: BuilderRequest,
 ): Promise<void> {
-  const { buildWords } = await findDocker('a component of a Dockerfile', signal);
+  const { buildWords } = await findDocker('the cache of builds is that of Docker', signal);
   const buildx = buildWords[0] === 'buildx';
   const words =
     what === 'prune'

@@ -10,7 +10,7 @@ export interface DockerClient {
 }
 
 /**
- * Asks the user's Docker whether it is there.
+ * Asks the user's Docker whether it is there. `subject` says what is Docker's to do, as a clause: "a is built by Docker".
  *
  * @throws OrlopError `debian.docker-missing`, which says what is missing: the program, or the engine
  */
@@ -21,7 +21,7 @@ export async function findDocker(subject: string, signal: AbortSignal | undefine
     const said = version.stderr.trim().split('\n').at(-1) ?? '';
     throw debianError(
       'debian.docker-missing',
-      `${subject} is built by Docker, and no engine answers in the context "${context}": ${said}`,
+      `${subject}, and no engine answers in the context "${context}": ${said}`,
       { hint: 'start one, for instance by orlop up --use, or name one by DOCKER_HOST or docker context use' },
     );
   }
@@ -39,13 +39,9 @@ async function docker(
 ): Promise<ToolResult> {
   return await runTool('docker', words, { signal }).catch((error: { readonly code?: string }) => {
     if (error.code !== 'debian.tool-missing') throw error;
-    throw debianError(
-      'debian.docker-missing',
-      `${subject} is built by Docker, and the program docker is not in PATH`,
-      {
-        hint: "install Docker's client (Debian: docker-cli, docker.io before trixie) and an engine, for instance by orlop up --use; or describe the content by a section debian:",
-        cause: error,
-      },
-    );
+    throw debianError('debian.docker-missing', `${subject}, and the program docker is not in PATH`, {
+      hint: "install Docker's client (Debian: docker-cli, docker.io before trixie) and an engine, for instance by orlop up --use; or describe the content by a section debian:",
+      cause: error,
+    });
   });
 }
