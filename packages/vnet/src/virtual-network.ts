@@ -136,6 +136,7 @@ export class VirtualNetwork {
       last: settings.lastLease,
       reserved: compact([gateway, host]),
       leaseMs: settings.leaseSeconds * 1000,
+      now: () => scheduler.now(),
       wallMs: () => scheduler.wallMs(),
       staticLeases: settings.leases,
       ...(parts.leaseStore !== undefined && { store: parts.leaseStore }),
@@ -290,10 +291,11 @@ export class VirtualNetwork {
       case 'name':
         return this.leases.findByName(target.name)?.address ?? `no guest is called "${target.name}"`;
       case 'only': {
-        const now = this.#parts.scheduler.wallMs();
-        const live = [...this.leases.list()].filter((lease) => lease.expiresAtMs > now);
-        const present = live.filter((lease) => this.segment.portOfMac(lease.mac) !== undefined);
-        const [first, second] = present.length > 0 ? present : live;
+        // A guest that is heard is there, though its lease ran out while it, or this process, stood still.
+        const leases = [...this.leases.list()];
+        const present = leases.filter((lease) => this.segment.portOfMac(lease.mac) !== undefined);
+        const [first, second] =
+          present.length > 0 ? present : leases.filter((lease) => !this.leases.hasExpired(lease));
         if (first === undefined) return 'no guest has an address yet';
         return second === undefined ? first.address : 'there are several guests: name one';
       }

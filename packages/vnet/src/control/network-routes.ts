@@ -1,7 +1,7 @@
 import { IpAddress } from '@orlop/netstack';
 import { formatMac, parseMac } from '@orlop/wire';
 import { cleanHostName } from '../dhcp/host-name.ts';
-import type { Lease } from '../dhcp/leases.ts';
+import type { Lease, LeaseTable } from '../dhcp/leases.ts';
 import { vnetError } from '../errors.ts';
 import type { ForwardStatus } from '../forward/forward.ts';
 import { forwardText, parseForwards } from '../forward/forward-text.ts';
@@ -98,7 +98,7 @@ export function leaseRoutes({ leases }: VirtualNetwork): readonly ApiRoute[] {
       summary: 'List which guest has which address',
       tag,
       answer: schemas.listOf(schemas.LEASE),
-      handle: () => json([...leases.list()].map(leaseRow)),
+      handle: () => json([...leases.list()].map((lease) => leaseRow(lease, leases))),
     },
     {
       method: 'PUT',
@@ -114,7 +114,7 @@ export function leaseRoutes({ leases }: VirtualNetwork): readonly ApiRoute[] {
         if (address === undefined) throw vnetError('vnet.address-invalid', `"${text}" is no IP address`);
         leases.addStatic({ mac, address, hostName: cleanHostName(name) });
         const lease = leases.findByMac(mac);
-        return json(lease === undefined ? {} : leaseRow(lease));
+        return json(lease === undefined ? {} : leaseRow(lease, leases));
       },
     },
     {
@@ -182,13 +182,13 @@ export function forwardRow({ spec, local, ...counters }: ForwardStatus): Forward
   };
 }
 
-function leaseRow(lease: Lease): LeaseRow {
+function leaseRow(lease: Lease, leases: LeaseTable): LeaseRow {
   return {
     mac: formatMac(lease.mac),
     address: lease.address.toString(),
     name: lease.hostName,
     static: lease.isStatic,
-    ...(!lease.isStatic && { expiresAt: new Date(lease.expiresAtMs).toISOString() }),
+    ...(!lease.isStatic && { expiresAt: new Date(leases.wallExpiryMs(lease)).toISOString() }),
   };
 }
 

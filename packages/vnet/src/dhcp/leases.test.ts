@@ -5,15 +5,24 @@ import { type Lease, type LeaseStore, LeaseTable, type LeaseTableOptions } from 
 const address = (last: number) => IpAddress.v4(0xc0a87f00 + last);
 const DAY_MS = 86_400_000;
 
-function table(options: Partial<LeaseTableOptions> = {}): { leases: LeaseTable; advance(ms: number): void } {
+interface Fixture {
+  readonly leases: LeaseTable;
+  advance(ms: number): void;
+  /** Somebody sets the host's clock. */
+  jump(ms: number): void;
+}
+
+function table(options: Partial<LeaseTableOptions> = {}): Fixture {
   let now = 1_000_000;
+  let offset = 0;
   const leases = new LeaseTable({
     subnet: new IpPrefix(address(0), 24),
     first: address(2),
     last: address(4),
     reserved: [address(1), address(254)],
     leaseMs: DAY_MS,
-    wallMs: () => now,
+    now: () => now,
+    wallMs: () => Date.UTC(2026, 0, 1) + now + offset,
     staticLeases: [],
     ...options,
   });
@@ -21,6 +30,9 @@ function table(options: Partial<LeaseTableOptions> = {}): { leases: LeaseTable; 
     leases,
     advance: (ms) => {
       now += ms;
+    },
+    jump: (ms) => {
+      offset += ms;
     },
   };
 }
@@ -82,6 +94,38 @@ describe('LeaseTable', () => {
       'the address 192.168.127.2 for 00:00:00:00:00:08 belongs to 00:00:00:00:00:07',
     );
     expect(() => leases.addStatic({ mac: 8, address: address(1) })).toThrow("is the gateway's own");
+  });
+
+  it.each([DAY_MS, -DAY_MS])('lets leases run as long as ever when the clock is set by %i ms', (jump) => {
+    const fixture = table();
+    const { leases } = fixture;
+    const lease = leases.confirm(1, address(2), 'one');
+    leases.decline(1, address(2));
+    leases.confirm(1, address(3), 'one');
+    fixture.jump(jump);
+    const known = leases.findByMac(1);
+    if (lease === undefined || known === undefined) throw new Error('no lease');
+    expect(leases.hasExpired(known)).toBe(false);
+    expect(leases.wallExpiryMs(known)).toBe(Date.UTC(2026, 0, 1) + 1_000_000 + DAY_MS + jump);
+    expect(leases.offer(2, address(2))?.toString()).toBe('192.168.127.4');
+    fixture.advance(600_000);
+    expect(leases.offer(2, address(2))?.toString()).toBe('192.168.127.2');
+    fixture.advance(DAY_MS - 600_000);
+    expect(leases.hasExpired(known)).toBe(true);
+  });
+
+  it('takes what a wrong clock has stored for a whole lease at most', () => {
+    const stored: Lease = {
+      ...{ mac: 1, address: address(2), hostName: 'one', isStatic: false },
+      expiresAtMs: Date.UTC(2036, 0, 1),
+    };
+    const { leases, advance } = table({ store: { load: () => [stored], save: () => {} } });
+    const known = leases.findByMac(1);
+    if (known === undefined) throw new Error('no lease');
+    advance(DAY_MS - 1);
+    expect(leases.hasExpired(known)).toBe(false);
+    advance(1);
+    expect(leases.hasExpired(known)).toBe(true);
   });
 
   it('comes back from its store with every lease', () => {

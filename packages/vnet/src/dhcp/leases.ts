@@ -7,7 +7,10 @@ export interface Lease {
   readonly address: IpAddress;
   /** As the guest said, or as configured; '' when neither. */
   readonly hostName: string;
-  /** Wall clock; Infinity for what is configured. */
+  /**
+   * By the table's own clock, which no setting of the host's moves; in a store by the wall clock. Infinity for what is
+   * configured.
+   */
   readonly expiresAtMs: number;
   readonly isStatic: boolean;
 }
@@ -32,6 +35,9 @@ export interface LeaseTableOptions {
   /** Addresses of the gateway's own. */
   readonly reserved: readonly IpAddress[];
   readonly leaseMs: number;
+  /** What leases run out by: goes forward evenly, whatever the wall clock is set to. */
+  readonly now: () => number;
+  /** For what outlives the process, and for people. */
   readonly wallMs: () => number;
   readonly staticLeases: readonly StaticLease[];
   readonly store?: LeaseStore;
@@ -60,7 +66,7 @@ export class LeaseTable {
     for (const lease of options.staticLeases) this.addStatic(lease);
     for (const lease of options.store?.load() ?? []) {
       if (lease.isStatic || this.#byMac.has(lease.mac) || !this.#isFree(lease.address.w3)) continue;
-      if (this.#isInRange(lease.address.w3)) this.#put(lease);
+      if (this.#isInRange(lease.address.w3)) this.#put(this.#fromStore(lease));
     }
   }
 
@@ -102,7 +108,7 @@ export class LeaseTable {
     for (let value = first.w3 >>> 0; value <= last.w3 >>> 0; value++) {
       if (this.#isFree(value | 0)) return IpAddress.v4(value);
     }
-    const now = this.#options.wallMs();
+    const now = this.#options.now();
     let oldest: Lease | undefined;
     for (const lease of this.#byMac.values()) {
       if (lease.expiresAtMs > now || !this.#isInRange(lease.address.w3)) continue;
@@ -128,7 +134,7 @@ export class LeaseTable {
       mac,
       address,
       hostName: hostName === '' ? (known?.hostName ?? '') : hostName,
-      expiresAtMs: this.#options.wallMs() + this.#options.leaseMs,
+      expiresAtMs: this.#options.now() + this.#options.leaseMs,
       isStatic: false,
     };
     this.#put(lease);
@@ -140,7 +146,7 @@ export class LeaseTable {
   release(mac: MacAddress): void {
     const lease = this.#byMac.get(mac);
     if (lease === undefined || lease.isStatic) return;
-    this.#put({ ...lease, expiresAtMs: this.#options.wallMs() });
+    this.#put({ ...lease, expiresAtMs: this.#options.now() });
     this.#changed();
   }
 
@@ -149,7 +155,7 @@ export class LeaseTable {
     const lease = this.#byMac.get(mac);
     if (lease?.isStatic === true || lease?.address.equals(address) !== true) return;
     this.#drop(lease);
-    this.#declinedUntilMs.set(address.w3, this.#options.wallMs() + DECLINED_MS);
+    this.#declinedUntilMs.set(address.w3, this.#options.now() + DECLINED_MS);
     this.#changed();
   }
 
@@ -182,6 +188,21 @@ export class LeaseTable {
     return this.#byMac.values();
   }
 
+  hasExpired(lease: Lease): boolean {
+    return lease.expiresAtMs <= this.#options.now();
+  }
+
+  /** When a lease runs out by the host's clock, as that stands now. */
+  wallExpiryMs(lease: Lease): number {
+    return this.#options.wallMs() + lease.expiresAtMs - this.#options.now();
+  }
+
+  /** What a clock that was wrong wrote lasts a whole lease at most. */
+  #fromStore(lease: Lease): Lease {
+    const { wallMs, now, leaseMs } = this.#options;
+    return { ...lease, expiresAtMs: now() + Math.min(lease.expiresAtMs - wallMs(), leaseMs) };
+  }
+
   #isInRange(value: number): boolean {
     const { first, last } = this.#options;
     return value >>> 0 >= first.w3 >>> 0 && value >>> 0 <= last.w3 >>> 0;
@@ -191,7 +212,7 @@ export class LeaseTable {
     if (this.#byAddress.has(value) || this.#options.reserved.some((own) => own.w3 === value)) return false;
     const until = this.#declinedUntilMs.get(value);
     if (until === undefined) return true;
-    if (until > this.#options.wallMs()) return false;
+    if (until > this.#options.now()) return false;
     this.#declinedUntilMs.delete(value);
     return true;
   }
@@ -210,11 +231,13 @@ export class LeaseTable {
 
   #changed(): void {
     // A machine's fixed address comes back as an ordinary lease until the machine says who it is.
-    const expiresAtMs = this.#options.wallMs() + this.#options.leaseMs;
+    const wholeLease = this.#options.wallMs() + this.#options.leaseMs;
     this.#options.store?.save(
-      [...this.#byMac.values()].map((lease) =>
-        lease.isStatic ? { ...lease, isStatic: false, expiresAtMs } : lease,
-      ),
+      [...this.#byMac.values()].map((lease) => ({
+        ...lease,
+        isStatic: false,
+        expiresAtMs: lease.isStatic ? wholeLease : this.wallExpiryMs(lease),
+      })),
     );
     this.onChange?.();
   }

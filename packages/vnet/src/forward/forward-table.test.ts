@@ -193,6 +193,21 @@ describe('ForwardTable', () => {
     expect(net.network.forwards.list()[0]).toMatchObject({ ...counted, active: 0 });
   });
 
+  it.each(['a day on', 'a day back'])('leads to the only guest when the clock is set %s', async (to) => {
+    const net = testNetwork({ forwards: ['8080:80'] });
+    await net.network.start();
+    const guest = net.plug(2);
+    net.network.leases.confirm(0x5254_0000_0002, guest.address, 'web');
+    greet(guest, 80, 'here');
+    net.scheduler.jumpWall(to === 'a day on' ? 86_400_000 : -86_400_000);
+    for (const quietMs of [100, 400_000]) {
+      net.scheduler.advance(quietMs); // until the switch has forgotten where the guest is
+      const outcome = read(net, '127.0.0.1', 8080);
+      net.scheduler.advance(100);
+      expect(outcome).toEqual(['here']);
+    }
+  });
+
   it('counts what fails on the way to the host, and says why last', async () => {
     const net = testNetwork({ forwards: ['host:5000=unix:/run/agent.sock'] });
     await net.network.start();

@@ -10,6 +10,7 @@ interface Task {
 export class VirtualScheduler implements Scheduler {
   #now = 0;
   #order = 0;
+  #wallOffsetMs = 0;
   #tasks: Task[] = [];
 
   now(): number {
@@ -17,7 +18,12 @@ export class VirtualScheduler implements Scheduler {
   }
 
   wallMs(): number {
-    return Date.UTC(2026, 0, 1) + this.#now;
+    return Date.UTC(2026, 0, 1) + this.#now + this.#wallOffsetMs;
+  }
+
+  /** Somebody sets the clock of the host. */
+  jumpWall(ms: number): void {
+    this.#wallOffsetMs += ms;
   }
 
   after(delayMs: number, callback: () => void): () => void {
