@@ -1,14 +1,19 @@
 import { execFile, spawn } from 'node:child_process';
+import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
 import { type AddressInfo, connect, createServer } from 'node:net';
 import { promisify } from 'node:util';
 import { silentLogger } from '@orlop/core';
+import { IpAddress } from '@orlop/netstack';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { parseForwards } from './forward/forward-text.ts';
+import { GuestRoutes } from './gateway/guest-routes.ts';
 import { parseLinkSpec } from './link/link-spec.ts';
 import { type OpenNetwork, openNetwork } from './open-network.ts';
 
 const NAMESPACE = `orlop-guest-${process.pid}`;
 const DEVICE = 'guest0';
+const FORWARDING_6 = 'net.ipv6.conf.all.forwarding';
 
 /** Linux in a network namespace as the guest of a network, by a TAP interface. Needs root. */
 describe('a guest that is Linux', () => {
@@ -82,6 +87,64 @@ describe('a guest that is Linux', () => {
     expect(await guest('ip', '-6', 'route', 'show', 'default')).toMatch(/via fe80:.* proto ra/);
   });
 
+  it.each([4, 6] as const)(
+    'leads to a network behind it whose packets are smaller, over IPv%i: what is too big is told and sent anew',
+    async (version) => {
+      const behind = `${NAMESPACE}-${version}`;
+      const [device, outer, inner, length] =
+        version === 4
+          ? (['behind4', '10.88.0.1', '10.88.0.2', 24] as const)
+          : (['behind6', 'fd00:88::1', 'fd00:88::2', 64] as const);
+      const flag = `-${version}`;
+      await ip('netns', 'add', behind);
+      try {
+        await ip('link', 'add', device, 'netns', NAMESPACE, 'type', 'veth', 'peer', 'in0', 'netns', behind);
+        for (const [name, link, address] of [
+          [NAMESPACE, device, outer],
+          [behind, 'in0', inner],
+        ] as const) {
+          await ip('-n', name, 'link', 'set', link, 'mtu', '1280', 'up');
+          const nodad = version === 6 ? ['nodad'] : [];
+          await ip('-n', name, flag, 'addr', 'add', `${address}/${length}`, 'dev', link, ...nodad);
+        }
+        // It says that it takes segments of 1440 and more, so that the way there is what is too narrow.
+        const route = ['route', 'add', 'default', 'via', outer, 'mtu', '1280', 'advmss', '1440'];
+        await ip('-n', behind, flag, ...route);
+        await guest('sysctl', '-qw', version === 4 ? 'net.ipv4.ip_forward=1' : `${FORWARDING_6}=1`);
+        const addresses = await ip('-n', NAMESPACE, '-6', 'addr', 'show', 'dev', DEVICE, 'scope', 'global');
+        const via =
+          version === 4 ? '192.168.127.2' : (/inet6 (fd00:77:[0-9a-f:]+)/.exec(addresses)?.[1] ?? '');
+        const routes = new GuestRoutes(opened.network);
+        routes.set([`${outer}/${length}`], via);
+        const echo = `${version === 4 ? 'TCP4' : 'TCP6'}-LISTEN:7,fork,reuseaddr`;
+        const words = ['netns', 'exec', behind, 'socat', '-b', '65536', echo, 'EXEC:cat'];
+        const server = spawn('ip', words, { stdio: 'ignore' });
+        try {
+          const target = version === 4 ? inner : `[${inner}]`;
+          const [spec] = parseForwards(`127.0.0.2:0:${target}:7`);
+          if (spec === undefined) throw new Error('no forward');
+          const { local } = await opened.network.forwards.add(spec);
+          if (local?.kind !== 'ip') throw new Error('no port');
+          await expect.poll(() => echoed(local.port, Buffer.from('hello'))).toEqual(Buffer.from('hello'));
+          const sent = randomBytes(1_000_000);
+          expect(sent.equals(await echoed(local.port, sent))).toBe(true);
+          const learned = IpAddress.parse(inner);
+          if (learned === undefined) throw new Error(inner);
+          const { pathMtus } = opened.network.stack.host.ip;
+          expect(pathMtus.get(learned, opened.network.stack.host.ip.now)).toBe(1280);
+        } finally {
+          for (const { id } of opened.network.forwards.list())
+            if (id.startsWith('tcp:127.0.0.2:')) opened.network.forwards.remove(id);
+          server.kill();
+          await once(server, 'close');
+          routes.set([], via);
+        }
+      } finally {
+        await ip('netns', 'del', behind);
+      }
+    },
+  );
+
   it.each(['[::1]', '127.0.0.1'])('is reached from the host by a forward at %s', async (address) => {
     const words = ['netns', 'exec', NAMESPACE, 'socat', 'TCP-LISTEN:22,reuseaddr,fork', 'EXEC:echo guest'];
     const server = spawn('ip', words, { stdio: 'ignore' });
@@ -96,6 +159,18 @@ describe('a guest that is Linux', () => {
     }
   });
 });
+
+/** What a port of the forward's address gives back of these bytes until its end, and nothing where it fails. */
+function echoed(port: number, bytes: Buffer): Promise<Buffer> {
+  return new Promise((resolve) => {
+    const chunks: Buffer[] = [];
+    const socket = connect({ port, host: '127.0.0.2' });
+    socket.on('data', (chunk) => chunks.push(chunk));
+    socket.on('error', () => resolve(Buffer.alloc(0)));
+    socket.on('end', () => resolve(Buffer.concat(chunks)));
+    socket.end(bytes);
+  });
+}
 
 /** What a port says until its end, or why it says nothing. */
 function read(host: string, port: number): Promise<string> {
