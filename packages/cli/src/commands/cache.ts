@@ -28,7 +28,7 @@ function registerList(cache: Command, context: CommandContext): void {
 
 function registerTransfer(cache: Command, context: CommandContext): void {
   addRegistryOptions(addStoreOptions(cache.command('pull').description('get images from their registries')))
-    .argument('<name...>')
+    .argument('<name...>', 'images of a registry: redis, docker.io/library/redis:8')
     .option('--platform <os/arch>', 'get only this one (repeatable; default: all)', each, [])
     .option('--no-arch-tags', 'do not name each platform as TAG-ARCH besides')
     .option('--json', 'print what was got as JSON')
@@ -37,7 +37,7 @@ function registerTransfer(cache: Command, context: CommandContext): void {
       await pullImages(names, { context, options });
     });
   addRegistryOptions(addStoreOptions(cache.command('push').description('send images to their registries')))
-    .argument('<name...>')
+    .argument('<name...>', 'images of the store, as `ls` shows them')
     .option('--remote-name <name>', 'the name in the registry (default: that in the store)')
     .option('--with-arch-tags', 'also tag each platform as TAG-ARCH')
     .option('--override', 'replace an image that has the tag in the registry')
@@ -62,7 +62,7 @@ function registerArchives(cache: Command, context: CommandContext): void {
       await importFile(file, { context, options });
     });
   addStoreOptions(cache.command('export').description('write an image to a tar archive'))
-    .argument('<name>')
+    .argument('<name>', 'an image of the store, as `ls` shows it')
     .addOption(
       new Option('--format <format>', 'oci: image layout; docker: for docker load; filesystem: flattened')
         .choices(['oci', 'docker', 'filesystem'])
@@ -85,7 +85,7 @@ function registerRemoval(cache: Command, context: CommandContext): void {
         .description('remove images with their names by platform, and what no other image needs of them'),
     ),
   )
-    .argument('<name...>')
+    .argument('<name...>', 'images of the store, as `ls` shows them')
     .option('--published-only', 'only those that their registry has, with the same content')
     .action(async (names: string[], options: RemoveOptions) => {
       const { removeImages } = await import('./cache-remove.ts');

@@ -6,7 +6,7 @@ export function registerCompletion(program: Command, context: CommandContext): v
   program
     .command('completion')
     .description('print a completion script for a shell')
-    .addArgument(new Argument('<shell>').choices(['bash', 'zsh', 'fish']))
+    .addArgument(new Argument('<shell>', 'that reads the script').choices(['bash', 'zsh', 'fish']))
     .addHelpText(
       'after',
       [

@@ -9,11 +9,14 @@ interface ConfigOptions {
   readonly dryRun?: boolean;
 }
 
+const ARGUMENTS = { setting: 'its name, as `ls` shows it', value: 'what it shall be; lists with commas' };
+
 export function registerConfig(program: Command, context: CommandContext): void {
   const config = program
     .command('config')
     .description("the engines' settings: defaults, the machine's policy, yours, each engine's own");
-  const add = (text: string, summary: string) => engineWord(config, { text, summary });
+  const add = (text: string, summary: string) =>
+    engineWord(config, { text, summary, argumentSummaries: ARGUMENTS });
   add('ls', 'list the settings, with where each comes from').action((options: ConfigOptions) =>
     list({ context, options }),
   );

@@ -33,7 +33,7 @@ export function registerNetDns(net: Command, context: CommandContext): void {
       },
     );
   addNetworkOptions(dns.command('rm').description('remove a zone, or the records of a name'))
-    .argument('<zone>')
+    .argument('<zone>', 'as `ls` shows it')
     .argument('[name]', 'as `ls` shows it')
     .argument('[type]', 'of the records; otherwise all')
     .action(

@@ -19,8 +19,8 @@ export function registerNetLease(net: Command, context: CommandContext): void {
     },
   );
   addNetworkOptions(lease.command('set').description('give a guest an address of its own'))
-    .argument('<mac>')
-    .argument('<address>')
+    .argument('<mac>', 'Ethernet address of the guest: 52:54:00:12:34:56')
+    .argument('<address>', 'IPv4 address of the network that it gets')
     .argument('[name]', 'what the guest is called')
     .action(async (mac: string, address: string, name: string | undefined, options: NetworkOptions) => {
       const client = await openClient(context, options);
@@ -28,7 +28,7 @@ export function registerNetLease(net: Command, context: CommandContext): void {
       if (options.json) context.stdout.write(`${JSON.stringify(set)}\n`);
     });
   addNetworkOptions(lease.command('rm').description('forget the lease of a guest'))
-    .argument('<mac>')
+    .argument('<mac>', 'Ethernet address, as `ls` shows it')
     .action(async (mac: string, options: NetworkOptions) => {
       await (await openClient(context, options)).removeLease(mac);
     });

@@ -14,7 +14,8 @@ export function registerSnapshot(program: Command, context: CommandContext): voi
     .description(
       "copies of an engine's containers, images and volumes; it goes on while one is made, and is restarted to restore one",
     );
-  const add = (text: string, summary: string) => engineWord(command, { text, summary });
+  const add = (text: string, summary: string) =>
+    engineWord(command, { text, summary, argumentSummaries: { name: 'of the copy, as `ls` shows it' } });
   const connect = async () => (await import('./engine-daemon.ts')).ensureDaemon(context);
   add('create <name>', 'copy the data as it is').action(
     async (name: string, { engine, json }: SnapshotOptions) => {

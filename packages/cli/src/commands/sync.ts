@@ -26,7 +26,8 @@ export function registerSync(program: Command, context: CommandContext): void {
     .description(
       'folders of which the machine has a copy that is kept in step: for trees of many small files',
     );
-  const add = (text: string, summary: string) => engineWord(command, { text, summary });
+  const add = (text: string, summary: string) =>
+    engineWord(command, { text, summary, argumentSummaries: { folder: 'of this host, as `ls` shows it' } });
   const connect = async () => (await import('./engine-daemon.ts')).ensureDaemon(context);
   const print = (found: SyncStatus | readonly SyncStatus[], { json }: SyncOptions) => {
     const list = Array.isArray(found) ? found : [found];
