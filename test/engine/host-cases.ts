@@ -1,10 +1,12 @@
+import { once } from 'node:events';
 import { readdir } from 'node:fs/promises';
 import { request } from 'node:http';
+import { type AddressInfo, createServer } from 'node:net';
 import { networkInterfaces } from 'node:os';
 import { join } from 'node:path';
 import { expect, it } from 'vitest';
 import { askTime } from './ask-time.ts';
-import { type EngineUnderTest, freePort, tryFetch } from './engine-under-test.ts';
+import { type EngineUnderTest, freePort, page, tryFetch } from './engine-under-test.ts';
 import type { HostServices } from './host-services.ts';
 
 /** How the engine and its host see each other. */
@@ -55,6 +57,34 @@ export function hostCases(engine: EngineUnderTest, services: () => HostServices 
     expect(await askTime(udp)).toBe(4);
     await docker('rm', '-f', 'native', 'clock');
     await expect.poll(ports, { timeout: 20_000 }).toEqual([]);
+  });
+
+  it('has Docker choose ports that the host can give, and names who has one of a range', async () => {
+    const serve = (name: string, ...words: readonly string[]) =>
+      docker('run', '-d', '--name', name, ...words, 'busybox', 'sh', '-c', page('hi'));
+    const portOf = async (name: string) => Number(/:(\d+)\n/.exec(await docker('port', name, '80'))?.[1]);
+    await serve('chosen', '-p', '80');
+    const first = await portOf('chosen');
+    // Docker takes one after the other.
+    const [next, range] = [createServer(), createServer()];
+    await once(next.listen(first + 1, '127.0.0.1'), 'listening');
+    await once(range.listen(0, '0.0.0.0'), 'listening');
+    try {
+      await serve('other', '-p', '80');
+      expect(await portOf('other')).toBeGreaterThan(first + 1);
+      expect(await tryFetch(`http://[::1]:${await portOf('other')}/`)).toBe('hi\n');
+      const { port } = range.address() as AddressInfo;
+      const ranged = ['-p', `${port}-${port + 1}:80`];
+      await expect(serve('ranged', ...ranged)).rejects.toMatchObject({
+        stderr: expect.stringContaining(`Bind for 0.0.0.0:${port} failed: port is already allocated`),
+      });
+      await docker('start', 'ranged');
+      expect(await portOf('ranged')).toBe(port + 1);
+    } finally {
+      next.close();
+      range.close();
+      await docker('rm', '-f', 'chosen', 'other', 'ranged');
+    }
   });
 
   it('lets containers reach the host as host.docker.internal, and by none of its own addresses', async () => {

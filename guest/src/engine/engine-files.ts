@@ -17,7 +17,9 @@ export function writeEngineFiles(
     files.write(enginePaths.key, configuration.tls.key, secret);
   }
   const { agent } = configuration;
-  if (agent !== undefined) files.write(enginePaths.agent, `${agent.port}\n${agent.token}\n`, secret);
+  if (agent !== undefined) {
+    files.write(enginePaths.agent, `${agent.port}\n${agent.token}\n${gateway}\n`, secret);
+  }
   files.write(enginePaths.daemon, `${JSON.stringify(daemonSettings(configuration), undefined, 2)}\n`, secret);
   const environment = Object.entries(configuration.environment).filter(([name]) =>
     /^[A-Za-z_]\w*$/.test(name),

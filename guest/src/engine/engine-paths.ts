@@ -10,7 +10,7 @@ export const enginePaths = {
   environment: '/run/engine/environment',
   certificates: '/run/engine/certificates',
   registryCertificates: '/run/engine/certs.d',
-  /** Port and token, one a line. */
+  /** The agent's port, the token, and the gateway's address, one a line. */
   agent: '/run/engine/agent',
   shares: '/run/engine/shares',
   firewall: '/run/engine/firewall',
@@ -24,6 +24,9 @@ export const dataLabel = 'orlop-data';
 
 /** Where pkg/docker/engine-ports tells the host which ports containers on the machine's own network listen on. */
 export const portsPort = 2374;
+
+/** The gateway's port at which pkg/docker/engine-publish asks for ports of the host. */
+export const portQuestionsPort = 5001;
 
 /** Where pkg/docker/engine-exec runs commands of the host. */
 export const execPort = 2371;

@@ -1,8 +1,10 @@
+import { portQuestionsPort } from './engine-paths.ts';
+
 /** Where programs on the machine's loopback are reached from the host: the IPv4 dummy address, which is nobody's (RFC 7600 §4.7). */
 export const loopbackAlias = '192.0.0.8';
 
-/** The host's registry of images, at the gateway. */
-const registryPort = 5000;
+/** At the gateway, for dockerd alone: the host's registry of images, and where it asks for ports of the host. */
+const gatewayPorts = [5000, portQuestionsPort];
 
 /**
  * The rules, in the form of iptables-restore(8), that keep containers from the engine's ports, whatever networks they
@@ -28,9 +30,9 @@ export function firewallRules({
       ...accepted.map((client) => `-A PREROUTING -i ${card} -s ${client} -p tcp --dport ${port} -j ACCEPT`),
       `-A PREROUTING -p tcp --dport ${port} -m addrtype --dst-type LOCAL -j DROP`,
     ]),
-    // dockerd reads images there, and no container has a use for it.
-    ...accepted.map(
-      (client) => `-A PREROUTING ! -i ${card} -d ${client} -p tcp --dport ${registryPort} -j DROP`,
+    // No container has a use for these.
+    ...accepted.flatMap((client) =>
+      gatewayPorts.map((port) => `-A PREROUTING ! -i ${card} -d ${client} -p tcp --dport ${port} -j DROP`),
     ),
     'COMMIT',
     '*nat',

@@ -8,7 +8,7 @@ import { promisify } from 'node:util';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 
 const run = promisify(execFile);
-const source = fileURLToPath(new URL('../../../pkg/docker/engine-iptables', import.meta.url));
+const source = (name: string) => fileURLToPath(new URL(`../../../pkg/docker/${name}`, import.meta.url));
 const multi = '/usr/sbin/xtables-nft-multi';
 /** A network namespace of its own, with tables that nobody else has. */
 const isolated = existsSync(multi)
@@ -81,12 +81,21 @@ let folder = '';
 beforeEach(async () => {
   folder = await mkdtemp(join(tmpdir(), 'orlop-iptables-'));
   await mkdir(join(folder, 'iptables'));
-  const script = (await readFile(source, 'utf8'))
-    .replaceAll('/run/engine/iptables', join(folder, 'iptables'))
-    .replaceAll('/usr/sbin/iptables', join(folder, 'bin', 'iptables'))
-    .replace('#!/bin/sh', '#!/bin/dash');
-  await writeFile(join(folder, 'front'), script, { mode: 0o755 });
+  const script = async (name: string) =>
+    (await readFile(source(name), 'utf8'))
+      .replaceAll('/run/engine/', `${folder}/`)
+      .replaceAll('/usr/sbin/iptables', join(folder, 'bin', 'iptables'))
+      .replaceAll('/usr/libexec/engine-publish', join(folder, 'publish'))
+      .replaceAll('/var/lib/docker/containers', join(folder, 'containers'))
+      .replace('#!/bin/sh', `#!/bin/dash\nPATH=${folder}/bin:$PATH`);
+  await writeFile(join(folder, 'front'), await script('engine-iptables'), { mode: 0o755 });
+  await writeFile(join(folder, 'publish'), await script('engine-publish'), { mode: 0o755 });
+  await writeFile(join(folder, 'agent'), '2373\nt0ken\n192.0.2.1\n');
   await mkdir(join(folder, 'bin'));
+  // The host, which gives everything but one port.
+  const host = `#!/bin/dash\nread line; echo "$* $line" >>${folder}/asked
+case "$line" in *" 32768") echo 'Bind for 0.0.0.0:32768 failed: port is already allocated' ;; *) echo ok ;; esac\n`;
+  await writeFile(join(folder, 'bin', 'nc'), host, { mode: 0o755 });
   await symlink('../front', join(folder, 'bin', 'iptables'));
   // The front makes its own link by the program's bare name.
   await symlink(multi, join(folder, 'bin', 'xtables-nft-multi'));
@@ -141,5 +150,29 @@ describe.skipIf(!isolated)('engine-iptables (skipped without iptables and a netw
     const { stdout } = await run('unshare', ['-n', 'dash', '-c', script]);
     expect(stdout).toContain(':DOCKER-USER - [0:0]');
     expect(stdout).toContain(':FORWARD DROP [0:0]');
+  });
+
+  it('asks the host before a port is published that no container names, and refuses what the host refuses', async () => {
+    await mkdir(join(folder, 'containers', 'web'), { recursive: true });
+    const named = '{"PortBindings":{"80/tcp":[{"HostIp":"","HostPort":"8080"}]}}';
+    await writeFile(join(folder, 'containers', 'web', 'hostconfig.json'), named);
+    const publish = (port: number, address = '0/0', protocol = 'tcp') =>
+      `-t nat -A DOCKER -p ${protocol} -d ${address} --dport ${port} -j DNAT --to-destination 172.17.0.2:80 ! -i docker0`;
+    const lines = [
+      '-t nat -N DOCKER',
+      publish(32_768),
+      publish(32_769),
+      publish(8080),
+      publish(32_770, '127.0.0.1', 'udp'),
+    ];
+    const { statuses, tables } = await ask(join(folder, 'publish'), lines.join('\n'));
+    expect(statuses.map((line) => line.split(' ')[0])).toEqual(['0', 'no', '0', '0', '0']);
+    expect(tables).not.toContain('--dport 32768');
+    for (const port of [32_769, 8080, 32_770]) expect(tables).toContain(`--dport ${port} -j DNAT`);
+    expect((await readFile(join(folder, 'asked'), 'utf8')).split('\n').slice(0, 3)).toEqual([
+      '-w 3 192.0.2.1 5001 t0ken tcp 0.0.0.0 32768',
+      '-w 3 192.0.2.1 5001 t0ken tcp 0.0.0.0 32769',
+      '-w 3 192.0.2.1 5001 t0ken udp 127.0.0.1 32770',
+    ]);
   });
 });

@@ -154,6 +154,7 @@ describe('firewallRules', () => {
       '-A PREROUTING -i eth0 -s 10.0.0.1 -p tcp --dport 2374 -j ACCEPT',
       '-A PREROUTING -p tcp --dport 2374 -m addrtype --dst-type LOCAL -j DROP',
       '-A PREROUTING ! -i eth0 -d 10.0.0.1 -p tcp --dport 5000 -j DROP',
+      '-A PREROUTING ! -i eth0 -d 10.0.0.1 -p tcp --dport 5001 -j DROP',
       'COMMIT',
       '*nat',
       '-A PREROUTING -i eth0 -s 10.0.0.1 -d 192.0.0.8 -j DNAT --to-destination 127.0.0.1',

@@ -1,10 +1,12 @@
 import type { PortStatus } from '@orlop/api';
 import { OrlopError } from '@orlop/core';
-import { type ForwardStatus, type ForwardTable, type GuestRoutes, parseForwards } from '@orlop/vnet';
+import type { ForwardTable, GuestRoutes } from '@orlop/vnet';
 import { engineError } from '../errors.ts';
 import { Turns } from '../turns.ts';
 import { type AskedPorts, type AskedSide, type HostSide, overlaps } from './asked-ports.ts';
-import { bracket, type PublishedPort, portKey } from './published-ports.ts';
+import { portRefusal } from './port-refusal.ts';
+import { type ToGuest, toGuest } from './port-spec.ts';
+import { type PublishedPort, portKey } from './published-ports.ts';
 
 /** The table of forwards of a network, as far as it is used here. */
 export type Forwards = Pick<ForwardTable, 'add' | 'lead' | 'remove' | 'find'>;
@@ -15,6 +17,8 @@ export interface PortForwardsOptions {
   readonly guestAddress: string;
   /** Who has a port of the host, for the report of a conflict. */
   readonly whoHas: (side: HostSide) => Promise<string | undefined>;
+  /** The forward of a side that was kept for what Docker has chosen, and is this one's from now on. @default none was kept */
+  readonly promised?: (side: HostSide) => string | undefined;
   readonly onChange: (change: 'open' | 'closed' | 'failed', port: PortStatus) => void;
 }
 
@@ -32,8 +36,6 @@ interface Hold {
   /** Of the forward that leads nowhere yet; absent while a published port has the side. */
   id: string | undefined;
 }
-
-type ToGuest = Extract<ForwardStatus['spec'], { kind: 'to-guest' }>;
 
 /**
  * Keeps the host's forwards as the containers' published ports are.
@@ -112,7 +114,7 @@ export class PortForwards {
       const isOpen = this.#entries.get(key)?.id !== undefined;
       const id = isOpen
         ? undefined
-        : (await this.#options.forwards.add(toGuest({ ...side, target: undefined }))).id;
+        : (this.#promised(side) ?? (await this.#options.forwards.add(toGuest(side))).id);
       this.#holds.set(key, { side, count: 1, id });
       return true;
     } catch (error) {
@@ -136,8 +138,9 @@ export class PortForwards {
     try {
       const spec = toGuest(port);
       const hold = this.#holds.get(key);
-      const id = hold?.id ?? (await this.#add(port, spec));
-      if (hold?.id !== undefined) forwards.lead(hold.id, spec);
+      const kept = hold?.id ?? this.#promised(port);
+      const id = kept ?? (await this.#add(port, spec));
+      if (kept !== undefined) forwards.lead(kept, spec);
       if (hold !== undefined) hold.id = undefined;
       const entry = { port, id };
       this.#entries.set(key, entry);
@@ -176,26 +179,21 @@ export class PortForwards {
     this.#options.onChange('closed', status);
   }
 
+  #promised(side: HostSide): string | undefined {
+    const id = this.#options.promised?.(side);
+    return id !== undefined && this.#options.forwards.find(id) !== undefined ? id : undefined;
+  }
+
   #remove(id: string | undefined): void {
     if (id !== undefined && this.#options.forwards.find(id) !== undefined) this.#options.forwards.remove(id);
   }
 
-  /** As dockerd words it, for programs that read it, and with what dockerd cannot know. */
   async #taken(
     side: HostSide,
     { container, error }: { readonly container: string; readonly error: OrlopError },
   ): Promise<Error> {
-    const place = `${bracket(side.hostAddress)}:${side.hostPort}`;
-    const why = error.hint === undefined ? error.message : `${error.message}; ${error.hint}`;
-    const refusal = (text: string) =>
-      engineError('engine.port-taken', `container ${container}: Bind for ${place} failed: ${text}`, {
-        cause: error,
-      });
-    if (error.code === 'vnet.bind-denied') return refusal(`permission denied: ${why}`);
-    if (error.code === 'vnet.bind-unavailable') return refusal(`cannot assign requested address: ${why}`);
-    const holder = await this.#holderOf(side);
-    const by = holder ?? 'a program of the host that is not yours (`sudo ss -lntup` names it)';
-    return refusal(`port is already allocated (${side.protocol}, address already in use by ${by})`);
+    const refusal = portRefusal(side, error, await this.#holderOf(side));
+    return engineError('engine.port-taken', `container ${container}: ${refusal}`, { cause: error });
   }
 
   async #holderOf(side: HostSide): Promise<string | undefined> {
@@ -223,20 +221,6 @@ export class PortForwards {
       bytesOut: counters?.bytesFromGuest ?? 0,
     };
   }
-}
-
-function toGuest({
-  protocol,
-  hostAddress,
-  hostPort,
-  target,
-}: HostSide & { readonly target: PublishedPort['target'] | undefined }): ToGuest {
-  const { address, port } = target ?? { address: '0.0.0.0', port: hostPort };
-  const text = `${bracket(hostAddress)}:${hostPort}:${bracket(address)}:${port}/${protocol}`;
-  const [spec] = parseForwards(text);
-  if (spec?.kind !== 'to-guest') throw engineError('engine.port-taken', `${text} is no port of the host`);
-  if (target === undefined) return { ...spec, guest: { kind: 'nobody' } };
-  return target.greeting === undefined ? spec : { ...spec, greeting: target.greeting };
 }
 
 function sameTarget(a: PublishedPort, b: PublishedPort): boolean {

@@ -9,17 +9,22 @@ export interface PortHolder {
 
 /** Which program of this user listens on a port, by Linux's /proc; undefined when it cannot be told. */
 export async function findPortHolder(side: HostSide): Promise<PortHolder | undefined> {
-  const inodes = new Set<string>();
+  // One on all addresses of IPv6 has those of IPv4 too, unless it said otherwise: first who has the very address.
   for (const table of [side.protocol, `${side.protocol}6`]) {
     const text = await readFile(`/proc/net/${table}`, 'utf8').catch(() => '');
-    for (const inode of listeningInodes(text, side)) inodes.add(`socket:[${inode}]`);
+    const sockets = new Set(listeningInodes(text, side).map((inode) => `socket:[${inode}]`));
+    const holder = sockets.size === 0 ? undefined : await ownerOf(sockets);
+    if (holder !== undefined) return holder;
   }
-  if (inodes.size === 0) return undefined;
+  return undefined;
+}
+
+async function ownerOf(sockets: ReadonlySet<string>): Promise<PortHolder | undefined> {
   for (const pid of (await readdir('/proc').catch(() => [])).filter((name) => /^\d+$/.test(name))) {
     const folder = `/proc/${pid}/fd`;
     for (const descriptor of await readdir(folder).catch(() => [])) {
       const target = await readlink(`${folder}/${descriptor}`).catch(() => '');
-      if (!inodes.has(target)) continue;
+      if (!sockets.has(target)) continue;
       const name = (await readFile(`/proc/${pid}/comm`, 'utf8').catch(() => '')).trim();
       return { name, pid: Number(pid) };
     }
@@ -36,7 +41,6 @@ export function listeningInodes(table: string, side: HostSide): string[] {
     const inode = fields[9];
     if (fields[3] !== state || inode === undefined || Number.parseInt(port, 16) !== side.hostPort) return [];
     const address = readKernelAddress(hex);
-    // Of IPv6's sockets, one on all addresses has those of IPv4 too, unless it said otherwise.
     const same = overlaps(side, { ...side, hostAddress: address });
     return same || (address === '::' && overlaps(side, { ...side, hostAddress: '0.0.0.0' })) ? [inode] : [];
   });

@@ -13,11 +13,12 @@ import { waitForDocker } from './wait-for-docker.ts';
  */
 export async function adoptEngine(input: StartInput & { readonly machine: Machine }): Promise<LiveEngine> {
   const { paths, settings, around, stages, machine } = input;
+  const credentials = await ensureCredentials(paths.folder, around.clock.wallMs());
   const network = await stages.run(
     'network',
     { waitsFor: 'the virtual network', limitMs: LIMIT_MS.network, signal: input.signal },
     async (voice) => {
-      const opened = await InstanceNetwork.open(paths, networkInput(input));
+      const opened = await InstanceNetwork.open(paths, networkInput(input, credentials));
       await opened.plug(paths.cable).catch((error) => {
         opened.close();
         throw error;
@@ -27,7 +28,6 @@ export async function adoptEngine(input: StartInput & { readonly machine: Machin
     },
   );
   try {
-    const credentials = await ensureCredentials(paths.folder, around.clock.wallMs());
     const agent = agentOf(network, { credentials, around });
     const docker = channelTo(network, credentials);
     const token = agentToken(credentials);

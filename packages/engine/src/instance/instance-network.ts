@@ -10,6 +10,9 @@ import {
   openNetwork,
   readNetworkConfig,
 } from '@orlop/vnet';
+import { findPortHolder } from '../docker/port-holder.ts';
+import { PortPromises } from '../docker/port-promises.ts';
+import { PORT_QUESTIONS_PORT, PortQuestions } from '../docker/port-questions.ts';
 import { REGISTRY_PORT } from '../registry/registry-paths.ts';
 import type { LayeredSettings } from '../settings/layered-settings.ts';
 import type { InstancePaths } from './instance-paths.ts';
@@ -25,9 +28,28 @@ export class InstanceNetwork {
   readonly gatewayAddress: string;
   readonly mac: string;
   readonly mtu = MTU;
+  /** Ports of the host that are kept for what Docker has chosen. */
+  readonly promises: PortPromises;
+  readonly #questions: PortQuestions;
 
-  private constructor(opened: OpenNetwork, guestAddress: string, mac: string) {
+  private constructor(
+    opened: OpenNetwork,
+    {
+      guestAddress,
+      mac,
+      token,
+    }: { readonly guestAddress: string; readonly mac: string; readonly token: string },
+  ) {
     this.opened = opened;
+    this.promises = new PortPromises({
+      forwards: opened.network.forwards,
+      whoHas: async (side) => {
+        const holder = await findPortHolder(side);
+        if (holder?.pid === process.pid) return 'an engine, or one of its containers';
+        return holder === undefined ? undefined : `${holder.name} (process ${holder.pid})`;
+      },
+    });
+    this.#questions = new PortQuestions(this.promises, token);
     this.routes = new GuestRoutes(opened.network);
     this.guestAddress = guestAddress;
     this.hostAddress = opened.network.settings.host?.toString();
@@ -42,11 +64,14 @@ export class InstanceNetwork {
       settings,
       logger,
       registrySocket,
+      token,
     }: {
       readonly settings: LayeredSettings;
       readonly logger: Logger;
       /** Where the registry of this home listens, or will. */
       readonly registrySocket: string;
+      /** What the machine says when it asks for something. */
+      readonly token: string;
     },
   ): Promise<InstanceNetwork> {
     const mac = macOf(paths.name);
@@ -56,7 +81,10 @@ export class InstanceNetwork {
       subnet: settings.text('network.subnet'),
       mtu: MTU,
       // Whether the registry runs or not: dockerd asks Docker Hub when its mirror does not answer.
-      forwards: [`host:${REGISTRY_PORT}=unix:${registrySocket}`],
+      forwards: [
+        `host:${REGISTRY_PORT}=unix:${registrySocket}`,
+        `host:${PORT_QUESTIONS_PORT}=unix:${paths.portSocket}`,
+      ],
       ...(!settings.flag('network.ipv6') && { ipv6: false as const }),
       hostAddresses: settings.flag('network.hostAddresses'),
       ...(!settings.flag('network.host') && { host: false as const }),
@@ -70,7 +98,9 @@ export class InstanceNetwork {
       platform: process.platform,
       leasePath: paths.leases,
     });
-    return new InstanceNetwork(opened, address, mac);
+    const network = new InstanceNetwork(opened, { guestAddress: address, mac, token });
+    await network.#questions.listen(paths.portSocket);
+    return network;
   }
 
   /** Plugs the machine in; calls back when it is unplugged. @throws OrlopError `vnet.link-failed` */
@@ -91,6 +121,8 @@ export class InstanceNetwork {
   }
 
   close(): void {
+    this.#questions.close();
+    this.promises.close();
     this.opened.close();
   }
 }

@@ -21,6 +21,8 @@ export interface InstancePaths {
   readonly dockerSocket: string;
   /** On which `orlop ssh` hands commands to the machine. */
   readonly commandSocket: string;
+  /** On which the machine asks for ports of the host, by its gateway. */
+  readonly portSocket: string;
   /** On which the machine listens for the network. */
   readonly cable: string;
   readonly leases: string;
@@ -63,6 +65,7 @@ export function instancePaths({ home, machines }: EngineHome, name: string): Ins
     folder,
     dockerSocket: join(folder, 'docker.sock'),
     commandSocket: join(folder, 'exec.sock'),
+    portSocket: join(folder, 'ports.sock'),
     cable: join(folder, 'net.sock'),
     leases: join(folder, 'leases.json'),
     dataDisk: join(folder, 'data.img'),

@@ -69,6 +69,7 @@ export function serveEngine(live: LiveEngine, options: ServeOptions): Running {
         return options.publisherOf(side) ?? 'another engine, or one of its containers that starts';
       return holder === undefined ? undefined : `${holder.name} (process ${holder.pid})`;
     },
+    promised: (side) => live.network.promises.take(side),
     onChange: (change, port) => {
       if (change === 'failed') logger.warn('a port cannot be published', { problem: port.problem });
       onPort(change, port);

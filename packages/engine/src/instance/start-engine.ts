@@ -22,15 +22,15 @@ export async function startEngine(input: StartInput): Promise<LiveEngine> {
   const architecture = hostArchitecture();
   const image = await prepareImage(input, architecture);
   const disk = await prepareDisk(input);
+  const credentials = await ensureCredentials(paths.folder, around.clock.wallMs());
   const network = await stages.run(
     'network',
     { waitsFor: 'the virtual network', limitMs: LIMIT_MS.network, signal },
-    () => InstanceNetwork.open(paths, networkInput(input)),
+    () => InstanceNetwork.open(paths, networkInput(input, credentials)),
   );
   let started: StartedMachine | undefined;
   let shares: EngineShares | undefined;
   try {
-    const credentials = await ensureCredentials(paths.folder, around.clock.wallMs());
     started = await stages.run(
       'machine',
       { waitsFor: 'QEMU', limitMs: LIMIT_MS.machine, signal },

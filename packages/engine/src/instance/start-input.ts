@@ -1,6 +1,8 @@
 import { registryPaths } from '../registry/registry-paths.ts';
 import type { LayeredSettings } from '../settings/layered-settings.ts';
+import type { InstanceCredentials } from '../tls/instance-authority.ts';
 import type { EngineSurroundings } from './engine-surroundings.ts';
+import { agentToken } from './guest-configuration.ts';
 import type { InstanceNetwork } from './instance-network.ts';
 import type { InstancePaths } from './instance-paths.ts';
 import type { StartStages } from './start-stages.ts';
@@ -27,6 +29,10 @@ export const LIMIT_MS = {
   again: 240_000,
 } as const;
 
-export function networkInput({ settings, around }: StartInput): Parameters<typeof InstanceNetwork.open>[1] {
-  return { settings, logger: around.logger, registrySocket: registryPaths(around.home).socket };
+export function networkInput(
+  { settings, around }: StartInput,
+  credentials: InstanceCredentials,
+): Parameters<typeof InstanceNetwork.open>[1] {
+  const registrySocket = registryPaths(around.home).socket;
+  return { settings, logger: around.logger, registrySocket, token: agentToken(credentials) };
 }
