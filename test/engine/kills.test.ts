@@ -75,6 +75,20 @@ const victims = {
     kill: async () => void process.kill((await status()).pid, 'SIGKILL'),
     mend: () => orlop('up', '--quiet'),
   },
+  "the machine's kernel": {
+    kill: async () => {
+      // Nobody answers to that any more.
+      orlop('ssh', 'default', '--', 'echo c >/proc/sysrq-trigger').catch(() => '');
+      await expect
+        .poll(async () => (await status()).state, { timeout: 60_000, interval: 500 })
+        .toMatchObject({
+          kind: 'stopped',
+          reason: 'died',
+          detail: 'its kernel gave up: sysrq triggered crash',
+        });
+    },
+    mend: () => orlop('up', '--quiet'),
+  },
   'the daemon': {
     kill: async () => void process.kill(await engine.daemonPid(), 'SIGKILL'),
     mend: () => orlop('up', '--quiet'),
@@ -187,6 +201,26 @@ describe.skipIf(!isWanted)('an engine of which a part is killed (ORLOP_LONG=1)',
     expect(await docker(...byName)).toBe('kept\n');
     await docker('rm', '-f', ...policies, 'halted', 'web');
     await docker('network', 'rm', 'inner');
+  });
+
+  it('says that its machine does not answer while QEMU is stopped, and goes on with the right time', {
+    timeout: 600_000,
+  }, async () => {
+    const { pid } = await status();
+    const silentSince = async () => (await status()).state.silentSince;
+    process.kill(pid, 'SIGSTOP');
+    try {
+      await expect.poll(silentSince, { timeout: 120_000, interval: 1000 }).toMatch(/^20/);
+      expect(await orlop('status')).toContain('DOES NOT ANSWER since');
+    } finally {
+      process.kill(pid, 'SIGCONT');
+    }
+    await expect.poll(silentSince, { timeout: 120_000, interval: 1000 }).toBe(undefined);
+    const offset = async () =>
+      Math.abs(Date.now() / 1000 - Number(await orlop('ssh', 'default', '--', 'date +%s')));
+    await expect.poll(offset, { timeout: 30_000, interval: 500 }).toBeLessThan(3);
+    expect(await docker('run', '--rm', BUSYBOX, 'echo', 'on')).toBe('on\n');
+    expect((await status()).pid).toBe(pid);
   });
 
   it('leaves a data disk that e2fsck finds nothing wrong with', async () => {

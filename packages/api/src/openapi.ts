@@ -41,6 +41,11 @@ const schemas: Readonly<Record<string, JsonSchema>> = {
         enum: ['stopped', 'starting', 'running', 'asleep', 'stalled', 'suspended', 'stopping', 'failed'],
       },
       since: { type: 'string', format: 'date-time' },
+      silentSince: {
+        type: 'string',
+        format: 'date-time',
+        description: 'of running: the machine does not answer since then',
+      },
       at: { type: 'string', format: 'date-time' },
       reason: { enum: ['never-started', 'asked', 'saved', 'powered-off', 'died', 'cancelled'] },
       detail: TEXT,

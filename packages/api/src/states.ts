@@ -2,7 +2,13 @@
 export type EngineState =
   | { readonly kind: 'stopped'; readonly at?: string; readonly reason: StopReason; readonly detail?: string }
   | { readonly kind: 'starting'; readonly since: string; readonly stages: readonly StageRecord[] }
-  | { readonly kind: 'running'; readonly since: string; readonly stages: readonly StageRecord[] }
+  | {
+      readonly kind: 'running';
+      readonly since: string;
+      readonly stages: readonly StageRecord[];
+      /** Its machine does not answer, since then; absent while it does. */
+      readonly silentSince?: string;
+    }
   /** The idle saver has stopped the processors; the next request wakes them. */
   | { readonly kind: 'asleep'; readonly since: string; readonly stages: readonly StageRecord[] }
   /**
@@ -31,7 +37,7 @@ export type StopReason =
   | 'asked' // by a command
   | 'saved' // by a command; the next start goes on where it was
   | 'powered-off' // the guest ended of itself
-  | 'died' // its process went away
+  | 'died' // its process went away, or its kernel gave up
   | 'cancelled'; // the start was given up
 
 /** The steps of a start, in their order. */

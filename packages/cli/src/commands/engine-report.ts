@@ -139,7 +139,7 @@ export function formatPort(port: PortStatus): string {
   return `${where}  ${traffic}${port.problem === undefined ? '' : `; last: ${port.problem}`}`;
 }
 
-function formatState({ state }: EngineStatus): string {
+function formatState({ name, state }: EngineStatus): string {
   switch (state.kind) {
     case 'stopped':
       return state.reason === 'never-started'
@@ -148,7 +148,9 @@ function formatState({ state }: EngineStatus): string {
     case 'starting':
       return `starting since ${state.since}`;
     case 'running':
-      return `running since ${state.since}`;
+      return state.silentSince === undefined
+        ? `running since ${state.since}`
+        : `running since ${state.since}, but its machine DOES NOT ANSWER since ${state.silentSince}; if that stays: orlop restart ${name}`;
     case 'asleep':
       return `asleep since ${state.since}; the next request wakes it`;
     case 'stalled':

@@ -105,7 +105,8 @@ async function adoptOrStart(input: StartInput, machine: Machine | undefined): Pr
   } catch (error) {
     if (signal.aborted || !(error instanceof OrlopError)) throw error;
     around.logger.warn('a machine that ran on could not be joined', { reason: error.message });
-    await found.stop({ graceMs: GRACE_MS });
+    // One whose kernel gave up does not hear that it is to end.
+    await found.stop({ graceMs: error.code === 'engine.machine-ended' ? 0 : GRACE_MS });
     return startEngine(input);
   }
 }

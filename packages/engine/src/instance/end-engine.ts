@@ -1,3 +1,5 @@
+import type { EngineState } from '@orlop/api';
+import type { StoppedState } from '@orlop/vm';
 import { engineError } from '../errors.ts';
 import { changeRecord } from './engine-record.ts';
 import type { EngineSurroundings } from './engine-surroundings.ts';
@@ -36,6 +38,17 @@ export async function powerOff(
   const why = isStuck ? "ended as by a power cut, since the host's disk was full" : notSaved;
   const detail = why === undefined ? {} : { detail: why };
   state.change({ kind: 'stopped', at: state.now(), reason: 'asked', ...detail });
+}
+
+/** The state of an engine whose machine has ended without being asked. @param panic its kernel's last words, if it was that */
+export function endedState(
+  { at, reason, detail }: StoppedState,
+  panic: string | undefined,
+): Extract<EngineState, { kind: 'stopped' }> {
+  if (panic !== undefined)
+    return { kind: 'stopped', at, reason: 'died', detail: `its kernel gave up: ${panic}` };
+  const how = reason === 'powered-off' ? 'powered-off' : 'died';
+  return { kind: 'stopped', at, reason: how, ...(detail !== undefined && { detail }) };
 }
 
 /** @throws OrlopError `engine.cannot-suspend` */

@@ -5,7 +5,7 @@ import type { HostSide } from '../docker/asked-ports.ts';
 import { engineError } from '../errors.ts';
 import type { EngineSyncs } from '../sync/engine-syncs.ts';
 import { bringUp, GRACE_MS, restAgain } from './bring-up.ts';
-import { assertNotStalled, type LifeParts, powerOff, saveAs } from './end-engine.ts';
+import { assertNotStalled, endedState, type LifeParts, powerOff, saveAs } from './end-engine.ts';
 import { changeRecord, type Flags, readRecord } from './engine-record.ts';
 import type { EngineSurroundings } from './engine-surroundings.ts';
 import type { InstancePaths } from './instance-paths.ts';
@@ -39,6 +39,8 @@ export class EngineLife {
   readonly #served: ServedEngine;
   readonly #transitions = new Transitions();
   #rousing: Promise<void> | undefined;
+  /** Why the machine that runs is being ended: its kernel's last words. */
+  #panic: string | undefined;
 
   constructor({ name, paths, syncs, around, emit, publisherOf }: LifeOptions) {
     this.name = name;
@@ -53,6 +55,7 @@ export class EngineLife {
         return this.requireRunning().live;
       },
       onRest: (how) => (how === 'sleep' ? this.sleep() : this.suspend()),
+      onPanic: (reason) => void this.#endPanicked(reason),
     });
   }
 
@@ -261,17 +264,22 @@ export class EngineLife {
       async (state) => {
         if (this.running?.live.machine !== machine || this.#transitions.isStopping) return;
         await this.#served.close();
-        const reason = state.reason === 'powered-off' ? 'powered-off' : 'died';
-        this.#state.change({
-          kind: 'stopped',
-          at: this.#state.now(),
-          reason,
-          ...(state.detail !== undefined && { detail: state.detail }),
-        });
+        this.#state.change({ ...endedState(state, this.#panic), at: this.#state.now() });
+        this.#panic = undefined;
       },
       (error: Error) =>
         this.#around.logger.error('the machine is no longer watched', { reason: error.message }),
     );
+  }
+
+  /** A kernel that has given up holds the processor for ever: the machine is as one whose process was killed. */
+  async #endPanicked(reason: string): Promise<void> {
+    const { running } = this;
+    if (running === undefined || this.#transitions.isStopping) return;
+    this.#panic = reason;
+    await running.live.machine.kill().catch((error: Error) => {
+      this.#around.logger.error('the machine could not be ended', { reason: error.message });
+    });
   }
 
   /** A machine without its daemon: not joined yet, or its joining was given up. */

@@ -13,7 +13,7 @@ afterAll(() => folder.remove());
 async function reasonIn(text: string): Promise<string | undefined> {
   const path = join(folder.path, 'console.log');
   await writeFile(path, text);
-  return findKernelPanic(path);
+  return (await findKernelPanic(path))?.reason;
 }
 
 const PANIC = `[    2.021621] List of all bdev filesystems:\r

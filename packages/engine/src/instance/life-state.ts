@@ -29,6 +29,16 @@ export class LifeState {
     this.emit({ kind: 'state', engine: this.name, at: this.now(), state });
   }
 
+  /** The machine of an engine that runs does not answer, since then; or does again: undefined. */
+  silent(sinceMs: number | undefined): void {
+    const { current } = this;
+    if (current.kind !== 'running') return;
+    const { silentSince: _, ...answers } = current;
+    this.change(
+      sinceMs === undefined ? answers : { ...answers, silentSince: new Date(sinceMs).toISOString() },
+    );
+  }
+
   /** The same state with other figures, which need no event. */
   amend(state: EngineState): void {
     this.#current = state;

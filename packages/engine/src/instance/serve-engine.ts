@@ -15,12 +15,17 @@ import { parseShares } from './guest-configuration.ts';
 import { IdleSaver } from './idle-saver.ts';
 import { type LiveEngine, setClock } from './live-engine.ts';
 import { LiveRegistries } from './live-registries.ts';
+import { PanicWatch } from './panic-watch.ts';
+import { Pulse } from './pulse.ts';
 
 /**
  * After this time without containers and connections the machine gives up what it remembers of its disks, which QEMU then
  * gives back to the host: half a gigabyte after a start, of which the host remembers the most itself.
  */
 const TRIM_SECONDS = 20;
+
+/** discard(9): nobody listens there. */
+const CLOSED_PORT = 9;
 
 /** Everything that belongs to one running engine and ends with it. */
 export interface Running {
@@ -53,6 +58,10 @@ export interface ServeOptions {
   readonly onResume: () => void;
   /** The processors stand still for want of room on the host. */
   readonly onDiskFull: () => void;
+  /** The machine's kernel has given up. */
+  readonly onPanic: (reason: string) => void;
+  /** The machine does not answer, since then of the wall clock; or does again: `undefined`. */
+  readonly onSilent: (sinceMs: number | undefined) => void;
 }
 
 /** What runs beside an engine: its ports, its clock, its rest. Nothing has begun yet but what `look` of the watcher needs. */
@@ -135,6 +144,34 @@ export function serveEngine(live: LiveEngine, options: ServeOptions): Running {
   events.start();
   live.shares.start(options.isRunning);
   const ended = new AbortController();
+  const panics = new PanicWatch({
+    consoleLog: live.machine.console.logPath,
+    isRunning: options.isRunning,
+    answers: () =>
+      live.agent.usage().then(
+        () => true,
+        () => false,
+      ),
+    onPanic: (reason) => {
+      logger.error("the machine's kernel gave up", { engine: name, reason });
+      options.onPanic(reason);
+    },
+    onError: (error) => logger.warn("the machine's console is not watched", { reason: error.message }),
+  });
+  const pulse = new Pulse({
+    clock,
+    isRunning: options.isRunning,
+    knock: async (signal) => void (await live.network.dial(CLOSED_PORT, signal)).destroy(),
+    onSilent: (sinceMs) => {
+      logger.warn('the machine does not answer', { engine: name });
+      options.onSilent(clock.wallMs() - (clock.monotonicMs() - sinceMs));
+    },
+    onBack: (silentMs) => {
+      logger.info('the machine answers again', { engine: name, silentMs: Math.round(silentMs) });
+      options.onSilent(undefined);
+      setClock(live.agent, around);
+    },
+  });
   const keeper = new ClockKeeper({
     clock,
     onJump: (jumpMs) => {
@@ -153,6 +190,8 @@ export function serveEngine(live: LiveEngine, options: ServeOptions): Running {
     })
     .catch((error: Error) => logger.warn('the machine is not watched', { reason: error.message }));
   keeper.start();
+  panics.start();
+  pulse.start();
   return {
     live,
     forwards,
@@ -169,6 +208,8 @@ export function serveEngine(live: LiveEngine, options: ServeOptions): Running {
       events.stop();
       live.shares.stop();
       keeper.stop();
+      panics.stop();
+      pulse.stop();
       for (const one of savers) one.stop();
       watcher.stop();
       publisher.stop();

@@ -23,6 +23,8 @@ export interface ServedEngineOptions {
   /** The engine, woken where it rests. */
   readonly awake: () => Promise<LiveEngine>;
   readonly onRest: (how: 'sleep' | 'suspend') => Promise<void>;
+  /** The machine's kernel has given up, and holds the processor. */
+  readonly onPanic: (reason: string) => void;
 }
 
 /** What the host has of an engine: its sockets, its ports, its synchronised shares. The sockets outlive rests. */
@@ -78,7 +80,7 @@ export class ServedEngine {
 
   /** Opens ports and socket; {@link running} is there from the first step of it. */
   async open(live: LiveEngine): Promise<void> {
-    const { state, paths, syncs, around, onRest, publisherOf } = this.#options;
+    const { state, paths, syncs, around, onRest, onPanic, publisherOf } = this.#options;
     let onStill = () => {};
     const stands = new Promise<void>((resolve) => {
       onStill = resolve;
@@ -97,6 +99,8 @@ export class ServedEngine {
         state.current.kind === 'stalled' ||
         this.#containers + this.#docker.connections + this.#commands.connections > 0,
       onRest,
+      onPanic,
+      onSilent: (sinceMs) => state.silent(sinceMs),
       publisherOf,
       onResume: () => {
         if (this.stalled.onResume()) void this.#catchUp();

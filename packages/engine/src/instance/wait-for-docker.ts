@@ -14,6 +14,8 @@ const POLL_MS = 50;
 /** Looks at the machine's processors are further apart: each is a connection to QEMU's monitor. */
 const POLLS_PER_LOOK = 20;
 const DIAL_TIMEOUT_MS = 2000;
+/** For a machine that runs on, in which dockerd does not answer, to be looked at more closely. */
+const SILENT_MS = 10_000;
 
 interface Waiting extends StartInput {
   readonly machine: Machine;
@@ -97,7 +99,9 @@ export async function dockerVersion(docker: DockerChannel, signal: AbortSignal):
 }
 
 /** The time until the next look, which throws when there is nothing to wait for any more. */
-function pauses({ machine, paths, awake }: Waiting): (voice: StageVoice) => Promise<void> {
+function pauses({ machine, paths, around, awake }: Waiting): (voice: StageVoice) => Promise<void> {
+  const { clock } = around;
+  const sinceMs = clock.monotonicMs();
   let polls = 0;
   return async (voice) => {
     await sleep(POLL_MS, undefined, { signal: voice.signal });
@@ -108,13 +112,19 @@ function pauses({ machine, paths, awake }: Waiting): (voice: StageVoice) => Prom
         hint: '`orlop logs` shows what it said',
       });
     }
-    if (++polls % POLLS_PER_LOOK !== 0) return;
-    // What a machine said that runs on is of another time.
-    const panic = awake === true ? undefined : await findKernelPanic(machine.console.logPath);
+    polls++;
+    // In a machine that runs on they may be somebody's words.
+    const isSilent = awake === true && clock.monotonicMs() - sinceMs > SILENT_MS;
+    if (!isSilent && (awake === true || polls % POLLS_PER_LOOK !== 0)) return;
+    const panic = await findKernelPanic(machine.console.logPath);
     if (panic !== undefined) {
-      throw engineError('engine.machine-ended', `the machine's kernel gave up during its start: ${panic}`, {
-        hint: '`orlop logs` shows what it said before',
-      });
+      throw engineError(
+        'engine.machine-ended',
+        `the machine's kernel gave up${awake === true ? '' : ' during its start'}: ${panic.reason}`,
+        {
+          hint: '`orlop logs` shows what it said before',
+        },
+      );
     }
     if (!(await machine.standsStill())) return;
     const free = await hostFreeBytes(paths.dataDisk);

@@ -1,0 +1,70 @@
+import { type FSWatcher, watch } from 'node:fs';
+import { findKernelPanic } from './kernel-panic.ts';
+
+export interface PanicWatchOptions {
+  readonly consoleLog: string;
+  /** Whether the machine is to answer at all. */
+  readonly isRunning: () => boolean;
+  /** Whether it does; given a few seconds. */
+  readonly answers: () => Promise<boolean>;
+  readonly onPanic: (reason: string) => void;
+  readonly onError: (error: Error) => void;
+}
+
+/**
+ * Notices that a machine's kernel has given up: it has said so on its console, and the machine does not answer any more. The
+ * words alone may be somebody's at `orlop shell`.
+ */
+export class PanicWatch {
+  readonly #options: PanicWatchOptions;
+  #watcher: FSWatcher | undefined;
+  /** What is before this in the log is somebody's words. */
+  #readTo = 0;
+  #looking: Promise<void> | undefined;
+  #isAgain = false;
+
+  constructor(options: PanicWatchOptions) {
+    this.#options = options;
+  }
+
+  /** Looks at what is there already, too: the log is of this start of the machine. */
+  start(): void {
+    const { consoleLog, onError } = this.#options;
+    this.#watcher = watch(consoleLog, { persistent: false }, () => this.look());
+    this.#watcher.on('error', onError);
+    this.look();
+  }
+
+  stop(): void {
+    this.#watcher?.close();
+    this.#watcher = undefined;
+  }
+
+  /** One look at a time, and one more when something was said meanwhile. */
+  look(): void {
+    if (this.#looking !== undefined) {
+      this.#isAgain = true;
+      return;
+    }
+    this.#looking = this.#look()
+      .catch(this.#options.onError)
+      .finally(() => {
+        this.#looking = undefined;
+        if (this.#isAgain && this.#watcher !== undefined) this.look();
+        this.#isAgain = false;
+      });
+  }
+
+  async #look(): Promise<void> {
+    const { consoleLog, isRunning, answers, onPanic } = this.#options;
+    const panic = await findKernelPanic(consoleLog, this.#readTo);
+    if (panic === undefined || !isRunning()) return;
+    if (await answers()) {
+      this.#readTo = panic.lookedTo;
+      return;
+    }
+    if (!isRunning() || this.#watcher === undefined) return;
+    this.stop();
+    onPanic(panic.reason);
+  }
+}
