@@ -8,7 +8,8 @@ import { parseServiceOptions, type ServiceOptions } from './options.ts';
 import { watchPowerButton } from './power-button.ts';
 import type { ServiceRuntime } from './runtime.ts';
 import { printServiceStatus } from './status-file.ts';
-import { Supervisor, type SupervisorAction, type SupervisorEvent } from './supervisor.ts';
+import { Supervisor } from './supervisor.ts';
+import type { SupervisorAction, SupervisorEvent } from './supervisor-messages.ts';
 
 const rotationIntervalMs = 2000;
 const shownLines = 15;

@@ -1,7 +1,8 @@
 import { describe, expect, test } from 'vitest';
 import { parseServiceOptions } from './options.ts';
 import { describeState } from './service-state.ts';
-import { Supervisor, type SupervisorAction, type SupervisorEvent } from './supervisor.ts';
+import { Supervisor } from './supervisor.ts';
+import type { SupervisorAction, SupervisorEvent } from './supervisor-messages.ts';
 
 /** A supervisor whose actions are kept as words: `start redis`, `TERM redis 7`, `failed redis 1`. */
 class Scene {

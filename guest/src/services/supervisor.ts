@@ -1,34 +1,8 @@
 import { findImpossible, stopOrder } from './dependencies.ts';
-import type { Dependency, ServiceOptions } from './options.ts';
-import { type Health, isAlive, type ServiceState } from './service-state.ts';
-
-export interface ServiceDefinition {
-  readonly name: string;
-  readonly options: ServiceOptions;
-}
-
-/** What the world tells the supervisor. */
-export type SupervisorEvent =
-  /** The service's process exists and runs. */
-  | { readonly kind: 'started'; readonly name: string; readonly pid: number }
-  /** The process has ended, or could not be made. */
-  | { readonly kind: 'ended'; readonly name: string; readonly exitStatus: number }
-  | { readonly kind: 'checked'; readonly name: string; readonly healthy: boolean }
-  | { readonly kind: 'start' | 'stop' | 'restart'; readonly name: string }
-  /** The machine goes down. */
-  | { readonly kind: 'stop-all' };
-
-/** What the supervisor wants done. */
-export type SupervisorAction =
-  | { readonly kind: 'start'; readonly name: string }
-  | { readonly kind: 'signal'; readonly name: string; readonly pid: number; readonly signal: 'TERM' | 'KILL' }
-  | { readonly kind: 'check'; readonly name: string }
-  /** A service ended badly and will not come back. */
-  | { readonly kind: 'report-failure'; readonly name: string; readonly exitStatus: number }
-  | { readonly kind: 'report'; readonly name: string; readonly text: string }
-  | { readonly kind: 'poweroff'; readonly name: string }
-  /** After `stop-all`: nothing runs any more. */
-  | { readonly kind: 'all-stopped' };
+import type { Dependency } from './options.ts';
+import { type Outlook, outlookOf } from './outlook.ts';
+import { isAlive, type ServiceState } from './service-state.ts';
+import type { ServiceDefinition, SupervisorAction, SupervisorEvent } from './supervisor-messages.ts';
 
 type Emit = (action: SupervisorAction) => void;
 
@@ -188,26 +162,8 @@ export class Supervisor {
   #outlook({ name, condition }: Dependency): Outlook {
     const service = this.#services.get(name);
     if (service === undefined) return { kind: 'hopeless', reason: 'is not in this image' };
-    const { state } = service;
-    switch (state.kind) {
-      case 'running':
-        return isReached(condition, state.health, service.definition)
-          ? { kind: 'reached' }
-          : { kind: 'open' };
-      case 'completed':
-        // It has started and ended as it should; only its health can no longer be asked.
-        return condition === 'healthy' ? { kind: 'hopeless', reason: 'has ended' } : { kind: 'reached' };
-      case 'failed':
-        return { kind: 'hopeless', reason: `has failed with exit status ${state.exitStatus}` };
-      case 'blocked':
-        return { kind: 'hopeless', reason: 'cannot start' };
-      case 'stopped':
-      case 'waiting':
-      case 'starting':
-      case 'stopping':
-      case 'backoff':
-        return { kind: 'open' };
-    }
+    const hasHealthCheck = service.definition.options.health !== undefined;
+    return outlookOf(condition, service.state, { hasHealthCheck });
   }
 
   #started(service: Service, pid: number, now: number, emit: Emit): void {
@@ -356,27 +312,6 @@ export class Supervisor {
     if (services.some(({ state }) => isAlive(state))) return;
     this.#phase = 'all-stopped';
     emit({ kind: 'all-stopped' });
-  }
-}
-
-type Outlook =
-  | { readonly kind: 'reached' }
-  | { readonly kind: 'open' }
-  | { readonly kind: 'hopeless'; readonly reason: string };
-
-function isReached(
-  condition: Dependency['condition'],
-  health: Health,
-  definition: ServiceDefinition,
-): boolean {
-  switch (condition) {
-    case 'started':
-      return true;
-    case 'healthy':
-      // Without a check, to run is all the health there is to see.
-      return health.kind === 'healthy' || definition.options.health === undefined;
-    case 'completed':
-      return false;
   }
 }
 
