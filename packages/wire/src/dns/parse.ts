@@ -204,6 +204,19 @@ class DnsReader {
           kind: 'TXT',
           strings: this.#strings(end),
         };
+      case DNS_TYPE_SOA:
+        return this.#soa(head, end);
+      default:
+        return this.#serviceRecord(head, type, end);
+    }
+  }
+
+  /** Of the types that say by which host a service is given, and how much it is preferred. */
+  #serviceRecord(head: DnsRecordHead, type: number, end: number): DnsRecord | undefined {
+    const bytes = this.#bytes;
+    const at = this.#at;
+    const length = end - at;
+    switch (type) {
       case DNS_TYPE_MX:
         this.#at += 2;
         return length < 3
@@ -229,8 +242,6 @@ class DnsReader {
           port: readU16(bytes, at + 4),
           target: this.#name(end),
         };
-      case DNS_TYPE_SOA:
-        return this.#soa(head, end);
       case DNS_TYPE_HTTPS:
         this.#at += 2;
         if (length < 3) return undefined;
