@@ -36,79 +36,111 @@ export function writeQcow2(
 }
 
 async function writeClusters(source: BlockSource, sink: BlockSink, options: Qcow2Options): Promise<number> {
-  const l2Tables = new Map<number, Layout>();
-  const references = new RefCounts();
-  references.add(0, HEADER_BYTES);
-  let end = CLUSTER_BYTES;
-  const setEntry = (index: number, high: number, low: number) => {
-    const table = Math.floor(index / L2_ENTRIES);
-    let layout = l2Tables.get(table);
-    if (layout === undefined) {
-      layout = new Layout(CLUSTER_BYTES);
-      l2Tables.set(table, layout);
-    }
-    layout.u32be((index % L2_ENTRIES) * 8, high).u32be((index % L2_ENTRIES) * 8 + 4, low);
-  };
-  const storePlain = async (index: number, bytes: Uint8Array) => {
-    const start = roundUp(end, CLUSTER_BYTES);
-    for (let at = 0; at < bytes.length; at += CLUSTER_BYTES)
-      setEntry(index + at / CLUSTER_BYTES, (COPIED | high32(start + at)) >>> 0, low32(start + at));
-    references.add(start, bytes.length);
-    end = start + bytes.length;
-    await sink.write(start, bytes);
-  };
-  const storePacked = async (index: number, packed: Uint8Array) => {
-    const sectors = Math.floor((end + packed.length - 1) / 512) - Math.floor(end / 512);
-    setEntry(index, (COMPRESSED | (sectors << (SECTOR_COUNT_SHIFT - 32)) | high32(end)) >>> 0, low32(end));
-    references.add(end, packed.length);
-    const at = end;
-    end += packed.length;
-    await sink.write(at, packed);
-  };
-
+  const clusters = new ClusterWriter(sink);
   const { compressor } = options;
   if (compressor === undefined) {
-    for await (const { index, bytes } of allocatedRuns(source, CLUSTER_BYTES)) await storePlain(index, bytes);
+    for await (const { index, bytes } of allocatedRuns(source, CLUSTER_BYTES))
+      await clusters.storePlain(index, bytes);
   } else {
     const work = new OrderedWork<Uint8Array>(compressor.concurrency);
     const inWorks = compressor.concurrency;
     for await (const { index, bytes } of allocatedBlocks(source, CLUSTER_BYTES, { inWorks })) {
       await work.add(compressor.compress(bytes), (packed) =>
-        packed.length < CLUSTER_BYTES ? storePacked(index, packed) : storePlain(index, bytes),
+        packed.length < CLUSTER_BYTES
+          ? clusters.storePacked(index, packed)
+          : clusters.storePlain(index, bytes),
       );
     }
     await work.drain();
   }
-
-  end = roundUp(end, CLUSTER_BYTES);
-  const l1Entries = Math.max(1, Math.ceil(source.sizeBytes / (CLUSTER_BYTES * L2_ENTRIES)));
-  const l1 = new Layout(roundUp(l1Entries * 8, CLUSTER_BYTES));
-  for (const [table, layout] of [...l2Tables].sort(([a], [b]) => a - b)) {
-    l1.u32be(table * 8, (COPIED | high32(end)) >>> 0).u32be(table * 8 + 4, low32(end));
-    references.add(end, CLUSTER_BYTES);
-    await sink.write(end, layout.bytes);
-    end += CLUSTER_BYTES;
-  }
-  const l1At = end;
-  references.add(l1At, l1.bytes.length);
-  await sink.write(l1At, l1.bytes);
-  end += l1.bytes.length;
-
-  const { tableAt, tableClusters, sizeBytes } = await writeReferences(sink, references, end);
-  const header = new Layout(HEADER_BYTES)
-    .u32be(0, 0x514649fb)
-    .u32be(4, 3)
-    .u32be(20, CLUSTER_BITS)
-    .u64be(24, source.sizeBytes)
-    .u32be(36, l1Entries)
-    .u64be(40, l1At)
-    .u64be(48, tableAt)
-    .u32be(56, tableClusters)
-    .u32be(96, REFCOUNT_ORDER)
-    .u32be(100, HEADER_BYTES);
-  await sink.write(0, header.bytes);
+  const sizeBytes = await clusters.finish(source.sizeBytes);
   await sink.truncate(sizeBytes);
   return sizeBytes;
+}
+
+/** Stores clusters one after the other behind the header, then the tables that lead to them. */
+class ClusterWriter {
+  readonly #sink: BlockSink;
+  readonly #l2Tables = new Map<number, Layout>();
+  readonly #references = new RefCounts();
+  #end = CLUSTER_BYTES;
+
+  constructor(sink: BlockSink) {
+    this.#sink = sink;
+    this.#references.add(0, HEADER_BYTES);
+  }
+
+  /** @param index of the first of these clusters on the disk */
+  async storePlain(index: number, bytes: Uint8Array): Promise<void> {
+    const start = roundUp(this.#end, CLUSTER_BYTES);
+    for (let at = 0; at < bytes.length; at += CLUSTER_BYTES)
+      this.#setEntry(index + at / CLUSTER_BYTES, (COPIED | high32(start + at)) >>> 0, low32(start + at));
+    this.#references.add(start, bytes.length);
+    this.#end = start + bytes.length;
+    await this.#sink.write(start, bytes);
+  }
+
+  async storePacked(index: number, packed: Uint8Array): Promise<void> {
+    const at = this.#end;
+    const sectors = Math.floor((at + packed.length - 1) / 512) - Math.floor(at / 512);
+    this.#setEntry(
+      index,
+      (COMPRESSED | (sectors << (SECTOR_COUNT_SHIFT - 32)) | high32(at)) >>> 0,
+      low32(at),
+    );
+    this.#references.add(at, packed.length);
+    this.#end += packed.length;
+    await this.#sink.write(at, packed);
+  }
+
+  /** Writes tables and header. @returns the file's length in bytes */
+  async finish(diskBytes: number): Promise<number> {
+    this.#end = roundUp(this.#end, CLUSTER_BYTES);
+    const l1Entries = Math.max(1, Math.ceil(diskBytes / (CLUSTER_BYTES * L2_ENTRIES)));
+    const l1 = new Layout(roundUp(l1Entries * 8, CLUSTER_BYTES));
+    for (const [table, layout] of [...this.#l2Tables].sort(([a], [b]) => a - b)) {
+      const at = await this.#append(layout.bytes);
+      l1.u32be(table * 8, (COPIED | high32(at)) >>> 0).u32be(table * 8 + 4, low32(at));
+    }
+    const l1At = await this.#append(l1.bytes);
+    const { tableAt, tableClusters, sizeBytes } = await writeReferences(
+      this.#sink,
+      this.#references,
+      this.#end,
+    );
+    const header = new Layout(HEADER_BYTES)
+      .u32be(0, 0x514649fb)
+      .u32be(4, 3)
+      .u32be(20, CLUSTER_BITS)
+      .u64be(24, diskBytes)
+      .u32be(36, l1Entries)
+      .u64be(40, l1At)
+      .u64be(48, tableAt)
+      .u32be(56, tableClusters)
+      .u32be(96, REFCOUNT_ORDER)
+      .u32be(100, HEADER_BYTES);
+    await this.#sink.write(0, header.bytes);
+    return sizeBytes;
+  }
+
+  /** Whole clusters at a cluster's start. @returns where they lie */
+  async #append(clusters: Uint8Array): Promise<number> {
+    const at = this.#end;
+    this.#references.add(at, clusters.length);
+    this.#end += clusters.length;
+    await this.#sink.write(at, clusters);
+    return at;
+  }
+
+  #setEntry(index: number, high: number, low: number): void {
+    const table = Math.floor(index / L2_ENTRIES);
+    let layout = this.#l2Tables.get(table);
+    if (layout === undefined) {
+      layout = new Layout(CLUSTER_BYTES);
+      this.#l2Tables.set(table, layout);
+    }
+    layout.u32be((index % L2_ENTRIES) * 8, high).u32be((index % L2_ENTRIES) * 8 + 4, low);
+  }
 }
 
 /** How often each cluster of the file is used. */

@@ -1,10 +1,8 @@
 import type { BlockSink } from '../block.ts';
-import { isZero } from '../bytes.ts';
 import { visitContents } from '../content-visit.ts';
 import { diskError } from '../errors.ts';
 import { type GatheringSink, gatherWrites } from '../gather.ts';
 import type { Guid } from '../guid.ts';
-import { type Numbering, numberNodes } from '../numbering.ts';
 import { type DirectoryNode, type FileNode, sortedChildren, type TreeNode } from '../tree.ts';
 import { BlockAllocator } from './allocator.ts';
 import { fileSystemSeed, inodeSeed } from './checksum.ts';
@@ -16,15 +14,16 @@ import {
   fileKind,
   inodeFlag,
   JOURNAL_INODE,
-  LOST_FOUND_INODE,
   ROOT_INODE,
   SUPERBLOCK_OFFSET,
 } from './constants.ts';
 import { type DirectoryEntry, encodeDirectory } from './directory.ts';
 import { appendExtent, type FileExtent, writeExtentTree } from './extents.ts';
+import { FileBlocks } from './file-blocks.ts';
 import { type Ext4Geometry, hasBackup, planExt4 } from './geometry.ts';
 import { GroupTables } from './groups.ts';
 import { encodeDeviceRoot, type InodeFields, MAX_LINKS, putInode } from './inode.ts';
+import { type InodeOrder, type OrderedNode, orderInodes } from './inode-order.ts';
 import { encodeJournalHead, encodeSuperblock, uuidBytes } from './superblock.ts';
 import { encodeXattrs, sealXattrBlock } from './xattrs.ts';
 
@@ -49,64 +48,36 @@ const MAX_TARGET_BYTES = 4095;
  * Documentation/filesystems/ext4.
  */
 export async function writeExt4(sink: BlockSink, root: DirectoryNode, options: Ext4Options): Promise<void> {
-  const numbering = numberNodes(withLostFound(root));
+  const inodes = orderInodes(root);
   const geometry = planExt4(
     options.sizeBytes,
-    FIRST_OWN_INODE + numbering.nodes.length,
+    FIRST_OWN_INODE + inodes.order.length,
     options.journal ?? true,
   );
   await sink.truncate(geometry.blocks * BLOCK_BYTES);
   await gatherWrites(sink, { unitBytes: BLOCK_BYTES }, (gathering) =>
-    new Ext4Writer(gathering, geometry, numbering, options).write(),
+    new Ext4Writer(gathering, geometry, inodes, options).write(),
   );
-}
-
-/** e2fsck asks for a lost+found; one that the tree has keeps its metadata. */
-function withLostFound(root: DirectoryNode): DirectoryNode {
-  if (root.children.get('lost+found')?.type === 'directory') return root;
-  const lostFound: DirectoryNode = {
-    type: 'directory',
-    mode: 0o700,
-    uid: 0,
-    gid: 0,
-    mtime: root.mtime,
-    children: new Map(),
-  };
-  return { ...root, children: new Map([...root.children, ['lost+found', lostFound]]) };
 }
 
 /** What an inode needs to know about its blocks. */
 type Stored = Pick<InodeFields, 'sizeBytes' | 'blocks' | 'flags' | 'root'>;
 
-interface OrderedNode {
-  readonly path: string;
-  readonly node: TreeNode;
-  readonly inode: number;
-}
-
-/** A file whose blocks are being written. */
-interface OpenFile {
-  readonly extents: FileExtent[];
-  used: number;
-}
-
 class Ext4Writer {
   readonly #sink: GatheringSink;
   readonly #geometry: Ext4Geometry;
-  readonly #numbering: Numbering;
+  readonly #nodes: InodeOrder;
   readonly #options: Ext4Options;
   readonly #uuid: Uint8Array;
   readonly #hashSeed: Uint32Array;
   readonly #seed: number;
   readonly #allocator: BlockAllocator;
   readonly #groups: GroupTables;
-  readonly #inodes = new Map<TreeNode, number>();
-  readonly #parents = new Map<TreeNode, number>();
 
-  constructor(sink: GatheringSink, geometry: Ext4Geometry, numbering: Numbering, options: Ext4Options) {
+  constructor(sink: GatheringSink, geometry: Ext4Geometry, nodes: InodeOrder, options: Ext4Options) {
     this.#sink = sink;
     this.#geometry = geometry;
-    this.#numbering = numbering;
+    this.#nodes = nodes;
     this.#options = options;
     this.#uuid = uuidBytes(options.uuid);
     // The hash seed keeps strangers from choosing names that collide; here the tree is known beforehand.
@@ -117,7 +88,7 @@ class Ext4Writer {
   }
 
   async write(): Promise<void> {
-    const order = this.#assignInodes();
+    const { order } = this.#nodes;
     this.#writeNode(order[0] as OrderedNode);
     const journal = this.#writeJournal();
     await this.#writeNodes(order);
@@ -140,32 +111,11 @@ class Ext4Writer {
     }
   }
 
-  /** Root first, lost+found second, the others as the walk met them. */
-  #assignInodes(): OrderedNode[] {
-    const [root, ...others] = this.#numbering.nodes;
-    if (root === undefined) throw new Error('bug: a tree without a root');
-    const lostFound = others.filter(([path]) => path === 'lost+found');
-    const order = [root, ...lostFound, ...others.filter(([path]) => path !== 'lost+found')].map(
-      ([path, node], i): OrderedNode => ({
-        path,
-        node,
-        inode: i === 0 ? ROOT_INODE : LOST_FOUND_INODE + i - 1,
-      }),
-    );
-    for (const { node, inode } of order) this.#inodes.set(node, inode);
-    for (const { node, inode } of order) {
-      if (node.type !== 'directory') continue;
-      for (const child of node.children.values())
-        if (child.type === 'directory') this.#parents.set(child, inode);
-    }
-    return order;
-  }
-
   /** All but the root, in their order: contents as they come, the other nodes between. */
   async #writeNodes(order: readonly OrderedNode[]): Promise<void> {
     let next = 1;
     const upcoming = () => order[next] as OrderedNode;
-    let open: OpenFile | undefined;
+    let open: FileBlocks | undefined;
     const files = order.filter((ordered): ordered is OrderedNode & { node: FileNode } =>
       hasContent(ordered.node),
     );
@@ -173,9 +123,9 @@ class Ext4Writer {
       visit: (file, at, bytes) => {
         if (open === undefined) {
           for (; upcoming() !== file; next++) this.#writeNode(upcoming());
-          open = { extents: [], used: 0 };
+          open = new FileBlocks(this.#sink, this.#allocator);
         }
-        this.#addPiece(open, at / BLOCK_BYTES, bytes);
+        open.add(at / BLOCK_BYTES, bytes);
         if (at + bytes.length < file.node.sizeBytes) return;
         this.#writeInode(file, this.#finishFile(file, open));
         open = undefined;
@@ -222,7 +172,7 @@ class Ext4Writer {
 
   /** How many names a node has that is no directory. */
   #namesOf(path: string, node: TreeNode): number {
-    const names = this.#numbering.names.get(node) ?? 1;
+    const names = this.#nodes.numbering.names.get(node) ?? 1;
     if (names > MAX_LINKS)
       throw diskError('disk.too-large', `"/${path}" has ${names} names; on ext4 a file has ${MAX_LINKS}`);
     return names;
@@ -249,9 +199,9 @@ class Ext4Writer {
     const entries = sortedChildren(node).map(([name, child]): DirectoryEntry => {
       if (name.length > MAX_NAME_BYTES / 3 && encoder.encode(name).length > MAX_NAME_BYTES)
         throw diskError('disk.bad-name', `"${name}" in "/${path}" is longer than ${MAX_NAME_BYTES} bytes`);
-      return { name, inode: this.#inodes.get(child) ?? 0, kind: fileKind[child.type].entry };
+      return { name, inode: this.#nodes.inodes.get(child) ?? 0, kind: fileKind[child.type].entry };
     });
-    const parent = this.#parents.get(node) ?? ROOT_INODE;
+    const parent = this.#nodes.parents.get(node) ?? ROOT_INODE;
     const seed = inodeSeed(this.#seed, inode);
     const { blocks, indexed } = encodeDirectory(entries, { inode, parent, seed, hashSeed: this.#hashSeed });
     const extents: FileExtent[] = [];
@@ -270,33 +220,7 @@ class Ext4Writer {
     };
   }
 
-  /** @param block the first of the piece, in the file */
-  #addPiece(file: OpenFile, block: number, piece: Uint8Array): void {
-    const { length } = piece;
-    for (let from = 0; from < length; ) {
-      const start = from;
-      while (from < length && !isZero(piece, from, Math.min(from + BLOCK_BYTES, length))) from += BLOCK_BYTES;
-      if (from > start) this.#addBlocks(file, block + start / BLOCK_BYTES, piece.subarray(start, from));
-      else from += BLOCK_BYTES;
-    }
-  }
-
-  #addBlocks(file: OpenFile, block: number, bytes: Uint8Array): void {
-    let done = 0;
-    for (const { start, count } of this.#allocator.allocate(Math.ceil(bytes.length / BLOCK_BYTES))) {
-      this.#sink.put(
-        start * BLOCK_BYTES,
-        done === 0 && count * BLOCK_BYTES >= bytes.length
-          ? bytes
-          : bytes.subarray(done * BLOCK_BYTES, (done + count) * BLOCK_BYTES),
-      );
-      appendExtent(file.extents, { logical: block + done, start, count });
-      done += count;
-    }
-    file.used += done;
-  }
-
-  #finishFile({ node, inode }: OrderedNode & { node: FileNode }, { extents, used }: OpenFile): Stored {
+  #finishFile({ node, inode }: OrderedNode & { node: FileNode }, { extents, used }: FileBlocks): Stored {
     return { sizeBytes: node.sizeBytes, ...this.#extentTree(inode, extents, used) };
   }
 

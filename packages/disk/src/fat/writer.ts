@@ -2,7 +2,7 @@ import type { BlockSink } from '../block.ts';
 import { roundUp } from '../bytes.ts';
 import { visitContents } from '../content-visit.ts';
 import { diskError } from '../errors.ts';
-import { gatherWrites } from '../gather.ts';
+import { type GatheringSink, gatherWrites } from '../gather.ts';
 import { joinPath } from '../numbering.ts';
 import { SECTOR_BYTES } from '../partition/mbr.ts';
 import { type DirectoryNode, type FileNode, sortedChildren, type TreeNode } from '../tree.ts';
@@ -59,6 +59,26 @@ interface PlannedDirectory {
   readonly entryCount: number;
 }
 
+interface PlacedFile {
+  readonly path: string;
+  readonly node: FileNode;
+  /** 0 for a file without content. */
+  readonly cluster: number;
+}
+
+/** Where everything lies. */
+interface FatLayout {
+  readonly geometry: FatGeometry;
+  readonly table: FatTable;
+  /** The root first. */
+  readonly directories: readonly PlannedDirectory[];
+  /** In the order in which the directories' entries name them. */
+  readonly files: readonly PlacedFile[];
+  /** Of a directory; none of the fixed root of FAT12 and 16. */
+  readonly clusterOf: ReadonlyMap<TreeNode, number>;
+  readonly label: string;
+}
+
 /**
  * Writes a FAT12, FAT16 or FAT32 file system holding `root`: directories and files only (others are refused),
  * every chain in one piece, deterministic. Source: Microsoft FAT specification 1.03.
@@ -68,43 +88,66 @@ export async function writeFat(
   root: DirectoryNode,
   options: FatOptions,
 ): Promise<FatResult> {
+  const layout = layOut(root, options);
+  const { geometry, files } = layout;
+  const placed = files.filter(({ cluster }) => cluster !== 0);
+  const fileOffsets = new Map(placed.map(({ path, cluster }) => [path, offsetOf(geometry, cluster)]));
+  await sink.truncate(geometry.totalSectors * SECTOR_BYTES);
+  await writeReserved(sink, layout, {
+    label: layout.label,
+    volumeId: options.volumeId ?? 0,
+    hiddenSectors: options.hiddenSectors ?? 0,
+    code: options.bootCode?.(fileOffsets),
+  });
+  const unitBytes = geometry.sectorsPerCluster * SECTOR_BYTES;
+  await gatherWrites(sink, { unitBytes, firstUnit: offsetOf(geometry, 2) }, async (gathering) => {
+    await writeDirectories(gathering, layout);
+    await visitContents(files, {
+      visit: ({ cluster }, at, bytes) => gathering.put(offsetOf(geometry, cluster) + at, bytes),
+      step: () => gathering.step(),
+    });
+  });
+  return { geometry, fileOffsets };
+}
+
+/** Directories before files. */
+function layOut(root: DirectoryNode, options: FatOptions): FatLayout {
   const label = options.label ?? '';
   const directories = planDirectories(root, label !== '');
-  const rootPlan = directories[0] as PlannedDirectory;
-  const geometry = planFat(options.sizeBytes, Math.max(ROOT_ENTRIES, rootPlan.entryCount), options);
+  const [rootPlan] = directories;
+  const geometry = planFat(options.sizeBytes, Math.max(ROOT_ENTRIES, rootPlan?.entryCount ?? 0), options);
   const clusterBytes = geometry.sectorsPerCluster * SECTOR_BYTES;
   const table = new FatTable(geometry);
-  const fixedRoot = geometry.bits !== 32;
-
   const clusterOf = new Map<TreeNode, number>();
   for (const plan of directories) {
-    if (plan === rootPlan && fixedRoot) continue;
+    if (plan === rootPlan && geometry.bits !== 32) continue;
     const bytes = Math.max(plan.entryCount * DIRECTORY_ENTRY_BYTES, 1);
     clusterOf.set(plan.node, table.allocate(Math.ceil(bytes / clusterBytes)));
   }
-  const offsetOf = (cluster: number) =>
-    (geometry.dataSector + (cluster - 2) * geometry.sectorsPerCluster) * SECTOR_BYTES;
-
-  const fileOffsets = new Map<string, number>();
-  const files: { path: string; node: FileNode; cluster: number }[] = [];
+  const files: PlacedFile[] = [];
   for (const plan of directories) {
     for (const [name, node] of plan.children) {
       if (node.type !== 'file') continue;
       // A hard link is a second file here: FAT cannot share.
       const cluster = node.sizeBytes === 0 ? 0 : table.allocate(Math.ceil(node.sizeBytes / clusterBytes));
-      const path = joinPath(plan.path, name);
-      files.push({ path, node, cluster });
-      if (cluster !== 0) fileOffsets.set(path, offsetOf(cluster));
+      files.push({ path: joinPath(plan.path, name), node, cluster });
     }
   }
+  return { geometry, table, directories, files, clusterOf, label };
+}
 
-  await sink.truncate(geometry.totalSectors * SECTOR_BYTES);
-  const boot = encodeBootSector(geometry, {
-    label,
-    volumeId: options.volumeId ?? 0,
-    hiddenSectors: options.hiddenSectors ?? 0,
-    code: options.bootCode?.(fileOffsets),
-  });
+/** Byte offset of a cluster in the volume. */
+function offsetOf({ dataSector, sectorsPerCluster }: FatGeometry, cluster: number): number {
+  return (dataSector + (cluster - 2) * sectorsPerCluster) * SECTOR_BYTES;
+}
+
+/** What lies before the data: boot sector, summary and their copies, and the allocation tables. */
+async function writeReserved(
+  sink: BlockSink,
+  { geometry, table }: FatLayout,
+  bootOptions: Parameters<typeof encodeBootSector>[1],
+): Promise<void> {
+  const boot = encodeBootSector(geometry, bootOptions);
   await sink.write(0, boot);
   if (geometry.bits === 32) {
     const info = encodeFsInfo(geometry.clusters - table.used, table.used + 2);
@@ -116,42 +159,35 @@ export async function writeFat(
   for (let copy = 0; copy < FAT_COPIES; copy++) {
     await sink.write((geometry.reservedSectors + copy * geometry.sectorsPerFat) * SECTOR_BYTES, fat);
   }
+}
 
-  await gatherWrites(sink, { unitBytes: clusterBytes, firstUnit: offsetOf(2) }, async (gathering) => {
-    const encoder = new DirectoryEncoder();
-    const directoryByPath = new Map(directories.map((plan) => [plan.path, plan.node]));
-    // Files have clusters in the order in which the directories' entries name them.
-    let file = 0;
-    for (const plan of directories) {
-      const entries = plan.children.map(([, node], i): FatEntry => {
-        const directory = node.type === 'directory';
-        return {
-          name: plan.names[i] as FatName,
-          directory,
-          readOnly: (node.mode & 0o222) === 0,
-          mtime: node.mtime,
-          firstCluster: (directory ? clusterOf.get(node) : files[file++]?.cluster) ?? 0,
-          sizeBytes: node.type === 'file' ? node.sizeBytes : 0,
-        };
-      });
-      const isRoot = plan === rootPlan;
-      const bytes = encoder.encode(
-        isRoot ? [] : dotEntries(plan, directoryByPath, clusterOf),
-        isRoot && label !== '' ? label : undefined,
-        entries,
-      );
-      const at =
-        isRoot && fixedRoot
-          ? (geometry.reservedSectors + FAT_COPIES * geometry.sectorsPerFat) * SECTOR_BYTES
-          : offsetOf(clusterOf.get(plan.node) ?? 2);
-      await gathering.write(at, bytes);
-    }
-    await visitContents(files, {
-      visit: ({ cluster }, at, bytes) => gathering.put(offsetOf(cluster) + at, bytes),
-      step: () => gathering.step(),
+async function writeDirectories(sink: GatheringSink, layout: FatLayout): Promise<void> {
+  const { geometry, directories, files, clusterOf, label } = layout;
+  const encoder = new DirectoryEncoder();
+  const directoryByPath = new Map(directories.map((plan) => [plan.path, plan.node]));
+  let file = 0;
+  for (const plan of directories) {
+    const entries = plan.children.map(([, node], i): FatEntry => {
+      const directory = node.type === 'directory';
+      return {
+        name: plan.names[i] as FatName,
+        directory,
+        readOnly: (node.mode & 0o222) === 0,
+        mtime: node.mtime,
+        firstCluster: (directory ? clusterOf.get(node) : files[file++]?.cluster) ?? 0,
+        sizeBytes: node.type === 'file' ? node.sizeBytes : 0,
+      };
     });
-  });
-  return { geometry, fileOffsets };
+    const isRoot = plan.path === '';
+    const bytes = encoder.encode(
+      isRoot ? [] : dotEntries(plan, directoryByPath, clusterOf),
+      isRoot && label !== '' ? label : undefined,
+      entries,
+    );
+    const cluster = clusterOf.get(plan.node);
+    const fixedRoot = (geometry.reservedSectors + FAT_COPIES * geometry.sectorsPerFat) * SECTOR_BYTES;
+    await sink.write(cluster === undefined ? fixedRoot : offsetOf(geometry, cluster), bytes);
+  }
 }
 
 /** A size that holds `root` with `freeBytes` to spare, in whole MiB: as small as the layout of that size allows. */

@@ -46,71 +46,34 @@ export function writeIso(sink: BlockSink, root: DirectoryNode, options: IsoOptio
   );
 }
 
+/** A hierarchy of directories with the places of its path table, in either byte order. */
+interface PlacedHierarchy {
+  readonly hierarchy: Hierarchy;
+  readonly pathTableBytes: number;
+  readonly littleSector: number;
+  readonly bigSector: number;
+}
+
+/** Where everything lies, in sectors. */
+interface IsoLayout {
+  /** Rock Ridge's, then Joliet's. */
+  readonly hierarchies: readonly PlacedHierarchy[];
+  readonly files: readonly PlannedFile[];
+  /** Undefined in an image that does not boot. */
+  readonly catalogSector: number | undefined;
+  readonly bootImages: readonly PlacedBootImage[];
+  readonly imageBytes: number;
+}
+
 async function writeImage(sink: GatheringSink, root: DirectoryNode, options: IsoOptions): Promise<number> {
-  const numbering = numberNodes(root);
-  const { files, places } = planFiles(numbering.nodes);
-  const hierarchies = [
-    new Hierarchy(false, root, numbering, places),
-    new Hierarchy(true, root, numbering, places),
-  ];
-  const boot = options.boot ?? [];
-
-  // Descriptors: primary, boot record, Joliet, terminator.
-  let sector = SYSTEM_AREA_SECTORS + 3 + (boot.length > 0 ? 1 : 0);
-  const catalogSector = sector;
-  if (boot.length > 0) sector++;
-  const tables = hierarchies.map((hierarchy) => {
-    const bytes = hierarchy.pathTableBytes;
-    const little = sector;
-    const big = little + sectorsOf(bytes);
-    sector = big + sectorsOf(bytes);
-    return { hierarchy, bytes, little, big };
-  });
-  for (const { hierarchy } of tables) sector = hierarchy.place(sector);
-  for (const { node, placed } of files) {
-    placed.sector = sector;
-    sector += sectorsOf(node.sizeBytes);
-  }
-  sector += PAD_SECTORS;
-  const imageBytes = roundUp(
-    sector * ISO_SECTOR_BYTES,
-    options.hybrid === undefined ? ISO_SECTOR_BYTES : HYBRID_ALIGN_BYTES,
-  );
-  const bootImages = boot.map((image) => placeBootImage(root, places, image));
-
+  const layout = layOut(root, options);
+  const { files, catalogSector, bootImages, imageBytes } = layout;
   await sink.truncate(imageBytes);
   if (options.hybrid !== undefined)
     await sink.write(0, encodeHybridMbr(options.hybrid, bootImages, imageBytes));
-  const at = (n: number) => n * ISO_SECTOR_BYTES;
-  let descriptor = SYSTEM_AREA_SECTORS;
-  for (const { hierarchy, bytes, little, big } of tables) {
-    await sink.write(
-      at(descriptor++),
-      encodeVolumeDescriptor({
-        joliet: hierarchy.joliet,
-        volumeId: options.volumeId,
-        mtime: options.mtime ?? 0,
-        totalSectors: imageBytes / ISO_SECTOR_BYTES,
-        pathTableBytes: bytes,
-        littlePathTableSector: little,
-        bigPathTableSector: big,
-        rootRecord: hierarchy.rootRecord,
-      }),
-    );
-    if (!hierarchy.joliet && boot.length > 0)
-      await sink.write(at(descriptor++), encodeBootRecord(catalogSector));
-    await sink.write(at(little), hierarchy.encodePathTable(false));
-    await sink.write(at(big), hierarchy.encodePathTable(true));
-    for (const { offset, bytes: records } of hierarchy.finish()) {
-      sink.put(offset, records);
-      if (sink.full) await sink.step();
-    }
-  }
-  await sink.write(at(descriptor), encodeTerminator());
-  if (boot.length > 0) await sink.write(at(catalogSector), encodeBootCatalog(bootImages));
-  const patched = new Map(
-    bootImages.filter((image) => image.infoTable).map((image) => [image.sector, image]),
-  );
+  await writeHierarchies(sink, layout, options);
+  if (catalogSector !== undefined) await sink.write(at(catalogSector), encodeBootCatalog(bootImages));
+  const patched = new Set(bootImages.filter((image) => image.infoTable).map(({ sector }) => sector));
   for (const { path, node, placed } of files) {
     if (patched.has(placed.sector))
       await sink.write(at(placed.sector), patchInfoTable(await readAll(path, node), placed.sector));
@@ -123,6 +86,68 @@ async function writeImage(sink: GatheringSink, root: DirectoryNode, options: Iso
     },
   );
   return imageBytes;
+}
+
+/** Descriptors (primary, boot record, Joliet, terminator), boot catalog, path tables, directories, files, padding. */
+function layOut(root: DirectoryNode, options: IsoOptions): IsoLayout {
+  const numbering = numberNodes(root);
+  const { files, places } = planFiles(numbering.nodes);
+  const boot = options.boot ?? [];
+  let sector = SYSTEM_AREA_SECTORS + 3 + (boot.length > 0 ? 1 : 0);
+  const catalogSector = boot.length > 0 ? sector++ : undefined;
+  const hierarchies = [false, true].map((joliet): PlacedHierarchy => {
+    const hierarchy = new Hierarchy(joliet, root, numbering, places);
+    const { pathTableBytes } = hierarchy;
+    const littleSector = sector;
+    const bigSector = littleSector + sectorsOf(pathTableBytes);
+    sector = bigSector + sectorsOf(pathTableBytes);
+    return { hierarchy, pathTableBytes, littleSector, bigSector };
+  });
+  for (const { hierarchy } of hierarchies) sector = hierarchy.place(sector);
+  for (const { node, placed } of files) {
+    placed.sector = sector;
+    sector += sectorsOf(node.sizeBytes);
+  }
+  const imageBytes = roundUp(
+    at(sector + PAD_SECTORS),
+    options.hybrid === undefined ? ISO_SECTOR_BYTES : HYBRID_ALIGN_BYTES,
+  );
+  const bootImages = boot.map((image) => placeBootImage(root, places, image));
+  return { hierarchies, files, catalogSector, bootImages, imageBytes };
+}
+
+/** The descriptors, and the path tables and directories that they lead to. */
+async function writeHierarchies(sink: GatheringSink, layout: IsoLayout, options: IsoOptions): Promise<void> {
+  let descriptor = SYSTEM_AREA_SECTORS;
+  for (const { hierarchy, pathTableBytes, littleSector, bigSector } of layout.hierarchies) {
+    await sink.write(
+      at(descriptor++),
+      encodeVolumeDescriptor({
+        joliet: hierarchy.joliet,
+        volumeId: options.volumeId,
+        mtime: options.mtime ?? 0,
+        totalSectors: layout.imageBytes / ISO_SECTOR_BYTES,
+        pathTableBytes,
+        littlePathTableSector: littleSector,
+        bigPathTableSector: bigSector,
+        rootRecord: hierarchy.rootRecord,
+      }),
+    );
+    if (!hierarchy.joliet && layout.catalogSector !== undefined)
+      await sink.write(at(descriptor++), encodeBootRecord(layout.catalogSector));
+    await sink.write(at(littleSector), hierarchy.encodePathTable(false));
+    await sink.write(at(bigSector), hierarchy.encodePathTable(true));
+    for (const { offset, bytes: records } of hierarchy.finish()) {
+      sink.put(offset, records);
+      if (sink.full) await sink.step();
+    }
+  }
+  await sink.write(at(descriptor), encodeTerminator());
+}
+
+/** Byte offset of a sector. */
+function at(sector: number): number {
+  return sector * ISO_SECTOR_BYTES;
 }
 
 /** A file whose content is stored. */

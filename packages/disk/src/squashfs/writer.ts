@@ -97,36 +97,66 @@ async function writeImage(sink: BlockSink, root: DirectoryNode, options: Squashf
     xattrStart = headerStart;
   }
 
-  const bytesUsed = at;
-  const hasXattrs = tables.xattrs.count > 0;
+  const superblock = encodeSuperblock({
+    inodeCount: numbering.nodes.length,
+    mtime: options.mtime ?? 0,
+    blockBytes,
+    fragmentCount,
+    compression: compressor.kind,
+    hasDuplicates: data.duplicates > 0,
+    idCount: tables.idCount,
+    rootPosition,
+    bytesUsed: at,
+    tableStarts: [idStart, xattrStart, inodeStart, directoryStart, fragmentStart, exportStart],
+  });
+  await sink.write(0, superblock);
+  const sizeBytes = roundUp(at, options.padBytes ?? 4096);
+  await sink.truncate(sizeBytes);
+  return sizeBytes;
+}
+
+interface SuperblockFields {
+  readonly inodeCount: number;
+  readonly mtime: number;
+  readonly blockBytes: number;
+  readonly fragmentCount: number;
+  readonly compression: BlockCompressor['kind'];
+  readonly hasDuplicates: boolean;
+  readonly idCount: number;
+  readonly rootPosition: MetadataPosition;
+  readonly bytesUsed: number;
+  /** Of ids, attributes, inodes, directories, fragments and exports; {@link NO_TABLE} for one that is absent. */
+  readonly tableStarts: readonly [number, number, number, number, number, number];
+}
+
+/** fs/squashfs/squashfs_fs.h, struct squashfs_super_block. */
+function encodeSuperblock(fields: SuperblockFields): Uint8Array {
+  const { blockBytes, rootPosition, tableStarts } = fields;
   const superblock = new Layout(SUPERBLOCK_BYTES)
     .u32le(0, SQUASHFS_MAGIC)
-    .u32le(4, numbering.nodes.length)
-    .u32le(8, options.mtime ?? 0)
+    .u32le(4, fields.inodeCount)
+    .u32le(8, fields.mtime)
     .u32le(12, blockBytes)
-    .u32le(16, fragmentCount)
-    .u16le(20, compressionId[compressor.kind])
+    .u32le(16, fields.fragmentCount)
+    .u16le(20, compressionId[fields.compression])
     .u16le(22, Math.log2(blockBytes))
     .u16le(
       24,
       superblockFlag.exportable |
-        (data.duplicates > 0 ? superblockFlag.duplicates : 0) |
-        (hasXattrs ? 0 : superblockFlag.noXattrs),
+        (fields.hasDuplicates ? superblockFlag.duplicates : 0) |
+        (Number.isNaN(tableStarts[1]) ? superblockFlag.noXattrs : 0),
     )
-    .u16le(26, tables.idCount)
+    .u16le(26, fields.idCount)
     .u16le(28, 4)
     .u16le(30, 0)
     .u64le(32, rootPosition.block * 0x10000 + rootPosition.offset)
-    .u64le(40, bytesUsed);
-  [idStart, xattrStart, inodeStart, directoryStart, fragmentStart, exportStart].forEach((start, i) => {
+    .u64le(40, fields.bytesUsed);
+  tableStarts.forEach((start, i) => {
     const field = 48 + i * 8;
     if (Number.isNaN(start)) superblock.u32le(field, 0xffff_ffff).u32le(field + 4, 0xffff_ffff);
     else superblock.u64le(field, start);
   });
-  await sink.write(0, superblock.bytes);
-  const sizeBytes = roundUp(bytesUsed, options.padBytes ?? 4096);
-  await sink.truncate(sizeBytes);
-  return sizeBytes;
+  return superblock.bytes;
 }
 
 /** The tables of inodes and directories, written children first. */
