@@ -5,19 +5,20 @@ import { parseArgs } from 'node:util';
 import type { BenchOptions } from './bench.ts';
 import { type Contestant, contest, presentPeers } from './contest.ts';
 import { type GuestPeer, guestPeers } from './guest-peers.ts';
+import {
+  BOOT_SECONDS,
+  buildGuest,
+  GUEST_IPERF_PORT,
+  GUEST_SHELL_PORT,
+  inGuestAt,
+  startMachine,
+} from './machine.ts';
 import { exchanges, type Servers } from './measure.ts';
 import { printReport } from './report.ts';
-import { freePort, run, start, stop, until, usage } from './tools.ts';
+import { freePort, stop, until, usage } from './tools.ts';
 
-const GUEST_IPERF_PORT = 5201;
-const GUEST_SHELL_PORT = 7000;
 /** gvproxy gives 192.168.127.2 to this one. */
 const MAC = '5a:94:ef:e4:0c:ee';
-/** As Orlop's driver has it: Linux tests its timer by how fast ticks come, and a busy host's come too slowly. */
-const EMULATED = 'no_timer_check cryptomgr.notests';
-/** Emulated: 9 s on an idle machine, 110 s were seen on one with a load of 20. */
-const BOOT_SECONDS = 300;
-
 interface GuestBench extends BenchOptions {
   readonly seconds: number;
   readonly rounds: number;
@@ -37,15 +38,11 @@ export async function runGuestBench(options: BenchOptions): Promise<void> {
       peers: { type: 'string', default: guestPeers.map(({ name }) => name).join(',') },
     },
   });
-  const { repository, folder } = options;
-  const description = join(repository, 'bench/network/guest/guest.yml');
-  const build = ['build', '--pkg', join(repository, 'pkg'), '--pkg', join(repository, 'bench/network')];
-  run(join(repository, 'orlop'), ...build, '-f', 'kernel+initrd', '--dir', folder, description);
   const chosen = presentPeers(guestPeers, values.peers);
   const bench = {
     seconds: Number(values.seconds),
     rounds: Number(values.rounds),
-    image: join(folder, 'guest'),
+    image: buildGuest(options.repository, options.folder),
   };
   for (const mtu of values.mtu.split(',').map(Number)) {
     const able = chosen.filter((peer) => mtu <= peer.maxMtu);
@@ -76,17 +73,9 @@ async function bringUp(peer: GuestPeer, servers: Servers, bench: GuestBench): Pr
     await network.close();
   };
   try {
-    machine = start(
-      join(folder, 'qemu.log'),
-      'qemu-system-x86_64',
-      ...['-machine', 'q35,accel=tcg', '-cpu', 'max,-erms,-fsrm', '-m', '384'],
-      ...['-kernel', `${image}-kernel`, '-initrd', `${image}-initrd.img`],
-      ...['-append', `console=ttyS0 quiet ${EMULATED}`, '-display', 'none', '-no-reboot'],
-      ...['-serial', `file:${join(folder, 'console')}`, '-netdev', network.netdev],
-      ...['-device', `virtio-net-pci,netdev=net0,mac=${MAC}${mtu === 1500 ? '' : `,host_mtu=${mtu}`}`],
-    );
+    machine = startMachine({ folder, image, netdev: network.netdev, mac: MAC, mtu });
     const place = {
-      inGuest: ['python3', join(repository, 'bench/network/in-guest.py'), String(shellPort)],
+      inGuest: inGuestAt(repository, shellPort),
       rrScript: '/usr/bin/rr.py',
       hostAddress: network.hostAddress,
       servers,

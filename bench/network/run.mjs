@@ -4,6 +4,8 @@
  * network namespace as the guest, the same clients for every peer, in one run. Minutes.
  * `sudo node bench/network/run.mjs scale`: how many connections, forwards and links.
  * `sudo node bench/network/run.mjs switch`: from one namespace to another on the same switch.
+ * `node bench/network/run.mjs switch --qemu`: from one QEMU machine to another on the same switch.
+ * `node bench/network/run.mjs soak [--minutes N]`: an hour of 50 guests in virtual time; what the tables hold after.
  * `sudo node bench/network/run.mjs linux`: our stack against Linux's over impaired links, a grid of throughputs.
  * `node bench/network/run.mjs guest [--mtu 1500,65520] …`: the same with a QEMU machine as the guest.
  */
@@ -22,6 +24,7 @@ const programs = {
   guest: 'runGuestBench',
   linux: 'runLinuxGrid',
   switch: 'runSwitchBench',
+  soak: 'runSoak',
 };
 const [word = ''] = process.argv.slice(2);
 const name = word in programs ? word : 'bench';

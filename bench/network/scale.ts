@@ -30,23 +30,39 @@ net.createServer((s) => {
 process.stdin.on('data', (d) => { stalled = true; for (const s of sockets) s.pause(); console.log('stalled ' + sockets.size); });
 `;
 
-/** Opens all connections, sends a byte over each, then 64 KiB over each, then ends them; waits for a line in between. */
+/** Opens all connections, 200 at once, sends a byte over each, then 64 KiB over each, then ends them; waits for a line in between. */
 const CLIENT = `
 const net = require('net');
 const lines = require('readline').createInterface({ input: process.stdin })[Symbol.asyncIterator]();
+let times = [];
+const percentiles = () => {
+  times.sort((a, b) => a - b);
+  const at = (part) => +(times[Math.floor(times.length * part)] ?? 0).toFixed(1);
+  const found = { p50Ms: at(0.5), p99Ms: at(0.99) };
+  times = [];
+  return found;
+};
 const open = () => new Promise((resolve, reject) => {
-  const s = net.connect({ port: ${SERVER_PORT}, host: '192.168.127.254' }, () => resolve(s));
+  const from = performance.now();
+  const s = net.connect({ port: ${SERVER_PORT}, host: '192.168.127.254' }, () => {
+    times.push(performance.now() - from);
+    resolve(s);
+  });
   s.on('error', reject);
 });
 (async () => {
   const sockets = [];
   let t = Date.now();
   for (let i = 0; i < ${CONNECTIONS}; i += 200) sockets.push(...await Promise.all(Array.from({ length: 200 }, open)));
-  console.log(JSON.stringify({ open: sockets.length, ms: Date.now() - t }));
+  console.log(JSON.stringify({ open: sockets.length, ms: Date.now() - t, ...percentiles() }));
   await lines.next();
   t = Date.now();
-  await Promise.all(sockets.map((s) => new Promise((r) => { s.once('data', r); s.write('x'); })));
-  console.log(JSON.stringify({ answered: sockets.length, ms: Date.now() - t }));
+  await Promise.all(sockets.map((s) => new Promise((r) => {
+    const from = performance.now();
+    s.once('data', () => { times.push(performance.now() - from); r(); });
+    s.write('x');
+  })));
+  console.log(JSON.stringify({ answered: sockets.length, ms: Date.now() - t, ...percentiles() }));
   await lines.next();
   for (const s of sockets) s.write(Buffer.alloc(65536));
   setTimeout(() => console.log(JSON.stringify({ written: sockets.length })), 5000);

@@ -1,8 +1,11 @@
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import type { BenchOptions } from './bench.ts';
-import { COLUMNS, exchanges, measure } from './measure.ts';
-import { run, start, stop, until, usage } from './tools.ts';
+import { buildGuest } from './machine.ts';
+import { exchanges } from './measure.ts';
+import { printColumns } from './print-columns.ts';
+import { betweenMachines } from './switch-machines.ts';
+import { run, start, stop, until } from './tools.ts';
 
 const NAMESPACES = ['orlop-bench-switch-a', 'orlop-bench-switch-b'] as const;
 const ADDRESSES = ['192.168.127.2', '192.168.127.3'] as const;
@@ -15,10 +18,16 @@ export async function runSwitchBench(options: BenchOptions): Promise<void> {
     options: {
       seconds: { type: 'string', default: '2' },
       mtu: { type: 'string', default: '1500,65520' },
+      qemu: { type: 'boolean', default: false },
     },
   });
   run(join(options.repository, 'orlop'), 'version');
-  for (const mtu of values.mtu.split(',').map(Number)) await between(options, Number(values.seconds), mtu);
+  const seconds = Number(values.seconds);
+  const machines = values.qemu ? buildGuest(options.repository, options.folder) : undefined;
+  for (const mtu of values.mtu.split(',').map(Number)) {
+    if (machines === undefined) await between(options, seconds, mtu);
+    else await betweenMachines({ ...options, seconds, mtu, image: machines });
+  }
 }
 
 async function between({ repository, folder }: BenchOptions, seconds: number, mtu: number): Promise<void> {
@@ -58,17 +67,7 @@ async function between({ repository, folder }: BenchOptions, seconds: number, mt
       ...{ servers: SERVERS, forwardPort: 0, seconds },
     };
     await until('the servers', () => exchanges('tcp', { ...place, seconds: 0.2 }));
-    console.log(`MTU ${mtu}: from guest to guest`);
-    for (const column of COLUMNS.filter((name) => !name.startsWith('fwd'))) {
-      const before = usage(pid).cpuSeconds;
-      const { rate, amount, p50, p99 } = measure(column, place);
-      const spent = usage(pid).cpuSeconds - before;
-      const what =
-        p50 === undefined
-          ? `${rate.toFixed(2)} Gbit/s, ${(spent / amount).toFixed(2)} s of the switch's processor a gigabyte`
-          : `${rate.toFixed(0)}/s, p50 ${p50.toFixed(0)} µs, p99 ${p99?.toFixed(0)} µs, ${((spent * 1e6) / amount).toFixed(0)} µs of its processor each`;
-      console.log(`  ${column.replace('g→h', 'there').replace('h→g', 'back').padEnd(8)}${what}`);
-    }
+    printColumns(`MTU ${mtu}: from guest to guest`, place, pid);
   } finally {
     for (const child of children) await stop(child);
     for (const namespace of NAMESPACES) run('ip', 'netns', 'del', namespace);

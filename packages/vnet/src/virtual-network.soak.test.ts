@@ -1,116 +1,13 @@
 import { expect, it } from 'vitest';
-import { parseForwards } from './forward/forward-text.ts';
-import type { HostStreamEvents } from './host/host-sockets.ts';
-import { ip, record, type TestGuest, type TestNetwork, testNetwork } from './testing/test-network.ts';
-
-const GUESTS = 50;
-const OUTSIDE = ip('203.0.113.5');
-const ROUND_MS = 60_000;
-/** Longer than every time-out of the gateway: flows of UDP, TIME-WAIT, learned addresses. */
-const QUIET_MS = 600_000;
-const BYTES = 20_000;
-
-/** A server that says back what it got and ends after its client, one that never answers, and one for datagrams. */
-async function serve({ sockets }: TestNetwork): Promise<void> {
-  const chunk = new Uint8Array(65_536);
-  await sockets.listen({ kind: 'ip', address: OUTSIDE, port: 80 }, (stream) => {
-    stream.wantRead(true);
-    const events: HostStreamEvents = {
-      onOpen: () => {},
-      onWritable: () => {},
-      onFailed: () => {},
-      onReadable: () => {
-        const count = stream.read(chunk);
-        if (count === 0) stream.end();
-        else if (count > 0) stream.write(chunk.slice(0, count));
-      },
-    };
-    return events;
-  });
-  const datagrams = await sockets.bindDatagram(OUTSIDE, 53, {
-    onDatagram: (payload, address, port) => {
-      datagrams.send(payload, address, port);
-    },
-    onFailed: () => {},
-  });
-}
-
-/** What one guest does in a minute; returns whether all of it came true. */
-function work(net: TestNetwork, guest: TestGuest, round: number): () => boolean {
-  const whole = record();
-  const socket = guest.stack.tcp.connect({ remote: { address: OUTSIDE, port: 80 } }, whole.handler);
-  net.scheduler.after(20, () => socket.write(new Uint8Array(BYTES).fill(97)));
-  net.scheduler.after(500, () => socket.shutdown());
-  // One that is refused, one that is broken off, and a port that nobody serves.
-  const refused = record();
-  guest.stack.tcp.connect({ remote: { address: OUTSIDE, port: 81 } }, refused.handler);
-  const broken = guest.stack.tcp.connect({ remote: { address: OUTSIDE, port: 80 } }, {});
-  net.scheduler.after(100 + (round % 7) * 10, () => broken.abort());
-  let answers = 0;
-  const datagrams = guest.stack.udp.bind({}, { onDatagram: () => answers++ });
-  datagrams.send(new Uint8Array(3000), { address: OUTSIDE, port: 53 });
-  net.scheduler.after(30_000, () => datagrams.close());
-  guest.stack.icmp.sendEchoRequest({
-    ...{ local: guest.address, remote: OUTSIDE, identifier: round & 0xffff, sequence: 1 },
-    data: new Uint8Array(56),
-  });
-  return () =>
-    whole.text().length === BYTES &&
-    whole.events.includes('close finished') &&
-    refused.events.includes('close refused') &&
-    answers === 1;
-}
-
-/** Everything that could grow. */
-function tables({ network, scheduler, sockets }: TestNetwork) {
-  const { host, tcp } = network.stack;
-  return {
-    tcpFlows: network.tcpNat.size,
-    udpFlows: network.udpNat.size,
-    connections: tcp.connectionCount,
-    bufferedBytes: tcp.bufferedBytes,
-    neighbours: host.arp.neighbours.size,
-    macs: [...network.segment.macs()].length,
-    leases: [...network.leases.list()].length,
-    forwards: network.forwards.list().length,
-    ports: [...network.segment.ports()].length,
-    hostDatagrams: sockets.openDatagrams,
-    timers: scheduler.pending,
-  };
-}
+import { SOAK_GUESTS, soak } from './testing/soak.ts';
 
 it('VirtualNetwork: an hour of 50 guests on 50 links that connect, reboot, break off and are forwarded to leaves ' +
   'every table as it was after twenty minutes', async () => {
-  const net = testNetwork();
-  await serve(net);
-  const guests = Array.from({ length: GUESTS }, (_, index) => net.plug(10 + index));
-  const failures: string[] = [];
-  const minutes = async (count: number, from: number) => {
-    for (let round = from; round < from + count; round++) {
-      // One guest a minute is unplugged and comes again on another port.
-      const rebooted = round % GUESTS;
-      guests[rebooted]?.link.close();
-      net.scheduler.advance(10);
-      guests[rebooted] = net.plug(10 + rebooted);
-      for (const spec of parseForwards(`${20_000 + rebooted}:192.168.127.${10 + rebooted}:80`)) {
-        const { id } = await net.network.forwards.add(spec);
-        net.scheduler.after(ROUND_MS / 2, () => net.network.forwards.remove(id));
-      }
-      const checks = guests.map((guest) => work(net, guest, round));
-      net.scheduler.advance(ROUND_MS - 10);
-      for (const [index, check] of checks.entries()) {
-        if (!check()) failures.push(`guest ${index}, minute ${round}`);
-      }
-    }
-  };
-  await minutes(10, 0);
-  net.scheduler.advance(QUIET_MS);
-  const early = tables(net);
-  await minutes(30, 10);
-  net.scheduler.advance(QUIET_MS);
-  expect(net.scheduler.now()).toBeGreaterThanOrEqual(3_600_000);
+  const { failures, early, late, virtualMs, accepted, refused } = await soak({ warmUp: 10, minutes: 30 });
+  expect(virtualMs).toBeGreaterThanOrEqual(3_600_000);
   expect(failures).toEqual([]);
-  expect(tables(net)).toEqual(early);
-  expect(early).toMatchObject({ tcpFlows: 0, udpFlows: 0, connections: 0, bufferedBytes: 0, ports: GUESTS });
-  expect(net.network.tcpNat.counters).toMatchObject({ accepted: 4000, refused: 2000 });
-}, 120_000);
+  expect(late).toEqual(early);
+  expect(early).toMatchObject({ tcpFlows: 0, udpFlows: 0, connections: 0, bufferedBytes: 0 });
+  expect(early.ports).toBe(SOAK_GUESTS);
+  expect({ accepted, refused }).toEqual({ accepted: 4000, refused: 2000 });
+}, 600_000);
