@@ -15,6 +15,7 @@ import { hostAddresses } from './host/host-addresses.ts';
 import type { HostListener, HostSockets } from './host/host-sockets.ts';
 import { createNodeSockets } from './host/node-sockets.ts';
 import { pingProgram } from './host/ping-program.ts';
+import { removeDeadSocket } from './host/socket-path.ts';
 import type { Link } from './link/link.ts';
 import type { LinkSpec } from './link/link-spec.ts';
 import { listenBess, listenVfkit, openQemuDgram } from './link/packet-listener.ts';
@@ -166,10 +167,13 @@ async function openLink(spec: LinkSpec, context: LinkContext): Promise<HostListe
         onRefused: (reason) => options.logger.warn('a VPNKit client was turned away', { reason }),
       });
     case 'bess':
+      await removeDeadSocket(spec.path);
       return listenBess(spec.path, { poller: needPoller(context, spec.kind), mtu, onLink });
     case 'vfkit':
+      await removeDeadSocket(spec.path);
       return listenVfkit(spec.path, { poller: needPoller(context, spec.kind), mtu, onLink });
     case 'qemu-dgram':
+      await removeDeadSocket(spec.localPath);
       onLink(
         openQemuDgram(spec.localPath, spec.remotePath, {
           poller: needPoller(context, spec.kind),

@@ -15,6 +15,7 @@ import {
   type ListenOptions,
   WOULD_BLOCK,
 } from './host-sockets.ts';
+import { removeDeadSocket } from './socket-path.ts';
 
 /** More than this written and not taken by the kernel: `write` takes no more. */
 const MAX_WRITE_QUEUE = 256 * 1024;
@@ -68,6 +69,7 @@ async function listen(
     stream.listen(onConnection(stream));
   });
   const backlog = options.backlog ?? 128;
+  if (endpoint.kind === 'unix') await removeDeadSocket(endpoint.path);
   await new Promise<void>((resolve, reject) => {
     server.once('error', (error) => reject(bindFailed(endpoint, error)));
     if (endpoint.kind === 'unix') server.listen({ path: endpoint.path, backlog }, resolve);

@@ -5,7 +5,7 @@ import { createServer, type Server } from 'node:net';
 import { join } from 'node:path';
 import { type TemporaryFolder, temporaryFolder } from '@orlop/testkit';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { clearSocketPath } from './socket-path.ts';
+import { clearSocketPath, removeDeadSocket } from './socket-path.ts';
 
 describe('clearSocketPath', () => {
   let folder: TemporaryFolder;
@@ -63,5 +63,26 @@ describe('clearSocketPath', () => {
   it('refuses a path that no socket can have, instead of cutting it off', async () => {
     await expect(clearSocketPath(place('a'.repeat(108)))).rejects.toMatchObject(refused(/longer than .*107/));
     await expect(clearSocketPath('')).rejects.toMatchObject(refused(/is empty/));
+  });
+});
+
+describe('removeDeadSocket', () => {
+  it('removes a socket that nobody has, and leaves a file, a live socket, and nothing at all', async () => {
+    const folder = await temporaryFolder('dead-socket');
+    const place = (name: string) => join(folder.path, name);
+    await writeFile(place('file'), 'kept');
+    const server = createServer().listen(place('live'));
+    await once(server, 'listening');
+    const killed = createServer().listen(place('killed'));
+    await once(killed, 'listening');
+    await link(place('killed'), place('dead'));
+    killed.close();
+    await once(killed, 'close');
+    for (const name of ['file', 'live', 'dead', 'nothing']) await removeDeadSocket(place(name));
+    expect(['file', 'live', 'dead', 'nothing'].map((name) => existsSync(place(name)))).toEqual([
+      ...[true, true, false, false],
+    ]);
+    server.close();
+    await folder.remove();
   });
 });

@@ -30,8 +30,16 @@ export async function clearSocketPath(path: string): Promise<void> {
       hint: 'name another path: it is not removed',
     });
   }
-  if (await isAnswered(path)) throw vnetError('vnet.listen-failed', `somebody listens on ${path} already`);
+  if (!(await isDead(path))) throw vnetError('vnet.listen-failed', `somebody listens on ${path} already`);
   rmSync(path, { force: true });
+}
+
+/**
+ * Removes what a process that was killed has left where a socket is to be; all else stays, for `bind` to fail over.
+ */
+export async function removeDeadSocket(path: string): Promise<void> {
+  if (lstatSync(path, { throwIfNoEntry: false })?.isSocket() !== true) return;
+  if (await isDead(path)) rmSync(path, { force: true });
 }
 
 /**
@@ -51,13 +59,14 @@ function makeFolderOf(path: string): void {
   }
 }
 
-function isAnswered(path: string): Promise<boolean> {
+/** Linux refuses a connection only where nobody has the socket, whatever its type. */
+function isDead(path: string): Promise<boolean> {
   return new Promise((resolve) => {
     const probe = connect({ path });
     probe.once('connect', () => {
       probe.destroy();
-      resolve(true);
+      resolve(false);
     });
-    probe.once('error', () => resolve(false));
+    probe.once('error', ({ code }: NodeJS.ErrnoException) => resolve(code === 'ECONNREFUSED'));
   });
 }

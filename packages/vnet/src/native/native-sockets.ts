@@ -15,6 +15,7 @@ import type {
   HostStreamEvents,
   ListenOptions,
 } from '../host/host-sockets.ts';
+import { removeDeadSocket } from '../host/socket-path.ts';
 import * as linux from './constants.ts';
 import { createDatagramScratch, NativeDatagram } from './datagram.ts';
 import { NativeEcho } from './echo.ts';
@@ -87,7 +88,10 @@ export function createNativeSockets(poller: Poller): HostSockets {
   return {
     kind: 'native',
     connect,
-    listen: async (endpoint, onConnection, options) => listen(poller, endpoint, onConnection, options ?? {}),
+    listen: async (endpoint, onConnection, options) => {
+      if (endpoint.kind === 'unix') await removeDeadSocket(endpoint.path);
+      return listen(poller, endpoint, onConnection, options ?? {});
+    },
     openDatagram,
     bindDatagram,
     openEcho,
