@@ -41,6 +41,20 @@ describe('readNetworkConfig', () => {
   });
 });
 
+describe('routes of readNetworkConfig', () => {
+  it.each([
+    [{ to: '172.17.0.0/16', via: '192.168.127.2' }, []],
+    [{ to: 'fd00:88::/64', via: 'fd00:77::2' }, []],
+    [{ to: '172.17.0.0', via: '192.168.127.2' }, [['routes', 0, 'to']]],
+    [{ to: '0.0.0.0/0', via: '192.168.127.2' }, [['routes', 0, 'to']]],
+    [{ to: '192.168.127.128/25', via: '192.168.127.2' }, [['routes', 0, 'to']]],
+    [{ to: '172.17.0.0/16', via: '10.0.0.2' }, [['routes', 0, 'via']]],
+    [{ to: 'fd00:88::/64', via: '192.168.127.2' }, [['routes', 0]]],
+  ])('has the problems of %j at their places', (route, paths) => {
+    expect(pathsOf({ routes: [route] })).toEqual(paths);
+  });
+});
+
 describe('NETWORK_SCHEMA', () => {
   it('accepts every key of a configuration', () => {
     const config: Required<NetworkConfig> = {
@@ -58,6 +72,7 @@ describe('NETWORK_SCHEMA', () => {
       names: { nas: '10.0.0.7' },
       leaseSeconds: 3600,
       leases: [{ mac: '52:54:00:00:00:02', address: '10.0.0.2', name: 'web' }],
+      routes: [{ to: '172.17.0.0/16', via: '10.0.0.2' }],
       forwards: ['8080:web:80,proxy=2'],
       policy: { default: 'deny', rules: [{ action: 'allow', name: '*.example.com', ports: '443' }] },
       proxy: { http: 'http://proxy:3128', exclude: ['*.local'], transparent: true },

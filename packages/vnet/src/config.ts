@@ -39,6 +39,8 @@ export interface NetworkConfig {
   readonly leaseSeconds?: number;
   readonly leases?: readonly { readonly mac: string; readonly address: string; readonly name?: string }[];
   readonly forwards?: readonly string[];
+  /** Networks behind guests (those of their containers), each with the guest that leads there. */
+  readonly routes?: readonly { readonly to: string; readonly via: string }[];
   readonly policy?: PolicyConfig;
   /** The explicit proxy at http.docker.internal:3128 is always there; this says how it gets out. */
   readonly proxy?: ProxyConfig;
@@ -74,6 +76,7 @@ export interface NetworkSettings {
   readonly leaseSeconds: number;
   readonly leases: readonly StaticLease[];
   readonly forwards: readonly ForwardSpec[];
+  readonly routes: readonly { readonly to: string; readonly via: string }[];
   readonly policy: PolicyConfig;
   readonly proxy: ProxyConfig;
   readonly metadataAccess: boolean;
@@ -104,6 +107,7 @@ const KEYS: Readonly<Record<keyof NetworkConfig, true>> = {
   leaseSeconds: true,
   leases: true,
   forwards: true,
+  routes: true,
   policy: true,
   proxy: true,
   metadataAccess: true,
@@ -189,6 +193,7 @@ class ConfigReader {
       forwards: (config.forwards ?? []).flatMap((text, i) =>
         this.#at(['forwards', i], () => this.#try(() => parseForwards(text), [])),
       ),
+      routes: this.#routes(config, subnet),
       policy: this.#policy(config),
       proxy: this.#proxy(config),
       metadataAccess: config.metadataAccess ?? false,
@@ -252,6 +257,24 @@ class ConfigReader {
   #proxy({ proxy = {} }: NetworkConfig): ProxyConfig {
     this.#at(['proxy'], () => this.#try(() => readProxyConfig(proxy), undefined));
     return proxy;
+  }
+
+  #routes({ routes = [] }: NetworkConfig, subnet: IpPrefix): NetworkSettings['routes'] {
+    for (const [i, { to, via }] of routes.entries()) {
+      const prefix = IpPrefix.parse(to);
+      const guest = this.#at(['routes', i, 'via'], () => this.#address(via, 'via'));
+      if (prefix === undefined || prefix.length === 0) {
+        this.#problem(`"${to}" is not ADDRESS/LENGTH of a network`, ['routes', i, 'to']);
+        continue;
+      }
+      if (prefix.address.version !== guest.version)
+        this.#problem(`${via} and ${to} are of two versions of IP`, ['routes', i]);
+      if (subnet.contains(prefix.address))
+        this.#problem(`${to} is not behind a guest, but of ${subnet} itself`, ['routes', i, 'to']);
+      if (guest.version === 4 && !subnet.contains(guest))
+        this.#problem(`${via} is not in ${subnet}`, ['routes', i, 'via']);
+    }
+    return routes;
   }
 
   #policy({ policy = {} }: NetworkConfig): PolicyConfig {

@@ -61,6 +61,16 @@ export const NETWORK_SCHEMA: JsonSchema = {
       },
     },
     forwards: texts('[ADDRESS:]HOSTPORT:[GUEST:]GUESTPORT[/udp][,proxy=2] and other forms'),
+    routes: {
+      type: 'array',
+      description: 'networks behind guests, as those of their containers',
+      items: {
+        type: 'object',
+        required: ['to', 'via'],
+        properties: { to: text('ADDRESS/LENGTH'), via: text('address of the guest') },
+        additionalProperties: false,
+      },
+    },
     policy: {
       type: 'object',
       properties: {

@@ -11,6 +11,7 @@ import { HostResolver } from './dns/host-resolver.ts';
 import { RESOLV_CONF, ResolvConfFile } from './dns/resolv-conf.ts';
 import { vnetError } from './errors.ts';
 import { FlowTable } from './flows/flow-table.ts';
+import { GuestRoutes } from './gateway/guest-routes.ts';
 import { hostAddresses } from './host/host-addresses.ts';
 import type { HostListener, HostSockets } from './host/host-sockets.ts';
 import { createNodeSockets } from './host/node-sockets.ts';
@@ -131,6 +132,7 @@ export async function openNetwork(options: OpenNetworkOptions): Promise<OpenNetw
     },
   };
   try {
+    routeThroughGuests(network);
     await network.start();
     const proxySettings = readProxyConfig(settings.proxy, options.environment);
     proxy = await HttpProxy.start(network, { settings: proxySettings, scheduler: nodeScheduler });
@@ -139,6 +141,13 @@ export async function openNetwork(options: OpenNetworkOptions): Promise<OpenNetw
     throw error;
   }
   return opened;
+}
+
+/** What the configuration says lies behind guests. @throws OrlopError `vnet.config-invalid` */
+function routeThroughGuests(network: VirtualNetwork): void {
+  const behind = new Map<string, string[]>();
+  for (const { to, via } of network.settings.routes) behind.set(via, [...(behind.get(via) ?? []), to]);
+  for (const [via, prefixes] of behind) new GuestRoutes(network).set(prefixes, via);
 }
 
 interface LinkContext {
