@@ -1,25 +1,10 @@
-import { resolve } from 'node:path';
 import { OrlopError } from '@orlop/core';
-import type { AnyComponent, Architecture } from '@orlop/debian';
+import type { AnyComponent, Architecture, DebianArchive } from '@orlop/debian';
 import type { ImageStore } from '@orlop/oci';
-import type { CommandContext } from '../context.ts';
 import { cliError } from '../errors.ts';
 import { formatBytes } from '../progress.ts';
 import { openStore, type RegistryOptions, withRegistryClient } from './cache-options.ts';
-
-/** Options by which a definition's names can be changed. */
-export interface DefinitionOptions {
-  readonly org?: string;
-  readonly tag?: string;
-  readonly hash?: string;
-  /** git's id of the tree in this commit in place of the content hash. */
-  readonly hashCommit?: string;
-  /** Of the tree of this folder rather than of the component's own. */
-  readonly hashPath?: string;
-  /** git's id, marked as that of changed content. */
-  readonly forceDirty?: boolean;
-  readonly buildYml: string;
-}
+import { type DefinitionOptions, type Invocation, loadAll, namedHash, notBuilt } from './pkg-definitions.ts';
 
 export interface BuildOptions extends DefinitionOptions, RegistryOptions {
   readonly arch: readonly string[];
@@ -51,90 +36,105 @@ const ARCHITECTURES_BY_NAME: ReadonlyMap<string, Architecture> = new Map([
   ['aarch64', 'arm64'],
 ]);
 
-interface Invocation<Options> {
-  readonly context: CommandContext;
-  readonly options: Options;
-}
-
 /** Builds each component for each platform; every definition is read before the first is built. */
 export async function buildPackages(
   folders: readonly string[],
   { context, options }: Invocation<BuildOptions>,
 ): Promise<void> {
-  const {
-    buildComponent,
-    buildDockerfile,
-    componentReference,
-    isByDockerfile,
-    readDebianArchive,
-    repositoryOf,
-  } = await import('@orlop/debian');
-  const { expandReference } = await import('@orlop/oci');
+  const { componentReference, isByDockerfile, readDebianArchive } = await import('@orlop/debian');
   const { withDockerfileOptions } = await import('./pkg-docker.ts');
   const loaded = await loadAll(folders, { context, options });
-  const definitions = await withDockerfileOptions(loaded, { context, options });
-  const { signal, progress, paths, stdout } = context;
-  const hashes = new Map<AnyComponent, { readonly hash?: string }>();
-  for (const definition of definitions)
-    hashes.set(definition, await hashForBuild(definition, { context, options }));
-  const hashOf = (definition: AnyComponent) => hashes.get(definition) ?? {};
+  const planned: PlannedComponent[] = [];
+  for (const definition of await withDockerfileOptions(loaded, { context, options })) {
+    const { hash } = await hashForBuild(definition, { context, options });
+    const reference = await componentReference(definition, hash === undefined ? {} : { hash });
+    planned.push({ definition, hash, reference, architectures: architecturesOf(definition, options) });
+  }
   if (options.dryRun === true) {
-    for (const definition of definitions) {
-      const reference = await componentReference(definition, hashOf(definition));
-      for (const architecture of architecturesOf(definition, options)) {
-        stdout.write(`${reference} linux/${architecture}\n`);
-      }
+    for (const { reference, architectures } of planned) {
+      for (const architecture of architectures) context.stdout.write(`${reference} linux/${architecture}\n`);
     }
     return;
   }
   const store = await openStore(context, {});
   // Read once, and only where something comes from it.
-  const archive = definitions.every(isByDockerfile) ? undefined : await readDebianArchive({ signal });
-  for (const definition of definitions) {
-    const hash = hashOf(definition);
-    const built = options.nobuild === true ? [] : architecturesOf(definition, options);
-    if (options.pull === true && options.force !== true) {
-      await pullIfThere(await componentReference(definition, hash), { context, options, store });
-    }
-    for (const architecture of built) {
-      const common = {
-        ...{ store, progress, signal, hash: hash.hash },
-        platform: { os: 'linux', architecture },
-        stateFolder: paths.debian,
-        force: options.force,
-      };
-      const { reference, manifest, built, packages } = isByDockerfile(definition)
-        ? await buildDockerfile({
-            ...{ ...common, definition },
-            onLine: (line) => void context.logger.info('docker', { line }),
-          })
-        : await buildComponent({ ...common, definition, archive, refresh: options.refresh });
-      const { layers } = await store.readManifest(manifest);
-      const sizeBytes = layers.reduce((total, layer) => total + layer.size, 0);
-      const row = {
-        reference,
-        architecture,
-        digest: manifest.digest,
-        sizeBytes,
-        built,
-        packages: packages.length,
-      };
-      stdout.write(
-        options.json === true
-          ? `${JSON.stringify(row)}\n`
-          : `${reference} linux/${architecture} ${formatBytes(sizeBytes)} ${howBuilt({ built, packages: packages.length, byDocker: isByDockerfile(definition) })}\n`,
-      );
-    }
-    if (options.push !== true) continue;
-    const reference = await componentReference(definition, hash);
-    await push(reference, { context, options, store });
-    if (options.release === undefined) continue;
-    const found = await store.find(reference);
-    if (found === undefined) throw notBuilt(reference, definition);
-    const released = `${repositoryOf(definition)}:${options.release}`;
-    await store.tag(expandReference(released), found);
-    await push(released, { context, options, store });
+  const archive = planned.every(({ definition }) => isByDockerfile(definition))
+    ? undefined
+    : await readDebianArchive({ signal: context.signal });
+  for (const component of planned) {
+    const { reference, architectures } = component;
+    if (options.pull === true && options.force !== true)
+      await pullIfThere(reference, { context, options, store });
+    for (const architecture of options.nobuild === true ? [] : architectures)
+      await buildOne(component, { context, options, store, architecture, archive });
+    if (options.push === true) await push(reference, { context, options, store });
+    if (options.push === true && options.release !== undefined)
+      await pushRelease(component, options.release, { context, options, store });
   }
+}
+
+interface PlannedComponent {
+  readonly definition: AnyComponent;
+  /** What stands in place of the content hash. */
+  readonly hash: string | undefined;
+  readonly reference: string;
+  readonly architectures: readonly Architecture[];
+}
+
+/** Builds a component for one platform, unless the store has it, and says what became of it. */
+async function buildOne(
+  { definition, hash }: PlannedComponent,
+  {
+    context,
+    options,
+    store,
+    architecture,
+    archive,
+  }: Invocation<BuildOptions> & {
+    readonly store: ImageStore;
+    readonly architecture: Architecture;
+    readonly archive: DebianArchive | undefined;
+  },
+): Promise<void> {
+  const { buildComponent, buildDockerfile, isByDockerfile } = await import('@orlop/debian');
+  const { signal, progress, paths, stdout, logger } = context;
+  const common = {
+    ...{ store, progress, signal, hash },
+    platform: { os: 'linux', architecture },
+    stateFolder: paths.debian,
+    force: options.force,
+  };
+  const { reference, manifest, built, packages } = isByDockerfile(definition)
+    ? await buildDockerfile({
+        ...{ ...common, definition },
+        onLine: (line) => void logger.info('docker', { line }),
+      })
+    : await buildComponent({ ...common, definition, archive, refresh: options.refresh });
+  const { layers } = await store.readManifest(manifest);
+  const sizeBytes = layers.reduce((total, layer) => total + layer.size, 0);
+  const { digest } = manifest;
+  const row = { reference, architecture, digest, sizeBytes, built, packages: packages.length };
+  const how = howBuilt({ built, packages: packages.length, byDocker: isByDockerfile(definition) });
+  stdout.write(
+    options.json === true
+      ? `${JSON.stringify(row)}\n`
+      : `${reference} linux/${architecture} ${formatBytes(sizeBytes)} ${how}\n`,
+  );
+}
+
+/** Gives what was pushed a second tag, in the store and in the registry. */
+async function pushRelease(
+  { definition, reference }: PlannedComponent,
+  release: string,
+  { context, options, store }: Invocation<BuildOptions> & { readonly store: ImageStore },
+): Promise<void> {
+  const { repositoryOf } = await import('@orlop/debian');
+  const { expandReference } = await import('@orlop/oci');
+  const found = await store.find(reference);
+  if (found === undefined) throw notBuilt(reference, definition);
+  const released = `${repositoryOf(definition)}:${release}`;
+  await store.tag(expandReference(released), found);
+  await push(released, { context, options, store });
 }
 
 function howBuilt({
@@ -185,49 +185,6 @@ async function pullIfThere(
   });
 }
 
-/** Prints `orlop/redis:HASH` for each folder. */
-export async function showTags(
-  folders: readonly string[],
-  { context, options }: Invocation<DefinitionOptions & { readonly canonical?: boolean }>,
-): Promise<void> {
-  const { componentReference } = await import('@orlop/debian');
-  const { expandReference } = await import('@orlop/oci');
-  for (const definition of await loadAll(folders, { context, options })) {
-    const reference = await componentReference(definition, await namedHash(definition, { context, options }));
-    context.stdout.write(`${options.canonical === true ? expandReference(reference) : reference}\n`);
-  }
-}
-
-/** Prints the index of each component's image as JSON. */
-export async function showIndexes(
-  folders: readonly string[],
-  { context, options }: Invocation<DefinitionOptions>,
-): Promise<void> {
-  const { componentReference } = await import('@orlop/debian');
-  const store = await openStore(context, {});
-  for (const definition of await loadAll(folders, { context, options })) {
-    const reference = await componentReference(definition, await namedHash(definition, { context, options }));
-    const found = await store.find(reference);
-    if (found === undefined) throw notBuilt(reference, definition);
-    context.stdout.write(
-      `${JSON.stringify({ reference, ...found, index: await store.readIndex(found) }, undefined, 2)}\n`,
-    );
-  }
-}
-
-/** What stands in place of the content hash, if the options name anything. */
-export async function namedHash(
-  definition: AnyComponent,
-  { context, options }: Invocation<DefinitionOptions>,
-): Promise<{ readonly hash?: string }> {
-  const { hash, hashCommit, hashPath, forceDirty } = options;
-  if (hash !== undefined) return { hash };
-  if (hashCommit === undefined && hashPath === undefined && forceDirty !== true) return {};
-  const { gitTreeHash } = await import('@orlop/debian');
-  const folder = hashPath === undefined ? definition.folder : resolve(context.cwd, hashPath);
-  return { hash: await gitTreeHash(folder, { commit: hashCommit, forceDirty, signal: context.signal }) };
-}
-
 /** The same, where a release is of what was committed and goes to a registry. */
 async function hashForBuild(
   definition: AnyComponent,
@@ -242,29 +199,6 @@ async function hashForBuild(
   if (push !== true) throw cannot('if not pushing');
   if (/-dirty(-|$)/.test(named.hash ?? '')) throw cannot(`of changed content: ${definition.folder}`);
   return named;
-}
-
-export function notBuilt(reference: string, definition: AnyComponent): OrlopError {
-  return cliError('pkg.not-built', `the store has no ${reference}`, {
-    hint: `orlop pkg build ${definition.folder}`,
-  });
-}
-
-/** Reads the definitions, with the names that the options give them. */
-export async function loadAll(
-  folders: readonly string[],
-  { context, options }: Invocation<DefinitionOptions>,
-): Promise<readonly AnyComponent[]> {
-  const { loadAnyComponent } = await import('@orlop/debian');
-  return await Promise.all(
-    folders.map((folder) =>
-      loadAnyComponent(resolve(context.cwd, folder), {
-        buildFile: options.buildYml,
-        organisation: options.org ?? context.env['ORLOP_PKG_ORG'],
-        tag: options.tag,
-      }),
-    ),
-  );
 }
 
 /** That of the machine this runs on. */

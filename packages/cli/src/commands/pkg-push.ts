@@ -1,6 +1,6 @@
 import type { CommandContext } from '../context.ts';
 import { openStore, type RegistryOptions, type StoreOptions, withRegistryClient } from './cache-options.ts';
-import { type DefinitionOptions, loadAll, namedHash, notBuilt } from './pkg-build.ts';
+import { type DefinitionOptions, loadAll, namedHash, notBuilt } from './pkg-definitions.ts';
 
 export interface PushPackagesOptions extends DefinitionOptions, RegistryOptions, StoreOptions {
   readonly override?: boolean;

@@ -1,7 +1,8 @@
 import type { Command } from 'commander';
 import type { CommandContext } from '../context.ts';
 import { addRegistryOptions, addStoreOptions, each } from './cache-options.ts';
-import type { BuildOptions, DefinitionOptions } from './pkg-build.ts';
+import type { BuildOptions } from './pkg-build.ts';
+import type { DefinitionOptions } from './pkg-definitions.ts';
 import type { PushPackagesOptions, RemoteTagOptions } from './pkg-push.ts';
 
 const FOLDER_HELP = 'a folder with a build.yml';
@@ -37,7 +38,7 @@ export function registerPkg(program: Command, context: CommandContext): void {
     .argument('<folder...>', FOLDER_HELP)
     .option('--canonical', 'with the registry: docker.io/orlop/NAME:HASH')
     .action(async (folders: string[], options: DefinitionOptions & { canonical?: boolean }) => {
-      const { showTags } = await import('./pkg-build.ts');
+      const { showTags } = await import('./pkg-definitions.ts');
       await showTags(folders, { context, options });
     });
 
@@ -46,7 +47,7 @@ export function registerPkg(program: Command, context: CommandContext): void {
     .description("print the index of a component's image in the store: its platforms and bills of materials")
     .argument('<folder...>', FOLDER_HELP)
     .action(async (folders: string[], options: DefinitionOptions) => {
-      const { showIndexes } = await import('./pkg-build.ts');
+      const { showIndexes } = await import('./pkg-definitions.ts');
       await showIndexes(folders, { context, options });
     });
 
