@@ -14,6 +14,7 @@ export {
 export { printYaml } from './config/print.ts';
 export { kitError } from './errors.ts';
 export type { FormatContext, FormatInput, InitrdCompression, OutputFormat } from './formats/format.ts';
+export { outputFile, outputPlace } from './formats/output-place.ts';
 export { type FinishedOutput, OutputSet, type OutputSink } from './formats/output-set.ts';
 export { renamedSink, streamSink } from './formats/single-output.ts';
 export { bootComponentsOf, findFormat, outputFormats } from './formats/table.ts';

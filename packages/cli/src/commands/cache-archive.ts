@@ -69,7 +69,13 @@ export async function exportFile(
   else await writeRenamed(whole, resolve(context.cwd, outfile), signal);
 }
 
-async function writeRenamed(archive: Readable, path: string, signal: AbortSignal): Promise<void> {
+async function writeRenamed(archive: Readable, output: string, signal: AbortSignal): Promise<void> {
+  const { outputPlace } = await import('@orlop/kit');
+  const { kind, path } = await outputPlace(output);
+  if (kind === 'stream') {
+    await pipeline(archive, createWriteStream(path), { signal });
+    return;
+  }
   const draft = `${path}.${process.pid}.part`;
   try {
     await pipeline(archive, createWriteStream(draft, { flags: 'wx' }), { signal });

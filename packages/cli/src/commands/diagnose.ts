@@ -28,7 +28,10 @@ export function registerDiagnose(program: Command, context: CommandContext): voi
         );
         return;
       }
-      const output = resolve(context.cwd, options.output ?? `orlop-diagnose-${name}.tar.gz`);
+      const { outputFile } = await import('@orlop/kit');
+      const output = await outputFile(
+        resolve(context.cwd, options.output ?? `orlop-diagnose-${name}.tar.gz`),
+      );
       const partial = `${output}.partial`;
       const folder = await mkdtemp(join(tmpdir(), 'orlop-diagnose-'));
       try {

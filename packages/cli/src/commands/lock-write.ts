@@ -6,6 +6,7 @@ import {
   type Lock,
   lockImages,
   mergeLocks,
+  outputFile,
   outputFormats,
   printLock,
 } from '@orlop/kit';
@@ -52,7 +53,8 @@ export async function writeLock(
   );
 }
 
-async function replace(path: string, text: string): Promise<void> {
+async function replace(output: string, text: string): Promise<void> {
+  const path = await outputFile(output);
   const draft = `${path}.${process.pid}.part`;
   try {
     await writeFile(draft, text, { flag: 'wx' });

@@ -1,6 +1,7 @@
 import { type FileHandle, mkdir, open, rename, rm } from 'node:fs/promises';
 import { basename, dirname, join, resolve } from 'node:path';
 import { kitError } from '../errors.ts';
+import { outputFile } from './output-place.ts';
 import { WriteBehind } from './write-behind.ts';
 
 /** A file that a format wrote. */
@@ -49,7 +50,7 @@ export class OutputSet implements OutputSink {
   }
 
   async open(name: string): Promise<FileHandle> {
-    const path = resolve(this.#folder, name);
+    const path = await outputFile(resolve(this.#folder, name));
     const temporary = join(dirname(path), `.${basename(path)}.${this.#mark}.${this.#opened++}.part`);
     const earlier = this.#outputs.get(path);
     this.#outputs.set(path, temporary);

@@ -1,0 +1,39 @@
+import { execFileSync } from 'node:child_process';
+import { mkdir, realpath, symlink, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { type TemporaryFolder, temporaryFolder } from '@orlop/testkit';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { outputFile, outputPlace } from './output-place.ts';
+
+describe('outputPlace', () => {
+  let folder: TemporaryFolder;
+  const place = (name: string) => join(folder.path, name);
+
+  beforeEach(async () => {
+    folder = await temporaryFolder('output-place');
+  });
+  afterEach(() => folder.remove());
+
+  it('is the name itself, or the file behind a link', async () => {
+    await writeFile(place('file'), '');
+    await symlink(place('file'), place('link'));
+    await symlink(place('nowhere'), place('dangling'));
+    const file = await realpath(place('file'));
+    expect(await outputPlace(place('new'))).toEqual({ kind: 'file', path: place('new') });
+    expect(await outputPlace(place('dangling'))).toEqual({ kind: 'file', path: place('dangling') });
+    expect(await outputPlace(place('link'))).toEqual({ kind: 'file', path: file });
+  });
+
+  it('is written into where it is a pipe, which a file cannot stand for', async () => {
+    execFileSync('mkfifo', [place('pipe')]);
+    expect(await outputPlace(place('pipe'))).toEqual({ kind: 'stream', path: place('pipe') });
+    await expect(outputFile(place('pipe'))).rejects.toMatchObject({ code: 'kit.output-failed' });
+  });
+
+  it('is no folder', async () => {
+    await mkdir(place('folder'));
+    await expect(outputPlace(place('folder'))).rejects.toMatchObject({
+      ...{ code: 'kit.output-failed', message: expect.stringMatching(/is no file$/) },
+    });
+  });
+});
