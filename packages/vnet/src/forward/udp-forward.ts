@@ -130,7 +130,10 @@ class UdpForward implements RunningForward {
         const failure = this.outside?.send(bytes, address, port);
         if (failure !== undefined) this.stats.fail(`client: ${failure}`);
       },
-      onError: ({ kind }) => this.stats.fail(`${guest}:${this.#target.port}: ${kind}`),
+      // What is too big for the path goes in fragments from now on.
+      onError: ({ kind }) => {
+        if (kind !== 'too-big') this.stats.fail(`${guest}:${this.#target.port}: ${kind}`);
+      },
     });
     const client = new Client(inside, address, port);
     this.#clients.set(key, client);
