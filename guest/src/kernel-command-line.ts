@@ -8,6 +8,7 @@ export interface KernelOptions {
   readonly runcConsole: boolean;
 }
 
+/** The options that LinuxKit gives its init. */
 export function parseKernelOptions(commandLine: string): KernelOptions {
   const options = new Map<string, string>();
   for (const word of commandLine.trim().split(/\s+/)) {

@@ -78,6 +78,7 @@ export function mountAll(system: System, entries: readonly Required<Mount>[]): b
   return succeeded(ending);
 }
 
+/** Says whether it was unmounted. */
 export function unmount(system: System, destination: string, how: 'now' | 'lazily' = 'now'): boolean {
   const options = how === 'lazily' ? ['-l'] : [];
   return succeeded(
@@ -93,6 +94,7 @@ export interface MountedFileSystem {
   readonly options: readonly string[];
 }
 
+/** As /proc/mounts lists them, the last on a place last. */
 export function mountedFileSystems(system: System): readonly MountedFileSystem[] {
   const lines = (system.files.read('/proc/mounts') ?? '').split('\n');
   return lines.flatMap((line) => {

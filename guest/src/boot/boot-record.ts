@@ -10,6 +10,7 @@ export interface BootStep {
   readonly status: number;
 }
 
+/** What of the boot has been recorded; nothing where the record cannot be read. */
 export function readBootRecord(system: System): readonly BootStep[] {
   const text = system.files.read(paths.bootRecord);
   if (text === undefined) return [];
@@ -22,6 +23,7 @@ export function readBootRecord(system: System): readonly BootStep[] {
   }
 }
 
+/** Adds a step to the record. */
 export function recordBootStep(system: System, step: BootStep): void {
   system.files.makeFolder(paths.state, 0o700);
   system.files.write(

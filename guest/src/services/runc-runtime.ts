@@ -84,6 +84,7 @@ export class RuncRuntime implements ServiceRuntime {
   }
 }
 
+/** The number in a pid file; undefined where there is none yet. */
 export function readPid(system: System, path: string): number | undefined {
   const pid = Number(system.files.read(path)?.trim() || Number.NaN);
   return Number.isInteger(pid) && pid > 0 ? pid : undefined;

@@ -135,6 +135,7 @@ export function exitStatusOf(ending: Ending): number {
   return ending.kind === 'exited' ? ending.status : 128 + ending.signal;
 }
 
+/** Whether a process ended of itself, with status 0. */
 export function succeeded(ending: Ending): boolean {
   return ending.kind === 'exited' && ending.status === 0;
 }

@@ -20,6 +20,7 @@ export const httpStatus: Readonly<Record<ErrorKind, number>> = {
   timeout: 504,
 };
 
+/** An error as the daemon answers it: its kind gives the status; what is no OrlopError is a bug, and 500. */
 export function encodeError(error: unknown): { readonly status: number; readonly body: ApiErrorBody } {
   if (!(error instanceof OrlopError)) {
     const message = error instanceof Error ? error.message : String(error);

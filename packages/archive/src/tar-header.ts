@@ -56,6 +56,7 @@ export const ENTRY_TYPES: ReadonlyMap<string, EntryType> = new Map([
   ['6', 'fifo'],
 ]);
 
+/** Two of them end an archive (POSIX.1-2017, pax). */
 export function isZeroBlock(block: Uint8Array): boolean {
   for (let i = 0; i < TAR_BLOCK_BYTES; i++) if (block[i] !== 0) return false;
   return true;

@@ -52,6 +52,7 @@ function formatAmount(amount: number, unit: ProgressEvent['unit']): string {
   return unit === 'items' ? String(amount) : formatBytes(amount);
 }
 
+/** Decimal units: `12 B`, `1.2 MB`, `125 MB`. */
 export function formatBytes(bytes: number): string {
   const units = ['B', 'kB', 'MB', 'GB', 'TB'];
   let value = bytes;

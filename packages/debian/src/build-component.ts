@@ -110,6 +110,10 @@ export async function buildComponent(request: BuildRequest): Promise<BuiltCompon
   return { descriptor, manifest, reference, built: true, packages };
 }
 
+/**
+ * The architecture of a platform that a component is for. @throws OrlopError
+ * `debian.architecture-unsupported`
+ */
 export function checkArchitecture(definition: ComponentNames, platform: Platform): Architecture {
   const architecture = definition.architectures.find((one) => one === platform.architecture);
   if (architecture !== undefined && platform.os === 'linux') return architecture;

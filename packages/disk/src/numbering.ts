@@ -10,6 +10,7 @@ export interface Numbering {
   readonly names: ReadonlyMap<TreeNode, number>;
 }
 
+/** Walks a tree, the root first, children in the order of their names; a node of several names counts once. */
 export function numberNodes(root: DirectoryNode): Numbering {
   const indexes = new Map<TreeNode, number>();
   const names = new Map<TreeNode, number>();
@@ -26,6 +27,7 @@ export function numberNodes(root: DirectoryNode): Numbering {
   return { indexes, nodes, names };
 }
 
+/** The path of a child; that of the root is empty. */
 export function joinPath(parent: string, name: string): string {
   return parent === '' ? name : `${parent}/${name}`;
 }

@@ -17,10 +17,12 @@ export function parseDigest(text: string): { algorithm: 'sha256' | 'sha512'; hex
   return { algorithm, hex, digest: `${algorithm}:${hex}` };
 }
 
+/** Whether a text is a digest of an algorithm that OCI registers (image-spec, descriptor.md). */
 export function isDigest(text: string): text is Digest {
   return /^(?:sha256:[0-9a-f]{64}|sha512:[0-9a-f]{128})$/.test(text);
 }
 
+/** By SHA-256, of bytes at hand. */
 export function digestOf(bytes: Uint8Array): Digest {
   return `sha256:${createHash('sha256').update(bytes).digest('hex')}`;
 }

@@ -116,6 +116,7 @@ export function encodeDocument(document: unknown): Uint8Array {
   return new TextEncoder().encode(JSON.stringify(document));
 }
 
+/** @throws OrlopError `oci.bad-document`, which names `subject` */
 export function parseObject(bytes: Uint8Array, subject: string): JsonObject {
   let json: unknown;
   try {

@@ -16,10 +16,12 @@ export const MEDIA = {
 
 export type Compression = 'none' | 'gzip' | 'zstd';
 
+/** Whether documents of this type are indexes, of OCI or of Docker. */
 export function isIndexType(mediaType: string): boolean {
   return mediaType === MEDIA.index || mediaType === MEDIA.dockerIndex;
 }
 
+/** Whether documents of this type are manifests, of OCI or of Docker. */
 export function isManifestType(mediaType: string): boolean {
   return mediaType === MEDIA.manifest || mediaType === MEDIA.dockerManifest;
 }

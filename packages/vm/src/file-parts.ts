@@ -13,6 +13,7 @@ export async function withFile<T>(
   }
 }
 
+/** Fewer bytes than asked for at the end of the file. */
 export async function readAt(file: FileHandle, position: number, length: number): Promise<Uint8Array> {
   const { buffer, bytesRead } = await file.read(new Uint8Array(length), 0, length, position);
   return buffer.subarray(0, bytesRead);

@@ -21,6 +21,7 @@ export interface ExportArchiveOptions extends StoreOptions {
   readonly name?: string;
 }
 
+/** Takes the images of an archive, or of standard input for `-`, into the store. */
 export async function importFile(
   file: string,
   { context, options }: { context: CommandContext; options: ImportArchiveOptions },
@@ -46,6 +47,7 @@ export async function importFile(
   }
 }
 
+/** Writes one image to a file, or to standard output for `-`. */
 export async function exportFile(
   reference: string,
   { context, options }: { context: CommandContext; options: ExportArchiveOptions },

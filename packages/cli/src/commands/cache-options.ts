@@ -50,6 +50,7 @@ export function addRegistryOptions(command: Command): Command {
     );
 }
 
+/** That of `--cache`, else of `ORLOP_CACHE`, else of the state folder. */
 export async function openStore(context: CommandContext, options: StoreOptions): Promise<ImageStore> {
   const { ImageStore } = await import('@orlop/oci');
   const folder = options.cache ?? context.env['ORLOP_CACHE'];

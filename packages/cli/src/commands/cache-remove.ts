@@ -13,6 +13,7 @@ export interface CleanOptions extends RemoveOptions {
   readonly unreferenced?: boolean;
 }
 
+/** Takes names off images, with those of their architectures; what no name leads to goes. */
 export async function removeImages(
   names: readonly string[],
   { context, options }: { context: CommandContext; options: RemoveOptions },
@@ -36,6 +37,7 @@ export async function removeImages(
   await remove(store, await publishedOf([...new Set(chosen)], { context, options }), context);
 }
 
+/** Removes all images, or the published ones, or none with `unreferenced`; then every blob that nothing leads to. */
 export async function cleanStore({
   context,
   options,

@@ -14,6 +14,7 @@ export function addNetworkOptions(command: Command): Command {
   return command.option('-n, --network <name>', 'the network', 'default').option('--json', 'print as JSON');
 }
 
+/** Speaks to the network that the options name, which need not run yet. */
 export async function openClient(
   context: CommandContext,
   { network }: Pick<NetworkOptions, 'network'>,

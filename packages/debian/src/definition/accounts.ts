@@ -4,6 +4,7 @@ import type { YamlReader, YamlValue } from './yaml-reader.ts';
 
 const ACCOUNT = /^[a-z_][a-z0-9_-]*$/;
 
+/** An item of `users`: unless said, nobody logs in with it. */
 export function readUser(reader: YamlReader, item: YamlValue): UserDefinition | undefined {
   let name: string | undefined;
   let uid: number | undefined;
@@ -44,6 +45,7 @@ export function readUser(reader: YamlReader, item: YamlValue): UserDefinition | 
   return { name, uid, gid: gid ?? uid, home, shell, comment, password };
 }
 
+/** An item of `groups`. */
 export function readGroup(reader: YamlReader, item: YamlValue): GroupDefinition | undefined {
   let name: string | undefined;
   let gid: number | undefined;

@@ -11,6 +11,7 @@ import type { YamlReader, YamlValue } from './yaml-reader.ts';
 
 const ROOT: Owner = { user: 0, group: 0 };
 
+/** An item of `files`; its `source` is relative to `folder`. */
 export function readFile(reader: YamlReader, item: YamlValue, folder: string): FileDefinition | undefined {
   let path: string | undefined;
   let mode: number | undefined = 0o644;
@@ -53,6 +54,7 @@ export function readFile(reader: YamlReader, item: YamlValue, folder: string): F
   return { path, mode, owner, content, position: reader.position(item) };
 }
 
+/** An item of `directories`. */
 export function readDirectory(reader: YamlReader, item: YamlValue): DirectoryDefinition | undefined {
   let path: string | undefined;
   let mode: number | undefined = 0o755;
@@ -76,6 +78,7 @@ export function readDirectory(reader: YamlReader, item: YamlValue): DirectoryDef
   return { path, mode, owner, position: reader.position(item) };
 }
 
+/** An item of `symlinks`: one link, or one for each name in a file that is relative to `folder`. */
 export function readSymlink(
   reader: YamlReader,
   item: YamlValue,

@@ -30,6 +30,7 @@ export function splitRestriction(
   return { name: match[1] ?? '', architectures, position: reader.position(item) };
 }
 
+/** A pattern of paths; what is none is noted as a problem, and undefined. */
 export function readGlob(reader: YamlReader, item: YamlValue, text: string | undefined): string | undefined {
   if (text === undefined || isGlob(text)) return text;
   return reader.note(
@@ -48,11 +49,13 @@ export function readPath(reader: YamlReader, item: YamlValue): string | undefine
   return reader.note(item, `${item.path} "${text}" is no path in the image`);
 }
 
+/** An octal mode in quotes, as a number. */
 export function readMode(reader: YamlReader, item: YamlValue): number | undefined {
   const text = readMatching(reader, item, /^[0-7]{3,4}$/, 'an octal mode in quotes, e.g. "0755"');
   return text === undefined ? undefined : Number.parseInt(text, 8);
 }
 
+/** A text of a form, which `meaning` describes to whoever wrote another. */
 export function readMatching(
   reader: YamlReader,
   item: YamlValue,

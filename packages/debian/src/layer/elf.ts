@@ -13,6 +13,7 @@ export interface ElfSection {
   readonly content: Uint8Array;
 }
 
+/** Whether a file begins as one in the format ELF does. */
 export function isElf(bytes: Uint8Array): boolean {
   return ELF_MAGIC.every((byte, index) => bytes[index] === byte);
 }
@@ -59,6 +60,7 @@ export interface LinkNeeds {
   readonly libraries: readonly string[];
 }
 
+/** The interpreter and the libraries that a program is linked with when it starts; none of another file. */
 export function readLinkNeeds(bytes: Uint8Array): LinkNeeds {
   const sections = parseElfSections(bytes) ?? [];
   const interpreter = sections.find(({ name }) => name === '.interp');

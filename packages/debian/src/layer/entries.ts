@@ -7,6 +7,7 @@ export function ownHeader(
   return { uid: 0, gid: 0, sizeBytes: 0, mtime: 0, ...fields };
 }
 
+/** A symbolic link that the definition makes, and no package has. */
 export function ownSymlink(name: string, linkName: string): ArchiveEntry {
   return { header: ownHeader({ name, type: 'symlink', mode: 0o777, linkName }), body: emptyBody };
 }

@@ -18,6 +18,7 @@ const BYTES_PER_INODE = 16384;
 /** A last group with less room than its own overhead and this is left out, as mke2fs does. */
 const LEAST_GROUP_ROOM = 50;
 
+/** Groups and their tables for a size in bytes. @throws OrlopError `disk.too-small` */
 export function planExt4(sizeBytes: number, neededInodes: number, journal: boolean): Ext4Geometry {
   let blocks = Math.floor(sizeBytes / BLOCK_BYTES);
   for (;;) {

@@ -26,6 +26,7 @@ export type EncodedXattrs =
   /** A whole block; its checksum is put in when its place is known. */
   | { readonly place: 'block'; readonly bytes: Uint8Array };
 
+/** In the inode if they fit there, else in a block. @throws OrlopError for what neither holds */
 export function encodeXattrs(
   path: string,
   xattrs: ReadonlyMap<string, Uint8Array> | undefined,

@@ -59,6 +59,7 @@ export function encodeVolumeDescriptor(fields: VolumeFields): Uint8Array {
   return layout.bytes;
 }
 
+/** ECMA-119 §8.3. */
 export function encodeTerminator(): Uint8Array {
   return new Layout(ISO_SECTOR_BYTES).u8(0, TERMINATOR).text(1, 'CD001').u8(6, 1).bytes;
 }

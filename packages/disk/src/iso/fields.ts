@@ -8,6 +8,7 @@ export function both16(layout: Layout, at: number, value: number): void {
   layout.u16le(at, value).u16be(at + 2, value);
 }
 
+/** A number in both byte orders (ECMA-119 §7.3.3). */
 export function both32(layout: Layout, at: number, value: number): void {
   layout.u32le(at, value).u32be(at + 4, value);
 }
@@ -54,6 +55,7 @@ export function longDate(mtime: number): Uint8Array {
   return new Layout(17).text(0, digits).bytes;
 }
 
+/** Sectors that so many bytes take. */
 export function sectorsOf(bytes: number): number {
   return Math.ceil(bytes / ISO_SECTOR_BYTES);
 }

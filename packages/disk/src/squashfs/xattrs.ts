@@ -82,6 +82,7 @@ function encodePair(path: string, name: string, value: Uint8Array): Uint8Array {
     .set(8 + suffix.length, value).bytes;
 }
 
+/** The parts in one piece. */
 export function concat(parts: readonly Uint8Array[]): Uint8Array {
   const bytes = new Uint8Array(parts.reduce((sum, part) => sum + part.length, 0));
   let at = 0;

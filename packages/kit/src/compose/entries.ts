@@ -35,10 +35,12 @@ export interface EntryAccess {
   readonly gid?: number;
 }
 
+/** A folder that no image has; 0755 unless said. */
 export function directoryEntry(name: string, origin: Origin, access: EntryAccess = {}): ArchiveEntry {
   return generated({ ...plainHeader(name, access, 0o755), type: 'directory' }, origin);
 }
 
+/** A file that no image has; text is UTF-8; 0644 unless said. */
 export function fileEntry(
   name: string,
   content: string | Uint8Array,
@@ -55,6 +57,7 @@ export function fileEntry(
   return { header: entry.header, body: bytesBody(bytes) };
 }
 
+/** A symbolic link that no image has. */
 export function symlinkEntry(
   name: string,
   target: string,

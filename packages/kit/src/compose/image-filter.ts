@@ -53,6 +53,7 @@ export async function* filterImage(entries: EntryStream, options: FilterOptions)
   }
 }
 
+/** A path below a prefix; either may be empty. */
 export function joinPath(prefix: string, name: string): string {
   if (prefix === '') return name;
   return name === '' ? prefix : `${prefix}/${name}`;

@@ -15,10 +15,12 @@ export function bootFolder(section: BootSection, index: number, name: string): s
   return `containers/${section}/${String(index).padStart(3, '0')}-${name}`;
 }
 
+/** Where the bundle of a service is. */
 export function serviceFolder(name: string): string {
   return `${SERVICES_FOLDER}/${name}`;
 }
 
+/** Where the layers of a volume are. */
 export function volumeFolder(name: string): string {
   return `${VOLUMES_FOLDER}/${name}`;
 }

@@ -10,6 +10,7 @@ export interface RootSurvey {
   readonly apkDatabases: readonly Uint8Array[];
 }
 
+/** Reads the headers of all images before the first is written (docs/design/0031-initrd.md). */
 export async function surveyRoot(images: readonly ComposeImage[]): Promise<RootSurvey> {
   const links = new Map<string, string>();
   const withApk: ComposeImage[] = [];

@@ -58,6 +58,7 @@ export function mapScalars(node: Located, replace: (scalar: LocatedScalar) => Lo
   }
 }
 
+/** The value without its positions. */
 export function toPlain(node: Located): PlainValue {
   switch (node.kind) {
     case 'scalar':

@@ -63,6 +63,7 @@ export const uint64 = integer(0, 2n ** 64n - 1n);
 export const uint32 = integer(0, 2 ** 32 - 1);
 export const uint16 = integer(0, 2 ** 16 - 1);
 
+/** One of some words. */
 export function choice<const T extends string>(...values: readonly T[]): Reader<T> {
   return (node, at) => {
     const text = string(node, at);
@@ -72,6 +73,7 @@ export function choice<const T extends string>(...values: readonly T[]): Reader<
   };
 }
 
+/** A list; items that are wrong are left out. */
 export function listOf<T>(item: Reader<T>): Reader<readonly T[]> {
   return (node, at) => {
     if (node.kind !== 'list') return problem(node, at, `expected a list, got ${describe(node)}`);
@@ -158,10 +160,12 @@ export function placed<T>(reader: Reader<T>): Reader<Placed<T>> {
   return refine(reader, (value, node, at) => ({ value, position: node.position, path: at.path }));
 }
 
+/** The place of a mapping's member, as problems name it. */
 export function memberPath(path: string, key: string): string {
   return path === '' ? key : `${path}.${key}`;
 }
 
+/** `"a", "b" or "c"`. */
 export function orList(values: readonly string[]): string {
   const quoted = values.map((value) => `"${value}"`);
   const last = quoted.pop() ?? '';

@@ -13,10 +13,12 @@ export function distance(from: number, to: number): number {
   return (to - from) | 0;
 }
 
+/** Of sequence numbers, which wrap (RFC 9293 §3.4). */
 export function isBefore(a: number, b: number): boolean {
   return ((a - b) | 0) < 0;
 }
 
+/** Of sequence numbers, which wrap (RFC 9293 §3.4). */
 export function isAfter(a: number, b: number): boolean {
   return ((a - b) | 0) > 0;
 }

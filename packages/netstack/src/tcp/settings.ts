@@ -5,6 +5,7 @@ export type ResolvedTcpSettings = Required<TcpSettings>;
 
 const KIB = 1024;
 
+/** Every setting, by its default where none is given. */
 export function resolveTcpSettings(settings: TcpSettings = {}): ResolvedTcpSettings {
   return {
     congestion: 'cubic',

@@ -57,11 +57,15 @@ export function mediaTypeOf(answer: HttpResponse, bytes: Uint8Array): string {
   return Array.isArray(own['manifests']) ? MEDIA.index : MEDIA.manifest;
 }
 
+/** Where the content of an answer with status 206 begins (RFC 9110 §14.4); undefined where it does not say. */
 export function rangeStart(answer: HttpResponse): number | undefined {
   const match = /^bytes (\d+)-/.exec(answer.headers['content-range'] ?? '');
   return match === null ? undefined : Number(match[1]);
 }
 
+/**
+ * Where an upload goes on. @throws OrlopError `oci.registry-answer` for no place, and for one that leaves TLS
+ */
 export function locationOf(answer: HttpResponse, subject: string): URL {
   const { location } = answer.headers;
   if (location === undefined)

@@ -9,6 +9,7 @@ export function nameOf(repository: Repository, version: string): string {
     : formatReference({ ...repository, tag: version });
 }
 
+/** `oci.image-not-found`, with the whole name of the image. */
 export function notFound(repository: Repository, version: string): Error {
   return ociError('oci.image-not-found', `the registry has no image ${nameOf(repository, version)}`);
 }

@@ -16,6 +16,7 @@ export interface RetryPolicy {
 /** An answer that asks to come back later: RFC 9110 and RFC 6585. */
 const PASSING = new Set([408, 429, 500, 502, 503, 504]);
 
+/** Whether to try again after an answer of this status. */
 export function isPassingStatus(status: number): boolean {
   return PASSING.has(status);
 }

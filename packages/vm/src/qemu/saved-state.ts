@@ -91,6 +91,7 @@ export async function readSavedState(folder: MachineFolder): Promise<SavedRecord
   return record;
 }
 
+/** Does nothing where there is none. */
 export async function removeSavedState(folder: MachineFolder): Promise<void> {
   // The record first: a state without one does not count.
   await folder.remove('savedRecord');

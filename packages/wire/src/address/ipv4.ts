@@ -52,6 +52,7 @@ export function formatIpv4Cidr(cidr: Ipv4Cidr): string {
   return `${formatIpv4Address(cidr.address)}/${cidr.length}`;
 }
 
+/** Whether an address is one of the network's. */
 export function ipv4InCidr(address: Ipv4Address, cidr: Ipv4Cidr): boolean {
   return (address & ipv4Mask(cidr.length)) >>> 0 === cidr.address;
 }

@@ -126,6 +126,7 @@ export function formatIpv6Cidr(cidr: Ipv6Cidr): string {
   return `${formatIpv6Address(cidr.address)}/${cidr.length}`;
 }
 
+/** Whether an address is one of the network's. */
 export function ipv6InCidr(address: Ipv6Address, cidr: Ipv6Cidr): boolean {
   return ipv6Equals(maskIpv6(address, cidr.length), cidr.address);
 }

@@ -27,6 +27,7 @@ export function parseMac(text: string): MacAddress | undefined {
   return Number.parseInt(text.replace(/[:-]/g, ''), 16);
 }
 
+/** `02:00:5e:10:00:01`. */
 export function formatMac(address: MacAddress): string {
   const digits = address.toString(16).padStart(12, '0');
   return digits.replace(/(..)(?=.)/g, '$1:');

@@ -69,6 +69,7 @@ export function checkDhcpv6(bytes: Uint8Array, offset: number, end: number): Mal
   return bytes[offset] >= 1 && bytes[offset] <= 11 ? undefined : 'bad-value';
 }
 
+/** A message between client and server (RFC 8415 §8), with its options. */
 export function parseDhcpv6(bytes: Uint8Array, offset: number, end: number): Dhcpv6Fields | Malformed {
   const malformed = checkDhcpv6(bytes, offset, end);
   if (malformed !== undefined) return malformed;

@@ -35,6 +35,7 @@ export function checkArp(bytes: Uint8Array, offset: number, end: number): Malfor
   return readU16(bytes, offset + 4) === 0x0604 ? undefined : 'bad-length';
 }
 
+/** For IPv4 over Ethernet (RFC 826). */
 export function parseArp(bytes: Uint8Array, offset: number, end: number): ArpFields | Malformed {
   return (
     checkArp(bytes, offset, end) ?? {

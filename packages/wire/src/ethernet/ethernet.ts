@@ -49,6 +49,7 @@ export function checkEthernet(bytes: Uint8Array, offset: number, end: number): M
   return end - offset < EthernetView.headerLength(bytes, offset) ? 'truncated' : undefined;
 }
 
+/** The header with its VLAN tags (IEEE 802.3 §3.2, 802.1Q). */
 export function parseEthernet(bytes: Uint8Array, offset: number, end: number): EthernetFields | Malformed {
   const malformed = checkEthernet(bytes, offset, end);
   if (malformed !== undefined) return malformed;

@@ -41,6 +41,7 @@ export function checkIpv6(bytes: Uint8Array, offset: number, end: number): Malfo
   return IPV6_HEADER_LEN + Ipv6View.payloadLength(bytes, offset) > end - offset ? 'truncated' : undefined;
 }
 
+/** The fixed header (RFC 8200 §3), without extensions. */
 export function parseIpv6(bytes: Uint8Array, offset: number, end: number): Ipv6Fields | Malformed {
   return checkIpv6(bytes, offset, end) ?? readIpv6(bytes, offset);
 }

@@ -30,6 +30,7 @@ export function checkUdp(bytes: Uint8Array, offset: number, end: number): Malfor
   return length > end - offset ? 'truncated' : undefined;
 }
 
+/** RFC 768. */
 export function parseUdp(bytes: Uint8Array, offset: number, end: number): UdpFields | Malformed {
   return (
     checkUdp(bytes, offset, end) ?? {
