@@ -1,6 +1,6 @@
 import type { Logger } from '@orlop/core';
 import { ApiServer } from '../control/api-server.ts';
-import { goTextErrors, textErrors } from '../control/error-answer.ts';
+import { goTextErrors, vpnkitErrors } from '../control/error-answer.ts';
 import type { VirtualNetwork } from '../virtual-network.ts';
 import { forwarderRoutes, gvproxyRoutes } from './gvproxy-routes.ts';
 import { gvproxyTakeover } from './gvproxy-takeover.ts';
@@ -38,5 +38,5 @@ export function gvproxyGatewayServer({ network, logger }: CompatOptions): ApiSer
 
 /** Answers as VPNKit's HTTP port control does. */
 export function vpnkitServer({ network, logger }: CompatOptions): ApiServer {
-  return new ApiServer({ routes: vpnkitRoutes(network), logger, answerError: textErrors });
+  return new ApiServer({ routes: vpnkitRoutes(network), logger, answerError: vpnkitErrors });
 }

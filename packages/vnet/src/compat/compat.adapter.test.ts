@@ -151,6 +151,14 @@ describe('the APIs of others', () => {
       const end = { method: 'DELETE', path: '/forwards/unexpose/port', body: { proto: 'unix', out_path } };
       expect((await ask(path, end)).status).toBe(200);
       expect(JSON.parse((await ask(path, { path: '/forwards/list' })).text)).toEqual([]);
+      // Its clients end what has ended already, and show the message of status 400.
+      expect((await ask(path, end)).status).toBe(200);
+      const taken = { ...port, out_path: path };
+      const refused = await ask(path, { method: 'PUT', path: '/forwards/expose/pipe', body: taken });
+      expect(refused.status).toBe(400);
+      expect(JSON.parse(refused.text)).toEqual({
+        message: `cannot listen on unix:${path}: address-in-use`,
+      });
     });
   });
 });

@@ -41,9 +41,10 @@ export function vpnkitRoutes(network: VirtualNetwork): readonly ApiRoute[] {
     await network.forwards.add(spec);
     if (body.annotation !== undefined) annotations.set(forwardId(spec), body.annotation);
   };
+  /** As VPNKit's: what is not exposed needs no ending. */
   const unexpose = (body: VpnkitPort) => {
     const id = forwardId(outsideOf(body));
-    network.forwards.remove(id);
+    if (network.forwards.find(id) !== undefined) network.forwards.remove(id);
     annotations.delete(id);
   };
   const changing = (['port', 'pipe'] as const).flatMap((what): ApiRoute[] => [

@@ -27,7 +27,7 @@ export function jsonErrors(logger: Logger): (error: unknown) => ApiAnswer {
   };
 }
 
-/** Failures as a line of text: what gvproxy's and VPNKit's clients print. */
+/** Failures as a line of text: what gvproxy's clients print. */
 export function textErrors(error: unknown): ApiAnswer {
   if (!(error instanceof OrlopError)) return { kind: 'text', status: 500, text: `${String(error)}\n` };
   const status = error.kind === 'invalid' ? 400 : error.code === 'vnet.request-unknown' ? 404 : 500;
@@ -39,4 +39,11 @@ export function goTextErrors(error: unknown): ApiAnswer {
   return error instanceof OrlopError && error.code === 'vnet.request-unknown'
     ? { kind: 'text', status: 404, text: '404 page not found\n' }
     : textErrors(error);
+}
+
+/** Failures as VPNKit's clients show them to their users: `message` of an answer with status 400. */
+export function vpnkitErrors(error: unknown): ApiAnswer {
+  if (!(error instanceof OrlopError)) return { kind: 'json', status: 500, value: { message: String(error) } };
+  const status = error.code === 'vnet.request-unknown' ? 404 : 400;
+  return { kind: 'json', status, value: { message: error.message } };
 }

@@ -12,7 +12,8 @@ interface Folder {
 }
 
 const MAX_FOLDERS = 1024;
-const NOTHING_ASKED = 'ERROR nothing was asked for yet: write PROTO:IP:PORT:PROTO:IP:PORT, see README\n';
+/** By its first words VPNKit's client knows that there was nothing before it. */
+const NOTHING_ASKED = 'ERROR no request received: write PROTO:IP:PORT:PROTO:IP:PORT, see README\n';
 
 /** The folders that one client sees: those that it made, and the forwards in force, whoever asked for them. */
 export class PortFolders {

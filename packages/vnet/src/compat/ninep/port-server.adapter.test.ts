@@ -98,11 +98,20 @@ describe('PortServer', () => {
     expect(net.opened.network.forwards.list()).toHaveLength(1);
   });
 
+  it('is ended by another that opens its ctl and closes it again, as VPNKit’s client unexposes', async () => {
+    await expose(WEB, 2);
+    await ask(T.walk, new MessageWriter().u32(0).u32(3).u16(2).text(WEB).text('ctl'));
+    await ask(T.open, new MessageWriter().u32(3).u8(0));
+    await ask(T.clunk, new MessageWriter().u32(3));
+    expect(net.opened.network.forwards.list()).toEqual([]);
+    expect(await list(8000)).toEqual(['README']);
+  });
+
   it('says in ctl that nothing was asked for yet, and in README what to ask', async () => {
     await ask(T.walk, new MessageWriter().u32(0).u32(1).u16(0));
     await ask(T.create, new MessageWriter().u32(1).text(WEB).u32(DMDIR).u8(0));
     await ask(T.walk, new MessageWriter().u32(1).u32(2).u16(1).text('ctl'));
-    expect(await readAt(2, 0)).toMatch(/^ERROR nothing was asked for yet/);
+    expect(await readAt(2, 0)).toMatch(/^ERROR no request received/);
     await ask(T.walk, new MessageWriter().u32(0).u32(3).u16(1).text('README'));
     expect(await readAt(3, 0)).toContain('write PROTO:IP:PORT:PROTO:IP:PORT to its file "ctl"');
   });

@@ -11,8 +11,11 @@ type Node =
 
 interface Fid {
   node: Node;
-  /** It wrote to its control file: the folder lives as long as this fid does. */
-  hasAsked: boolean;
+  /**
+   * Of a control file: who wrote has a folder that lives as long as this fid does; who opened it and did nothing ends the
+   * forward by closing it, as VPNKit's client does to unexpose what it did not expose.
+   */
+  use: 'walked' | 'opened' | 'read' | 'asked';
   /** Of a folder, as it was when it was read from its start: what is read goes on after changes. */
   entries: readonly Uint8Array[];
 }
@@ -44,7 +47,7 @@ const README = `Each folder is a port of the host that leads to a guest.
 
 To add one, make a folder, write PROTO:IP:PORT:PROTO:IP:PORT to its file "ctl" (first where the host listens, then
 where it leads; PROTO is tcp or udp), and read "ctl" from its start: "OK" and what is in force, or "ERROR" and why not.
-It ends when "ctl" is closed, and when the folder is removed.
+It ends when that "ctl" is closed, when another opens and closes it without reading it, and when the folder is removed.
 
     tcp:0.0.0.0:8080:tcp:192.168.127.2:80
 `;
@@ -112,11 +115,13 @@ export class PortSession {
     const reply = new MessageWriter();
     switch (type) {
       case NINEP_TYPES.open:
+        fid.use = 'opened';
         return reply.qid(this.#qidOf(fid.node)).u32(0);
       case NINEP_TYPES.create:
         return this.#create(fid, { name: request.text(), permissions: request.u32() });
       case NINEP_TYPES.read: {
         const offset = request.u64();
+        if (fid.use === 'opened') fid.use = 'read';
         return reply.data(
           this.#read(fid, offset, Math.min(request.u32(), this.#messageLen - READ_HEADER_LEN)),
         );
@@ -130,7 +135,8 @@ export class PortSession {
       }
       case NINEP_TYPES.clunk:
         this.#fids.delete(number);
-        if (fid.hasAsked && fid.node.kind === 'control') this.#folders.remove(fid.node.name);
+        if (fid.node.kind === 'control' && (fid.use === 'asked' || fid.use === 'opened'))
+          this.#folders.remove(fid.node.name);
         return reply;
       case NINEP_TYPES.remove:
         this.#fids.delete(number);
@@ -152,7 +158,7 @@ export class PortSession {
   #put(number: number, node: Node): string | undefined {
     if (this.#fids.has(number)) return ERRORS.fidInUse;
     if (this.#fids.size >= MAX_FIDS) return ERRORS.full;
-    this.#fids.set(number, { node, hasAsked: false, entries: [] });
+    this.#fids.set(number, { node, use: 'walked', entries: [] });
     return undefined;
   }
 
@@ -204,7 +210,7 @@ export class PortSession {
 
   async #write(fid: Fid, text: string): Promise<boolean> {
     if (fid.node.kind !== 'control' || !(await this.#folders.ask(fid.node.name, text))) return false;
-    fid.hasAsked = true;
+    fid.use = 'asked';
     return true;
   }
 
