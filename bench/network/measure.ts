@@ -81,5 +81,7 @@ export function exchanges(mode: string, place: Place): Sample {
   const client = ['python3', rrScript, mode, hostAddress, String(servers.rrPort), String(seconds)];
   const text = run('timeout', String(seconds + 15), ...inGuest, ...client);
   const [rate = 0, p50 = 0, p99 = 0] = text.trim().split(' ').map(Number);
+  // What runs in a machine says by its words alone that it failed.
+  if (!(rate > 0)) throw new Error(`${client.join(' ')}: ${text}`);
   return { rate, amount: rate * seconds, p50, p99 };
 }

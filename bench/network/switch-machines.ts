@@ -58,7 +58,7 @@ export async function betweenMachines({
       const netdev = `stream,id=net0,server=off,addr.type=unix,addr.path=${path}`;
       children.push(startMachine({ folder: own, image, netdev, mac, mtu }));
     }
-    const serve = `rr.py serve ${GUESTS[1].address} ${RR_PORT} </dev/null >/dev/null 2>&1 &`;
+    const serve = `python3 /usr/bin/rr.py serve ${GUESTS[1].address} ${RR_PORT} </dev/null >/dev/null 2>&1 &`;
     const [program, ...words] = inGuestAt(repository, shells[1]);
     await until('machine b', () => run(program, ...words, 'sh', '-c', serve), BOOT_SECONDS);
     const place = {
