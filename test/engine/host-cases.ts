@@ -1,6 +1,6 @@
 import { once } from 'node:events';
 import { readdir } from 'node:fs/promises';
-import { request } from 'node:http';
+import { createServer as createWebServer, request } from 'node:http';
 import { type AddressInfo, createServer } from 'node:net';
 import { networkInterfaces } from 'node:os';
 import { join } from 'node:path';
@@ -90,14 +90,34 @@ export function hostCases(engine: EngineUnderTest, services: () => HostServices 
   it('lets containers reach the host as host.docker.internal, and by none of its own addresses', async () => {
     const port = (host().everywhere.address() as { readonly port: number }).port;
     expect(await wget(`http://host.docker.internal:${port}/`)).toBe('the host');
-    const own = Object.values(networkInterfaces())
-      .flatMap((list) => list ?? [])
-      .find(({ family, internal }) => family === 'IPv4' && !internal)?.address;
+    const own = ownAddress('IPv4');
     if (own === undefined) return; // a host without a network has no such address
     expect(await tryFetch(`http://${own}:${port}/`)).toBe('the host');
     expect(await wget(`http://${own}:${port}/`)).toMatch(
       /^refused: .*(No route to host|prohibited|unreachable)/s,
     );
+  });
+
+  it('gives containers of a network with IPv6 the host by its name, each other, and a port of ::1', async () => {
+    const six = createWebServer((_, response) => response.end('the host'));
+    await once(six.listen(0, '::1'), 'listening');
+    const port = await freePort();
+    try {
+      await docker('network', 'create', '--ipv6', '--subnet', 'fd5a:6::/64', 'six');
+      const words = ['-d', '--name', 'six', '--network', 'six', '-p', `[::1]:${port}:80`, 'busybox'];
+      await docker('run', ...words, 'sh', '-c', page('six'));
+      expect(await tryFetch(`http://[::1]:${port}/`)).toBe('six\n');
+      const script = `
+        of() { nslookup -type=aaaa $1 | sed -n 's/^Address: \\(.*:.*:.*\\)/\\1/p' | tail -n 1; }
+        get() { wget -T 5 -q -O - "http://[$1]:$2/" 2>&1; echo; }
+        get $(of host.docker.internal) ${(six.address() as AddressInfo).port}; get $(of six) 80; get ${ownAddress('IPv6') ?? '2001:db8::1'} 9`;
+      const said = await docker('run', '--rm', '--network', 'six', 'busybox', 'sh', '-c', script);
+      expect(said).toMatch(/^the host\nsix\n\nwget: .*(No route to host|prohibited|unreachable)/);
+    } finally {
+      six.close();
+      await docker('rm', '-f', 'six');
+      await docker('network', 'rm', 'six');
+    }
   });
 
   it("sends containers, builds and dockerd through the host's proxy", async () => {
@@ -180,4 +200,11 @@ export function hostCases(engine: EngineUnderTest, services: () => HostServices 
     await Promise.all(Array.from({ length: 8 }, worker));
     return answered;
   }
+}
+
+/** Of an interface of this host that others reach, if it has one. */
+function ownAddress(family: 'IPv4' | 'IPv6'): string | undefined {
+  return Object.values(networkInterfaces())
+    .flatMap((list) => list ?? [])
+    .find((one) => one.family === family && !one.internal && !one.address.startsWith('fe80:'))?.address;
 }

@@ -186,22 +186,26 @@ describe.skipIf(!hasQemu)('resources of an engine (skipped without QEMU)', () =>
     const ports = (await readFile(join(engine.home, 'engine', 'default', 'guest.json'), 'utf8')).match(
       /"port":\d+/g,
     );
-    const all = [...new Set([2371, 2372, 2374, 2376, ...(ports ?? []).map((port) => Number(port.slice(7)))])];
-    expect(all.length).toBeGreaterThanOrEqual(5);
-    const own = (await orlop('ssh', 'default', "ip -4 -o addr | sed 's/.*inet //; s:/.*::'"))
-      .trim()
-      .split('\n');
-    expect(own.length).toBeGreaterThanOrEqual(3);
+    const all = [
+      ...new Set([2370, 2371, 2372, 2374, 2376, ...(ports ?? []).map((port) => Number(port.slice(7)))]),
+    ];
+    expect(all.length).toBeGreaterThanOrEqual(6);
+    await docker('network', 'create', '--ipv6', '--subnet', 'fd5a:7::/64', 'six');
+    const list = "ip -o addr | grep -v fe80: | sed 's/.*inet6* //; s:/.*::'";
+    const own = (await orlop('ssh', 'default', list)).trim().split('\n');
+    expect(own.length).toBeGreaterThanOrEqual(7);
+    expect(own).toEqual(expect.arrayContaining(['::1', 'fd5a:7::1', '127.0.0.1']));
     const ask = (address: string) =>
       all.map(
         (port) => `(nc -w 5 ${address} ${port} </dev/null >/dev/null 2>&1 && echo ${address} ${port}) &`,
       );
     const script = `${own.flatMap(ask).join(' ')} wait; echo asked`;
-    for (const network of ['bridge', 'host']) {
+    for (const network of ['bridge', 'host', 'six']) {
       expect(await docker('run', '--rm', `--net=${network}`, 'orlop/busybox', 'sh', '-c', script)).toBe(
         'asked',
       );
     }
+    await docker('network', 'rm', 'six');
   });
 
   it('is copied while it is suspended, and rests on', async () => {

@@ -1,7 +1,7 @@
 import type { System } from '../system/system.ts';
 import type { EngineConfiguration } from './configuration.ts';
 import { enginePaths, execPort, portsPort, relayPort, syncPort } from './engine-paths.ts';
-import { firewallRules } from './firewall.ts';
+import { firewallRules, firewallRules6 } from './firewall.ts';
 
 /** Writes what the service `docker` starts with. Keys are root's alone; nothing of it is on a disk. */
 export function writeEngineFiles(
@@ -52,6 +52,7 @@ export function writeEngineFiles(
   ];
   const clients = configuration.clients.length > 0 ? configuration.clients : [gateway];
   files.write(enginePaths.firewall, firewallRules({ ports, clients }));
+  files.write(enginePaths.firewall6, firewallRules6(ports));
 }
 
 /** dockerd's own file: what the host asked for, and over it what makes it this machine's. */

@@ -14,6 +14,7 @@ export const enginePaths = {
   agent: '/run/engine/agent',
   shares: '/run/engine/shares',
   firewall: '/run/engine/firewall',
+  firewall6: '/run/engine/firewall6',
   data: '/var/lib',
   /** How large the disk was when its file system was last made to fill it. */
   dataSectors: '/var/lib/.orlop-disk-sectors',

@@ -49,3 +49,13 @@ export function firewallRules({
     '',
   ].join('\n');
 }
+
+/** The same for ip6tables-restore(8): nobody reaches these ports by IPv6, the host neither. */
+export function firewallRules6(ports: readonly number[]): string {
+  return [
+    '*raw',
+    ...ports.map((port) => `-A PREROUTING -p tcp --dport ${port} -m addrtype --dst-type LOCAL -j DROP`),
+    'COMMIT',
+    '',
+  ].join('\n');
+}

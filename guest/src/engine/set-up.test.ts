@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { Console } from '../console.ts';
 import { type CommandScript, MemorySystem } from '../system/memory-system.ts';
 import { enginePaths } from './engine-paths.ts';
-import { firewallRules } from './firewall.ts';
+import { firewallRules, firewallRules6 } from './firewall.ts';
 import { defaultGateway, setUpEngine } from './set-up.ts';
 
 const routes =
@@ -161,6 +161,18 @@ describe('firewallRules', () => {
       'COMMIT',
       '*filter',
       '-A FORWARD -i eth0 -s 10.0.0.1 -j ACCEPT',
+      'COMMIT',
+      '',
+    ]);
+  });
+});
+
+describe('firewallRules6', () => {
+  it('drops everybody', () => {
+    expect(firewallRules6([2376, 2374]).split('\n')).toEqual([
+      '*raw',
+      '-A PREROUTING -p tcp --dport 2376 -m addrtype --dst-type LOCAL -j DROP',
+      '-A PREROUTING -p tcp --dport 2374 -m addrtype --dst-type LOCAL -j DROP',
       'COMMIT',
       '',
     ]);

@@ -29,6 +29,7 @@ export type { ForwardSpec, ForwardStatus, ForwardTarget, GuestTarget } from './f
 export type { ForwardTable } from './forward/forward-table.ts';
 export { formatForward, forwardId, forwardText, parseForwards, parseGuest } from './forward/forward-text.ts';
 export { GuestRoutes } from './gateway/guest-routes.ts';
+export { linkLocalAddress } from './gateway/link-local.ts';
 export { formatHostEndpoint } from './host/endpoint-text.ts';
 export { hostDatagrams, hostStreams } from './host/host-network.ts';
 export type * from './host/host-sockets.ts';

@@ -8,6 +8,7 @@ import { IpAddress } from '@orlop/netstack';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { parseForwards } from './forward/forward-text.ts';
 import { GuestRoutes } from './gateway/guest-routes.ts';
+import { linkLocalAddress } from './gateway/link-local.ts';
 import { parseLinkSpec } from './link/link-spec.ts';
 import { type OpenNetwork, openNetwork } from './open-network.ts';
 
@@ -112,9 +113,8 @@ describe('a guest that is Linux', () => {
         const route = ['route', 'add', 'default', 'via', outer, 'mtu', '1280', 'advmss', '1440'];
         await ip('-n', behind, flag, ...route);
         await guest('sysctl', '-qw', version === 4 ? 'net.ipv4.ip_forward=1' : `${FORWARDING_6}=1`);
-        const addresses = await ip('-n', NAMESPACE, '-6', 'addr', 'show', 'dev', DEVICE, 'scope', 'global');
-        const via =
-          version === 4 ? '192.168.127.2' : (/inet6 (fd00:77:[0-9a-f:]+)/.exec(addresses)?.[1] ?? '');
+        const link = await ip('-n', NAMESPACE, 'link', 'show', 'dev', DEVICE);
+        const via = [linkLocalAddress(/ether (\S+)/.exec(link)?.[1] ?? '')];
         // Over IPv4 the configuration says so; the guest's IPv6 address is its own making.
         const routes = new GuestRoutes(opened.network);
         if (version === 6) routes.set([`${outer}/${length}`], via);

@@ -147,7 +147,7 @@ export async function openNetwork(options: OpenNetworkOptions): Promise<OpenNetw
 function routeThroughGuests(network: VirtualNetwork): void {
   const behind = new Map<string, string[]>();
   for (const { to, via } of network.settings.routes) behind.set(via, [...(behind.get(via) ?? []), to]);
-  for (const [via, prefixes] of behind) new GuestRoutes(network).set(prefixes, via);
+  for (const [via, prefixes] of behind) new GuestRoutes(network).set(prefixes, [via]);
 }
 
 interface LinkContext {

@@ -62,7 +62,7 @@ function setup() {
   const ports = new PortForwards({
     forwards,
     routes: { set: (prefixes) => void routes.push(prefixes) },
-    guestAddress: '192.168.127.2',
+    guestAddresses: ['192.168.127.2'],
     whoHas: async () => 'nginx (process 7)',
     onChange: (change, port) => changes.push(`${change} ${port.container}:${port.hostPort}`),
   });

@@ -14,7 +14,8 @@ export type Forwards = Pick<ForwardTable, 'add' | 'lead' | 'remove' | 'find'>;
 export interface PortForwardsOptions {
   readonly forwards: Forwards;
   readonly routes: Pick<GuestRoutes, 'set'>;
-  readonly guestAddress: string;
+  /** The machine's own, of both versions of IP. */
+  readonly guestAddresses: readonly string[];
   /** Who has a port of the host, for the report of a conflict. */
   readonly whoHas: (side: HostSide) => Promise<string | undefined>;
   /** The forward of a side that was kept for what Docker has chosen, and is this one's from now on. @default none was kept */
@@ -55,7 +56,7 @@ export class PortForwards {
   /** Opens what is new, closes what is gone, and tries again what could not be opened. */
   apply(ports: readonly PublishedPort[], subnets: readonly string[]): Promise<void> {
     return this.#turns.run(async () => {
-      this.#options.routes.set(subnets, this.#options.guestAddress);
+      this.#options.routes.set(subnets, this.#options.guestAddresses);
       const wanted = new Map(ports.map((port) => [portKey(port), port]));
       for (const [key, entry] of [...this.#entries]) {
         const next = wanted.get(key);

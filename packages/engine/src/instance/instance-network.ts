@@ -5,6 +5,7 @@ import {
   connectQemu,
   dialGuest,
   GuestRoutes,
+  linkLocalAddress,
   type NetworkConfig,
   type OpenNetwork,
   openNetwork,
@@ -24,6 +25,8 @@ export class InstanceNetwork {
   readonly opened: OpenNetwork;
   readonly routes: GuestRoutes;
   readonly guestAddress: string;
+  /** That, and the one of IPv6 by which the machine is a router to its containers. */
+  readonly guestAddresses: readonly string[];
   readonly hostAddress: string | undefined;
   readonly gatewayAddress: string;
   readonly mac: string;
@@ -52,6 +55,7 @@ export class InstanceNetwork {
     this.#questions = new PortQuestions(this.promises, token);
     this.routes = new GuestRoutes(opened.network);
     this.guestAddress = guestAddress;
+    this.guestAddresses = [guestAddress, linkLocalAddress(mac)];
     this.hostAddress = opened.network.settings.host?.toString();
     this.gatewayAddress = opened.network.settings.gateway.toString();
     this.mac = mac;

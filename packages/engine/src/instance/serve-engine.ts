@@ -71,7 +71,7 @@ export function serveEngine(live: LiveEngine, options: ServeOptions): Running {
   const forwards = new PortForwards({
     forwards: live.network.opened.network.forwards,
     routes: live.network.routes,
-    guestAddress: live.network.guestAddress,
+    guestAddresses: live.network.guestAddresses,
     whoHas: async (side) => {
       const holder = await findPortHolder(side);
       if (holder?.pid === process.pid)

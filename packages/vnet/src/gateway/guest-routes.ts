@@ -16,11 +16,16 @@ export class GuestRoutes {
 
   /**
    * Makes these prefixes, and no others, lead to the guest.
+   *
+   * @param guest its addresses; a prefix of a version of which it has none is passed over
    * @throws OrlopError `vnet.config-invalid` for a prefix that cannot be read
    */
-  set(prefixes: readonly string[], guest: string): void {
-    const via = IpAddress.parse(guest);
-    if (via === undefined) throw vnetError('vnet.config-invalid', `"${guest}" is no IP address`);
+  set(prefixes: readonly string[], guest: readonly string[]): void {
+    const hops = guest.map((text) => {
+      const address = IpAddress.parse(text);
+      if (address === undefined) throw vnetError('vnet.config-invalid', `"${text}" is no IP address`);
+      return address;
+    });
     const wanted = new Map<string, IpPrefix>();
     for (const text of prefixes) {
       const prefix = IpPrefix.parse(text);
@@ -30,7 +35,10 @@ export class GuestRoutes {
         wanted.set(text, prefix);
     }
     for (const [text, prefix] of this.#prefixes) if (!wanted.has(text)) this.#remove(text, prefix);
-    for (const [text, prefix] of wanted) if (!this.#prefixes.has(text)) this.#add(text, { prefix, via });
+    for (const [text, prefix] of wanted) {
+      const via = hops.find(({ version }) => version === prefix.address.version);
+      if (via !== undefined && !this.#prefixes.has(text)) this.#add(text, { prefix, via });
+    }
   }
 
   #add(text: string, route: { readonly prefix: IpPrefix; readonly via: IpAddress }): void {
