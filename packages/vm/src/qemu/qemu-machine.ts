@@ -139,6 +139,8 @@ export class QemuMachine implements Machine {
       await qmp.execute('stop');
       try {
         await writeState(qmp, { folder: this.#folder, ...(signal !== undefined && { signal }) });
+        // QEMU has let go of its disks. Counted before it quits, the state outlives whoever is killed in between.
+        await this.#recordSaved(new Date(this.#given.clock.wallMs()).toISOString());
       } catch (error) {
         await removeSavedState(this.#folder);
         if (running) await qmp.execute('cont');
@@ -150,10 +152,14 @@ export class QemuMachine implements Machine {
     }
     if (!(await this.#waitUntilGone(process, QUIT_TIMEOUT_MS))) await this.kill();
     const { at } = await this.#conclude('saved');
+    return this.#recordSaved(at);
+  }
+
+  async #recordSaved(savedAt: string): Promise<SavedState> {
     const launch = await this.#folder.readJson<Launch>('launch');
     if (launch === undefined) throw vmError('vm.bad-state', `"${this.#folder.file('launch')}" is missing`);
     const fingerprint = await fingerprintMachine(this.spec, launch);
-    return recordState(this.#folder, { fingerprint, savedAt: at });
+    return recordState(this.#folder, { fingerprint, savedAt });
   }
 
   async backupDisk(index: number, path: string): Promise<DiskBackup> {
