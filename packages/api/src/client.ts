@@ -57,6 +57,11 @@ export class DaemonClient {
     return this.#call('start', { ...rest, params: { name }, body: { settings, fresh } });
   }
 
+  /** Gives up a start, unless somebody else waits for it too; an engine that runs goes on. */
+  giveUpStart(name: string, options: CallOptions = {}): Promise<EngineStatus> {
+    return this.#call('stop', { ...options, params: { name }, body: { startOnly: true } });
+  }
+
   stop(
     name: string,
     options: CallOptions & { readonly graceMs?: number; readonly save?: boolean } = {},

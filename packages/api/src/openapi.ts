@@ -160,6 +160,7 @@ const schemas: Readonly<Record<string, JsonSchema>> = {
       commit: TEXT,
       pid: COUNT,
       startedAt: { type: 'string', format: 'date-time' },
+      ending: { type: 'boolean', description: 'it ends, and only tells what it does' },
       engines: { type: 'array', items: { $ref: '#/components/schemas/EngineStatus' } },
     },
   },

@@ -88,6 +88,10 @@ const routeTable = {
     summary: 'Power an engine off, or give up its start',
     body: object({
       graceMs: { type: 'number' },
+      startOnly: {
+        type: 'boolean',
+        description: 'give up a start that nobody else waits for, and nothing else',
+      },
       save: {
         type: 'boolean',
         description:

@@ -186,6 +186,8 @@ export interface DaemonStatus {
   readonly commit?: string;
   readonly pid: number;
   readonly startedAt: string;
+  /** It stops its engines and ends; nothing can be asked of it but what it does. */
+  readonly ending?: boolean;
   readonly engines: readonly EngineStatus[];
 }
 

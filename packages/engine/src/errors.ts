@@ -37,4 +37,5 @@ export const engineError = defineErrors({
   'daemon.start-failed': 'failed',
   'daemon.not-running': 'unavailable',
   'daemon.running': 'conflict',
+  'daemon.ending': 'unavailable',
 });

@@ -2,6 +2,7 @@ export { connectDaemon, unixTransport } from './daemon/daemon-client.ts';
 export { type DaemonOptions, runDaemon } from './daemon/run-daemon.ts';
 export { collectDiagnostics, type DiagnosticText, withoutSecrets } from './diagnose.ts';
 export {
+  type ContextOutcome,
   contextName,
   type DockerConfig,
   removeContext,

@@ -1,6 +1,7 @@
 import type { Command } from 'commander';
 import type { CommandContext } from '../context.ts';
 import { cliError } from '../errors.ts';
+import { orInterrupted } from './interrupted.ts';
 import { parseSeconds } from './run-options.ts';
 import { addStartOptions, bringUp, type UpOptions } from './up.ts';
 
@@ -25,13 +26,20 @@ export function registerDown(program: Command, context: CommandContext): void {
     .action(async (name: string, options: DownOptions) => {
       const { ensureDaemon, findDaemon } = await import('./engine-daemon.ts');
       if (options.all === true) {
-        await (await findDaemon(context))?.shutdown();
+        const daemon = await findDaemon(context);
+        await orInterrupted(context, {
+          goesOn: 'the engines are stopped nevertheless',
+          request: async (signal) => daemon?.shutdown({ signal }),
+        });
         return;
       }
       // A daemon that was killed may have left a machine, so one is needed to end it in order.
       const client = await ensureDaemon(context);
       const save = options.save === true;
-      const status = await client.stop(name, { graceMs: options.time * 1000, save });
+      const status = await orInterrupted(context, {
+        goesOn: `the engine "${name}" is stopped nevertheless`,
+        request: (signal) => client.stop(name, { graceMs: options.time * 1000, save, signal }),
+      });
       if (save && status.state.kind === 'stopped' && status.state.reason !== 'saved') {
         const why = status.state.detail ?? 'it did not run';
         context.stderr.write(`powered off, and not saved: ${why}\n`);
@@ -49,7 +57,10 @@ export function registerRestart(program: Command, context: CommandContext): void
   ).action(async (name: string, options: UpOptions) => {
     const { ensureDaemon } = await import('./engine-daemon.ts');
     const client = await ensureDaemon(context);
-    await client.stop(name);
+    await orInterrupted(context, {
+      goesOn: `the engine "${name}" is stopped nevertheless, and not started`,
+      request: (signal) => client.stop(name, { signal }),
+    });
     await bringUp(client, name, { context, options: { ...options, fresh: true } });
   });
 }
@@ -73,8 +84,13 @@ export function registerReset(program: Command, context: CommandContext): void {
         );
       }
       const { ensureDaemon } = await import('./engine-daemon.ts');
+      const { dockerContext } = await import('./docker-contexts.ts');
       const client = await ensureDaemon(context);
-      const status = await client.reset(name, { keepData: options.keepData === true });
+      const status = await orInterrupted(context, {
+        goesOn: `the engine "${name}" is reset nevertheless`,
+        request: (signal) => client.reset(name, { keepData: options.keepData === true, signal }),
+      });
+      await (await dockerContext(context, name)).remove();
       if (options.json) context.stdout.write(`${JSON.stringify(status)}\n`);
     });
 }

@@ -1,5 +1,6 @@
 import type { Command } from 'commander';
 import type { CommandContext } from '../context.ts';
+import type { DockerContext } from './docker-contexts.ts';
 
 export function registerContext(program: Command, context: CommandContext): void {
   const command = program.command('context').description("the Docker client's context for an engine");
@@ -10,22 +11,20 @@ export function registerContext(program: Command, context: CommandContext): void
       .argument('[name]', 'one of several engines', 'default')
       .action(action);
   add('use', 'make `docker` use the engine', async (name) => {
-    const { contextName, selectContext, writeContext } = await import('@orlop/engine');
-    const { config, target } = await contextOf(context, name);
-    await writeContext(config, target);
-    await selectContext(config, contextName(name));
-    context.stdout.write(`docker uses ${contextName(name)} now\n`);
+    const { write, select, name: made } = await contextOf(context, name);
+    await write();
+    await select();
+    context.stdout.write(`docker uses ${made} now\n`);
   });
   add('unuse', 'make `docker` use its own default again', async () => {
     const { selectContext } = await import('@orlop/engine');
-    await selectContext((await contextOf(context, 'default')).config, undefined);
+    const { dockerConfig } = await import('./engine-daemon.ts');
+    await selectContext(dockerConfig(context), undefined);
   });
   add('rm', 'remove the context', async (name) => {
-    const { removeContext } = await import('@orlop/engine');
-    const { config, target } = await contextOf(context, name, { mayBeGone: true });
-    const removed = await removeContext(config, target);
+    const { remove, name: removed } = await contextOf(context, name, { mayBeGone: true });
     context.stdout.write(
-      removed ? `${target.name}\n` : `there is no context ${target.name} to this engine\n`,
+      (await remove()) ? `${removed}\n` : `there is no context ${removed} to this engine\n`,
     );
   });
   add(
@@ -33,19 +32,20 @@ export function registerContext(program: Command, context: CommandContext): void
     'make /var/run/docker.sock lead to the engine, for programs that know no contexts',
     async (name) => {
       const { linkSystemSocket, SYSTEM_SOCKET } = await import('@orlop/engine');
-      const { socket } = (await contextOf(context, name)).target;
+      const { dockerSocket: socket } = (await contextOf(context, name)).paths;
       await linkSystemSocket({ link: SYSTEM_SOCKET, socket });
       context.stdout.write(`${SYSTEM_SOCKET} leads to ${socket}\n`);
     },
   );
   add('unlink', 'take that link away again', async (name) => {
     const { SYSTEM_SOCKET, unlinkSystemSocket } = await import('@orlop/engine');
-    const { socket } = (await contextOf(context, name, { mayBeGone: true })).target;
+    const { dockerSocket: socket } = (await contextOf(context, name, { mayBeGone: true })).paths;
     const removed = await unlinkSystemSocket({ link: SYSTEM_SOCKET, socket });
     context.stdout.write(removed ? `${SYSTEM_SOCKET}\n` : `${SYSTEM_SOCKET} does not lead to this engine\n`);
   });
   add('env', 'print the line for a shell', async (name) => {
-    context.stdout.write(`export DOCKER_HOST=unix://${(await contextOf(context, name)).target.socket}\n`);
+    const { paths } = await contextOf(context, name);
+    context.stdout.write(`export DOCKER_HOST=unix://${paths.dockerSocket}\n`);
   });
 }
 
@@ -54,12 +54,10 @@ async function contextOf(
   context: CommandContext,
   name: string,
   { mayBeGone = false }: { readonly mayBeGone?: boolean } = {},
-) {
-  const { contextName, instancePaths, knownInstance } = await import('@orlop/engine');
-  const { dockerConfig, engineHome } = await import('./engine-daemon.ts');
-  const paths = (mayBeGone ? instancePaths : knownInstance)(engineHome(context), name);
-  return {
-    config: dockerConfig(context),
-    target: { name: contextName(name), socket: paths.dockerSocket },
-  };
+): Promise<DockerContext> {
+  const { knownInstance } = await import('@orlop/engine');
+  const { dockerContext } = await import('./docker-contexts.ts');
+  const { engineHome } = await import('./engine-daemon.ts');
+  if (!mayBeGone) knownInstance(engineHome(context), name);
+  return dockerContext(context, name);
 }

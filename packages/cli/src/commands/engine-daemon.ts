@@ -4,7 +4,7 @@ import { closeSync, mkdirSync, openSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { DaemonClient } from '@orlop/api';
+import type { DaemonClient, DaemonStatus } from '@orlop/api';
 import { OrlopError } from '@orlop/core';
 import type { EngineHome, EngineSurroundings } from '@orlop/engine';
 import { COMMIT, VERSION } from '../build-info.ts';
@@ -43,7 +43,6 @@ export async function engineSurroundings(context: CommandContext): Promise<Engin
     clock,
     logger: context.logger,
     searchPath,
-    dockerConfig: dockerConfig(context),
     driver: new QemuDriver({
       clock,
       random: {
@@ -70,17 +69,41 @@ export async function findDaemon(
   context: CommandContext,
   { silent = false }: { readonly silent?: boolean } = {},
 ): Promise<DaemonClient | undefined> {
+  const found = await askDaemon(context);
+  if (found !== undefined && !silent) tellOtherBuild(context, found.status);
+  return found?.client;
+}
+
+/** @returns undefined where none answers */
+async function askDaemon(
+  context: CommandContext,
+): Promise<{ readonly client: DaemonClient; readonly status: DaemonStatus } | undefined> {
   const { connectDaemon, daemonPaths } = await import('@orlop/engine');
   const client = connectDaemon(daemonPaths(context.paths).socket);
   try {
-    const status = await client.status({ signal: context.signal });
-    const other = silent ? undefined : otherBuild(status);
-    if (other !== undefined) context.stderr.write(`orlop: ${other}\n`);
-    return client;
+    return { client, status: await client.status({ signal: context.signal }) };
   } catch (error) {
     if (error instanceof OrlopError && error.code === 'daemon.not-running') return undefined;
     throw error;
   }
+}
+
+/** {@link findDaemon}, when one that ends has ended. */
+async function untilNotEnding(context: CommandContext): Promise<DaemonClient | undefined> {
+  let found = await askDaemon(context);
+  if (found?.status.ending === true)
+    context.stderr.write('orlop: waits for the end of a daemon that stops its engines\n');
+  while (found?.status.ending === true) {
+    await sleep(POLL_MS, undefined, { signal: context.signal });
+    found = await askDaemon(context);
+  }
+  if (found !== undefined) tellOtherBuild(context, found.status);
+  return found?.client;
+}
+
+function tellOtherBuild(context: CommandContext, status: DaemonStatus): void {
+  const other = otherBuild(status);
+  if (other !== undefined) context.stderr.write(`orlop: ${other}\n`);
 }
 
 /** @returns what to say of a daemon that was built of something else; one from before builds were told is another, too */
@@ -95,9 +118,13 @@ export function otherBuild(
   return `the daemon is of another build (${named(version, commit)}) than this program (${named(own.version, own.commit)}): ${remedy}`;
 }
 
-/** A client of the daemon, which is started in the background when there is none. @throws OrlopError `daemon.start-failed` */
+/**
+ * A client of the daemon, which is started in the background when there is none, or when the one that there is has ended.
+ *
+ * @throws OrlopError `daemon.start-failed`
+ */
 export async function ensureDaemon(context: CommandContext): Promise<DaemonClient> {
-  const running = await findDaemon(context);
+  const running = await untilNotEnding(context);
   if (running !== undefined) return running;
   const { connectDaemon, daemonPaths, engineError } = await import('@orlop/engine');
   const paths = daemonPaths(context.paths);

@@ -1,5 +1,6 @@
 import type { Command } from 'commander';
 import type { CommandContext } from '../context.ts';
+import { orInterrupted } from './interrupted.ts';
 
 export function registerSleep(program: Command, context: CommandContext): void {
   program
@@ -8,7 +9,7 @@ export function registerSleep(program: Command, context: CommandContext): void {
     .argument('[name]', 'one of several engines', 'default')
     .action(async (name: string) => {
       const { ensureDaemon } = await import('./engine-daemon.ts');
-      await (await ensureDaemon(context)).sleep(name);
+      await (await ensureDaemon(context)).sleep(name, context);
     });
   program
     .command('suspend')
@@ -20,7 +21,14 @@ export function registerSleep(program: Command, context: CommandContext): void {
     .action(async (name: string, options: { readonly json?: boolean }) => {
       const { ensureDaemon } = await import('./engine-daemon.ts');
       const { formatBytes } = await import('../progress.ts');
-      const status = await (await ensureDaemon(context)).suspend(name);
+      const client = await ensureDaemon(context);
+      const { connections } = await client.engine(name, context);
+      const status = await orInterrupted(context, {
+        goesOn: `the engine "${name}" is suspended nevertheless`,
+        request: (signal) => client.suspend(name, { signal }),
+      });
+      if (connections > 0)
+        context.stderr.write(`orlop: connections of Docker clients were ended: ${connections}\n`);
       if (options.json) context.stdout.write(`${JSON.stringify(status)}\n`);
       else if (status.state.kind === 'suspended')
         context.stdout.write(`${formatBytes(status.state.fileBytes)}\n`);
@@ -32,6 +40,10 @@ export function registerSleep(program: Command, context: CommandContext): void {
     .argument('[name]', 'one of several engines', 'default')
     .action(async (name: string) => {
       const { ensureDaemon } = await import('./engine-daemon.ts');
-      await (await ensureDaemon(context)).wake(name);
+      const client = await ensureDaemon(context);
+      await orInterrupted(context, {
+        goesOn: `the engine "${name}" is brought back nevertheless`,
+        request: (signal) => client.wake(name, { signal }),
+      });
     });
 }

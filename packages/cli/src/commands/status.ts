@@ -21,9 +21,10 @@ async function showStatus(
   name: string | undefined,
   { context, options }: { readonly context: CommandContext; readonly options: StatusOptions },
 ): Promise<void> {
-  const { ensureDaemon } = await import('./engine-daemon.ts');
+  const { ensureDaemon, findDaemon } = await import('./engine-daemon.ts');
   const { formatEngine, formatUsage } = await import('./engine-report.ts');
-  const client = await ensureDaemon(context);
+  // One that ends tells how far it is.
+  const client = (await findDaemon(context)) ?? (await ensureDaemon(context));
   const engines: readonly EngineStatus[] =
     name === undefined ? (await client.status()).engines : [await client.engine(name)];
   const shown = await Promise.all(

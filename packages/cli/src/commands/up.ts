@@ -1,6 +1,8 @@
 import type { DaemonClient, EngineStatus } from '@orlop/api';
 import { type Command, InvalidArgumentError } from 'commander';
 import type { CommandContext } from '../context.ts';
+import { systemFailure } from '../system-error.ts';
+import { interrupted } from './interrupted.ts';
 
 export interface UpOptions {
   readonly cpus?: number;
@@ -59,9 +61,8 @@ export async function bringUp(
     fresh: options.fresh === true,
     quiet: options.quiet === true || options.json === true,
   });
-  const { contextName, selectContext } = await import('@orlop/engine');
-  const { dockerConfig } = await import('./engine-daemon.ts');
-  if (options.use) await selectContext(dockerConfig(context), contextName(name));
+  const { contextName } = await import('@orlop/engine');
+  await offerContext(context, name, { settings, use: options.use === true });
   if (options.json) {
     context.stdout.write(`${JSON.stringify(status)}\n`);
     return;
@@ -71,6 +72,29 @@ export async function bringUp(
   context.stderr.write(
     `Docker ${status.dockerVersion} answers; or: docker --context ${contextName(name)} info\n`,
   );
+}
+
+/** The Docker client's context is the user's affair, wherever the daemon was started from: it is made by the command. */
+async function offerContext(
+  context: CommandContext,
+  name: string,
+  { settings, use }: { readonly settings: Record<string, unknown>; readonly use: boolean },
+): Promise<void> {
+  const { loadSettings } = await import('@orlop/engine');
+  const { dockerContext } = await import('./docker-contexts.ts');
+  const made = await dockerContext(context, name);
+  if ((await loadSettings(made.paths, settings)).flag('docker.context')) {
+    try {
+      const outcome = await made.write();
+      if (outcome.kind === 'taken')
+        context.stderr.write(`orlop: the Docker context ${made.name} is another's, to ${outcome.host}\n`);
+    } catch (error) {
+      // The engine is there all the same, and its socket.
+      const reason = (systemFailure(error) ?? (error as Error)).message;
+      context.stderr.write(`orlop: the Docker context ${made.name} is not written: ${reason}\n`);
+    }
+  }
+  if (use) await made.select();
 }
 
 async function watchStart(
@@ -91,17 +115,32 @@ async function watchStart(
     for await (const event of client.events({ engine: name, signal: over.signal })) if (!quiet) report(event);
   })();
   watching.catch(() => undefined); // ends with the start
-  const onInterrupt = () => {
-    // The daemon gives the start up, and the request below fails for that.
-    client.stop(name).catch((error: Error) => context.logger.warn(error.message));
+  const left = new AbortController();
+  const giveUp = async () => {
+    // The daemon gives the start up, and the request below fails for that; unless somebody else waits for it too.
+    const { state } = await client.giveUpStart(name);
+    if (state.kind === 'starting' || state.kind === 'stopping') left.abort(state.kind);
   };
+  const onInterrupt = () => void giveUp().catch((error: Error) => context.logger.warn(error.message));
+  if (!quiet) await tellOfStop(client, name, context);
+  context.signal.throwIfAborted();
   context.signal.addEventListener('abort', onInterrupt, { once: true });
   try {
-    return await client.start(name, { settings, fresh });
+    return await client.start(name, { settings, fresh, signal: left.signal });
+  } catch (error) {
+    if (!left.signal.aborted) throw error;
+    throw interrupted(context, `the engine "${name}" goes on ${left.signal.reason}`);
   } finally {
     context.signal.removeEventListener('abort', onInterrupt);
     over.abort();
   }
+}
+
+/** A start waits for a stop that is under way. */
+async function tellOfStop(client: DaemonClient, name: string, context: CommandContext): Promise<void> {
+  const { engines } = await client.status(context);
+  if (engines.find((engine) => engine.name === name)?.state.kind === 'stopping')
+    context.stderr.write(`orlop: waits until the engine "${name}" has stopped\n`);
 }
 
 async function flagSettings(context: CommandContext, options: UpOptions): Promise<Record<string, unknown>> {

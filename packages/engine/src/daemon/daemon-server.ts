@@ -8,7 +8,9 @@ import {
   formatServerSentEvent,
   matchRoute,
   type Operation,
+  routes,
 } from '@orlop/api';
+import { engineError } from '../errors.ts';
 import type { Engines } from './engines.ts';
 import type { EventHub } from './event-hub.ts';
 
@@ -37,6 +39,8 @@ export class DaemonServer {
   readonly #http: Server;
   readonly #handlers: Readonly<Record<Exclude<Operation, 'events'>, Handler>>;
   #requests = 0;
+  #requested = 0;
+  #isEnding = false;
   #path: string | undefined;
 
   constructor(options: DaemonServerOptions) {
@@ -44,6 +48,7 @@ export class DaemonServer {
     this.#handlers = this.#table();
     this.#http = createServer((request, response) => {
       this.#requests++;
+      this.#requested++;
       response.once('close', () => {
         this.#requests--;
       });
@@ -56,6 +61,16 @@ export class DaemonServer {
   /** Requests under way. */
   get requests(): number {
     return this.#requests;
+  }
+
+  /** How many there have been. */
+  get requested(): number {
+    return this.#requested;
+  }
+
+  /** From now on it only tells what it does. */
+  beginEnd(): void {
+    this.#isEnding = true;
   }
 
   async listen(path: string): Promise<void> {
@@ -82,8 +97,14 @@ export class DaemonServer {
       status: () => this.#status(),
       openapi: async () => describeApi(),
       shutdown: async ({ body }) => {
-        if (body['keepEngines'] === true) await engines.leaveAll();
-        else await engines.stopAll();
+        this.beginEnd();
+        try {
+          if (body['keepEngines'] === true) await engines.leaveAll();
+          else await engines.stopAll();
+        } catch (error) {
+          this.#isEnding = false;
+          throw error;
+        }
         setImmediate(shutdown);
         return {};
       },
@@ -93,12 +114,18 @@ export class DaemonServer {
           readonly settings?: Readonly<Record<string, unknown>>;
           readonly fresh?: boolean;
         };
-        await any(call).life.start(settings, { fresh });
+        await any(call).life.start(settings, { fresh, gone: call.signal });
         return at(call).status();
       },
       stop: async (call) => {
-        const { graceMs, save } = call.body as { readonly graceMs?: number; readonly save?: boolean };
-        await at(call).life.stop({ ...(graceMs !== undefined && { graceMs }), save: save === true });
+        const { graceMs, save, startOnly } = call.body as {
+          readonly graceMs?: number;
+          readonly save?: boolean;
+          readonly startOnly?: boolean;
+        };
+        const { life } = at(call);
+        if (startOnly === true) await life.giveUpStart();
+        else await life.stop({ ...(graceMs !== undefined && { graceMs }), save: save === true });
         return at(call).status();
       },
       reset: async (call) => {
@@ -112,7 +139,7 @@ export class DaemonServer {
         return at(call).status();
       },
       wake: async (call) => {
-        await at(call).life.wake();
+        await at(call).life.wake({ gone: call.signal });
         return at(call).status();
       },
       suspend: async (call) => {
@@ -147,7 +174,12 @@ export class DaemonServer {
 
   async #status(): Promise<DaemonStatus> {
     const { engines, identity } = this.#options;
-    return { ...identity, engines: await Promise.all(engines.list().map((instance) => instance.status())) };
+    const ending = this.#isEnding && { ending: true };
+    return {
+      ...identity,
+      ...ending,
+      engines: await Promise.all(engines.list().map((instance) => instance.status())),
+    };
   }
 
   async #handle(request: IncomingMessage, response: ServerResponse): Promise<void> {
@@ -160,6 +192,11 @@ export class DaemonServer {
       if (match.operation === 'events') {
         await this.#sendEvents(response, url.searchParams.get('engine'));
         return;
+      }
+      if (this.#isEnding && !isTelling(match.operation)) {
+        throw engineError('daemon.ending', 'the daemon stops its engines and ends', {
+          hint: 'the next command starts another, once it has ended',
+        });
       }
       const body = await readBody(request);
       const gone = new AbortController();
@@ -188,6 +225,10 @@ export class DaemonServer {
     }
   }
 }
+
+/** Whether it tells what is, and changes nothing; whoever asks for the end again waits for the same. */
+const isTelling = (operation: Operation): boolean =>
+  routes[operation].method === 'GET' || operation === 'shutdown';
 
 const snapshotOf = ({ params }: Call): string => params['snapshot'] ?? '';
 

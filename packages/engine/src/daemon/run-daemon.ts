@@ -62,11 +62,13 @@ export async function runDaemon({
       { signal, ended: ended.signal },
       {
         isBusy: () => engines.active || server.requests > 0,
+        uses: () => server.requested,
         ...(idleExitMs !== undefined && { idleExitMs }),
         nowMs: () => around.clock.monotonicMs(),
       },
     );
     // Who asked for the end has said what becomes of them, and they may be the next daemon's.
+    server.beginEnd();
     if (!ended.signal.aborted) await engines.stopAll();
   } finally {
     await server.close();
@@ -77,13 +79,21 @@ export async function runDaemon({
 
 function untilEnded(
   { signal, ended }: { readonly signal: AbortSignal; readonly ended: AbortSignal },
-  idle: { readonly isBusy: () => boolean; readonly idleExitMs?: number; readonly nowMs: () => number },
+  idle: {
+    readonly isBusy: () => boolean;
+    /** How often it has been used: what was over before a look is noticed too. */
+    readonly uses: () => number;
+    readonly idleExitMs?: number;
+    readonly nowMs: () => number;
+  },
 ): Promise<void> {
   return new Promise((resolve) => {
     let usedAtMs = idle.nowMs();
+    let uses = 0;
     const timer = setInterval(() => {
-      if (idle.isBusy()) usedAtMs = idle.nowMs();
+      if (idle.isBusy() || idle.uses() !== uses) usedAtMs = idle.nowMs();
       else if (idle.idleExitMs !== undefined && idle.nowMs() - usedAtMs >= idle.idleExitMs) finish();
+      uses = idle.uses();
     }, IDLE_LOOK_MS);
     const finish = () => {
       clearInterval(timer);

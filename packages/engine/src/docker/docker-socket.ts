@@ -129,7 +129,8 @@ function refuse(
   client.resume();
 }
 
-function isAnswered(path: string): Promise<boolean> {
+/** Whether somebody listens on it. */
+export function isAnswered(path: string): Promise<boolean> {
   return new Promise((resolve) => {
     const probe = connect({ path });
     probe.once('connect', () => {

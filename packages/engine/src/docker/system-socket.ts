@@ -1,5 +1,7 @@
 import { lstat, readlink, rename, rm, symlink } from 'node:fs/promises';
+import { dirname } from 'node:path';
 import { engineError } from '../errors.ts';
+import { isAnswered } from './docker-socket.ts';
 
 /** Where programs look for Docker that know nothing of contexts and `DOCKER_HOST`. */
 export const SYSTEM_SOCKET = '/var/run/docker.sock';
@@ -11,8 +13,8 @@ export interface SystemSocket {
 }
 
 /**
- * Makes the system's path for Docker's socket lead to an engine. A link is replaced, whoever made it; a socket or a file
- * is another program's and stays.
+ * Makes the system's path for Docker's socket lead to an engine. A link to another engine of this home is replaced, and one
+ * where nobody answers; a socket, a file, and a link to where another program answers stay.
  *
  * @throws OrlopError `engine.socket-busy`, or `engine.not-permitted` with the command for root
  */
@@ -21,6 +23,12 @@ export async function linkSystemSocket({ link, socket }: SystemSocket): Promise<
   if (present !== undefined && !present.isSymbolicLink()) {
     throw engineError('engine.socket-busy', `${link} is there and is no link: another Docker has it`, {
       hint: 'end that one, or use `orlop context use`',
+    });
+  }
+  const target = await readlink(link).catch(() => undefined);
+  if (target !== undefined && enginesOf(target) !== enginesOf(socket) && (await isAnswered(target))) {
+    throw engineError('engine.socket-busy', `${link} leads to ${target}, where another program answers`, {
+      hint: `remove that link if it is no longer wanted, or use \`orlop context use\``,
     });
   }
   const next = `${link}.orlop`;
@@ -43,6 +51,9 @@ export async function unlinkSystemSocket({ link, socket }: SystemSocket): Promis
   }
   return true;
 }
+
+/** Of `HOME/engine/NAME/docker.sock`. */
+const enginesOf = (socket: string): string => dirname(dirname(socket));
 
 function notPermitted(cause: unknown, command: string): unknown {
   const { code } = cause as NodeJS.ErrnoException;

@@ -65,10 +65,10 @@ export async function bringUp(options: BringUpOptions): Promise<LiveEngine> {
   } catch (error) {
     const { body } = encodeError(error);
     // The clients of one that rests again are told why it does.
-    await served.close({ keepClients: !signal.aborted && (await suspendedState(options)) !== undefined });
+    await served.close({ keepClients: (await suspendedState(options)) !== undefined });
+    if (await restAgain(options)) throw error;
     if (signal.aborted) await concludeCancelled(options);
-    else if (!(await restAgain(options)))
-      state.change({ kind: 'failed', at: state.now(), error: body, stages: stages.list() });
+    else state.change({ kind: 'failed', at: state.now(), error: body, stages: stages.list() });
     throw error;
   }
 }

@@ -1,4 +1,5 @@
 import type { EngineState } from '@orlop/api';
+import { OrlopError } from '@orlop/core';
 import type { StoppedState } from '@orlop/vm';
 import { engineError } from '../errors.ts';
 import { changeRecord } from './engine-record.ts';
@@ -8,6 +9,7 @@ import type { LifeState } from './life-state.ts';
 import { saveEngine } from './save-engine.ts';
 import type { Running } from './serve-engine.ts';
 import type { ServedEngine } from './served-engine.ts';
+import { runningMachine } from './start-machine.ts';
 
 export interface LifeParts {
   readonly state: LifeState;
@@ -19,8 +21,47 @@ export interface LifeParts {
 /** What synchronised shares may take to be in step before the machine is powered off. */
 const SETTLE_MS = 20_000;
 
+/**
+ * Ends an engine as it is: one that runs, one that was suspended, and a machine without its daemon. Harmless where there is none.
+ *
+ * @param options.save keeps its memory in a file; where that cannot be it is powered off, and its state says why not
+ */
+export async function endEngine(
+  parts: LifeParts,
+  { graceMs, save }: { readonly graceMs: number; readonly save: boolean },
+): Promise<void> {
+  const { state, paths, served } = parts;
+  if (state.current.kind === 'suspended') {
+    await served.close();
+    await changeRecord(paths, { suspended: false });
+    state.change({ kind: 'stopped', at: state.now(), reason: 'saved' });
+  }
+  const { running } = served;
+  if (running === undefined) return endUnjoined(parts, graceMs);
+  let notSaved: string | undefined;
+  if (save) {
+    try {
+      return await saveAs('stopped', parts, running);
+    } catch (error) {
+      if (!(error instanceof OrlopError) || error.code !== 'engine.cannot-suspend') throw error;
+      notSaved = error.message;
+    }
+  }
+  await powerOff(parts, running, { graceMs, notSaved });
+}
+
+/** A machine without its daemon: not joined yet, or its joining was given up. */
+async function endUnjoined({ state, paths, around, served }: LifeParts, graceMs: number): Promise<void> {
+  const machine = await runningMachine(around.driver, paths.machine);
+  if (machine === undefined) return;
+  const isStuck = await served.stalled.holds(machine);
+  if (!isStuck) await machine.resume(); // it may have been asleep
+  await machine.stop({ graceMs: isStuck ? 0 : graceMs });
+  state.change({ kind: 'stopped', at: state.now(), reason: 'asked' });
+}
+
 /** Powers the machine of an engine off; one that cannot go on, since the host is full, is ended as by a power cut. */
-export async function powerOff(
+async function powerOff(
   { state, served }: LifeParts,
   running: Running,
   { graceMs, notSaved }: { readonly graceMs: number; readonly notSaved: string | undefined },
@@ -52,7 +93,7 @@ export function endedState(
 }
 
 /** @throws OrlopError `engine.cannot-suspend` */
-export function assertNotStalled({ name, current }: LifeState): void {
+function assertNotStalled({ name, current }: LifeState): void {
   if (current.kind !== 'stalled') return;
   const said = `the engine "${name}" stands still, since the host's disk is full`;
   throw engineError('engine.cannot-suspend', said, { hint: 'make room; it goes on by itself then' });
@@ -68,18 +109,21 @@ export async function saveAs(
   { state, paths, around, served }: LifeParts,
   running: Running,
 ): Promise<void> {
+  assertNotStalled(state);
   const before = state.current;
   state.change({ kind: 'stopping', since: state.now() });
   try {
+    // Before there is a state: a daemon that comes after one that was killed on the way knows what it is for.
+    await changeRecord(paths, { suspended: kind === 'suspended' });
     const { sizeBytes } = await saveEngine(running.live, around.logger);
     await served.close({ keepSockets: kind === 'suspended' });
-    await changeRecord(paths, { suspended: kind === 'suspended' });
     const at = state.now();
     if (kind === 'stopped') state.change({ kind, at, reason: 'saved' });
     else state.change({ kind, since: at, fileBytes: sizeBytes });
   } catch (error) {
     const stages = 'stages' in before ? before.stages : [];
     if (served.running !== undefined) state.change({ kind: 'running', since: state.now(), stages });
+    await changeRecord(paths, { suspended: false });
     throw error;
   }
 }

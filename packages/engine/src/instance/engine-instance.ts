@@ -2,7 +2,6 @@ import { rm } from 'node:fs/promises';
 import type { DiskReclaim, EngineEvent, EngineStatus, EngineUsage, PortStatus, Snapshot } from '@orlop/api';
 import { removeMachineFolder } from '@orlop/vm';
 import type { HostSide } from '../docker/asked-ports.ts';
-import { contextName, removeContext } from '../docker/docker-context.ts';
 import { changedSettings, type LayeredSettings } from '../settings/layered-settings.ts';
 import { loadSettings } from '../settings/load-settings.ts';
 import { settingOf } from '../settings/schema.ts';
@@ -47,13 +46,15 @@ export class EngineInstance {
 
   /** Removes the machine, and with `keepData` false everything that containers have left. */
   async reset({ keepData }: { readonly keepData: boolean }): Promise<void> {
-    await this.life.stop();
+    // A start that is asked for meanwhile waits until nothing is left.
+    await this.life.stop({ after: () => this.#removeAll({ keepData }) });
+  }
+
+  async #removeAll({ keepData }: { readonly keepData: boolean }): Promise<void> {
     await removeMachineFolder(this.paths.machine);
     const { guestConfiguration, record, leases, cable, dataDisk } = this.paths;
     for (const path of [guestConfiguration, record, leases, cable]) await rm(path, { force: true });
     if (!keepData) await rm(dataDisk, { force: true });
-    const context = { name: contextName(this.name), socket: this.paths.dockerSocket };
-    await removeContext(this.#around.dockerConfig, context);
     await this.life.forget();
   }
 
@@ -82,11 +83,12 @@ export class EngineInstance {
     await snapshots.require(name);
     const wasThere = this.life.active;
     const { flags } = await readRecord(this.paths);
-    await this.life.stop();
     try {
-      await this.life.whileAtRest(async () => {
-        await snapshots.restore(name, signal);
-        await this.life.dropSaved();
+      await this.life.stop({
+        after: async () => {
+          await snapshots.restore(name, signal);
+          await this.life.dropSaved();
+        },
       });
     } finally {
       if (wasThere) await this.life.start(flags);

@@ -1,12 +1,11 @@
 import type { EngineEvent, EngineState } from '@orlop/api';
-import { OrlopError } from '@orlop/core';
-import type { Machine } from '@orlop/vm';
+import type { Machine, StoppedState } from '@orlop/vm';
 import type { HostSide } from '../docker/asked-ports.ts';
 import { engineError } from '../errors.ts';
 import type { EngineSyncs } from '../sync/engine-syncs.ts';
 import { bringUp, GRACE_MS, restAgain } from './bring-up.ts';
-import { assertNotStalled, endedState, type LifeParts, powerOff, saveAs } from './end-engine.ts';
-import { changeRecord, type Flags, readRecord } from './engine-record.ts';
+import { endEngine, endedState, type LifeParts, saveAs } from './end-engine.ts';
+import { type Flags, readRecord } from './engine-record.ts';
 import type { EngineSurroundings } from './engine-surroundings.ts';
 import type { InstancePaths } from './instance-paths.ts';
 import { LifeState } from './life-state.ts';
@@ -26,7 +25,7 @@ export interface LifeOptions {
 }
 
 /**
- * How an engine starts, rests and ends: which way leads from each state to which.
+ * How an engine starts, rests and ends: which way leads from each state to which. All of the ways are in this one file.
  *
  * Invariant: `running` is there in the states running, asleep and stalled, at the end of a start while its ports and its socket are
  * opened, and until a stop is over.
@@ -81,58 +80,61 @@ export class EngineLife {
    * Starts the engine and resolves when Docker answers; joins a start that is under way. One that was suspended goes on as
    * it was, unless other flags or `fresh` ask for a new start.
    *
+   * @param options.gone aborted when whoever asked no longer waits for it
    * @throws OrlopError
    */
-  async start(flags: Flags = {}, { fresh = false }: { readonly fresh?: boolean } = {}): Promise<void> {
-    await this.#transitions.untilStopped();
-    await this.#transitions.starting;
-    if (this.running !== undefined) return this.#rouse(this.running);
-    const machine = await this.openMachine();
-    if (fresh) await machine?.discardSaved();
-    const goesOn = Object.keys(flags).length === 0 && (await machine?.saved()) !== undefined;
-    const wanted = goesOn ? (await readRecord(this.#paths)).flags : flags;
-    await this.#begin(wanted);
+  async start(
+    flags: Flags = {},
+    { fresh = false, gone }: { readonly fresh?: boolean; readonly gone?: AbortSignal } = {},
+  ): Promise<void> {
+    const work = async (signal: AbortSignal) => {
+      if (await this.#stillRuns()) return;
+      const machine = await this.openMachine();
+      if (fresh) await machine?.discardSaved();
+      const goesOn = Object.keys(flags).length === 0 && (await machine?.saved()) !== undefined;
+      await this.#bringUp(goesOn ? (await readRecord(this.#paths)).flags : flags, { signal });
+    };
+    // The start that was joined may have been one that found nothing to start.
+    while ((await this.#transitions.start(work, { gone })) === 'joined' && this.running === undefined);
     if (this.running !== undefined) await this.#rouse(this.running);
+  }
+
+  /** Gives up a start, unless somebody else waits for it; what runs, or stops, is left as it is. */
+  async giveUpStart(): Promise<void> {
+    if (this.#transitions.asked <= 1) await this.#transitions.cancelStart();
   }
 
   /**
    * Powers the engine off, or gives up its start. Harmless when stopped.
    *
    * @param options.save keeps its memory in a file; where that cannot be it is powered off, and its state says why not
+   * @param options.after is done with its files before it can start again
    */
   async stop({
     graceMs = GRACE_MS,
     save = false,
+    after = async () => {},
   }: {
     readonly graceMs?: number;
     readonly save?: boolean;
+    readonly after?: () => Promise<void>;
   } = {}): Promise<void> {
-    await this.#transitions.cancelStart();
-    await this.#transitions.untilStopped();
-    if (this.state.kind === 'suspended') {
-      await this.#served.close();
-      await changeRecord(this.#paths, { suspended: false });
-      this.#state.change({ kind: 'stopped', at: this.#state.now(), reason: 'saved' });
-    }
-    const { running } = this;
-    if (running === undefined) return this.#stopUnjoined(graceMs);
-    let notSaved: string | undefined;
-    if (save) {
-      try {
-        return await this.#saveAs('stopped');
-      } catch (error) {
-        if (!(error instanceof OrlopError) || error.code !== 'engine.cannot-suspend') throw error;
-        notSaved = error.message;
-      }
-    }
-    await this.#transitions.stop(() => powerOff(this.#parts(), running, { graceMs, notSaved }));
+    const stopped = this.#transitions.stop(async () => {
+      await endEngine(this.#parts(), { graceMs, save });
+      await after();
+    });
+    await Promise.all([stopped, this.#transitions.cancelStart()]);
   }
 
-  /** Keeps memory and devices in a file and ends the process; a request brings it back. @throws OrlopError `engine.cannot-suspend` */
+  /**
+   * Keeps memory and devices in a file and ends the process; a request brings it back.
+   *
+   * @throws OrlopError `engine.cannot-suspend`, `engine.not-running`
+   */
   async suspend(): Promise<void> {
-    await this.#transitions.starting;
-    if (this.state.kind === 'suspended') return;
-    await this.#saveAs('suspended');
+    await this.#transitions.stop(async () => {
+      if (this.state.kind !== 'suspended') await saveAs('suspended', this.#parts(), this.requireRunning());
+    });
   }
 
   /** @throws OrlopError `engine.busy` while it is between two states */
@@ -147,16 +149,10 @@ export class EngineLife {
    * @throws OrlopError `engine.busy` when it has one; nothing was done then
    */
   async whileAtRest<T>(work: () => Promise<T>): Promise<T> {
-    await this.#transitions.untilStopped();
-    if (this.running !== undefined || this.#transitions.starting !== undefined) {
+    return this.#transitions.stop(async () => {
+      if (this.running === undefined) return work();
       throw engineError('engine.busy', `the engine "${this.name}" is ${this.state.kind}`);
-    }
-    let result: { readonly value: T } | undefined;
-    await this.#transitions.stop(async () => {
-      result = { value: await work() };
     });
-    if (result === undefined) throw new Error('another transition was joined'); // none was under way
-    return result.value;
   }
 
   /** Forgets what was saved of its memory; its data stays. */
@@ -178,19 +174,25 @@ export class EngineLife {
     this.#state.change({ kind: 'stopped', reason: 'never-started' });
   }
 
+  /** @throws OrlopError `engine.not-running` */
   async sleep(): Promise<void> {
-    const running = this.requireRunning();
-    if (this.state.kind !== 'running') return;
-    await running.live.machine.pause();
-    this.#state.change({ kind: 'asleep', since: this.#state.now(), stages: this.state.stages });
+    // Whoever needs it while its processors are being stopped waits, and wakes it then.
+    await this.#transitions.stop(async () => {
+      const running = this.requireRunning();
+      if (this.state.kind !== 'running') return;
+      await running.live.machine.pause();
+      this.#state.change({ kind: 'asleep', since: this.#state.now(), stages: this.state.stages });
+    });
   }
 
   /** Lets an engine that rests run again, whichever rest it is. @throws OrlopError `engine.not-running` */
-  async wake(): Promise<void> {
-    await this.#transitions.untilStopped();
-    await this.#transitions.starting;
+  async wake({ gone }: { readonly gone?: AbortSignal } = {}): Promise<void> {
+    do {
+      await this.#transitions.untilStopped();
+      await this.#transitions.starting;
+    } while (this.#transitions.isStopping);
     if (this.running !== undefined) return this.#rouse(this.running);
-    if (this.state.kind === 'suspended') return this.start();
+    if (this.state.kind === 'suspended') return this.start({}, { ...(gone && { gone }) });
     this.requireRunning();
   }
 
@@ -211,14 +213,21 @@ export class EngineLife {
    * suspended waits for requests again.
    */
   async recover(): Promise<void> {
-    const machine = await this.openMachine();
-    if (machine === undefined) return;
-    if ((await machine.state()).kind === 'running') {
-      return this.#begin((await readRecord(this.#paths)).flags, machine);
-    }
-    const saved = await machine.saved();
-    if (saved === undefined || (await restAgain(this.#parts()))) return;
-    this.#state.change({ kind: 'stopped', at: saved.savedAt, reason: 'saved' });
+    const isRunning = await this.#transitions.stop(async () => {
+      const machine = await this.openMachine();
+      if (machine === undefined) return false;
+      if ((await machine.state()).kind === 'running') return true;
+      const saved = await machine.saved();
+      if (saved === undefined || (await restAgain(this.#parts()))) return false;
+      this.#state.change({ kind: 'stopped', at: saved.savedAt, reason: 'saved' });
+      return false;
+    });
+    if (!isRunning) return;
+    await this.#transitions.start(async (signal) => {
+      const machine = await runningMachine(this.#around.driver, this.#paths.machine);
+      if (machine === undefined || this.running !== undefined) return;
+      await this.#bringUp((await readRecord(this.#paths)).flags, { signal, machine });
+    });
   }
 
   /** Lets the processors run again where they stand still. @throws OrlopError `engine.host-full` */
@@ -244,31 +253,23 @@ export class EngineLife {
     this.#state.change({ kind: 'running', since: this.#state.now(), stages });
   }
 
-  #begin(flags: Flags, machine?: Machine): Promise<void> {
-    return this.#transitions.start(async (signal) => {
-      const live = await bringUp({ ...this.#parts(), flags, signal, machine });
-      this.#watchMachine(live.machine);
-    });
-  }
-
-  /** @throws OrlopError `engine.cannot-suspend`; the engine runs on then */
-  async #saveAs(kind: 'suspended' | 'stopped'): Promise<void> {
-    const running = this.requireRunning();
-    assertNotStalled(this.#state);
-    await this.#transitions.stop(() => saveAs(kind, this.#parts(), running));
+  async #bringUp(
+    flags: Flags,
+    options: { readonly signal: AbortSignal; readonly machine?: Machine },
+  ): Promise<void> {
+    const live = await bringUp({ ...this.#parts(), flags, machine: undefined, ...options });
+    this.#watchMachine(live.machine);
   }
 
   /** Notices a machine that ends without being asked. */
   #watchMachine(machine: Machine): void {
-    machine.waitForExit().then(
-      async (state) => {
-        if (this.running?.live.machine !== machine || this.#transitions.isStopping) return;
-        await this.#served.close();
-        this.#state.change({ ...endedState(state, this.#panic), at: this.#state.now() });
-        this.#panic = undefined;
-      },
-      (error: Error) =>
-        this.#around.logger.error('the machine is no longer watched', { reason: error.message }),
+    const watched = async () => {
+      const ended = await machine.waitForExit();
+      // In the middle of a stop, that one sees it.
+      await this.#transitions.stop(() => this.#conclude(machine, ended));
+    };
+    watched().catch((error: Error) =>
+      this.#around.logger.error('the machine is no longer watched', { reason: error.message }),
     );
   }
 
@@ -282,14 +283,20 @@ export class EngineLife {
     });
   }
 
-  /** A machine without its daemon: not joined yet, or its joining was given up. */
-  async #stopUnjoined(graceMs: number): Promise<void> {
-    const machine = await runningMachine(this.#around.driver, this.#paths.machine);
-    if (machine === undefined) return;
-    const isStuck = await this.#served.stalled.holds(machine);
-    if (!isStuck) await machine.resume(); // it may have been asleep
-    await machine.stop({ graceMs: isStuck ? 0 : graceMs });
-    this.#state.change({ kind: 'stopped', at: this.#state.now(), reason: 'asked' });
+  /** Nobody has noticed the end of a machine that was killed a moment ago. @returns whether there is one */
+  async #stillRuns(): Promise<boolean> {
+    const machine = this.running?.live.machine;
+    if (machine === undefined) return false;
+    const state = await machine.state();
+    if (state.kind === 'stopped') await this.#conclude(machine, state);
+    return this.running !== undefined;
+  }
+
+  async #conclude(machine: Machine, ended: StoppedState): Promise<void> {
+    if (this.running?.live.machine !== machine) return;
+    await this.#served.close();
+    this.#state.change({ ...endedState(ended, this.#panic), at: this.#state.now() });
+    this.#panic = undefined;
   }
 
   #parts(): LifeParts {

@@ -1,7 +1,6 @@
 import type { Clock, Logger, ReportProgress } from '@orlop/core';
 import type { RegistryClient } from '@orlop/oci';
 import type { Driver } from '@orlop/vm';
-import type { DockerConfig } from '../docker/docker-context.ts';
 import type { EngineHome } from './instance-paths.ts';
 
 /** What every engine of a daemon shares. */
@@ -12,7 +11,6 @@ export interface EngineSurroundings {
   readonly logger: Logger;
   /** As in `PATH`. */
   readonly searchPath: string;
-  readonly dockerConfig: DockerConfig;
   readonly image: ImageSource;
 }
 

@@ -1,7 +1,6 @@
 import type { PortStatus } from '@orlop/api';
 import type { HostSide } from '../docker/asked-ports.ts';
 import { ContainerWatcher } from '../docker/container-watcher.ts';
-import { contextName, writeContext } from '../docker/docker-context.ts';
 import { MACHINE_PORTS_PORT } from '../docker/machine-ports.ts';
 import { PortForwards } from '../docker/port-forwards.ts';
 import { findPortHolder } from '../docker/port-holder.ts';
@@ -215,15 +214,4 @@ export function serveEngine(live: LiveEngine, options: ServeOptions): Running {
       publisher.stop();
     },
   };
-}
-
-/** Makes the Docker client's context for an engine, unless one of that name leads elsewhere. */
-export async function offerContext(
-  name: string,
-  socket: string,
-  { dockerConfig, logger }: Pick<EngineSurroundings, 'dockerConfig' | 'logger'>,
-): Promise<void> {
-  const outcome = await writeContext(dockerConfig, { name: contextName(name), socket });
-  if (outcome.kind !== 'taken') return;
-  logger.warn('a Docker context of this name is in use', { context: contextName(name), host: outcome.host });
 }

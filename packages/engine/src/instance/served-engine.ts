@@ -8,7 +8,7 @@ import type { InstancePaths } from './instance-paths.ts';
 import type { KeptSocket } from './kept-socket.ts';
 import type { LifeState } from './life-state.ts';
 import type { LiveEngine } from './live-engine.ts';
-import { offerContext, type Running, serveEngine } from './serve-engine.ts';
+import { type Running, serveEngine } from './serve-engine.ts';
 import { StalledMachine } from './stalled-machine.ts';
 import { LIMIT_MS } from './start-input.ts';
 import { dockerVersion } from './wait-for-docker.ts';
@@ -118,7 +118,6 @@ export class ServedEngine {
     void running.watcher.run();
     await this.listen();
     for (const saver of running.savers) saver.start();
-    if (live.settings.flag('docker.context')) await offerContext(state.name, paths.dockerSocket, around);
   }
 
   /** Has its sockets on the host, whether it runs or rests. */

@@ -58,7 +58,9 @@ export async function startEngine(input: StartInput): Promise<LiveEngine> {
       await putBack({ machine: started.machine, shares, logger: around.logger });
     else await started?.machine.kill();
     network.close();
-    if (started?.resumed !== true || signal.aborted) throw error;
+    // As long as its state is there its guest has not run, and it can be brought back again.
+    if (started?.resumed !== true || signal.aborted || (await started.machine.saved()) !== undefined)
+      throw error;
     around.logger.warn('an engine that was brought back does not answer, and starts from nothing', {
       engine: paths.name,
       reason: String(error),
