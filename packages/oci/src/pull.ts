@@ -2,7 +2,6 @@ import { OrlopError, type ReportProgress } from '@orlop/core';
 import { forEachConcurrently } from './concurrent.ts';
 import { parseIndex, parseManifest } from './documents.ts';
 import { ociError } from './errors.ts';
-import { type OciImage, openImage } from './image.ts';
 import { ANNOTATION, isIndexType, isManifestType } from './media-types.ts';
 import { formatPlatform, platformFit } from './platform.ts';
 import { formatReference, parseReference, type Reference, withDefaultTag } from './reference.ts';
@@ -59,45 +58,6 @@ export async function pullImage(request: PullRequest): Promise<Descriptor> {
   await fetchBlobs(request, { reference, name, blobs: [...blobs.values()] });
   await store.tag(reference, top.descriptor);
   return top.descriptor;
-}
-
-export interface ResolveRequest {
-  readonly store: ImageStore;
-  readonly client: RegistryClient;
-  /** `always` asks the registry even when the store has the image; `never` only looks into the store. */
-  readonly pull: 'missing' | 'always' | 'never';
-  readonly progress?: ReportProgress;
-  readonly signal?: AbortSignal;
-}
-
-/**
- * An image for a platform: from the store, or pulled into it.
- *
- * @throws OrlopError oci.image-not-found, oci.platform-not-found, and those of the registry
- */
-export async function resolveImage(
-  request: ResolveRequest,
-  reference: string | Reference,
-  platform: Platform,
-): Promise<OciImage> {
-  const { store, pull } = request;
-  if (pull !== 'always' && (await store.find(reference)) !== undefined) {
-    try {
-      const image = await openImage(store, reference, platform);
-      if (pull === 'never' || (await hasLayers(store, image))) return image;
-    } catch (error) {
-      // The store may have the index, but not what it says for this platform.
-      const partial = error instanceof OrlopError && error.code === 'oci.blob-not-found';
-      if (!partial || pull === 'never') throw error;
-    }
-  }
-  if (pull !== 'never') await pullImage({ ...request, reference, platforms: [platform] });
-  return openImage(store, reference, platform);
-}
-
-async function hasLayers(store: ImageStore, image: OciImage): Promise<boolean> {
-  for (const layer of image.manifest.layers) if (!(await store.hasBlob(layer))) return false;
-  return true;
 }
 
 /** The manifests for the platforms, and the attestations about them. */

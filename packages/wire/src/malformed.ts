@@ -18,8 +18,3 @@ export type Malformed =
   | 'bad-option'
   | 'bad-value'
   | 'too-deep';
-
-/** Tells a parser's refusal from its record. */
-export function isMalformed(parsed: unknown): parsed is Malformed {
-  return typeof parsed === 'string';
-}
