@@ -10,7 +10,7 @@ import type {
 import { tuneReceiveLimit } from './autotune.ts';
 import type { TcpContext } from './context.ts';
 import { type ControlBlock, EVENT_CLOSE } from './control-block.ts';
-import { freeReceiveSpace, windowStep } from './output.ts';
+import { freeReceiveSpace, windowStep } from './send-segment.ts';
 
 /** The program's side of a connection. */
 export class Socket implements TcpSocket {
