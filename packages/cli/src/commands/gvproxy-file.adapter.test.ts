@@ -75,6 +75,7 @@ stack:
   subnet: 10.44.0.0/24
   gatewayIP: 10.44.0.1
   gatewayMacAddress: 5a:94:ef:e4:0c:00
+  gatewayIPv6: fd44::1
   dns:
     - name: own.test.
       records: [{name: www, ip: 10.1.2.3}, {regexp: "node-.*", ip: 10.1.2.5}]
@@ -149,6 +150,7 @@ stack:
       ['stack: {mtu: large}', /config\.yaml is no configuration/],
       ['stack:\n  gateway: 10.0.0.1', /config\.yaml is no configuration/],
       ['stack:\n  nat: {192.168.127.254: 10.0.0.1}', /config\.yaml is no configuration/],
+      ['stack: {gatewayIPv6: "fd44::9"}', /config\.yaml is no configuration/],
       ['services: vsock://1', /-services "vsock:\/\/1" is neither/],
     ];
     for (const [text, message] of wrong) {

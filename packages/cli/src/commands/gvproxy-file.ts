@@ -36,6 +36,7 @@ export interface GvproxyStack {
   readonly subnet?: string;
   readonly gatewayIP?: string;
   readonly gatewayMacAddress?: string;
+  readonly gatewayIPv6?: string;
   readonly deviceIP?: string;
   readonly hostIP?: string;
   readonly dns?: readonly {
@@ -74,6 +75,7 @@ const GVPROXY_SCHEMA: JsonSchema = object({
     subnet: TEXT,
     gatewayIP: TEXT,
     gatewayMacAddress: TEXT,
+    gatewayIPv6: TEXT,
     deviceIP: TEXT,
     hostIP: TEXT,
     dns: {
@@ -116,7 +118,7 @@ export function readGvproxyFile(context: CommandContext, file: string): Promise<
     schema: GVPROXY_SCHEMA,
     read: (value) => {
       const read = value as GvproxyFile;
-      const problems = natProblems(read.stack ?? {});
+      const problems = addressProblems(read.stack ?? {});
       if (problems.length > 0) {
         throw cliError('net.config-invalid', `${file} asks for what is not here`, { problems });
       }
@@ -125,14 +127,21 @@ export function readGvproxyFile(context: CommandContext, file: string): Promise<
   });
 }
 
+/** The gateway is the first address of its prefix. */
+const GATEWAY_IPV6 = /^([0-9a-f]+(?::[0-9a-f]+){0,3})::1$/i;
+
 /** The gateway answers for itself and for one address, behind which the host's loopback is. */
-function natProblems(stack: GvproxyStack): readonly Problem[] {
+function addressProblems(stack: GvproxyStack): readonly Problem[] {
   const { nat = {}, gatewayVirtualIPs = [] } = stack;
   const problems: (Problem & { readonly path: readonly string[] })[] = [];
   for (const [from, to] of Object.entries(nat)) {
     if (to === '127.0.0.1' && Object.keys(nat).length === 1) continue;
     const message = `nat leads ${from} to ${to}; one address can be led, to 127.0.0.1`;
     problems.push({ message, path: ['stack', 'nat', from] });
+  }
+  if (stack.gatewayIPv6 !== undefined && !GATEWAY_IPV6.test(stack.gatewayIPv6)) {
+    const message = `gatewayIPv6 is ${stack.gatewayIPv6}; it ends with ::1, the first of its 64 bits`;
+    problems.push({ message, path: ['stack', 'gatewayIPv6'] });
   }
   const own = [hostOf(stack), stack.gatewayIP];
   for (const address of gatewayVirtualIPs) {
@@ -153,13 +162,15 @@ export function networkOfStack(
   stack: GvproxyStack,
   zoneOf: (zone: GvproxyZone) => NonNullable<NetworkConfig['zones']>[number],
 ): NetworkConfig {
-  const { subnet, gatewayIP, gatewayMacAddress, dns, dnsSearchDomains, dhcpStaticLeases } = stack;
+  const { subnet, gatewayIP, gatewayMacAddress, gatewayIPv6, dns, dnsSearchDomains, dhcpStaticLeases } =
+    stack;
   const host = hostOf(stack);
   return {
     ...(subnet !== undefined && { subnet }),
     ...(gatewayIP !== undefined && { gateway: gatewayIP }),
     ...(host !== undefined && { host }),
     ...(gatewayMacAddress !== undefined && { gatewayMac: gatewayMacAddress }),
+    ...(gatewayIPv6 !== undefined && { ipv6: gatewayIPv6.replace(GATEWAY_IPV6, '$1::/64') }),
     search: dnsSearchDomains ?? [],
     leases: Object.entries(dhcpStaticLeases ?? {}).map(([address, mac]) => ({ mac, address })),
     zones: (dns ?? []).map(({ name, records = [], defaultIP }) =>
