@@ -3,7 +3,8 @@ import { join } from 'node:path';
 import { describeApi, fillPath, type Operation, routes } from '@orlop/api';
 import { askSocket, DescribedApi, type TemporaryFolder, temporaryFolder } from '@orlop/testkit';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { surroundingsIn } from '../testing/surroundings.ts';
+import type { EngineSurroundings } from '../instance/engine-surroundings.ts';
+import { prepareImage, surroundingsIn } from '../testing/surroundings.ts';
 import { DaemonServer } from './daemon-server.ts';
 import { Engines } from './engines.ts';
 import { EventHub } from './event-hub.ts';
@@ -11,8 +12,30 @@ import { EventHub } from './event-hub.ts';
 const METHODS = ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS'];
 const params = { name: 'default', snapshot: 'one', sync: 'none' };
 
+type Asked = readonly [Operation, number, Readonly<Record<string, unknown>>?];
+
+/** The same of one that runs, rests, comes back and is stopped; its machine has neither an agent nor a disk. */
+const answersOfOneThatRuns: readonly Asked[] = [
+  ['start', 200],
+  ['engine', 200],
+  ['status', 200],
+  ['usage', 200],
+  ['ports', 200],
+  ['diskReclaim', 503],
+  ['sleep', 200],
+  ['engine', 200],
+  ['wake', 200],
+  ['suspend', 200],
+  ['engine', 200],
+  ['usage', 200],
+  ['wake', 200],
+  ['stop', 200, { save: true }],
+  ['start', 200, { fresh: true }],
+  ['stop', 200, { graceMs: 0 }],
+];
+
 /** What each operation answers of an engine that has been set up and does not run, in an order in which it can. */
-const answers: readonly (readonly [Operation, number, Readonly<Record<string, unknown>>?])[] = [
+const answers: readonly Asked[] = [
   ['status', 200],
   ['openapi', 200],
   ['events', 200],
@@ -49,11 +72,12 @@ describe('DaemonServer', () => {
   let folder: TemporaryFolder;
   let server: DaemonServer;
   let socket: string;
+  let around: EngineSurroundings;
   let ended = 0;
 
   beforeEach(async () => {
     folder = await temporaryFolder('daemon');
-    const around = surroundingsIn(folder.path);
+    around = surroundingsIn(folder.path);
     const events = new EventHub();
     ended = 0;
     server = new DaemonServer({
@@ -76,23 +100,30 @@ describe('DaemonServer', () => {
     await folder.remove();
   });
 
-  it('answers everything that its document describes as it is described', async () => {
+  /** Asks in turn, and expects what the document says. @returns the operations */
+  async function askAll(asked: readonly Asked[]): Promise<readonly string[]> {
     const api = new DescribedApi(describeApi());
     const seen = new Set<string>();
-    await askSocket(socket, { method: 'GET', path: '/v1/engines/default' }); // which is known by then
-    for (const [operation, status, body] of answers) {
+    for (const [operation, status, body] of asked) {
       const { method, path } = routes[operation];
       const answer = await askSocket(socket, { method, path: fillPath(path, params), body });
-      expect([operation, answer.status, answer.text.slice(0, 300)]).toEqual([
-        operation,
-        status,
-        expect.any(String),
-      ]);
+      const said = [operation, answer.status, answer.text.slice(0, 300)];
+      expect(said).toEqual([operation, status, expect.any(String)]);
       expect(api.problemsOf({ method, path, ...answer })).toEqual([]);
       seen.add(`${method} ${path}`);
     }
-    expect([...seen].sort()).toEqual(api.operations);
+    return [...seen].sort();
+  }
+
+  it('answers everything that its document describes as it is described', async () => {
+    await askSocket(socket, { method: 'GET', path: '/v1/engines/default' }); // which is known by then
+    expect(await askAll(answers)).toEqual(new DescribedApi(describeApi()).operations);
     await expect.poll(() => ended).toBe(1);
+  });
+
+  it('answers as described while an engine runs, rests and comes back', async () => {
+    await prepareImage(around);
+    await askAll(answersOfOneThatRuns);
   });
 
   it('answers nothing that its document does not describe', async () => {

@@ -197,19 +197,34 @@ async function plugGuest(spec: MachineSpec, isPaused: () => boolean): Promise<{ 
   const dockerd = await fakeDockerd(dirname(card.socketPath), isPaused);
   const sockets = new Set<Socket>();
   const inner = `${card.socketPath}.in`;
-  const waiting: Socket[] = [];
-  // Both sides dial: the network as it does to QEMU, and the guest.
-  const servers = await Promise.all(
-    [card.socketPath, inner].map((path) =>
-      listen(path, (socket) => {
-        sockets.add(socket);
-        socket.on('error', () => socket.destroy());
-        const other = waiting.pop();
-        if (other === undefined) waiting.push(socket);
-        else other.pipe(socket).pipe(other);
-      }),
-    ),
-  );
+  // Both sides dial: the guest, and the network as it does to QEMU, which takes the next plug when one is pulled out.
+  let plug: Socket | undefined;
+  let guestSide: Socket | undefined;
+  const connect = () => {
+    if (plug === undefined || guestSide === undefined) return;
+    plug.on('data', (bytes) => void guestSide?.write(bytes));
+    guestSide.resume();
+  };
+  const servers = await Promise.all([
+    listen(inner, (socket) => {
+      sockets.add(socket);
+      guestSide = socket;
+      socket.on('error', () => socket.destroy());
+      socket.on('data', (bytes) => void plug?.write(bytes));
+      socket.pause();
+      connect();
+    }),
+    listen(card.socketPath, (socket) => {
+      sockets.add(socket);
+      plug = socket;
+      socket.on('error', () => socket.destroy());
+      socket.once('close', () => {
+        plug = undefined;
+        guestSide?.pause();
+      });
+      connect();
+    }),
+  ]);
   const mac = Number.parseInt((card.mac ?? '').replaceAll(':', ''), 16);
   const guest: JoinedNetwork = await joinNetwork({ ...GUEST, socketPath: inner, mac });
   await guest.listen({ port: DOCKER_PORT }, async (stream) => {

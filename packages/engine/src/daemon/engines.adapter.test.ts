@@ -1,0 +1,76 @@
+import { request } from 'node:http';
+import { type TemporaryFolder, temporaryFolder } from '@orlop/testkit';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { instancePaths } from '../instance/instance-paths.ts';
+import { prepareImage, surroundingsIn } from '../testing/surroundings.ts';
+import { Engines } from './engines.ts';
+
+const NAMES = ['default', 'three', 'two'];
+
+let folder: TemporaryFolder;
+let around: ReturnType<typeof surroundingsIn>;
+let engines: Engines;
+
+beforeEach(async () => {
+  folder = await temporaryFolder('engines');
+  around = surroundingsIn(folder.path);
+  await prepareImage(around);
+  engines = new Engines(around, () => {});
+});
+
+afterEach(async () => {
+  await engines.stopAll();
+  await folder.remove();
+});
+
+const kinds = () => Object.fromEntries(engines.list().map(({ name, life }) => [name, life.state.kind]));
+
+/** A request to one engine's Docker socket. */
+function ask(name: string): Promise<number | undefined> {
+  const socketPath = instancePaths(around.home, name).dockerSocket;
+  return new Promise((answered, failed) => {
+    const asked = request({ socketPath, path: '/version', agent: false }, (answer) => {
+      answer.resume();
+      answered(answer.statusCode);
+    });
+    asked.once('error', failed).end();
+  });
+}
+
+describe('Engines', () => {
+  it('rest each on its own, and a request brings back the one that it is for', async () => {
+    await Promise.all(NAMES.map((name) => engines.get(name).life.start()));
+    await engines.get('default').life.sleep();
+    await Promise.all(['two', 'three'].map((name) => engines.get(name).life.suspend()));
+    expect(kinds()).toEqual({ default: 'asleep', two: 'suspended', three: 'suspended' });
+    expect(await ask('two')).toBe(200);
+    expect(kinds()).toEqual({ default: 'asleep', two: 'running', three: 'suspended' });
+    expect(await ask('default')).toBe(200);
+    expect(kinds()).toEqual({ default: 'running', two: 'running', three: 'suspended' });
+    expect(await ask('three')).toBe(200);
+    expect(Object.values(kinds())).toEqual(['running', 'running', 'running']);
+  });
+
+  it('come back all at once, and are stopped all at once whatever each does', async () => {
+    await Promise.all(NAMES.map((name) => engines.get(name).life.start()));
+    await Promise.all(NAMES.map((name) => engines.get(name).life.suspend()));
+    expect(await Promise.all(NAMES.map(ask))).toEqual([200, 200, 200]);
+    await engines.get('default').life.sleep();
+    const suspended = engines.get('two').life.suspend();
+    await engines.stopAll();
+    await suspended;
+    expect(Object.values(kinds())).toEqual(['stopped', 'stopped', 'stopped']);
+  });
+
+  it('are found by the daemon that comes next: what runs is joined, what was suspended waits for requests', async () => {
+    await engines.get('default').life.start();
+    await engines.get('two').life.start();
+    await engines.get('two').life.suspend();
+    await engines.leaveAll();
+    engines = new Engines(around, () => {});
+    await engines.recover();
+    await expect.poll(kinds).toEqual({ default: 'running', two: 'suspended' });
+    expect([await ask('default'), await ask('two')]).toEqual([200, 200]);
+    expect([...around.driver.machines.values()].map(({ starts }) => starts)).toEqual([1, 2]);
+  });
+});
