@@ -18,6 +18,15 @@ export * from './ethernet/ethernet.ts';
 export * from './icmp/icmp.ts';
 export * from './icmp/icmpv6.ts';
 export type { MldRecord, MldV2Query } from './icmp/mld.ts';
+export {
+  ICMPV6_NEIGHBOR_ADVERTISEMENT,
+  ICMPV6_NEIGHBOR_SOLICITATION,
+  ICMPV6_REDIRECT,
+  ICMPV6_ROUTER_ADVERTISEMENT,
+  ICMPV6_ROUTER_SOLICITATION,
+  type NdpFields,
+  type RouterAdvertisementFields,
+} from './icmp/ndp.ts';
 export type { NdpOption } from './icmp/ndp-options.ts';
 export * from './ip/ipv4.ts';
 export * from './ip/ipv6.ts';

@@ -11,7 +11,18 @@ import {
   parseMldRecords,
   parseMldV2Query,
 } from './mld.ts';
-import { emitNdpOptions, type NdpOption, ndpOptionsLength, parseNdpOptions } from './ndp-options.ts';
+import {
+  emitNdpBody,
+  ICMPV6_NEIGHBOR_ADVERTISEMENT,
+  ICMPV6_NEIGHBOR_SOLICITATION,
+  ICMPV6_REDIRECT,
+  ICMPV6_ROUTER_ADVERTISEMENT,
+  ICMPV6_ROUTER_SOLICITATION,
+  type NdpFields,
+  ndpFlags,
+  ndpLength,
+  parseNdp,
+} from './ndp.ts';
 
 /** Type, code, checksum and four bytes that depend on the type (RFC 4443 §2.1). */
 export const ICMPV6_HEADER_LEN = 8;
@@ -25,11 +36,6 @@ export const ICMPV6_ECHO_REPLY = 129;
 export const ICMPV6_MLD_QUERY = 130;
 export const ICMPV6_MLD_REPORT = 131;
 export const ICMPV6_MLD_DONE = 132;
-export const ICMPV6_ROUTER_SOLICITATION = 133;
-export const ICMPV6_ROUTER_ADVERTISEMENT = 134;
-export const ICMPV6_NEIGHBOR_SOLICITATION = 135;
-export const ICMPV6_NEIGHBOR_ADVERTISEMENT = 136;
-export const ICMPV6_REDIRECT = 137;
 export const ICMPV6_MLDV2_REPORT = 143;
 
 /** Codes of destination unreachable (RFC 4443 §3.1). */
@@ -53,27 +59,7 @@ export type Icmpv6Fields =
     }
   | { readonly kind: 'packet-too-big'; readonly code: number; readonly mtu: number }
   | { readonly kind: 'parameter-problem'; readonly code: number; readonly pointer: number }
-  | { readonly kind: 'router-solicitation'; readonly options: readonly NdpOption[] }
-  | RouterAdvertisementFields
-  | {
-      readonly kind: 'neighbor-solicitation';
-      readonly target: Ipv6Address;
-      readonly options: readonly NdpOption[];
-    }
-  | {
-      readonly kind: 'neighbor-advertisement';
-      readonly target: Ipv6Address;
-      readonly router: boolean;
-      readonly solicited: boolean;
-      readonly override: boolean;
-      readonly options: readonly NdpOption[];
-    }
-  | {
-      readonly kind: 'redirect';
-      readonly target: Ipv6Address;
-      readonly destination: Ipv6Address;
-      readonly options: readonly NdpOption[];
-    }
+  | NdpFields
   | {
       readonly kind: 'mld-query';
       /** As sent: milliseconds, below 32768 in version 2. */
@@ -85,23 +71,6 @@ export type Icmpv6Fields =
   | { readonly kind: 'mld-report' | 'mld-done'; readonly group: Ipv6Address }
   | { readonly kind: 'mld-v2-report'; readonly records: readonly MldRecord[] }
   | { readonly kind: 'other'; readonly type: number; readonly code: number; readonly rest: number };
-
-/** RFC 4861 §4.2. */
-export interface RouterAdvertisementFields {
-  readonly kind: 'router-advertisement';
-  readonly hopLimit: number;
-  /** Addresses by DHCPv6. */
-  readonly managed: boolean;
-  /** Other configuration by DHCPv6. */
-  readonly otherConfiguration: boolean;
-  /** RFC 4191 §2.2. */
-  readonly preference: 'low' | 'medium' | 'high';
-  /** Seconds; 0 means that the sender is no default router. */
-  readonly lifetime: number;
-  readonly reachableTimeMs: number;
-  readonly retransmitTimerMs: number;
-  readonly options: readonly NdpOption[];
-}
 
 /** Reads in place. Precondition: {@link checkIcmpv6} found nothing. */
 export const Icmpv6View = {
@@ -149,7 +118,7 @@ export function parseIcmpv6(bytes: Uint8Array, offset: number, end: number): Icm
     case ICMPV6_NEIGHBOR_SOLICITATION:
     case ICMPV6_NEIGHBOR_ADVERTISEMENT:
     case ICMPV6_REDIRECT:
-      return parseDiscovery(bytes, offset, end);
+      return parseNdp(bytes, offset, end);
     case ICMPV6_MLD_QUERY:
     case ICMPV6_MLD_REPORT:
     case ICMPV6_MLD_DONE:
@@ -164,14 +133,11 @@ export function parseIcmpv6(bytes: Uint8Array, offset: number, end: number): Icm
 export function icmpv6Length(fields: Icmpv6Fields): number {
   switch (fields.kind) {
     case 'router-solicitation':
-      return 8 + ndpOptionsLength(fields.options);
     case 'router-advertisement':
-      return 16 + ndpOptionsLength(fields.options);
     case 'neighbor-solicitation':
     case 'neighbor-advertisement':
-      return 24 + ndpOptionsLength(fields.options);
     case 'redirect':
-      return 40 + ndpOptionsLength(fields.options);
+      return ndpLength(fields);
     case 'mld-query':
       return fields.v2 === undefined ? 24 : 28 + 16 * fields.v2.sources.length;
     case 'mld-report':
@@ -207,57 +173,6 @@ export function verifyIcmpv6(bytes: Uint8Array, offset: number, end: number, pse
 /** Whether a message of this type reports an error (RFC 4443 §2.1); no error answers one. */
 export function isIcmpv6Error(type: number): boolean {
   return type < 128;
-}
-
-function parseDiscovery(bytes: Uint8Array, offset: number, end: number): Icmpv6Fields | Malformed {
-  const type = bytes[offset];
-  const fixed = fixedLength(type);
-  if (end - offset < fixed) return 'truncated';
-  const options = parseNdpOptions(bytes, offset + fixed, end);
-  if (typeof options === 'string') return options;
-  if (type === ICMPV6_ROUTER_SOLICITATION) return { kind: 'router-solicitation', options };
-  if (type === ICMPV6_ROUTER_ADVERTISEMENT) return readRouterAdvertisement(bytes, offset, options);
-  const target = readIpv6Address(bytes, offset + 8);
-  if (type === ICMPV6_NEIGHBOR_SOLICITATION) return { kind: 'neighbor-solicitation', target, options };
-  if (type === ICMPV6_REDIRECT) {
-    return { kind: 'redirect', target, destination: readIpv6Address(bytes, offset + 24), options };
-  }
-  const flags = bytes[offset + 4];
-  return {
-    kind: 'neighbor-advertisement',
-    target,
-    router: (flags & 0x80) !== 0,
-    solicited: (flags & 0x40) !== 0,
-    override: (flags & 0x20) !== 0,
-    options,
-  };
-}
-
-/** What stands before the options. */
-function fixedLength(type: number): number {
-  if (type === ICMPV6_ROUTER_SOLICITATION) return 8;
-  if (type === ICMPV6_ROUTER_ADVERTISEMENT) return 16;
-  return type === ICMPV6_REDIRECT ? 40 : 24;
-}
-
-function readRouterAdvertisement(
-  bytes: Uint8Array,
-  offset: number,
-  options: readonly NdpOption[],
-): RouterAdvertisementFields {
-  const flags = bytes[offset + 5];
-  return {
-    kind: 'router-advertisement',
-    hopLimit: bytes[offset + 4],
-    managed: (flags & 0x80) !== 0,
-    otherConfiguration: (flags & 0x40) !== 0,
-    // 10 is reserved and read as medium (RFC 4191 §2.2).
-    preference: (['medium', 'high', 'medium', 'low'] as const)[(flags >>> 3) & 3],
-    lifetime: readU16(bytes, offset + 6),
-    reachableTimeMs: readU32(bytes, offset + 8),
-    retransmitTimerMs: readU32(bytes, offset + 12),
-    options,
-  };
 }
 
 function parseMld(bytes: Uint8Array, offset: number, end: number): Icmpv6Fields | Malformed {
@@ -309,15 +224,9 @@ function restOf(fields: Icmpv6Fields): number {
       return fields.mtu;
     case 'parameter-problem':
       return fields.pointer;
-    case 'router-advertisement': {
-      const preference = { medium: 0, high: 1, low: 3 }[fields.preference] << 3;
-      const flags = (fields.managed ? 0x80 : 0) | (fields.otherConfiguration ? 0x40 : 0) | preference;
-      return ((fields.hopLimit << 24) | (flags << 16) | fields.lifetime) >>> 0;
-    }
-    case 'neighbor-advertisement': {
-      const flags = (fields.router ? 0x80 : 0) | (fields.solicited ? 0x40 : 0) | (fields.override ? 0x20 : 0);
-      return (flags << 24) >>> 0;
-    }
+    case 'router-advertisement':
+    case 'neighbor-advertisement':
+      return ndpFlags(fields);
     case 'mld-query':
       return (fields.maxResponseCode << 16) >>> 0;
     case 'mld-v2-report':
@@ -333,19 +242,11 @@ function restOf(fields: Icmpv6Fields): number {
 function emitBody(fields: Icmpv6Fields, into: Uint8Array, offset: number): number {
   switch (fields.kind) {
     case 'router-solicitation':
-      return emitNdpOptions(fields.options, into, offset);
     case 'router-advertisement':
-      writeU32(into, offset, fields.reachableTimeMs);
-      writeU32(into, offset + 4, fields.retransmitTimerMs);
-      return emitNdpOptions(fields.options, into, offset + 8);
     case 'neighbor-solicitation':
     case 'neighbor-advertisement':
-      writeIpv6Address(fields.target, into, offset);
-      return emitNdpOptions(fields.options, into, offset + 16);
     case 'redirect':
-      writeIpv6Address(fields.target, into, offset);
-      writeIpv6Address(fields.destination, into, offset + 16);
-      return emitNdpOptions(fields.options, into, offset + 32);
+      return emitNdpBody(fields, into, offset);
     case 'mld-query':
       writeIpv6Address(fields.group, into, offset);
       return fields.v2 === undefined ? offset + 16 : emitMldV2Query(fields.v2, into, offset + 16);
