@@ -9,7 +9,7 @@ describe.each(['runc', 'crun'])('a machine whose containers run by %s', (runtime
 
   beforeAll(async () => {
     workshop = await Workshop.open();
-    await workshop.buildComponents(['kernel', 'init', runtime, 'busybox']);
+    await workshop.buildComponents(['kernel', 'init', runtime, 'busybox', '../test/boot/capped']);
     const yaml = await readFile(new URL('containers.yml', import.meta.url), 'utf8');
     const image = await workshop.buildImage('containers', yaml.replace('orlop/runc', `orlop/${runtime}`));
     machine = workshop.boot(image);
@@ -62,6 +62,10 @@ describe.each(['runc', 'crun'])('a machine whose containers run by %s', (runtime
   test('runs a container as the user and groups that were asked for, on a root that it cannot write', () => {
     expect(lineWith('user 1234')).toBe('user 1234 5678 5678 77');
     expect(machine.console).toContain('root-refuses');
+  });
+
+  test('gives a user without any what a program’s own file capabilities permit, from an initrd', () => {
+    expect(lineWith('capped CapEff')).toMatch(/CapEff:\s0000000000000400$/);
   });
 
   test('makes interfaces, namespace files and cgroups as runtime.json says', () => {

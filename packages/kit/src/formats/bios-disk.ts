@@ -11,8 +11,9 @@ import {
 } from '@orlop/disk';
 import { GENERATED_MTIME } from '../compose/entries.ts';
 import { readBootComponent } from './boot-component.ts';
-import { type BootParts, bytesNode } from './boot-parts.ts';
+import type { BootParts } from './boot-parts.ts';
 import { FIRST_SECTOR, MIB, SECTOR, VOLUME_SERIAL } from './disk-layout.ts';
+import { bytesNode } from './file-nodes.ts';
 import type { FormatContext } from './format.ts';
 import { syslinuxConfiguration } from './syslinux/configuration.ts';
 import {
@@ -36,6 +37,7 @@ export interface BiosPartition {
   readonly mbrCode: Uint8Array;
 }
 
+/** The FAT partition of a disk that starts by BIOS, with syslinux installed on it. */
 export async function biosPartition(
   context: FormatContext,
   parts: Pick<BootParts, 'kernel' | 'initrd' | 'cmdline'>,

@@ -1,7 +1,8 @@
 import { type BlockSink, type DirectoryNode, type FileNode, TreeBuilder, writeIso } from '@orlop/disk';
 import { GENERATED_MTIME } from '../compose/entries.ts';
 import { readBootComponent } from './boot-component.ts';
-import { type BootParts, bytesNode } from './boot-parts.ts';
+import type { BootParts } from './boot-parts.ts';
+import { bytesNode } from './file-nodes.ts';
 import type { FormatContext } from './format.ts';
 import { syslinuxConfiguration } from './syslinux/configuration.ts';
 

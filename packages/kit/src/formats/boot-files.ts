@@ -4,6 +4,7 @@ import { gzipParallel, zstdByHost } from '@orlop/oci';
 import { BOOT_CMDLINE, BOOT_FOLDER, BOOT_KERNEL, BOOT_UCODE } from '../compose/layout-paths.ts';
 import { kitError } from '../errors.ts';
 import type { FormatContext, InitrdCompression } from './format.ts';
+import { withAttributesFile } from './initrd-attributes.ts';
 import { findFile, treeEntries } from './tree-entries.ts';
 
 /** The parts of a boot from memory: what a boot loader needs. */
@@ -28,7 +29,10 @@ export async function bootFiles({ input, initrdCompression }: FormatContext): Pr
     ucode,
     async *initrd({ withUcode }) {
       if (withUcode && ucode !== undefined) yield* paddedUcode(ucode);
-      yield* compressInitrd(writeCpio(treeEntries(withoutBootFiles(root))), initrdCompression);
+      yield* compressInitrd(
+        writeCpio(treeEntries(withAttributesFile(withoutBootFiles(root)))),
+        initrdCompression,
+      );
     },
   };
 }
@@ -40,6 +44,7 @@ function withoutBootFiles(root: DirectoryNode): DirectoryNode {
   return { ...root, children: new Map([...root.children, [BOOT_FOLDER, { ...boot, children: new Map() }]]) };
 }
 
+/** The archive as Linux unpacks it. */
 export function compressInitrd(
   archive: AsyncIterable<Uint8Array>,
   compression: InitrdCompression,

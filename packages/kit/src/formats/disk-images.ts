@@ -17,11 +17,11 @@ import {
 import { gzipParallel } from '@orlop/oci';
 import { GENERATED_MTIME } from '../compose/entries.ts';
 import { biosPartition, writeBiosDisk } from './bios-disk.ts';
-import { openedFile } from './boot-parts.ts';
 import { qcow2Compressor, zlibCompressor } from './compressors.ts';
 import { DiskFile } from './disk-file.ts';
 import { DEFAULT_MIB, MIB } from './disk-layout.ts';
 import { espTree, makeUnifiedKernel, stableGuid, writeEfiDisk } from './efi.ts';
+import { openedFile } from './file-nodes.ts';
 import type { BootComponent, FormatContext, OutputFormat } from './format.ts';
 import { ovaMembers } from './ova.ts';
 

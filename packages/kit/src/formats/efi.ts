@@ -14,8 +14,9 @@ import {
 import { GENERATED_MTIME } from '../compose/entries.ts';
 import { kitError } from '../errors.ts';
 import { readBootComponent } from './boot-component.ts';
-import { type BootParts, bytesNode } from './boot-parts.ts';
+import type { BootParts } from './boot-parts.ts';
 import { FIRST_SECTOR, MIB, SECTOR, VOLUME_SERIAL } from './disk-layout.ts';
+import { bytesNode } from './file-nodes.ts';
 import type { FormatContext } from './format.ts';
 import { unifiedKernel } from './uki/unified-kernel.ts';
 

@@ -3,9 +3,10 @@ import { join } from 'node:path';
 import { type FileNode, TreeBuilder, writeIso } from '@orlop/disk';
 import { GENERATED_MTIME } from '../compose/entries.ts';
 import { biosTree, VOLUME_ID, writeHybrid } from './bios.ts';
-import { type BootParts, openedFile } from './boot-parts.ts';
+import type { BootParts } from './boot-parts.ts';
 import { DiskFile } from './disk-file.ts';
 import { espTree, makeUnifiedKernel, writeEsp } from './efi.ts';
+import { openedFile } from './file-nodes.ts';
 import type { FormatContext, OutputFormat } from './format.ts';
 import { makeSquashfsFile } from './root-disk.ts';
 

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { bytesBody, type EntryStream, writeTar } from '@orlop/archive';
 import { fileMember } from './archive-member.ts';
 import { bootFiles } from './boot-files.ts';
-import { bytesNode, openedFile } from './boot-parts.ts';
+import { bytesNode, openedFile } from './file-nodes.ts';
 import type { FormatContext, OutputFormat } from './format.ts';
 import { writeStream } from './output-set.ts';
 

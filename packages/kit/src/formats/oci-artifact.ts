@@ -3,7 +3,7 @@ import { type EntryStream, writeTar } from '@orlop/archive';
 import type { FileNode } from '@orlop/disk';
 import { ANNOTATION, type Descriptor, type Digest, digestOf, MEDIA } from '@orlop/oci';
 import { fileMember } from './archive-member.ts';
-import { bytesNode } from './boot-parts.ts';
+import { bytesNode } from './file-nodes.ts';
 import type { FormatContext, OutputFormat } from './format.ts';
 
 /** What the artifact calls itself and its parts; tools that run containers leave such images alone. */

@@ -12,11 +12,11 @@ import {
 import { GENERATED_MTIME } from '../compose/entries.ts';
 import { BOOT_FOLDER } from '../compose/layout-paths.ts';
 import { VOLUME_ID } from './bios.ts';
-import { openedFile } from './boot-parts.ts';
 import { zlibCompressor } from './compressors.ts';
 import { DiskFile } from './disk-file.ts';
 import { DEFAULT_MIB, MIB } from './disk-layout.ts';
 import { stableGuid } from './efi.ts';
+import { openedFile } from './file-nodes.ts';
 import type { FormatContext, OutputFormat } from './format.ts';
 
 /** The root as a file system of its own: everything but what boot loaders read. */

@@ -3,7 +3,7 @@ import { type DirectoryNode, type FileNode, sortedChildren } from '@orlop/disk';
 import { kitError } from '../errors.ts';
 import { fileMember } from './archive-member.ts';
 import { readBootComponent } from './boot-component.ts';
-import { bytesNode } from './boot-parts.ts';
+import { bytesNode } from './file-nodes.ts';
 import type { FormatContext, OutputFormat } from './format.ts';
 
 /** What the chip reads first, what its first program loads, and their licence. */

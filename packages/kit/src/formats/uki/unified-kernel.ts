@@ -1,6 +1,6 @@
 import type { FileNode } from '@orlop/disk';
 import { kitError } from '../../errors.ts';
-import { fileNode } from '../boot-parts.ts';
+import { fileNode } from '../file-nodes.ts';
 
 /** A section to be added to a stub. */
 interface Section {

@@ -1,0 +1,51 @@
+import { execFileSync } from 'node:child_process';
+import { mkdir, writeFile } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import { type DirectoryNode, TreeBuilder } from '@orlop/disk';
+import { temporaryFolder } from '@orlop/testkit';
+import { describe, expect, it } from 'vitest';
+import { bytesNode } from './file-nodes.ts';
+import { withAttributesFile } from './initrd-attributes.ts';
+import { findFile } from './tree-entries.ts';
+
+const LIST = 'usr/lib/orlop/attributes';
+const names = ['bin/ping', 'with space/ü', 'a\\b', 'two\nlines'];
+const value = (i: number) => Uint8Array.from({ length: i * 7 }, (_, at) => (at * 37 + i) % 256);
+
+function tree(attributed: readonly string[]): DirectoryNode {
+  const builder = new TreeBuilder();
+  builder.addLeaf('usr/lib/plain', bytesNode('plain'));
+  for (const [i, name] of attributed.entries()) {
+    builder.addLeaf(name, { ...bytesNode(name), xattrs: new Map([['user.note', value(i)]]) });
+  }
+  return builder.finish();
+}
+
+describe('withAttributesFile', () => {
+  it('lists attributes of any name and value as setfattr restores them', async () => {
+    const root = withAttributesFile(tree(names));
+    const folder = await temporaryFolder('attributes');
+    try {
+      for (const name of [...names, LIST]) {
+        await mkdir(dirname(join(folder.path, name)), { recursive: true });
+        const content = findFile(root, name)?.open() ?? [];
+        await writeFile(join(folder.path, name), content);
+      }
+      execFileSync('setfattr', ['-h', `--restore=${LIST}`], { cwd: folder.path });
+      for (const [i, name] of names.entries()) {
+        const shown = execFileSync('getfattr', ['--only-values', '-n', 'user.note', `./${name}`], {
+          cwd: folder.path,
+        });
+        expect([name, [...shown]]).toEqual([name, [...value(i)]]);
+      }
+    } finally {
+      await folder.remove();
+    }
+  });
+
+  it('keeps what lies beside the list, and a root without attributes as it is', () => {
+    expect(findFile(withAttributesFile(tree(names)), 'usr/lib/plain')).toBeDefined();
+    const bare = tree([]);
+    expect(withAttributesFile(bare)).toBe(bare);
+  });
+});
