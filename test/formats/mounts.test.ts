@@ -1,12 +1,14 @@
-import { spawn } from 'node:child_process';
+import { execFileSync, spawn } from 'node:child_process';
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { gunzipSync } from 'node:zlib';
 import {
+  type BlockCompressor,
   type BlockSink,
   type DirectoryNode,
   ext4SizeFor,
+  type FileNode,
   fatSizeFor,
   MemoryDisk,
   type TreeNode,
@@ -18,6 +20,7 @@ import {
 } from '@orlop/disk';
 import { seededRandom } from '@orlop/testkit';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { hostXz, hostZstd } from '../../packages/disk/src/testing/host-compressors.ts';
 import { contentDigest, peer, walkTree } from '../../packages/disk/src/testing/peer.ts';
 import { randomTree } from '../../packages/disk/src/testing/random-tree.ts';
 import { zlibCompressor } from '../../packages/kit/src/formats/compressors.ts';
@@ -26,18 +29,49 @@ import { Workshop } from '../harness/orlop.ts';
 
 const uuid = '6f726c6f-7000-4000-8000-000000000001';
 
-/** What Linux calls each file system, and its writer. */
-const writers: Readonly<Record<string, (sink: BlockSink, root: DirectoryNode) => Promise<unknown>>> = {
-  ext4: (sink, root) => writeExt4(sink, root, { sizeBytes: ext4SizeFor(root), uuid }),
-  squashfs: (sink, root) => writeSquashfs(sink, root, { compressor: zlibCompressor }),
-  erofs: (sink, root) => writeErofs(sink, root, { uuid }),
-  iso9660: (sink, root) => writeIso(sink, root, { volumeId: 'RANDOM' }),
-  vfat: (sink, root) => writeFat(sink, root, { sizeBytes: fatSizeFor(root) }),
+interface Case {
+  readonly title: string;
+  /** What Linux calls the file system. */
+  readonly type: string;
+  readonly write: (sink: BlockSink, root: DirectoryNode) => Promise<unknown>;
+}
+
+const squashfs = (compressor: BlockCompressor): Case['write'] => {
+  return (sink, root) => writeSquashfs(sink, root, { compressor });
 };
+const writers: readonly (Case & { readonly seeds: number })[] = [
+  {
+    title: 'ext4',
+    type: 'ext4',
+    write: (sink, root) => writeExt4(sink, root, { sizeBytes: ext4SizeFor(root), uuid }),
+    seeds: 3,
+  },
+  { title: 'squashfs', type: 'squashfs', write: squashfs(zlibCompressor), seeds: 3 },
+  { title: 'squashfs by xz', type: 'squashfs', write: squashfs(hostXz), seeds: 1 },
+  { title: 'squashfs by zstd', type: 'squashfs', write: squashfs(hostZstd), seeds: 1 },
+  { title: 'erofs', type: 'erofs', write: (sink, root) => writeErofs(sink, root, { uuid }), seeds: 3 },
+  {
+    title: 'iso9660',
+    type: 'iso9660',
+    write: (sink, root) => writeIso(sink, root, { volumeId: 'RANDOM' }),
+    seeds: 3,
+  },
+  {
+    title: 'vfat',
+    type: 'vfat',
+    write: (sink, root) => writeFat(sink, root, { sizeBytes: fatSizeFor(root) }),
+    seeds: 3,
+  },
+];
+const attributed: readonly string[] = ['ext4', 'squashfs', 'erofs'];
 /** Of bootable disks, far more than a kernel and an initrd take. */
 const DISK_MIB = 160;
 const bootable = ['bios', 'efi'] as const;
-const cases = Object.keys(writers).flatMap((type) => [1, 2, 3].map((seed) => ({ type, seed })));
+const cases = writers.flatMap(({ seeds, ...row }) =>
+  Array.from({ length: seeds }, (_, at) => ({ ...row, seed: at + 1 })),
+);
+/** CAP_NET_BIND_SERVICE, permitted and effective (linux/capability.h, struct vfs_cap_data of revision 2). */
+const bindService = Uint8Array.from([1, 0, 0, 2, 0, 4, ...new Array(14).fill(0)]);
 
 describe('Linux mounts what the writers of file systems write', () => {
   let workshop: Workshop;
@@ -56,6 +90,8 @@ describe('Linux mounts what the writers of file systems write', () => {
 
   beforeAll(async () => {
     workshop = await Workshop.open();
+    await workshop.buildComponents(['kernel', 'busybox', '../test/formats/judges']);
+    const busybox = await busyboxOf(workshop);
     const yaml = fileURLToPath(new URL('mounts.yml', import.meta.url));
     const base = await workshop.buildFiles('mounts', [
       ...['--format', 'kernel+initrd,raw-bios,raw-efi', '--size', `${DISK_MIB}M`],
@@ -63,9 +99,12 @@ describe('Linux mounts what the writers of file systems write', () => {
     ]);
     const cmdline = (await readFile(`${base}-cmdline`, 'utf8')).trim();
     const drives: string[] = [];
-    for (const [i, { type }] of cases.entries()) {
+    for (const [i, { type, write }] of cases.entries()) {
       const disk = new MemoryDisk();
-      await writers[type]?.(disk, trees[i] as DirectoryNode);
+      const tree = trees[i] as DirectoryNode;
+      if (attributed.includes(type))
+        trees[i] = { ...tree, children: new Map([...tree.children, ['httpd', busybox]]) };
+      await write(disk, trees[i] as DirectoryNode);
       const file = join(workshop.folder, `disk-${i}`);
       await writeFile(file, disk.bytes);
       drives.push('-drive', `file=${file},format=raw,if=virtio,readonly=on`);
@@ -96,15 +135,23 @@ describe('Linux mounts what the writers of file systems write', () => {
   afterAll(() => workshop?.close());
 
   test.each(cases.map((row, i) => ({ ...row, i })))(
-    '$type: names, types, modes, owners, times, links, devices and contents are the tree (seed $seed)',
+    '$title: names, types, modes, owners, times, links, devices, contents and attributes are the tree (seed $seed)',
     async ({ type, i }) => {
       const text = seen[i] ?? '';
       expect(text).toMatch(/^[A-Za-z0-9+/=\n]+$/);
-      const lines = gunzipSync(Buffer.from(text, 'base64')).toString().trim().split('\n');
-      const wanted = await listing(trees[i] as DirectoryNode);
+      const lines = gunzipSync(Buffer.from(text, 'base64')).toString().trim().split(/\n+/);
+      const wanted = await listing(trees[i] as DirectoryNode, attributed.includes(type));
       expect(type === 'vfat' ? lines.map(withoutOwner) : lines).toEqual(
         type === 'vfat' ? wanted.map(withoutOwner) : wanted,
       );
+    },
+  );
+
+  test.each(cases.map((row, i) => ({ ...row, i })).filter(({ type }) => attributed.includes(type)))(
+    '$title: a file capability lets a user without any bind a low port (seed $seed)',
+    ({ i }) => {
+      expect(bootConsole).toMatch(/^bare httpd: httpd: bind: Permission denied$/m);
+      expect(bootConsole).toMatch(new RegExp(`^httpd of ${i}: bound by uid 1000$`, 'm'));
     },
   );
 
@@ -127,6 +174,21 @@ describe('Linux mounts what the writers of file systems write', () => {
   );
 });
 
+/** The program of the component busybox, with a capability of its own. */
+async function busyboxOf(workshop: Workshop): Promise<FileNode> {
+  const tar = join(workshop.folder, 'busybox.tar');
+  await workshop.orlop(['cache', 'export', '--format', 'filesystem', '--outfile', tar, 'orlop/busybox']);
+  const bytes = execFileSync('tar', ['-xOf', tar, 'usr/bin/busybox'], { maxBuffer: 16 << 20 });
+  return {
+    type: 'file',
+    ...{ mode: 0o755, uid: 0, gid: 0, mtime: 0, sizeBytes: bytes.length },
+    xattrs: new Map([['security.capability', bindService]]),
+    async *open() {
+      yield bytes;
+    },
+  };
+}
+
 /** What a FAT cannot say is what the mount says: mode, owner; and the root has no time. */
 function withoutOwner(line: string): string {
   const fields = line.split('|');
@@ -137,7 +199,7 @@ function withoutOwner(line: string): string {
 const typeBits = { file: 8, directory: 4, symlink: 10, char: 2, block: 6, fifo: 1 } as const;
 
 /** The same as the guest says it. */
-async function listing(root: DirectoryNode): Promise<readonly string[]> {
+async function listing(root: DirectoryNode, hasAttributes: boolean): Promise<readonly string[]> {
   const nodes = [['', root] as [string, TreeNode], ...walkTree(root)]
     .map(([path, node]) => ({ name: path === '' ? '.' : `./${path}`, node }))
     .sort((a, b) => Buffer.compare(Buffer.from(a.name), Buffer.from(b.name)));
@@ -151,7 +213,7 @@ async function listing(root: DirectoryNode): Promise<readonly string[]> {
       node.gid,
       Math.floor(node.mtime),
     ].join('|');
-  const lines: string[][] = [[], [], [], [], []];
+  const lines: string[][] = [[], [], [], [], [], []];
   for (const { name, node } of nodes) {
     if (node.type === 'directory') lines[0]?.push(head(name, node));
     else if (node.type === 'char' || node.type === 'block')
@@ -162,6 +224,11 @@ async function listing(root: DirectoryNode): Promise<readonly string[]> {
     }
     if (node.type === 'symlink') lines[3]?.push(`${name} -> ${node.target}`);
     if (node.type === 'file') lines[4]?.push(`${await contentDigest(node)}  ${name}`);
+    if (hasAttributes && node.xattrs !== undefined) {
+      lines[5]?.push(`# file: ${name.slice(2)}`);
+      for (const [key, value] of node.xattrs)
+        lines[5]?.push(`${key}=0x${Buffer.from(value).toString('hex')}`);
+    }
   }
   return lines.flat();
 }

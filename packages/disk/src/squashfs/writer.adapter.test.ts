@@ -1,4 +1,3 @@
-import { execFileSync } from 'node:child_process';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { deflate } from 'node:zlib';
@@ -7,6 +6,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { MemoryDisk } from '../block.ts';
 import type { BlockCompressor } from '../compressor.ts';
 import { expectSameTree } from '../testing/compare.ts';
+import { hostXz, hostZstd } from '../testing/host-compressors.ts';
 import { peer, saveDisk } from '../testing/peer.ts';
 import { randomTree } from '../testing/random-tree.ts';
 import { TreeBuilder } from '../tree.ts';
@@ -14,15 +14,6 @@ import { writeSquashfs } from './writer.ts';
 
 const deflateAsync = promisify(deflate);
 const gzip: BlockCompressor = { kind: 'gzip', concurrency: 4, compress: (block) => deflateAsync(block) };
-/** xz's own `squashfs` form: one stream with CRC-32, the dictionary no larger than a block. */
-const xz: BlockCompressor = {
-  kind: 'xz',
-  concurrency: 2,
-  compress: async (block) =>
-    execFileSync('xz', ['--format=xz', '--check=crc32', `--lzma2=dict=${Math.max(4096, 32768)}`, '-c'], {
-      input: block,
-    }),
-};
 
 let folder: TemporaryFolder;
 beforeAll(async () => {
@@ -34,7 +25,9 @@ describe('writeSquashfs', () => {
   for (const [seed, blockBytes, compressor, files] of [
     [1, 4096, gzip, 300],
     [2, 131072, gzip, 120],
-    [3, 32768, xz, 25],
+    [3, 32768, hostXz, 25],
+    [4, 131072, hostZstd, 25],
+    [5, 4096, hostZstd, 4],
   ] as const) {
     it(`makes an image that unsquashfs reads back whole (${compressor.kind}, block ${blockBytes}, seed ${seed})`, async () => {
       const tree = randomTree(seededRandom(seed), { directories: 30, files, maxFileBytes: 400_000 });
