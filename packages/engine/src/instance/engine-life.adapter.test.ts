@@ -167,6 +167,19 @@ describe('EngineLife', () => {
     expect([await ask(), kind()]).toEqual([200, 'running']);
   });
 
+  it('is suspended again when its machine dies before it has run, and comes back with the next request', async () => {
+    await engine.life.start();
+    await engine.life.suspend();
+    const hold = driver.hold('resume');
+    const start = outcome(engine.life.start());
+    await hold.reached;
+    await machine().end('died');
+    hold.release();
+    expect(await start).not.toBe('done');
+    expect(kind()).toBe('suspended');
+    expect([await ask(), kind(), machine().starts]).toEqual([200, 'running', 3]);
+  });
+
   it('says that a machine died while it was being saved, and starts another', async () => {
     await engine.life.start();
     const hold = driver.hold('save');

@@ -19,7 +19,7 @@ import { ensureCredentials } from '../tls/instance-authority.ts';
 import { dial, type FakeDockerd, startFakeDockerd } from './fake-dockerd.ts';
 
 /** What a machine can be held up in. */
-export type Operation = 'start' | 'pause' | 'save' | 'powerDown';
+export type Operation = 'start' | 'resume' | 'pause' | 'save' | 'powerDown';
 
 export interface Hold {
   /** Resolves when a machine has come to the operation; it waits there. */
@@ -120,6 +120,7 @@ export class FakeMachine implements Machine {
   }
 
   async resume(): Promise<void> {
+    await this.#driver.pass('resume');
     this.#requireRunning();
     this.isPaused = false;
     this.#saved = undefined;
