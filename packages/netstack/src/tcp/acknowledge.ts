@@ -141,7 +141,8 @@ function onWindowOpened(context: TcpContext, block: ControlBlock): void {
 function growSendLimit(block: ControlBlock): void {
   if (block.sendLimit >= block.maxSendLimit) return;
   const flight = Math.min(block.congestion.windowBytes, block.sendWindow.largest);
-  block.sendLimit = Math.max(block.sendLimit, Math.min(block.maxSendLimit, 2 * flight));
+  // In whole bytes: a window of CUBIC is none, and a part of a byte would be room that nothing fits into.
+  block.sendLimit = Math.max(block.sendLimit, Math.min(block.maxSendLimit, Math.floor(2 * flight)));
 }
 
 /** The program is told when a third of the queue is free: not for every segment. */

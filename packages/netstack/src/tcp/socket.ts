@@ -115,7 +115,7 @@ export class Socket implements TcpSocket {
     const limit = this.#context.pool.underPressure
       ? Math.min(block.sendLimit, PRESSED_LIMIT)
       : block.sendLimit;
-    return Math.max(0, limit - block.sendQueue.length);
+    return Math.max(0, Math.floor(limit - block.sendQueue.length));
   }
 
   get unacknowledged(): number {

@@ -171,7 +171,8 @@ export class Relay implements TcpHandler {
   #hostReadable(): void {
     for (let i = 0; i < READS_PER_TURN && !this.#closed; i++) {
       const room = this.#socket.writable;
-      if (room === 0) {
+      // A read into no space would bring 0 bytes too, which means the end.
+      if (room < 1) {
         this.#socket.write(ANYTHING); // takes nothing, and asks for `onWritable`
         this.#stream.wantRead(false);
         return;
