@@ -22,6 +22,8 @@ formats: ${[fileSystemPeers, containerPeers, rowPeers].flatMap((peers) => Object
 A large run of all takes an hour and 20 GB below ${tmpdir()} ($TMPDIR).`;
 
 const root = resolve(dirname(fileURLToPath(import.meta.url)), '../..');
+/** As the launcher, `orlop`, starts it. */
+const node = `${process.execPath} --max-semi-space-size=4`;
 const settle = join(root, 'bench/formats/settle.sh');
 const MAX_RESIDENT_MB = 200;
 /** How much slower than the best tool a writer may be: what is not compressed, and the others. */
@@ -117,7 +119,7 @@ function measure(program, { format, source, peers }) {
   for (let i = 0; i < rounds; i++) {
     // What the output and what lies on the way to it take, for both alike.
     const room = Math.ceil(mebibytes * 1.15) + (rowPeers[format] === undefined ? 0 : 1024);
-    const result = run(`${process.execPath} ${program} ${format} ${source} ${out} ${room} ${settle}`);
+    const result = run(`${node} ${program} ${format} ${source} ${out} ${room} ${settle}`);
     const ours = { ...JSON.parse(result.stdout), peakMb: result.peakMb };
     if (own === undefined || ours.seconds < own.seconds) own = ours;
     const size = BigInt(ours.outputBytes);

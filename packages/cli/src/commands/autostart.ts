@@ -64,7 +64,7 @@ async function enable(context: CommandContext, name: string): Promise<void> {
  * what is this unit's, and KillMode (systemd.kill(5)) keeps systemd from ending the rest after it.
  */
 function unitText(context: CommandContext, name: string): string {
-  const words = [process.execPath, resolve(process.argv[1] ?? '')].map(quote).join(' ');
+  const words = [process.execPath, ...process.execArgv, resolve(process.argv[1] ?? '')].map(quote).join(' ');
   const passed = ['ORLOP_HOME', 'ORLOP_CACHE', 'DOCKER_CONFIG', 'PATH'].flatMap((key) => {
     const value = context.env[key];
     return value === undefined ? [] : [`Environment=${quote(`${key}=${value}`)}`];
