@@ -94,7 +94,12 @@ describe.skipIf(!isWanted)('an engine under load (ORLOP_LONG=1)', () => {
       const after = await countAll(engine, 'orlop/busybox');
       return { after, leftovers: leftovers(before, after) };
     };
-    await expect.poll(async () => (await left()).leftovers, { timeout: 300_000, interval: 5000 }).toEqual({});
+    try {
+      await expect.poll(async () => (await left()).leftovers, { timeout: 300_000, interval: 5000 }).toEqual({});
+    } catch (error) {
+      console.log(await orlop('ssh', 'default', 'find /sys/fs/cgroup -type d; cat /proc/*/cgroup | sort | uniq -c'));
+      throw error;
+    }
     const { after } = await left();
     console.log(JSON.stringify({ tookMs: Math.round(tookMs), before, during, after }));
     expect(await docker('ps', '-aq')).toBe('');
