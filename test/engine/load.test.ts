@@ -95,9 +95,13 @@ describe.skipIf(!isWanted)('an engine under load (ORLOP_LONG=1)', () => {
       return { after, leftovers: leftovers(before, after) };
     };
     try {
-      await expect.poll(async () => (await left()).leftovers, { timeout: 300_000, interval: 5000 }).toEqual({});
+      await expect
+        .poll(async () => (await left()).leftovers, { timeout: 300_000, interval: 5000 })
+        .toEqual({});
     } catch (error) {
-      console.log(await orlop('ssh', 'default', 'find /sys/fs/cgroup -type d; cat /proc/*/cgroup | sort | uniq -c'));
+      console.log(
+        await orlop('ssh', 'default', 'find /sys/fs/cgroup -type d; cat /proc/*/cgroup | sort | uniq -c'),
+      );
       throw error;
     }
     const { after } = await left();
