@@ -28,6 +28,8 @@ class Stream {
   sent = 0;
   received = 0;
   wrong = 0;
+  /** How often the socket had room for a part of a byte, which a program would read an end into. */
+  fractions = 0;
 
   constructor(total: number, seed: number) {
     this.#total = total;
@@ -41,6 +43,7 @@ class Stream {
 
   /** Writes as much as the socket takes; true when all is written. */
   write(socket: TcpSocket): boolean {
+    if (!Number.isInteger(socket.writable)) this.fractions++;
     while (this.sent < this.#total) {
       const at = this.sent % this.#text.length;
       const piece = this.#text.subarray(at, Math.min(this.#text.length, at + this.#total - this.sent));
@@ -98,6 +101,7 @@ export function runTransfer(options: TransferOptions): TransferResult {
   if (!up.complete) problems.push(`up: ${up.received} of ${options.upBytes} bytes, ${up.wrong} wrong`);
   if (!down.complete)
     problems.push(`down: ${down.received} of ${options.downBytes} bytes, ${down.wrong} wrong`);
+  if (up.fractions + down.fractions > 0) problems.push('room for a part of a byte');
   if (ends.length !== 2) problems.push(`ends seen: ${ends.join()}`);
   const retransmits = a.stack.tcp.counters.retransmits + b.stack.tcp.counters.retransmits;
   return { finished, problems, elapsedMs: simulation.now - start, reasons: reasons.sort(), retransmits };
