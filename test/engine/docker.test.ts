@@ -17,11 +17,10 @@ let services: HostServices | undefined;
 /** One machine for all cases; what it is told at its start is the host's proxy and the authority that the host trusts. */
 beforeAll(async () => {
   if (!hasQemu) return;
-  services = await startHostServices(folder);
-  const { port } = services.proxy.address() as { readonly port: number };
-  const proxy = `http://127.0.0.1:${port}`;
-  const { authority: certificates } = services;
-  await engine.prepare({ certificates, disk: '6GiB', 'proxy.http': proxy, 'proxy.https': proxy });
+  services = await startHostServices(folder, () => join(engine.home, 'registry', 'registry.sock'));
+  const { authority: certificates, proxyUrl, nameServer } = services;
+  const proxy = { 'proxy.http': proxyUrl, 'proxy.https': proxyUrl, 'proxy.no': '203.0.113.9' };
+  await engine.prepare({ certificates, disk: '6GiB', 'network.dns': nameServer, ...proxy });
   await engine.useRegistry('busybox', 'chrony', 'redis');
   await engine.orlop('up');
 });

@@ -1,5 +1,5 @@
 import { once } from 'node:events';
-import { readdir } from 'node:fs/promises';
+import { mkdir, readdir, writeFile } from 'node:fs/promises';
 import { createServer as createWebServer, request } from 'node:http';
 import { type AddressInfo, createServer } from 'node:net';
 import { networkInterfaces } from 'node:os';
@@ -122,20 +122,46 @@ export function hostCases(engine: EngineUnderTest, services: () => HostServices 
     }
   });
 
-  it("sends containers, builds and dockerd through the host's proxy", async () => {
+  it("sends containers, builds and dockerd through the host's proxy, with its name and password", async () => {
     expect(await wget('http://203.0.113.5/in-a-container')).toBe('the proxy');
     const folder = join(engine.home, 'proxied');
     await host().writeDockerfile(folder, 'FROM busybox\nRUN wget -q -O /out http://203.0.113.5/in-a-build\n');
     await docker('build', '-q', '-t', 'proxied', folder);
     expect(await docker('run', '--rm', 'proxied', 'cat', '/out')).toBe('the proxy');
-    await docker('pull', 'registry.test/any').catch(() => '');
+    await docker('pull', '-q', 'registry.test/library/busybox');
+    const digest = (image: string) => docker('image', 'inspect', '-f', '{{.Id}}', image);
+    expect(await digest('registry.test/library/busybox')).toBe(await digest('busybox'));
     expect(host().asked).toEqual(
       expect.arrayContaining([
-        'GET http://203.0.113.5/in-a-container',
-        'GET http://203.0.113.5/in-a-build',
+        'GET http://203.0.113.5:80/in-a-container',
+        'GET http://203.0.113.5:80/in-a-build',
         'CONNECT registry.test:443',
+        'HEAD /v2/library/busybox/manifests/latest over TLS',
       ]),
     );
+    await expect(docker('pull', 'elsewhere.test/any')).rejects.toThrow(/Bad Gateway/);
+  });
+
+  it('sends what the setting excludes past the proxy', async () => {
+    expect(await wget('http://203.0.113.9/excluded')).toMatch(/^refused: /);
+    expect(host().asked.filter((line) => line.includes('203.0.113.9'))).toEqual([]);
+  });
+
+  it("gives containers the proxies of the Docker client's own configuration, which they reach", async () => {
+    const folder = join(engine.home, 'own-configuration');
+    await mkdir(folder);
+    const httpProxy = host().proxyUrl.replace('127.0.0.1', 'host.docker.internal');
+    await writeFile(join(folder, 'config.json'), JSON.stringify({ proxies: { default: { httpProxy } } }));
+    const words = ['wget', '-q', '-O', '-', 'http://203.0.113.9/by-its-environment'];
+    expect(await docker('--config', folder, 'run', '--rm', 'busybox', ...words)).toBe('the proxy');
+    expect(host().asked).toContain('GET http://203.0.113.9:80/by-its-environment');
+  });
+
+  it('asks the name servers of the setting', async () => {
+    const lookUp = (name: string) =>
+      docker('run', '--rm', 'busybox', 'sh', '-c', `nslookup -type=a ${name} 2>&1; true`);
+    expect(await lookUp('told.test.')).toContain('203.0.113.77');
+    expect(await lookUp('untold.test.')).toMatch(/NXDOMAIN|REFUSED/);
   });
 
   it('has a running dockerd ask other mirrors, and none any more', async () => {

@@ -1,9 +1,11 @@
 import { spawnSync } from 'node:child_process';
 import { existsSync } from 'node:fs';
-import { open, readFile, stat, writeFile } from 'node:fs/promises';
+import { mkdir, open, readFile, stat, writeFile } from 'node:fs/promises';
 import { request } from 'node:http';
 import { connect } from 'node:net';
 import { join } from 'node:path';
+import { describeApi, fillPath, type Operation, routes } from '@orlop/api';
+import { askSocket, DescribedApi } from '@orlop/testkit';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { EngineUnderTest, freePort, hasQemu, program, run } from './engine-under-test.ts';
 
@@ -243,6 +245,46 @@ describe.skipIf(!hasQemu)('resources of an engine (skipped without QEMU)', () =>
     expect(await docker(...words, 'sha256sum /v/numbers')).toBe(digest);
     await orlop('snapshot', 'rm', 'good');
     expect(await orlop('snapshot', 'ls')).toBe('');
+  });
+
+  it("answers each operation as the API's document says, while it runs, rests and comes back", async () => {
+    const api = new DescribedApi(describeApi());
+    const folder = join(engine.home, 'for-the-api');
+    await mkdir(folder);
+    const asked: readonly (readonly [Operation, object?])[] = [
+      ['status'],
+      ['start'],
+      ['engine'],
+      ['usage'],
+      ['ports'],
+      ['sleep'],
+      ['usage'],
+      ['wake'],
+      ['diskReclaim'],
+      ['syncCreate', { path: folder, exclude: ['*.log'] }],
+      ['syncs'],
+      ['syncFlush'],
+      ['syncPause'],
+      ['syncResume'],
+      ['syncRemove'],
+      ['snapshotCreate'],
+      ['snapshots'],
+      ['snapshotRemove'],
+      ['suspend'],
+      ['status'],
+      ['wake'],
+      ['status'],
+    ];
+    const params = { name: 'default', snapshot: 'api', sync: '' };
+    for (const [operation, body] of asked) {
+      const { method, path } = routes[operation];
+      const answer = await askSocket(join(engine.home, 'daemon', 'api.sock'), {
+        ...{ method, path: fillPath(path, params), body },
+      });
+      expect([operation, answer.status, answer.text]).toEqual([operation, 200, expect.any(String)]);
+      expect(api.problemsOf({ method, path, ...answer })).toEqual([]);
+      if (operation === 'syncCreate') params.sync = JSON.parse(answer.text).id;
+    }
   });
 
   it('stands beside another with its own containers, ports and context', async () => {
