@@ -23,7 +23,7 @@ ls $root/var/lib/docker/containers | count containers
 ls $root/run/docker/netns | count netns
 grep -c overlay /proc/$dockerd/mountinfo | tr '\\n' ' ' | sed 's/^/overlays /'; echo
 wc -l </proc/$dockerd/mountinfo | sed 's/^/mounts /'
-find /sys/fs/cgroup -type d | count cgroups
+find /sys/fs/cgroup/docker -type d | count cgroups
 ls $root/proc/$dockerd/fd | count dockerd-fds
 ls /proc/$containerd/fd | count containerd-fds
 ls /proc | grep '^[0-9]*$' | count processes
