@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { type HostStream, type HostStreamEvents, WOULD_BLOCK } from './host/host-sockets.ts';
+import type { HostStream } from './host/host-sockets.ts';
+import { echoServer } from './testing/echo-server.ts';
 import {
   connect,
   ip,
@@ -11,28 +12,6 @@ import {
 
 const bytes = (text: string) => new TextEncoder().encode(text);
 const OUTSIDE = ip('203.0.113.5');
-
-/** A server of the host that answers each byte by itself, and ends when its client does. */
-async function echoServer({ sockets }: TestNetwork, address: string, port: number): Promise<HostStream[]> {
-  const streams: HostStream[] = [];
-  await sockets.listen({ kind: 'ip', address: ip(address), port }, (stream) => {
-    streams.push(stream);
-    const chunk = new Uint8Array(65_536);
-    const events: HostStreamEvents = {
-      onOpen: () => {},
-      onWritable: () => {},
-      onFailed: () => {},
-      onReadable: () => {
-        const count = stream.read(chunk);
-        if (count === 0) stream.end();
-        else if (count !== WOULD_BLOCK) stream.write(chunk.subarray(0, count));
-      },
-    };
-    stream.wantRead(true);
-    return events;
-  });
-  return streams;
-}
 
 describe('TcpNat', () => {
   it('carries bytes and ends to a host socket and back', async () => {

@@ -37,7 +37,7 @@ class MemoryForwards implements Forwards {
     this.open.set(id, { ...status, spec: { ...status.spec, ...to } });
   }
 
-  remove(id: string): void {
+  discard(id: string): void {
     this.open.delete(id);
   }
 

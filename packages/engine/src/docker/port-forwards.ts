@@ -9,7 +9,7 @@ import { type ToGuest, toGuest } from './port-spec.ts';
 import { type PublishedPort, portKey } from './published-ports.ts';
 
 /** The table of forwards of a network, as far as it is used here. */
-export type Forwards = Pick<ForwardTable, 'add' | 'lead' | 'remove' | 'find'>;
+export type Forwards = Pick<ForwardTable, 'add' | 'lead' | 'discard' | 'find'>;
 
 export interface PortForwardsOptions {
   readonly forwards: Forwards;
@@ -186,7 +186,7 @@ export class PortForwards {
   }
 
   #remove(id: string | undefined): void {
-    if (id !== undefined && this.#options.forwards.find(id) !== undefined) this.#options.forwards.remove(id);
+    if (id !== undefined) this.#options.forwards.discard(id);
   }
 
   async #taken(

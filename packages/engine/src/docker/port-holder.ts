@@ -19,6 +19,13 @@ export async function findPortHolder(side: HostSide): Promise<PortHolder | undef
   return undefined;
 }
 
+/** The same in words for the report of a conflict; `own` says what is of this process. */
+export async function whoHasPort(side: HostSide, own: () => string): Promise<string | undefined> {
+  const holder = await findPortHolder(side);
+  if (holder?.pid === process.pid) return own();
+  return holder === undefined ? undefined : `${holder.name} (process ${holder.pid})`;
+}
+
 async function ownerOf(sockets: ReadonlySet<string>): Promise<PortHolder | undefined> {
   for (const pid of (await readdir('/proc').catch(() => [])).filter((name) => /^\d+$/.test(name))) {
     const folder = `/proc/${pid}/fd`;

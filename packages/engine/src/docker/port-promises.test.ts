@@ -22,7 +22,7 @@ function setup(refused: Readonly<Record<string, 'vnet.bind-failed' | 'vnet.bind-
       return { id, spec } as ForwardStatus;
     },
     lead: () => undefined,
-    remove: (id) => void open.delete(id),
+    discard: (id) => void open.delete(id),
     find: (id) => (open.has(id) ? ({ id } as ForwardStatus) : undefined),
   };
   const promises = new PortPromises({ forwards, whoHas: async () => 'nginx (process 7)', limitMs: 15_000 });

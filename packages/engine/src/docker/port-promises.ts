@@ -60,11 +60,7 @@ export class PortPromises {
 
   /** Hands over a promised side. @returns its forward, undefined when nothing was promised */
   take(side: HostSide): string | undefined {
-    const key = portKey(side);
-    const promised = this.#promised.get(key);
-    clearTimeout(promised?.timer);
-    this.#promised.delete(key);
-    return promised?.id;
+    return this.#end(portKey(side));
   }
 
   /** Lets go of all of them. */
@@ -92,11 +88,16 @@ export class PortPromises {
   }
 
   #letGo(key: string): void {
+    const id = this.#end(key);
+    if (id !== undefined) this.#options.forwards.discard(id);
+  }
+
+  /** The promise is over; its forward is still there. */
+  #end(key: string): string | undefined {
     const promised = this.#promised.get(key);
     clearTimeout(promised?.timer);
     this.#promised.delete(key);
-    if (promised === undefined || this.#options.forwards.find(promised.id) === undefined) return;
-    this.#options.forwards.remove(promised.id);
+    return promised?.id;
   }
 }
 

@@ -11,7 +11,7 @@ import {
   openNetwork,
   readNetworkConfig,
 } from '@orlop/vnet';
-import { findPortHolder } from '../docker/port-holder.ts';
+import { whoHasPort } from '../docker/port-holder.ts';
 import { PortPromises } from '../docker/port-promises.ts';
 import { PORT_QUESTIONS_PORT, PortQuestions } from '../docker/port-questions.ts';
 import { REGISTRY_PORT } from '../registry/registry-paths.ts';
@@ -46,11 +46,7 @@ export class InstanceNetwork {
     this.opened = opened;
     this.promises = new PortPromises({
       forwards: opened.network.forwards,
-      whoHas: async (side) => {
-        const holder = await findPortHolder(side);
-        if (holder?.pid === process.pid) return 'an engine, or one of its containers';
-        return holder === undefined ? undefined : `${holder.name} (process ${holder.pid})`;
-      },
+      whoHas: (side) => whoHasPort(side, () => 'an engine, or one of its containers'),
     });
     this.#questions = new PortQuestions(this.promises, token);
     this.routes = new GuestRoutes(opened.network);
@@ -103,7 +99,10 @@ export class InstanceNetwork {
       leasePath: paths.leases,
     });
     const network = new InstanceNetwork(opened, { guestAddress: address, mac, token });
-    await network.#questions.listen(paths.portSocket);
+    await network.#questions.listen(paths.portSocket).catch((error) => {
+      network.close();
+      throw error;
+    });
     return network;
   }
 

@@ -1,4 +1,5 @@
 import { type FSWatcher, watch } from 'node:fs';
+import { OneAtATime } from '../one-at-a-time.ts';
 import { findKernelPanic } from './kernel-panic.ts';
 
 export interface PanicWatchOptions {
@@ -20,8 +21,7 @@ export class PanicWatch {
   #watcher: FSWatcher | undefined;
   /** What is before this in the log is somebody's words. */
   #readTo = 0;
-  #looking: Promise<void> | undefined;
-  #isAgain = false;
+  readonly #looks = new OneAtATime(() => this.#look());
 
   constructor(options: PanicWatchOptions) {
     this.#options = options;
@@ -40,22 +40,12 @@ export class PanicWatch {
     this.#watcher = undefined;
   }
 
-  /** One look at a time, and one more when something was said meanwhile. */
   look(): void {
-    if (this.#looking !== undefined) {
-      this.#isAgain = true;
-      return;
-    }
-    this.#looking = this.#look()
-      .catch(this.#options.onError)
-      .finally(() => {
-        this.#looking = undefined;
-        if (this.#isAgain && this.#watcher !== undefined) this.look();
-        this.#isAgain = false;
-      });
+    this.#looks.run().catch(this.#options.onError);
   }
 
   async #look(): Promise<void> {
+    if (this.#watcher === undefined) return;
     const { consoleLog, isRunning, answers, onPanic } = this.#options;
     const panic = await findKernelPanic(consoleLog, this.#readTo);
     if (panic === undefined || !isRunning()) return;

@@ -3,7 +3,7 @@ import type { HostSide } from '../docker/asked-ports.ts';
 import { ContainerWatcher } from '../docker/container-watcher.ts';
 import { MACHINE_PORTS_PORT } from '../docker/machine-ports.ts';
 import { PortForwards } from '../docker/port-forwards.ts';
-import { findPortHolder } from '../docker/port-holder.ts';
+import { whoHasPort } from '../docker/port-holder.ts';
 import { PortPublisher } from '../docker/port-publisher.ts';
 import { reservePorts } from '../docker/reserve-ports.ts';
 import { ShareEvents } from '../files/share-events.ts';
@@ -71,12 +71,11 @@ export function serveEngine(live: LiveEngine, options: ServeOptions): Running {
     forwards: live.network.opened.network.forwards,
     routes: live.network.routes,
     guestAddresses: live.network.guestAddresses,
-    whoHas: async (side) => {
-      const holder = await findPortHolder(side);
-      if (holder?.pid === process.pid)
-        return options.publisherOf(side) ?? 'another engine, or one of its containers that starts';
-      return holder === undefined ? undefined : `${holder.name} (process ${holder.pid})`;
-    },
+    whoHas: (side) =>
+      whoHasPort(
+        side,
+        () => options.publisherOf(side) ?? 'another engine, or one of its containers that starts',
+      ),
     promised: (side) => live.network.promises.take(side),
     onChange: (change, port) => {
       if (change === 'failed') logger.warn('a port cannot be published', { problem: port.problem });

@@ -44,7 +44,7 @@ export function vpnkitRoutes(network: VirtualNetwork): readonly ApiRoute[] {
   /** As VPNKit's: what is not exposed needs no ending. */
   const unexpose = (body: VpnkitPort) => {
     const id = forwardId(outsideOf(body));
-    if (network.forwards.find(id) !== undefined) network.forwards.remove(id);
+    network.forwards.discard(id);
     annotations.delete(id);
   };
   const changing = (['port', 'pipe'] as const).flatMap((what): ApiRoute[] => [

@@ -109,8 +109,7 @@ export class Machines {
     this.#entries.delete(name);
     this.#cables?.unplug(name);
     this.#network.metadata.delete(entry.address);
-    for (const id of entry.forwards)
-      if (this.#network.forwards.find(id) !== undefined) this.#network.forwards.remove(id);
+    for (const id of entry.forwards) this.#network.forwards.discard(id);
     this.onChange?.();
   }
 

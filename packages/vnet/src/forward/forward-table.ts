@@ -64,6 +64,11 @@ export class ForwardTable {
     this.onChange?.();
   }
 
+  /** Ends a forward that may have been ended by another way meanwhile. */
+  discard(id: string): void {
+    if (this.#entries.has(id)) this.remove(id);
+  }
+
   /** Has a forward to a guest lead elsewhere, without letting go of the host's side. @throws OrlopError `vnet.forward-unknown` */
   lead(id: string, to: ForwardTarget): void {
     const entry = this.#entries.get(id);

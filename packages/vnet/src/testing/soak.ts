@@ -1,5 +1,5 @@
 import { parseForwards } from '../forward/forward-text.ts';
-import type { HostStreamEvents } from '../host/host-sockets.ts';
+import { echoServer } from './echo-server.ts';
 import { ip, record, type TestGuest, type TestNetwork, testNetwork } from './test-network.ts';
 
 export const SOAK_GUESTS = 50;
@@ -9,24 +9,10 @@ const ROUND_MS = 60_000;
 const QUIET_MS = 600_000;
 const BYTES = 20_000;
 
-/** A server that says back what it got and ends after its client, one that never answers, and one for datagrams. */
-async function serve({ sockets }: TestNetwork): Promise<void> {
-  const chunk = new Uint8Array(65_536);
-  await sockets.listen({ kind: 'ip', address: OUTSIDE, port: 80 }, (stream) => {
-    stream.wantRead(true);
-    const events: HostStreamEvents = {
-      onOpen: () => {},
-      onWritable: () => {},
-      onFailed: () => {},
-      onReadable: () => {
-        const count = stream.read(chunk);
-        if (count === 0) stream.end();
-        else if (count > 0) stream.write(chunk.slice(0, count));
-      },
-    };
-    return events;
-  });
-  const datagrams = await sockets.bindDatagram(OUTSIDE, 53, {
+/** A server of connections, and one of datagrams: both say back what they got. */
+async function serve(net: TestNetwork): Promise<void> {
+  await echoServer(net, OUTSIDE.toString(), 80);
+  const datagrams = await net.sockets.bindDatagram(OUTSIDE, 53, {
     onDatagram: (payload, address, port) => {
       datagrams.send(payload, address, port);
     },

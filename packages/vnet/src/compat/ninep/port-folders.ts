@@ -64,7 +64,7 @@ export class PortFolders {
       }
       const { local } = await this.#forwards.add(spec);
       const id = forwardId(spec);
-      if (this.#made.get(name) !== folder) this.#endForward(id);
+      if (this.#made.get(name) !== folder) this.#forwards.discard(id);
       else folder.forward = id;
       const bound =
         local?.kind === 'ip' && spec.kind === 'to-guest' ? portOf({ ...spec, listen: local }) : undefined;
@@ -80,12 +80,12 @@ export class PortFolders {
   remove(name: string): void {
     const id = this.#idOf(name);
     this.#made.delete(name);
-    if (id !== undefined) this.#endForward(id);
+    if (id !== undefined) this.#forwards.discard(id);
   }
 
   /** The client is gone: what it made goes too. */
   close(): void {
-    for (const { forward } of this.#made.values()) if (forward !== undefined) this.#endForward(forward);
+    for (const { forward } of this.#made.values()) if (forward !== undefined) this.#forwards.discard(forward);
     this.#made.clear();
   }
 
@@ -94,11 +94,6 @@ export class PortFolders {
     const folder = this.#made.get(name);
     if (folder !== undefined) return folder.forward;
     return this.#forwards.list().find(({ spec }) => portOf(spec) === name)?.id;
-  }
-
-  /** It may have been ended by another way meanwhile. */
-  #endForward(id: string): void {
-    if (this.#forwards.find(id) !== undefined) this.#forwards.remove(id);
   }
 }
 
