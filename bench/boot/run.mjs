@@ -1,10 +1,21 @@
 #!/usr/bin/env node
-/** Bundles and runs bench.ts: `node bench/boot/run.mjs`, half a minute and the build of what is out of date. */
-import { mkdtempSync, rmSync } from 'node:fs';
+/** Bundles and runs bench.ts; see USAGE. */
+import { existsSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { build } from 'esbuild';
+import { readWords, refuse } from '../read-words.mjs';
+
+const USAGE = `usage: node bench/boot/run.mjs [YAML…]
+
+Boots an image once, builds what is out of date before, and prints when the machine said what, up to Redis's first
+PONG. Half a minute and the build. The image is examples/linuxkit/redis-os.yml unless files say otherwise.
+
+  -h, --help   print this text`;
+
+const { words } = readWords(USAGE, {}, { words: Infinity });
+for (const word of words) if (!existsSync(word)) refuse(USAGE, `${word}: no such file`);
 
 const folder = mkdtempSync(join(tmpdir(), 'orlop-bench-boot-'));
 try {

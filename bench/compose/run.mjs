@@ -4,12 +4,18 @@ import { mkdirSync, mkdtempSync, rmSync, statSync, writeFileSync } from 'node:fs
 import { tmpdir } from 'node:os';
 import { dirname, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
-/**
- * Composing: `node bench/compose/run.mjs`. Prints wall time and peak memory of redis-os from a warm store in the
- * formats of one pass, and of an image of 4 GB made of synthetic layers, and says whether the memory holds.
- */
+/** What composing costs; see USAGE. */
 import { build } from 'esbuild';
+import { readWords } from '../read-words.mjs';
 
+const USAGE = `usage: node bench/compose/run.mjs
+
+Prints wall time and peak memory of redis-os from a warm store in the formats of one pass, and of an image of 4 GB made
+of synthetic layers. Exits 1 where the memory does not hold. A minute, and 9 GB below ${tmpdir()} ($TMPDIR).
+
+  -h, --help   print this text`;
+
+readWords(USAGE, {});
 const root = resolve(dirname(fileURLToPath(import.meta.url)), '../..');
 const MAX_RESIDENT_MB = 200;
 const LAYERS = 8;

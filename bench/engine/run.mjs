@@ -1,7 +1,7 @@
 #!/usr/bin/env node
 /** What an engine costs, in one run, with the Docker client of the host: `node bench/engine/run.mjs --help`. */
 import { cpus, totalmem } from 'node:os';
-import { parseArgs } from 'node:util';
+import { readWords } from '../read-words.mjs';
 import { BenchHome } from './bench-home.mjs';
 import { measureFiles } from './files.mjs';
 import { measureIdle } from './idle.mjs';
@@ -21,7 +21,7 @@ const PARTS = {
   sync: measureSync,
 };
 
-const HELP = `usage: node bench/engine/run.mjs [OPTIONS]
+const USAGE = `usage: node bench/engine/run.mjs [OPTIONS]
 
 Starts an engine in a home of its own, and measures it. Ten to twenty minutes under emulation.
 
@@ -38,29 +38,9 @@ It needs QEMU, virtiofsd, iperf3 and a Docker client. Components come from the s
 Ctrl-C ends the engine and removes its home.
 `;
 
-const number = (fallback) => ({ type: 'string', default: fallback });
-
 async function main() {
-  const { values } = parseArgs({
-    options: {
-      ...{ parts: { type: 'string' }, starts: number('3'), runs: number('15'), seconds: number('5') },
-      ...{ idle: number('60'), cpus: number('1') },
-      ...{ json: { type: 'boolean', default: false }, help: { type: 'boolean', short: 'h', default: false } },
-    },
-  });
-  if (values.help) {
-    process.stdout.write(HELP);
-    return;
-  }
-  for (const name of ['starts', 'runs', 'seconds', 'idle', 'cpus']) {
-    if (!/^[1-9]\d*$/.test(values[name]))
-      throw new TypeError(`--${name} ${values[name]}: a whole number, at least 1`);
-  }
-  const wanted = values.parts?.split(',') ?? Object.keys(PARTS);
-  const unknown = wanted.filter((name) => !Object.hasOwn(PARTS, name));
-  if (unknown.length > 0) {
-    throw new TypeError(`--parts ${unknown}: there are ${Object.keys(PARTS).join(', ')}`);
-  }
+  const numbers = { starts: 3, runs: 15, seconds: 5, idle: 60, cpus: 1 };
+  const values = readWords(USAGE, { ...numbers, parts: Object.keys(PARTS), json: false });
   const interrupted = new AbortController();
   for (const name of ['SIGINT', 'SIGTERM', 'SIGHUP']) {
     process.once(name, () => {
@@ -69,28 +49,28 @@ async function main() {
       interrupted.abort();
     });
   }
-  await measure(values, { wanted, signal: interrupted.signal });
+  await measure(values, interrupted.signal);
 }
 
-async function measure(values, { wanted, signal }) {
+async function measure(values, signal) {
   const report = new Report({ quiet: values.json });
   const home = new BenchHome(signal);
   const runs = { start: values.starts, saved: values.starts, latency: values.runs };
   const length = { throughput: values.seconds, idle: values.idle };
   try {
     await home.build();
-    await home.orlop('config', 'set', 'cpus', values.cpus);
+    await home.orlop('config', 'set', 'cpus', String(values.cpus));
     await home.orlop('config', 'set', 'memory', '1GiB');
     if (!values.json) console.log(`${cpus().length} cores; an engine of ${values.cpus} cpu, 1 GiB`);
     let loaded = false;
     for (const [name, part] of Object.entries(PARTS)) {
-      if (!wanted.includes(name)) continue;
+      if (!values.parts.includes(name)) continue;
       if (name !== 'start' && !loaded) {
         await home.orlop('up', '--quiet');
         await home.loadBusybox();
         loaded = true;
       }
-      await part({ home, report, runs: Number(runs[name]), seconds: Number(length[name]), signal });
+      await part({ home, report, runs: runs[name], seconds: length[name], signal });
     }
     if (values.json) {
       const host = {
@@ -99,7 +79,7 @@ async function measure(values, { wanted, signal }) {
         node: process.version,
       };
       const { accelerator } = await home.status();
-      const engine = { cpus: Number(values.cpus), memoryMiB: 1024, accelerator };
+      const engine = { cpus: values.cpus, memoryMiB: 1024, accelerator };
       process.stdout.write(`${JSON.stringify({ host, engine, figures: report.figures }, undefined, 2)}\n`);
     }
   } catch (error) {
@@ -109,11 +89,4 @@ async function measure(values, { wanted, signal }) {
   }
 }
 
-try {
-  await main();
-} catch (error) {
-  // What was asked for cannot be; anything else is told with where it happened.
-  const isUsage = error instanceof TypeError;
-  console.error(isUsage ? `${error.message}\n(--help for the options)` : error);
-  process.exitCode = isUsage ? 2 : 1;
-}
+await main();

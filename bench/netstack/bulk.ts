@@ -39,7 +39,7 @@ function run(options: PairOptions, seconds: number) {
   return { gigabits: (received * 8) / elapsed / 1e6, nanosecondsPerFrame: (elapsed * 1e6) / frames };
 }
 
-const seconds = Number(process.argv[2] ?? 1);
+const seconds = Number(process.argv[2]);
 console.log('mtu    checksums  Gbit/s  ns/frame');
 for (const trusted of [false, true]) {
   for (const mtu of [1500, 9000, 65_520]) {

@@ -3,8 +3,8 @@ import { performance } from 'node:perf_hooks';
 import { seededRandom } from '@orlop/testkit';
 import { fuzzStack } from '../../packages/netstack/src/testing/fuzz.ts';
 
-const frames = Number(process.argv[2] ?? 1_000_000);
-const seed = Number(process.argv[3] ?? 1);
+const frames = Number(process.argv[2]);
+const seed = Number(process.argv[3]);
 const start = performance.now();
 const result = fuzzStack(seededRandom(seed), frames);
 const seconds = (performance.now() - start) / 1000;

@@ -1,13 +1,30 @@
 #!/usr/bin/env node
-/** Bundles one of the benchmarks here and runs it: node bench/netstack/run.mjs bulk|connections|fuzz|loss [arguments] */
+/** Bundles one of the benchmarks here and runs it; see USAGE. */
 import { spawnSync } from 'node:child_process';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { build } from 'esbuild';
+import { readProgram } from '../read-words.mjs';
 
-const [name = 'bulk', ...args] = process.argv.slice(2);
+const USAGE = `usage: node bench/netstack/run.mjs [PROGRAM]
+
+The stack alone, two of it in one process.
+
+  bulk [--seconds N]             one way, at three MTUs, so long each (1)
+  connections                    connect-request-response-close a second, and what an idle connection holds
+  fuzz [--frames N] [--seed N]   mutated frames (1000000), from one seed (1)
+  loss                           throughput over impaired links, in virtual time
+  -h, --help                     print this text`;
+
+const { name, values } = readProgram(USAGE, {
+  bulk: { seconds: 1 },
+  connections: {},
+  fuzz: { frames: 1_000_000, seed: 1 },
+  loss: {},
+});
+const args = Object.values(values).map(String);
 const folder = mkdtempSync(join(tmpdir(), 'orlop-bench-'));
 try {
   const outfile = join(folder, 'bench.mjs');

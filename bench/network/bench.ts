@@ -1,6 +1,5 @@
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
-import { parseArgs } from 'node:util';
 import { type Contestant, contest, presentPeers } from './contest.ts';
 import { exchanges, type Servers } from './measure.ts';
 import { type Peer, peers } from './peers.ts';
@@ -10,7 +9,14 @@ import { freePort, run, start, stop, until, usage } from './tools.ts';
 export interface BenchOptions {
   readonly repository: string;
   readonly folder: string;
-  readonly argv: readonly string[];
+}
+
+/** What was asked for on the command line; `run.mjs` has the defaults. */
+export interface ContestValues {
+  readonly peers: readonly string[];
+  readonly seconds: number;
+  readonly rounds: number;
+  readonly mtu: readonly number[];
 }
 
 interface Bench extends BenchOptions {
@@ -21,21 +27,15 @@ interface Bench extends BenchOptions {
 /** Of the guest's iperf3. */
 const GUEST_PORT = '5201';
 
-export async function runBench(options: BenchOptions): Promise<void> {
-  const { values } = parseArgs({
-    args: [...options.argv],
-    options: {
-      seconds: { type: 'string', default: '1' },
-      rounds: { type: 'string', default: '5' },
-      mtu: { type: 'string', default: '1500,65520' },
-      peers: { type: 'string', default: peers.map((peer) => peer.name).join(',') },
-    },
-  });
+export async function runBench({
+  values,
+  ...options
+}: BenchOptions & { readonly values: ContestValues }): Promise<void> {
   run(join(options.repository, 'orlop'), 'version');
   const chosen = presentPeers(peers, values.peers);
-  const bench = { ...options, seconds: Number(values.seconds), rounds: Number(values.rounds) };
-  for (const mtu of values.mtu.split(',').map(Number)) {
-    printReport(mtu, await compare(chosen, { ...bench, mtu }));
+  const { seconds, rounds } = values;
+  for (const mtu of values.mtu) {
+    printReport(mtu, await compare(chosen, { ...options, seconds, rounds, mtu }));
   }
 }
 

@@ -25,10 +25,10 @@ export interface ContestOptions<Peer> {
 /** Those of the peers named whose programs are there; the others are said. */
 export function presentPeers<Peer extends { readonly name: string; missing(): string | undefined }>(
   peers: readonly Peer[],
-  names: string,
+  names: readonly string[],
 ): Peer[] {
   return peers.filter((peer) => {
-    if (!names.split(',').includes(peer.name)) return false;
+    if (!names.includes(peer.name)) return false;
     const why = peer.missing();
     if (why !== undefined) console.log(`${peer.name}: left out, ${why}`);
     return why === undefined;

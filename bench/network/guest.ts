@@ -1,8 +1,7 @@
 import type { ChildProcess } from 'node:child_process';
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
-import { parseArgs } from 'node:util';
-import type { BenchOptions } from './bench.ts';
+import type { BenchOptions, ContestValues } from './bench.ts';
 import { type Contestant, contest, presentPeers } from './contest.ts';
 import { type GuestPeer, guestPeers } from './guest-peers.ts';
 import {
@@ -28,23 +27,17 @@ interface GuestBench extends BenchOptions {
 }
 
 /** The same columns with a QEMU machine as the guest: the same kernel and image for every peer. */
-export async function runGuestBench(options: BenchOptions): Promise<void> {
-  const { values } = parseArgs({
-    args: options.argv.slice(1),
-    options: {
-      seconds: { type: 'string', default: '2' },
-      rounds: { type: 'string', default: '3' },
-      mtu: { type: 'string', default: '1500,65520' },
-      peers: { type: 'string', default: guestPeers.map(({ name }) => name).join(',') },
-    },
-  });
+export async function runGuestBench({
+  values,
+  ...options
+}: BenchOptions & { readonly values: ContestValues }): Promise<void> {
   const chosen = presentPeers(guestPeers, values.peers);
   const bench = {
-    seconds: Number(values.seconds),
-    rounds: Number(values.rounds),
+    seconds: values.seconds,
+    rounds: values.rounds,
     image: buildGuest(options.repository, options.folder),
   };
-  for (const mtu of values.mtu.split(',').map(Number)) {
+  for (const mtu of values.mtu) {
     const able = chosen.filter((peer) => mtu <= peer.maxMtu);
     const all = { ...options, ...bench, mtu };
     printReport(

@@ -1,40 +1,58 @@
 #!/usr/bin/env node
-/**
- * `sudo node bench/network/run.mjs [--seconds N] [--rounds N] [--mtu 1500,65520] [--peers orlop,slirp4netns,…]`: a
- * network namespace as the guest, the same clients for every peer, in one run. Minutes.
- * `sudo node bench/network/run.mjs scale`: how many connections, forwards and links.
- * `sudo node bench/network/run.mjs switch`: from one namespace to another on the same switch.
- * `node bench/network/run.mjs switch --qemu`: from one QEMU machine to another on the same switch.
- * `node bench/network/run.mjs soak [--minutes N]`: an hour of 50 guests in virtual time; what the tables hold after.
- * `sudo node bench/network/run.mjs linux`: our stack against Linux's over impaired links, a grid of throughputs.
- * `node bench/network/run.mjs guest [--mtu 1500,65520] …`: the same with a QEMU machine as the guest.
- */
+/** Bundles one of the benchmarks here and runs it; see USAGE. */
 import { mkdtempSync, rmSync, symlinkSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { build } from 'esbuild';
+import { readProgram } from '../read-words.mjs';
+
+const USAGE = `usage: node bench/network/run.mjs [PROGRAM] [OPTIONS]
+
+  peers    a network namespace as the guest, the same clients for every peer, in one run. Minutes. Needs root
+           --peers NAME,… (orlop,slirp4netns,gvproxy,pasta), --seconds N of a column (1), --rounds N (5)
+  guest    the same with a QEMU machine as the guest
+           --peers NAME,… (orlop,libslirp,gvproxy,passt), --seconds N (2), --rounds N (3)
+  switch   from one namespace to another on the same switch. Needs root, but with --qemu, from machine to machine
+           --seconds N (2)
+  scale    how many connections, forwards and links. Needs root
+  soak     an hour of 50 guests in virtual time; what the tables hold after
+           --minutes N (60)
+  linux    our stack against Linux's over impaired links, a grid of throughputs. Needs root
+
+  --mtu N,…    of peers, guest and switch (1500,65520)
+  -h, --help   print this text`;
+
+const mtu = [1500, 65_520];
+const { name, values } = readProgram(USAGE, {
+  peers: { peers: ['orlop', 'slirp4netns', 'gvproxy', 'pasta'], seconds: 1, rounds: 5, mtu },
+  guest: { peers: ['orlop', 'libslirp', 'gvproxy', 'passt'], seconds: 2, rounds: 3, mtu },
+  switch: { qemu: false, seconds: 2, mtu },
+  scale: {},
+  soak: { minutes: 60 },
+  linux: {},
+});
 
 // What was started is ended with this process, however that ends.
 process.setMaxListeners(100);
 for (const name of ['SIGINT', 'SIGTERM']) process.once(name, () => process.exit(130));
 
 const programs = {
-  scale: 'runScale',
-  guest: 'runGuestBench',
-  linux: 'runLinuxGrid',
-  switch: 'runSwitchBench',
-  soak: 'runSoak',
+  peers: ['bench', 'runBench'],
+  guest: ['guest', 'runGuestBench'],
+  switch: ['switch', 'runSwitchBench'],
+  scale: ['scale', 'runScale'],
+  soak: ['soak', 'runSoak'],
+  linux: ['linux', 'runLinuxGrid'],
 };
-const [word = ''] = process.argv.slice(2);
-const name = word in programs ? word : 'bench';
+const [file, entry] = programs[name];
 const folder = mkdtempSync(join(tmpdir(), 'orlop-bench-'));
 try {
   // koffi, which is not bundled, is found beside the program.
   symlinkSync(join(import.meta.dirname, '..', '..', 'node_modules'), join(folder, 'node_modules'));
   const outfile = join(folder, 'bench.mjs');
   await build({
-    entryPoints: [join(import.meta.dirname, `${name}.ts`)],
+    entryPoints: [join(import.meta.dirname, `${file}.ts`)],
     outfile,
     bundle: true,
     platform: 'node',
@@ -43,7 +61,7 @@ try {
   });
   const program = await import(pathToFileURL(outfile).href);
   const repository = join(import.meta.dirname, '..', '..');
-  await program[programs[word] ?? 'runBench']({ repository, folder, argv: process.argv.slice(2) });
+  await program[entry]({ repository, folder, values });
 } finally {
   rmSync(folder, { recursive: true });
 }

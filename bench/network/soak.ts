@@ -1,16 +1,13 @@
-import { parseArgs } from 'node:util';
 import { SOAK_GUESTS, soak } from '../../packages/vnet/src/testing/soak.ts';
-import type { BenchOptions } from './bench.ts';
 
 const WARM_UP_MINUTES = 10;
 
 /** What the tables and timers of a network hold after an hour or more of 50 guests, in virtual time. Fails on growth. */
-export async function runSoak({ argv }: BenchOptions): Promise<void> {
-  const { values } = parseArgs({
-    args: argv.slice(1),
-    options: { minutes: { type: 'string', default: '60' } },
-  });
-  const minutes = Number(values.minutes);
+export async function runSoak({
+  values: { minutes },
+}: {
+  readonly values: { readonly minutes: number };
+}): Promise<void> {
   const startedMs = performance.now();
   const { failures, early, late, virtualMs, accepted, refused } = await soak({
     warmUp: WARM_UP_MINUTES,

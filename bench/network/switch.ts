@@ -1,5 +1,4 @@
 import { join } from 'node:path';
-import { parseArgs } from 'node:util';
 import type { BenchOptions } from './bench.ts';
 import { buildGuest } from './machine.ts';
 import { exchanges } from './measure.ts';
@@ -12,19 +11,16 @@ const ADDRESSES = ['192.168.127.2', '192.168.127.3'] as const;
 const SERVERS = { iperfPort: 5201, rrPort: 7001 };
 
 /** Two namespaces on one switch, each other's only traffic. */
-export async function runSwitchBench(options: BenchOptions): Promise<void> {
-  const { values } = parseArgs({
-    args: options.argv.slice(1),
-    options: {
-      seconds: { type: 'string', default: '2' },
-      mtu: { type: 'string', default: '1500,65520' },
-      qemu: { type: 'boolean', default: false },
-    },
-  });
+export async function runSwitchBench({
+  values,
+  ...options
+}: BenchOptions & {
+  readonly values: { readonly seconds: number; readonly mtu: readonly number[]; readonly qemu: boolean };
+}): Promise<void> {
   run(join(options.repository, 'orlop'), 'version');
-  const seconds = Number(values.seconds);
+  const { seconds } = values;
   const machines = values.qemu ? buildGuest(options.repository, options.folder) : undefined;
-  for (const mtu of values.mtu.split(',').map(Number)) {
+  for (const mtu of values.mtu) {
     if (machines === undefined) await between(options, seconds, mtu);
     else await betweenMachines({ ...options, seconds, mtu, image: machines });
   }

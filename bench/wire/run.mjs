@@ -1,10 +1,19 @@
 #!/usr/bin/env node
-/** Bundles and runs bench.ts: `node bench/wire/run.mjs`, some seconds. */
+/** Bundles and runs bench.ts; see USAGE. */
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { build } from 'esbuild';
+import { readWords } from '../read-words.mjs';
+
+const USAGE = `usage: node bench/wire/run.mjs
+
+Prints what parsing and emitting each format costs. Some seconds.
+
+  -h, --help   print this text`;
+
+readWords(USAGE, {});
 
 const folder = mkdtempSync(join(tmpdir(), 'orlop-bench-wire-'));
 try {
