@@ -147,6 +147,7 @@ export const STATUS: JsonSchema = {
         tcpNat: counters('of connections out of the network'),
         udpNat: counters('of flows out of the network'),
         echo: counters('of pings out of the network'),
+        dhcp: counters('of requests for addresses'),
         dns: counters('of questions'),
         dnsCache: counters('of answers kept'),
         dnsUpstream: counters('of questions asked elsewhere'),

@@ -111,6 +111,7 @@ function describeNetwork({ opened, machines, listen, pid }: ControlServerOptions
       tcpNat: network.tcpNat.counters,
       udpNat: network.udpNat.counters,
       echo: network.echo.counters,
+      dhcp: network.dhcp.counters,
       dns: network.dns.counters,
       dnsCache: { ...dnsCache.counters, entries: dnsCache.size },
       dnsUpstream: dnsForwarding.counters,

@@ -28,7 +28,7 @@ function client(net: TestNetwork): { stack: Stack; answers: Dhcpv4Fields[] } {
   return { stack, answers };
 }
 
-function send(stack: Stack, messageType: Dhcpv4MessageType, more: Partial<Dhcpv4Fields> = {}): void {
+function message(messageType: Dhcpv4MessageType, more: Partial<Dhcpv4Fields>): Uint8Array {
   const fields: Dhcpv4Fields = {
     operation: 'request',
     messageType,
@@ -48,6 +48,11 @@ function send(stack: Stack, messageType: Dhcpv4MessageType, more: Partial<Dhcpv4
   };
   const bytes = new Uint8Array(dhcpv4Length(fields));
   emitDhcpv4(fields, bytes, 0);
+  return bytes;
+}
+
+function send(stack: Stack, messageType: Dhcpv4MessageType, more: Partial<Dhcpv4Fields> = {}): void {
+  const bytes = message(messageType, more);
   stack.udp.send({ local: { address: ZERO, port: 68 }, remote: { address: BROADCAST, port: 67 }, bytes });
 }
 
@@ -89,6 +94,41 @@ describe('Dhcpv4Server', () => {
     send(stack, 'request', { options: { requestedIp: 0x0a00020f } });
     net.scheduler.advance(10);
     expect(answers.map((answer) => answer.messageType)).toEqual(['refuse']);
+  });
+
+  it('refuses an address of another network also to whom has it, and rebinds it', () => {
+    const net = testNetwork();
+    const { stack, answers } = client(net);
+    const foreign = 0x0a00020f;
+    const bytes = message('request', { clientIp: foreign, broadcast: false });
+    const local = { address: IpAddress.v4(foreign), port: 68 };
+    stack.udp.send({ local, remote: { address: BROADCAST, port: 67 }, bytes });
+    stack.udp.send({ local, remote: { address: BROADCAST, port: 123 }, bytes });
+    net.scheduler.advance(10);
+    expect(answers).toMatchObject([{ messageType: 'refuse', clientIp: 0 }]);
+    expect(net.network.filter.spoofed).toBe(1);
+  });
+
+  it('tells a client its identifier again', () => {
+    const net = testNetwork();
+    const { stack, answers } = client(net);
+    const clientIdentifier = Uint8Array.of(0xff, 1, 2, 3, 4);
+    send(stack, 'discover', { options: { clientIdentifier } });
+    send(stack, 'request', { options: { clientIdentifier, requestedIp: 0x0a00020f } });
+    net.scheduler.advance(10);
+    expect(answers.map(({ messageType, options }) => [messageType, options.clientIdentifier])).toEqual([
+      ['offer', clientIdentifier],
+      ['refuse', clientIdentifier],
+    ]);
+  });
+
+  it('is silent towards relay agents, and counts them', () => {
+    const net = testNetwork();
+    const { stack, answers } = client(net);
+    send(stack, 'discover', { relayIp: 0xac110001 });
+    net.scheduler.advance(10);
+    expect(answers).toEqual([]);
+    expect(net.network.dhcp.counters).toMatchObject({ relayed: 1, discovers: 0 });
   });
 
   it('is silent towards a client that chose another server', () => {

@@ -37,6 +37,8 @@ export interface DhcpCounters {
   acknowledged: number;
   refused: number;
   exhausted: number;
+  /** Came by a relay agent, whose networks have no addresses here. */
+  relayed: number;
   malformed: number;
 }
 
@@ -51,6 +53,7 @@ export class Dhcpv4Server {
     acknowledged: 0,
     refused: 0,
     exhausted: 0,
+    relayed: 0,
     malformed: 0,
   };
   readonly #options: Dhcpv4ServerOptions;
@@ -72,6 +75,10 @@ export class Dhcpv4Server {
     const message = parseDhcpv4(bytes, 0, bytes.length);
     if (typeof message === 'string' || message.operation !== 'request') {
       this.counters.malformed++;
+      return;
+    }
+    if (message.relayIp !== 0) {
+      this.counters.relayed++;
       return;
     }
     switch (message.messageType) {
@@ -168,6 +175,7 @@ export class Dhcpv4Server {
     options: Dhcpv4Options,
   ): void {
     const { server } = this.#options.network;
+    const { clientIdentifier } = request.options;
     const fields: Dhcpv4Fields = {
       operation: 'reply',
       messageType,
@@ -182,7 +190,12 @@ export class Dhcpv4Server {
       clientMac: request.clientMac,
       serverName: '',
       bootFile: '',
-      options: { serverIdentifier: server.w3 >>> 0, ...options },
+      // RFC 6842 §3: a client that shares its Ethernet address knows its own answers by what it said.
+      options: {
+        serverIdentifier: server.w3 >>> 0,
+        ...options,
+        ...(clientIdentifier !== undefined && { clientIdentifier }),
+      },
     };
     const bytes = new Uint8Array(dhcpv4Length(fields));
     emitDhcpv4(fields, bytes, 0);

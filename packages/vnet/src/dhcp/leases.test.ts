@@ -46,6 +46,16 @@ describe('LeaseTable', () => {
     expect(leases.offer(1, undefined)?.toString()).toBe('192.168.127.2');
   });
 
+  it('offers no two clients the same address while there are others', () => {
+    const { leases, advance } = table();
+    const offers = [1, 2, 3, 4, 2].map((mac) => leases.offer(mac, undefined)?.toString());
+    const [a, b, c] = ['192.168.127.2', '192.168.127.3', '192.168.127.4'];
+    expect(offers).toEqual([a, b, c, a, b]);
+    expect(leases.offer(5, address(4))?.toString()).toBe(a);
+    advance(10_000);
+    expect(leases.offer(5, address(4))?.toString()).toBe(c);
+  });
+
   it('gives a client what it asks for when that is free and of the range', () => {
     const { leases } = table();
     expect(leases.offer(1, address(4))?.toString()).toBe('192.168.127.4');

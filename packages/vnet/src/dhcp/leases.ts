@@ -45,6 +45,10 @@ export interface LeaseTableOptions {
 
 /** An address that a client found in use is not offered for this long. */
 const DECLINED_MS = 600_000;
+/** What was offered to one is offered to others only if nothing else is left, for as long as clients take to ask for it. */
+const OFFERED_MS = 10_000;
+/** Whoever asks for more at once loses what was offered first. */
+const MAX_OFFERS = 256;
 
 /**
  * Which guest has which address. A guest keeps its address across reboots and restarts of this process as long as
@@ -59,6 +63,7 @@ export class LeaseTable {
   readonly #byMac = new Map<MacAddress, Lease>();
   readonly #byAddress = new Map<number, MacAddress>();
   readonly #declinedUntilMs = new Map<number, number>();
+  readonly #offers = new Map<number, { readonly mac: MacAddress; readonly untilMs: number }>();
 
   /** @throws OrlopError `vnet.lease-conflict` for two static leases of one address. */
   constructor(options: LeaseTableOptions) {
@@ -101,14 +106,15 @@ export class LeaseTable {
   offer(mac: MacAddress, requested: IpAddress | undefined): IpAddress | undefined {
     const known = this.#byMac.get(mac);
     if (known !== undefined) return known.address;
-    if (requested !== undefined && this.#isInRange(requested.w3) && this.#isFree(requested.w3))
-      return requested;
-    const { first, last } = this.#options;
-    // Another guest's old address is taken only when none is untouched.
-    for (let value = first.w3 >>> 0; value <= last.w3 >>> 0; value++) {
-      if (this.#isFree(value | 0)) return IpAddress.v4(value);
-    }
     const now = this.#options.now();
+    const offered = this.#freeFor(mac, requested);
+    if (offered !== undefined) {
+      const [oldestOffer] = this.#offers.keys();
+      if (oldestOffer !== undefined && this.#offers.size >= MAX_OFFERS) this.#offers.delete(oldestOffer);
+      this.#offers.set(offered.w3, { mac, untilMs: now + OFFERED_MS });
+      return offered;
+    }
+    // Another guest's old address is taken only when none is untouched.
     let oldest: Lease | undefined;
     for (const lease of this.#byMac.values()) {
       if (lease.expiresAtMs > now || !this.#isInRange(lease.address.w3)) continue;
@@ -208,6 +214,25 @@ export class LeaseTable {
     return value >>> 0 >= first.w3 >>> 0 && value >>> 0 <= last.w3 >>> 0;
   }
 
+  /** What is requested if that can be, or the lowest; one that waits for another guest's answer only if all do. */
+  #freeFor(mac: MacAddress, requested: IpAddress | undefined): IpAddress | undefined {
+    const { first, last, now } = this.#options;
+    const waits = (value: number): boolean => {
+      const offer = this.#offers.get(value);
+      return offer !== undefined && offer.mac !== mac && offer.untilMs > now();
+    };
+    if (requested !== undefined && this.#isInRange(requested.w3) && this.#isFree(requested.w3)) {
+      if (!waits(requested.w3)) return requested;
+    }
+    let waiting: IpAddress | undefined;
+    for (let value = first.w3 >>> 0; value <= last.w3 >>> 0; value++) {
+      if (!this.#isFree(value | 0)) continue;
+      if (!waits(value | 0)) return IpAddress.v4(value);
+      waiting ??= IpAddress.v4(value);
+    }
+    return waiting;
+  }
+
   #isFree(value: number): boolean {
     if (this.#byAddress.has(value) || this.#options.reserved.some((own) => own.w3 === value)) return false;
     const until = this.#declinedUntilMs.get(value);
@@ -218,6 +243,7 @@ export class LeaseTable {
   }
 
   #put(lease: Lease): void {
+    this.#offers.delete(lease.address.w3);
     const old = this.#byMac.get(lease.mac);
     if (old !== undefined) this.#byAddress.delete(old.address.w3);
     this.#byMac.set(lease.mac, lease);

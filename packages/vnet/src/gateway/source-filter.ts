@@ -1,7 +1,8 @@
 import { IpAddress, type IpPrefix, readWord } from '@orlop/netstack';
-import { ETHERTYPE_IPV4, ETHERTYPE_IPV6 } from '@orlop/wire';
+import { DHCPV4_SERVER_PORT, ETHERTYPE_IPV4, ETHERTYPE_IPV6, PROTOCOL_UDP } from '@orlop/wire';
 import { etherTypeBefore, networkLayerAt } from '../switch/network-layer.ts';
 
+const LIMITED_BROADCAST = -1;
 const LINK_LOCAL_10 = 0xfe80 >>> 6;
 
 export interface SourceFilterOptions {
@@ -46,7 +47,8 @@ export class SourceFilter {
   #admits4(frame: Uint8Array, at: number): boolean {
     const source = readWord(frame, at);
     // 0.0.0.0 is a client of DHCP.
-    return source === 0 || (source & this.#mask4) === this.#network4 || this.#isRouted(4, frame, at);
+    if (source === 0 || (source & this.#mask4) === this.#network4) return true;
+    return this.#isRouted(4, frame, at) || isForAnyDhcpServer(frame, at - 12);
   }
 
   #admits6(frame: Uint8Array, at: number): boolean {
@@ -65,4 +67,14 @@ export class SourceFilter {
     const source = IpAddress.read(version, frame, at);
     return this.routed.some((prefix) => prefix.contains(source));
   }
+}
+
+/** What a guest says that has an address of another network and rebinds it (RFC 2131 §4.4.5): it is to hear that it may not. */
+function isForAnyDhcpServer(frame: Uint8Array, at: number): boolean {
+  const ports = at + 4 * ((frame[at] ?? 0) & 15);
+  return (
+    readWord(frame, at + 16) === LIMITED_BROADCAST &&
+    frame[at + 9] === PROTOCOL_UDP &&
+    (readWord(frame, ports) & 0xffff) === DHCPV4_SERVER_PORT
+  );
 }

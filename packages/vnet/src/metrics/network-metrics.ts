@@ -135,6 +135,11 @@ function serviceMetrics({ network, dnsCache, dnsForwarding, captures }: OpenNetw
       'What the cache of DNS counts.',
       labelled({ ...dnsCache.counters }, 'event'),
     ),
+    counter(
+      'orlop_net_dhcp_total',
+      'What the DHCP server counts.',
+      labelled({ ...network.dhcp.counters }, 'event'),
+    ),
     gauge('orlop_net_dns_cache_entries', 'Answers in the cache.', [{ value: dnsCache.size }]),
     counter(
       'orlop_net_dns_upstream_total',
