@@ -2,6 +2,17 @@ import { Command, Help, type Option } from 'commander';
 import { VERSION } from './build-info.ts';
 import { commands } from './commands/index.ts';
 import type { CommandContext } from './context.ts';
+import { makeHome } from './make-home.ts';
+
+/** They work without a folder for state, or say themselves what is wrong with it. */
+const WITHOUT_HOME: ReadonlySet<string> = new Set([
+  'completion',
+  'doctor',
+  'gvproxy',
+  'metadata',
+  'serve',
+  'version',
+]);
 
 /** The command line as `orlop`. */
 export function orlopProgram(context: CommandContext): Command {
@@ -14,9 +25,17 @@ export function orlopProgram(context: CommandContext): Command {
     .showHelpAfterError('(add --help for the options)')
     .exitOverride()
     .configureHelp({ optionDescription: describeOption })
-    .configureOutput({ outputError: (text, write) => write(text.replace(/^error: /, 'orlop: ')) });
+    .configureOutput({ outputError: (text, write) => write(text.replace(/^error: /, 'orlop: ')) })
+    .hook('preAction', (_, command) => {
+      if (!WITHOUT_HOME.has(topOf(command).name())) makeHome(context.paths.home, 'ORLOP_HOME');
+    });
   for (const register of commands) register(program, context);
   return program;
+}
+
+/** The command that stands first on the line. */
+function topOf(command: Command): Command {
+  return command.parent?.parent == null ? command : topOf(command.parent);
 }
 
 /** Commander's words without `(default: [])` behind options that may be given many times or not at all. */

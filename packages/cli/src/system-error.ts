@@ -63,7 +63,7 @@ export function outOfRoom(error: unknown, place: string): OrlopError | undefined
 
 function meaningOf({ code, syscall, message }: SystemError): Meaning {
   // Node's recursive mkdir says ENOENT where the file system is read-only.
-  if (syscall === 'mkdir' && code === 'ENOENT')
+  if ((syscall === 'mkdir' || syscall === 'mkdtemp') && code === 'ENOENT')
     return { kind: 'denied', words: 'the folder cannot be made; its file system may be read-only' };
   return meanings[code] ?? { kind: 'failed', words: message };
 }

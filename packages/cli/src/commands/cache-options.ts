@@ -5,6 +5,7 @@ import type { Credentials, FindCredentials, ImageStore, Platform, RegistryClient
 import type { Command } from 'commander';
 import type { CommandContext } from '../context.ts';
 import { cliError } from '../errors.ts';
+import { makeHome } from '../make-home.ts';
 
 /** Where images are kept. */
 export interface StoreOptions {
@@ -53,8 +54,10 @@ export function addRegistryOptions(command: Command): Command {
 /** That of `--cache`, else of `ORLOP_CACHE`, else of the state folder. */
 export async function openStore(context: CommandContext, options: StoreOptions): Promise<ImageStore> {
   const { ImageStore } = await import('@orlop/oci');
-  const folder = options.cache ?? context.env['ORLOP_CACHE'];
-  return ImageStore.open(folder === undefined ? context.paths.cache : resolve(context.cwd, folder));
+  const chosen = options.cache ?? context.env['ORLOP_CACHE'];
+  const folder = chosen === undefined ? context.paths.cache : resolve(context.cwd, chosen);
+  makeHome(folder, 'ORLOP_CACHE');
+  return ImageStore.open(folder);
 }
 
 /** A client with the user's credentials, mirrors and authorities. Close it when done. */

@@ -1,4 +1,4 @@
-import { access, constants, mkdir, readFile, statfs } from 'node:fs/promises';
+import { access, constants, readFile, statfs } from 'node:fs/promises';
 import { type AddressInfo, connect, createServer } from 'node:net';
 import { OrlopError } from '@orlop/core';
 import {
@@ -13,6 +13,7 @@ import {
   zstdProgram,
 } from '@orlop/vm';
 import type { CommandContext } from '../context.ts';
+import { makeHome } from '../make-home.ts';
 import { formatBytes } from '../progress.ts';
 import { systemFailure } from '../system-error.ts';
 import { findDaemon } from './engine-daemon.ts';
@@ -223,7 +224,7 @@ async function aptFinding(searchPath: string): Promise<Finding> {
 
 async function diskFinding(home: string): Promise<Finding> {
   try {
-    await mkdir(home, { recursive: true, mode: 0o700 });
+    makeHome(home, 'ORLOP_HOME');
     await access(home, constants.W_OK);
   } catch {
     return {
