@@ -14,6 +14,8 @@ class MemoryForwards implements Forwards {
 
   async add(spec: Parameters<Forwards['add']>[0]): Promise<ForwardStatus> {
     const id = forwardId(spec);
+    if (this.open.has(id))
+      throw new OrlopError('vnet.forward-exists', 'conflict', `${id} is forwarded already`);
     if (this.taken.has(id)) throw new OrlopError('vnet.bind-failed', 'conflict', `cannot listen on ${id}`);
     if (this.absent.has(id)) throw new OrlopError('vnet.bind-unavailable', 'conflict', `no address ${id}`);
     const status: ForwardStatus = {
@@ -70,6 +72,30 @@ function setup() {
 }
 
 describe('PortForwards', () => {
+  it('takes the next port that is free where the host is to choose, and keeps it while the container runs', async () => {
+    const { forwards, changes, ports } = setup();
+    forwards.taken.add('tcp:127.0.0.1:60999');
+    const any = { ...web, hostPort: 0, choice: { from: 60_999, to: 32_768 } };
+    await ports.apply([any, { ...any, container: 'api' }], []);
+    forwards.taken.clear();
+    await ports.apply([any, { ...any, container: 'api' }], []);
+    expect(changes).toEqual(['open web:60998', 'open api:60997']);
+    expect(ports.list().map(({ hostPort }) => hostPort)).toEqual([60_998, 60_997]);
+    await ports.apply([], []);
+    expect(forwards.open.size).toBe(0);
+  });
+
+  it('says of a range of which nothing is free that the host cannot give it', async () => {
+    const { forwards, ports } = setup();
+    forwards.taken.add('tcp:127.0.0.1:8000').add('tcp:127.0.0.1:8001');
+    const ranged = { ...web, hostPort: 0, choice: { from: 8000, to: 8001 } };
+    await ports.apply([ranged], []);
+    expect(ports.list()).toMatchObject([{ state: 'failed', problem: expect.stringContaining(':8001') }]);
+    forwards.taken.delete('tcp:127.0.0.1:8001');
+    await ports.apply([ranged], []);
+    expect(ports.list()).toMatchObject([{ state: 'open', hostPort: 8001 }]);
+  });
+
   it('opens what is published, closes what is gone, and keeps what stays', async () => {
     const { forwards, changes, ports, routes } = setup();
     await ports.apply([web], ['172.17.0.0/16']);

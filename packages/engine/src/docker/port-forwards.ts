@@ -5,8 +5,8 @@ import { engineError } from '../errors.ts';
 import { Turns } from '../turns.ts';
 import { type AskedPorts, type AskedSide, type HostSide, overlaps } from './asked-ports.ts';
 import { portRefusal } from './port-refusal.ts';
-import { type ToGuest, toGuest } from './port-spec.ts';
-import { type PublishedPort, portKey } from './published-ports.ts';
+import { toGuest } from './port-spec.ts';
+import { type PublishedPort, portKey, wantedKey } from './published-ports.ts';
 
 /** The table of forwards of a network, as far as it is used here. */
 export type Forwards = Pick<ForwardTable, 'add' | 'lead' | 'discard' | 'find'>;
@@ -22,6 +22,11 @@ export interface PortForwardsOptions {
   readonly promised?: (side: HostSide) => string | undefined;
   readonly onChange: (change: 'open' | 'closed' | 'failed', port: PortStatus) => void;
 }
+
+/** Somebody has it; another port may be free. */
+const TAKEN: ReadonlySet<string> = new Set(['vnet.bind-failed', 'vnet.forward-exists']);
+/** As many ports as are tried where the host chooses one. */
+const MAX_TRIES = 100;
 
 interface Entry {
   readonly port: PublishedPort;
@@ -57,7 +62,7 @@ export class PortForwards {
   apply(ports: readonly PublishedPort[], subnets: readonly string[]): Promise<void> {
     return this.#turns.run(async () => {
       this.#options.routes.set(subnets, this.#options.guestAddresses);
-      const wanted = new Map(ports.map((port) => [portKey(port), port]));
+      const wanted = new Map(ports.map((port) => [wantedKey(port), port]));
       for (const [key, entry] of [...this.#entries]) {
         const next = wanted.get(key);
         if (next === undefined || !sameTarget(next, entry.port)) this.#close(key, entry);
@@ -137,13 +142,11 @@ export class PortForwards {
   async #open(key: string, port: PublishedPort, before: string | undefined): Promise<void> {
     const { forwards, onChange } = this.#options;
     try {
-      const spec = toGuest(port);
       const hold = this.#holds.get(key);
       const kept = hold?.id ?? this.#promised(port);
-      const id = kept ?? (await this.#add(port, spec));
-      if (kept !== undefined) forwards.lead(kept, spec);
+      const entry = kept === undefined ? await this.#add(port) : { port, id: kept };
+      if (kept !== undefined) forwards.lead(kept, toGuest(port));
       if (hold !== undefined) hold.id = undefined;
-      const entry = { port, id };
       this.#entries.set(key, entry);
       onChange('open', this.#statusOf(entry));
     } catch (error) {
@@ -157,14 +160,29 @@ export class PortForwards {
     }
   }
 
-  async #add(port: PublishedPort, spec: ToGuest): Promise<string> {
+  /** @returns with the host's port, chosen where that is to be done */
+  async #add({ choice, ...port }: PublishedPort): Promise<Entry> {
+    if (choice === undefined) return this.#addAt(port);
+    const step = choice.from > choice.to ? -1 : 1;
+    const last = Math.abs(choice.to - choice.from);
+    for (let tried = 0; ; tried++) {
+      try {
+        return await this.#addAt({ ...port, hostPort: choice.from + step * tried });
+      } catch (error) {
+        const isTaken = error instanceof OrlopError && TAKEN.has(error.code);
+        if (!isTaken || tried === last || tried + 1 === MAX_TRIES) throw error;
+      }
+    }
+  }
+
+  async #addAt(port: PublishedPort): Promise<Entry> {
     // A network may have an address of its own for what is held (com.docker.network.bridge.host_binding_ipv4).
     for (const hold of this.#holds.values()) {
       if (hold.id === undefined || !overlaps(hold.side, port)) continue;
       this.#remove(hold.id);
       hold.id = undefined;
     }
-    return (await this.#options.forwards.add(spec)).id;
+    return { port, id: (await this.#options.forwards.add(toGuest(port))).id };
   }
 
   #close(key: string, entry: Entry): void {

@@ -62,11 +62,45 @@ describe('publishedPorts', () => {
     const bindings = {
       '80/tcp': [
         { HostIp: '::1', HostPort: '8080' },
-        { HostIp: '::1', HostPort: '' },
+        { HostIp: '127.0.0.1', HostPort: '' },
       ],
     };
     expect(texts([container({ Ports, bindings })])).toEqual(['tcp [::1]:8080 → 172.17.0.2:80']);
     expect(texts([container({ Ports, bindings, NetworkSettings: {} })])).toEqual([]);
+  });
+
+  it('leaves a port of IPv6 that Docker does not choose to the host, any or one of a range', () => {
+    const bindings = {
+      '80/tcp': [{ HostIp: '::1' }, { HostIp: '::', HostPort: '8000-8009' }],
+      '53/udp': [
+        { HostIp: '::1', HostPort: '0' },
+        { HostIp: '::1', HostPort: '9-8' },
+      ],
+    };
+    const ports = publishedPorts([container({ Ports: [{ PrivatePort: 80, Type: 'tcp' }], bindings })], GUEST);
+    expect(
+      ports.map(({ protocol, hostAddress, hostPort, choice }) => [protocol, hostAddress, hostPort, choice]),
+    ).toEqual([
+      ['tcp', '::1', 0, { from: 60_999, to: 32_768 }],
+      ['tcp', '::', 0, { from: 8000, to: 8009 }],
+      ['udp', '::1', 0, { from: 60_999, to: 32_768 }],
+    ]);
+    const Ports = [
+      { IP: '::1', PrivatePort: 80, PublicPort: 32_768, Type: 'tcp' },
+      { IP: '::', PrivatePort: 80, PublicPort: 8000, Type: 'tcp' },
+      { IP: '::1', PrivatePort: 53, PublicPort: 32_768, Type: 'udp' },
+    ];
+    expect(texts([container({ Ports, bindings })])).toEqual([
+      'tcp [::1]:32768 → 172.17.0.2:80',
+      'tcp [::]:8000 → 172.17.0.2:80',
+      'udp [::1]:32768 → 172.17.0.2:53',
+    ]);
+  });
+
+  it('does not confuse ports that two containers leave to the host', () => {
+    const bindings = { '80/tcp': [{ HostIp: '::1' }] };
+    const one = container({ Ports: [], bindings });
+    expect(publishedPorts([one, { ...one, Names: ['/other'] }], GUEST)).toHaveLength(2);
   });
 
   it('counts what Docker lists for both families once', () => {

@@ -34,6 +34,8 @@ export interface PublishedPort {
   readonly protocol: 'tcp' | 'udp';
   readonly hostAddress: string;
   readonly hostPort: number;
+  /** Where the host is to choose {@link hostPort}: one of these, in this order; it is 0 until then. @default it is chosen */
+  readonly choice?: PortChoice;
   readonly container: string;
   readonly containerPort: number;
   readonly target: {
@@ -46,9 +48,25 @@ export interface PublishedPort {
   readonly optional?: boolean;
 }
 
+/** Ports of the host, `from` the one `to` the other; either may be the larger. */
+export interface PortChoice {
+  readonly from: number;
+  readonly to: number;
+}
+
+/** Any port, from the end of the range that Docker begins with: the two do not meet. */
+const ANY_PORT: PortChoice = { from: 60_999, to: 32_768 };
+
 /** What tells published ports apart: two of the same side of the host cannot be open at once. */
 export function portKey(port: Pick<PublishedPort, 'protocol' | 'hostAddress' | 'hostPort'>): string {
   return `${port.protocol} ${bracket(port.hostAddress)}:${port.hostPort}`;
+}
+
+/** The same for one that may have to be chosen yet: whose it is then tells it apart. */
+export function wantedKey(port: PublishedPort): string {
+  if (port.choice === undefined) return portKey(port);
+  const { from, to } = port.choice;
+  return `${portKey(port)} ${from}-${to} ${port.container} ${port.containerPort}`;
 }
 
 /** An address as it stands before a port. */
@@ -92,18 +110,25 @@ export function publishedPorts(
       }
     }
     for (const one of ipv6Ports(container, address))
-      if (!found.has(portKey(one))) found.set(portKey(one), one);
+      if (!found.has(wantedKey(one))) found.set(wantedKey(one), one);
   }
   return [...found.values()];
 }
 
 /**
- * Docker lists nothing for an address of IPv6 while the container has none of its own. The host has it all the same, and
- * leads it to the container's IPv4 address.
+ * Docker lists nothing for an address of IPv6 while the container has none of its own, and chooses no port there. The host
+ * has it all the same, and leads it to the container's IPv4 address.
  */
 function ipv6Ports(container: ContainerSummary, address: string | undefined): PublishedPort[] {
   if (address === undefined) return [];
-  return readBindings(container.bindings ?? {})
+  const { bindings = {}, Ports = [] } = container;
+  const isChosen = ({ hostAddress, containerPort, protocol }: Omit<Binding, 'hostPort'>) =>
+    Ports.some(
+      ({ IP, PrivatePort, Type, PublicPort }) =>
+        PublicPort !== undefined && IP === hostAddress && PrivatePort === containerPort && Type === protocol,
+    );
+  const chosenHere = readChoices(bindings).filter((binding) => !isChosen(binding));
+  return [...readBindings(bindings), ...chosenHere]
     .filter(({ hostAddress }) => hostAddress.includes(':'))
     .map((binding) => ({
       ...binding,
@@ -117,14 +142,30 @@ export type Binding = Pick<PublishedPort, 'protocol' | 'hostAddress' | 'hostPort
 
 /** The address is as it was asked for, empty too. Left out are ranges, any port, and what dockerd refuses itself. */
 export function readBindings(bindings: PortBindings): Binding[] {
+  return readEntries(bindings).flatMap(({ text, ...side }): Binding[] => {
+    const hostPort = /^\d+$/.test(text) ? Number(text) : 0;
+    return hostPort === 0 || hostPort > 65_535 ? [] : [{ ...side, hostPort }];
+  });
+}
+
+/** What {@link readBindings} leaves out for somebody to choose: ranges, and any port. */
+function readChoices(bindings: PortBindings): (Binding & { readonly choice: PortChoice })[] {
+  return readEntries(bindings).flatMap(({ text, ...side }) => {
+    if (text === '' || text === '0') return [{ ...side, hostPort: 0, choice: ANY_PORT }];
+    const [, from, to] = (/^(\d+)-(\d+)$/.exec(text) ?? []).map(Number);
+    if (from === undefined || to === undefined || from === 0 || from > to || to > 65_535) return [];
+    return [{ ...side, hostPort: 0, choice: { from, to } }];
+  });
+}
+
+/** @returns with the host's port as it is written */
+function readEntries(bindings: PortBindings): (Omit<Binding, 'hostPort'> & { readonly text: string })[] {
   return Object.entries(bindings).flatMap(([key, list]) => {
     const [port = '', protocol = 'tcp'] = key.split('/');
     if (protocol !== 'tcp' && protocol !== 'udp') return [];
-    return (list ?? []).flatMap(({ HostIp = '', HostPort = '' }): Binding[] => {
-      const hostPort = /^\d+$/.test(HostPort) ? Number(HostPort) : 0;
-      if (hostPort === 0 || hostPort > 65_535) return [];
-      return [{ protocol, hostAddress: HostIp, hostPort, containerPort: Number(port) }];
-    });
+    return (list ?? []).map(({ HostIp = '', HostPort = '' }) => ({
+      ...{ protocol, hostAddress: HostIp, text: HostPort, containerPort: Number(port) },
+    }));
   });
 }
 
