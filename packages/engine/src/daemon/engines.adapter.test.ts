@@ -73,4 +73,17 @@ describe('Engines', () => {
     expect([await ask('default'), await ask('two')]).toEqual([200, 200]);
     expect([...around.driver.machines.values()].map(({ starts }) => starts)).toEqual([1, 2]);
   });
+
+  it('have their sockets before they are joined, and requests wait for it', async () => {
+    await engines.get('default').life.start();
+    await engines.leaveAll();
+    engines = new Engines(around, () => {});
+    const hold = around.driver.hold('resume');
+    await engines.recover();
+    await hold.reached;
+    const asked = ask('default');
+    expect(kinds()).toEqual({ default: 'starting' });
+    hold.release();
+    expect([await asked, kinds()]).toEqual([200, { default: 'running' }]);
+  });
 });

@@ -51,6 +51,8 @@ export async function bringUp(options: BringUpOptions): Promise<LiveEngine> {
     },
   });
   try {
+    // Clients of an engine that runs wait for who joins it.
+    if (options.machine !== undefined) await served.listen();
     const settings = await loadSettings(paths, flags);
     const live = await adoptOrStart(
       { paths, settings, stages, signal, around: reporting(state, around) },
