@@ -1,6 +1,7 @@
-import type { Stack, TcpHandler, TcpListener, TcpSocket, UdpDatagram, UdpSocket } from '@orlop/netstack';
+import type { Stack, TcpListener, UdpDatagram, UdpSocket } from '@orlop/netstack';
 import { DNS_PORT, DNS_SERVER_FAILURE } from '@orlop/wire';
 import type { DnsResolver } from './resolver.ts';
+import { TcpConversation } from './tcp-conversation.ts';
 
 export interface DnsServerOptions {
   readonly stack: Pick<Stack, 'tcp' | 'udp'>;
@@ -22,8 +23,6 @@ export interface DnsServerCounters {
 }
 
 const HEADER_LEN = 12;
-/** RFC 7766 §6.2.3 asks for some seconds; clients come back when they need to. */
-const TCP_MAX_MESSAGE_LEN = 65_535;
 
 /** DNS of the gateway over UDP and TCP; what is answered is the resolver's matter. */
 export class DnsServer {
@@ -41,7 +40,12 @@ export class DnsServer {
       { port: DNS_PORT },
       { onDatagram: (datagram) => this.#receive(datagram) },
     );
-    this.#tcp = options.stack.tcp.listen({ port: DNS_PORT }, (socket) => this.#handleTcp(socket));
+    this.#tcp = options.stack.tcp.listen({ port: DNS_PORT }, (socket) => {
+      const guest = socket.remote.address;
+      return new TcpConversation(socket, {
+        onQuestion: (message, reply) => this.#answer({ message, transport: 'tcp', guest }, reply),
+      });
+    });
   }
 
   close(): void {
@@ -56,40 +60,16 @@ export class DnsServer {
     });
   }
 
-  #handleTcp(socket: TcpSocket): TcpHandler {
-    const pending: number[] = [];
-    const take = () => {
-      while (socket.readable > 0) {
-        const view = socket.peek();
-        if (pending.length + view.length > 2 + TCP_MAX_MESSAGE_LEN) {
-          socket.abort();
-          return;
-        }
-        pending.push(...view);
-        socket.consume(view.length);
-      }
-      for (;;) {
-        const length = ((pending[0] ?? 0) << 8) | (pending[1] ?? 0);
-        if (pending.length < 2 + length || pending.length < 2) break;
-        const message = Uint8Array.from(pending.splice(0, 2 + length)).subarray(2);
-        this.#answer({ message, transport: 'tcp', guest: socket.remote.address }, (answer) => {
-          socket.write(Uint8Array.from([answer.length >>> 8, answer.length & 0xff, ...answer]));
-        });
-      }
-      if (socket.ended) socket.shutdown();
-    };
-    return { onReadable: take, onEnd: take };
-  }
-
-  #answer(query: Parameters<DnsResolver['resolve']>[0], send: (answer: Uint8Array) => void): void {
-    if (query.message.length < HEADER_LEN || ((query.message[2] ?? 0) & 0x80) !== 0) return;
+  /** Calls `send` once, later, unless the server is closed before; false for what is no question. */
+  #answer(query: Parameters<DnsResolver['resolve']>[0], send: (answer: Uint8Array) => void): boolean {
+    if (query.message.length < HEADER_LEN || ((query.message[2] ?? 0) & 0x80) !== 0) return false;
     this.counters.queries++;
     const guest =
       (query.transport === 'udp' ? this.#options.origin?.() : undefined) ?? query.guest.toString();
     if (!this.#admit(guest)) {
       this.counters.overLimit++;
-      send(failureOf(query.message));
-      return;
+      queueMicrotask(() => send(failureOf(query.message)));
+      return true;
     }
     this.#options.resolver
       .resolve(query, { signal: this.#abort.signal })
@@ -101,6 +81,7 @@ export class DnsServer {
         else this.counters.answers++;
         send(answer ?? failureOf(query.message));
       });
+    return true;
   }
 
   #admit(guest: number | string): boolean {

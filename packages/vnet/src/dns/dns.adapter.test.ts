@@ -122,6 +122,7 @@ describe('the gateway’s DNS', () => {
     expect(await dig('text.own.test', 'A')).toMatch(/status: NOERROR.*\n.*ANSWER: 0/);
     expect(await dig('none.far.test')).toMatch(/status: NXDOMAIN/);
     expect(await dig('none.orlop.internal')).toMatch(/status: NXDOMAIN/);
+    expect(await dig('orlop.internal', 'SOA')).toMatch(/status: NOERROR.*\n.*ANSWER: 0/);
   });
 
   it('truncates for UDP what the client does not take, and gives it whole by TCP or EDNS', async () => {

@@ -43,7 +43,8 @@ export function networkNames(options: NetworkNamesOptions): LocalNames {
       if (given !== undefined) return given;
       if (hostNames.has(name)) return hosts.length > 0 ? hosts : undefined;
       if (gatewayNames.has(name)) return gateways;
-      return guestAddresses(name);
+      // RFC 8020: what is said not to be has nothing below it either, and guests are below it.
+      return name === domain ? [] : guestAddresses(name);
     },
     reverse: (text) => {
       if (hosts.some((address) => address.toString() === text)) return `host.${domain}`;

@@ -1,0 +1,102 @@
+import { setImmediate as turn } from 'node:timers/promises';
+import type { TcpSocket } from '@orlop/netstack';
+import { encodeDns, parseDns } from '@orlop/wire';
+import { describe, expect, it } from 'vitest';
+import { connect, ip, type TestNetwork, testNetwork } from '../testing/test-network.ts';
+import type { DnsQuery } from './resolver.ts';
+
+const GATEWAY = '192.168.127.1';
+const PADDING_LEN = 16_000;
+
+/** Answers with the question and, behind it, bytes that make it long. */
+const upstream = {
+  resolve: async ({ message }: DnsQuery) => {
+    const answer = new Uint8Array(message.length + PADDING_LEN);
+    answer.set(message);
+    answer[2] = 0x81;
+    return answer;
+  },
+};
+
+function questions(count: number): Uint8Array {
+  const framed = Array.from({ length: count }, (_, id) => {
+    const fields = parseDns(new Uint8Array(12), 0, 12);
+    if (typeof fields === 'string') throw new Error(fields);
+    const message = encodeDns({ ...fields, id, questions: [{ name: 'far.test', type: 1, class: 1 }] });
+    return [message.length >>> 8, message.length & 0xff, ...message];
+  });
+  return Uint8Array.from(framed.flat());
+}
+
+/** Identifiers of the messages in a stream, and how many bytes are left after the last whole one. */
+function messagesOf(bytes: Uint8Array): { readonly ids: readonly number[]; readonly left: number } {
+  const ids: number[] = [];
+  let at = 0;
+  for (;;) {
+    const length = ((bytes[at] ?? 0) << 8) | (bytes[at + 1] ?? 0);
+    if (at + 2 > bytes.length || at + 2 + length > bytes.length) return { ids, left: bytes.length - at };
+    ids.push(((bytes[at + 2] ?? 0) << 8) | (bytes[at + 3] ?? 0));
+    at += 2 + length;
+  }
+}
+
+/** Lets time pass, and promises come true meanwhile. */
+async function pass(net: TestNetwork, ms: number): Promise<void> {
+  for (let at = 0; at < ms; at += 10) {
+    net.scheduler.advance(10);
+    await turn();
+  }
+}
+
+const upTo = (count: number) => Array.from({ length: count }, (_, id) => id);
+
+describe('DnsServer over TCP', () => {
+  it('answers who has said its last, then closes', async () => {
+    const net = testNetwork({}, { upstream });
+    const { socket, events, text } = connect(net.plug(2), GATEWAY, 53);
+    net.scheduler.advance(10);
+    socket.write(questions(3));
+    socket.shutdown();
+    await pass(net, 200);
+    expect(text().length).toBeGreaterThan(3 * PADDING_LEN);
+    expect(events).toEqual(['open', 'end', 'close finished']);
+  });
+
+  it('closes after half a question', async () => {
+    const net = testNetwork({}, { upstream });
+    const { socket, events } = connect(net.plug(2), GATEWAY, 53);
+    net.scheduler.advance(10);
+    socket.write(questions(1).subarray(0, 9));
+    socket.shutdown();
+    await pass(net, 200);
+    expect(events).toEqual(['open', 'end', 'close finished']);
+  });
+
+  it('gives a client that reads late every answer whole', async () => {
+    const count = 400;
+    const net = testNetwork({}, { upstream });
+    const guest = net.plug(2);
+    const received: number[] = [];
+    let reads = false;
+    const take = (socket: TcpSocket) => {
+      while (reads && socket.readable > 0) {
+        const view = socket.peek();
+        for (const byte of view) received.push(byte);
+        socket.consume(view.length);
+      }
+    };
+    const socket = guest.stack.tcp.connect(
+      { remote: { address: ip(GATEWAY), port: 53 } },
+      { onReadable: take },
+    );
+    net.scheduler.advance(10);
+    const asked = questions(count);
+    expect(socket.write(asked)).toBe(asked.length);
+    await pass(net, 500);
+    expect(net.network.dns.counters.queries).toBeLessThan(count);
+    reads = true;
+    take(socket);
+    await pass(net, 4000);
+    expect(messagesOf(Uint8Array.from(received))).toEqual({ ids: upTo(count), left: 0 });
+  });
+});
