@@ -10,7 +10,6 @@ export const cliError = defineErrors({
   'cli.cannot-write': 'failed',
   'cli.image-not-found': 'not-found',
   'cli.interrupted': 'cancelled',
-  'cli.long-path': 'invalid',
   'cli.no-home': 'invalid',
   'cli.reader-gone': 'cancelled',
   'cli.system-conflict': 'conflict',

@@ -2,6 +2,7 @@ import { defineErrors } from '@orlop/core';
 
 export const engineError = defineErrors({
   'engine.bad-name': 'invalid',
+  'engine.long-path': 'invalid',
   'engine.unknown': 'not-found',
   'engine.bad-setting': 'invalid',
   'engine.setting-locked': 'denied',

@@ -43,3 +43,4 @@ export {
 } from './settings/schema.ts';
 export { formatValue, parseValue } from './settings/setting-value.ts';
 export { settingsSchema } from './settings/settings-schema.ts';
+export { assertSocketPath } from './socket-path.ts';

@@ -138,9 +138,13 @@ async function acceleratorFinding(
   context: CommandContext,
   { arch, refresh }: { arch: Architecture; refresh: boolean },
 ): Promise<Finding> {
-  const choice = await new Machines(context)
-    .chooseAccelerator('auto', { arch, refresh })
-    .catch((error: unknown) => systemFailure(error) ?? Promise.reject(error));
+  const look = async () => {
+    makeHome(context.paths.home, 'ORLOP_HOME'); // what is found is kept there
+    return new Machines(context).chooseAccelerator('auto', { arch, refresh });
+  };
+  const choice = await look().catch((error: unknown) =>
+    error instanceof OrlopError ? error : (systemFailure(error) ?? Promise.reject(error)),
+  );
   if (choice instanceof OrlopError) return noteFrom('accelerator', choice);
   const cached = choice.reports.some((report) => report.cached)
     ? ' (found earlier; --refresh looks again)'

@@ -92,6 +92,13 @@ describe('examineHost', () => {
       detail: `this user cannot write to ${home}`,
       hint: 'set ORLOP_HOME to a folder of yours',
     });
+    // Node's recursive mkdir does not come back from there.
+    const findings = await examine({ home: '/proc/x' });
+    expect(findings('disk space')).toMatchObject({ status: 'fail' });
+    expect(findings('accelerator')).toMatchObject({
+      status: 'note',
+      detail: expect.stringMatching(/\/proc\/x/),
+    });
   });
 
   it('notes little memory and few open files, with their figures', async () => {

@@ -9,13 +9,10 @@ import { OrlopError } from '@orlop/core';
 import type { EngineHome, EngineSurroundings } from '@orlop/engine';
 import { COMMIT, VERSION } from '../build-info.ts';
 import type { CommandContext } from '../context.ts';
-import { cliError } from '../errors.ts';
 import { withRegistryClient } from './cache-options.ts';
 
 const START_TIMEOUT_MS = 30_000;
 const POLL_MS = 25;
-/** `sun_path` of unix(7), less its last NUL; Linux cuts off what is longer. */
-const LONGEST_SOCKET_PATH = 107;
 
 export function engineHome(context: CommandContext): EngineHome {
   const { home, cache, debian, machines, probes } = context.paths;
@@ -126,13 +123,9 @@ export function otherBuild(
 export async function ensureDaemon(context: CommandContext): Promise<DaemonClient> {
   const running = await untilNotEnding(context);
   if (running !== undefined) return running;
-  const { connectDaemon, daemonPaths, engineError } = await import('@orlop/engine');
+  const { assertSocketPath, connectDaemon, daemonPaths, engineError } = await import('@orlop/engine');
   const paths = daemonPaths(context.paths);
-  if (Buffer.byteLength(paths.socket) > LONGEST_SOCKET_PATH) {
-    throw cliError('cli.long-path', `${paths.socket} is longer than a socket's path may be (107)`, {
-      hint: 'set ORLOP_HOME to a folder with a shorter path',
-    });
-  }
+  assertSocketPath(paths.socket);
   mkdirSync(paths.folder, { recursive: true, mode: 0o700 });
   const log = openSync(paths.log, 'a', 0o600);
   const child = spawn(process.execPath, [...process.execArgv, process.argv[1] ?? '', 'daemon'], {

@@ -1,4 +1,6 @@
+import { mkdir } from 'node:fs/promises';
 import { request } from 'node:http';
+import { join } from 'node:path';
 import { type TemporaryFolder, temporaryFolder } from '@orlop/testkit';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { instancePaths } from '../instance/instance-paths.ts';
@@ -85,5 +87,18 @@ describe('Engines', () => {
     expect(kinds()).toEqual({ default: 'starting' });
     hold.release();
     expect([await asked, kinds()]).toEqual([200, { default: 'running' }]);
+  });
+
+  it('start nothing where the path of a socket would be cut off', async () => {
+    const name = 'a'.repeat(31);
+    const home = join(folder.path, 'x'.repeat(Math.max(1, 60 - folder.path.length)));
+    await mkdir(home);
+    around = surroundingsIn(home);
+    await prepareImage(around);
+    engines = new Engines(around, () => {});
+    await expect(engines.get(name).life.start()).rejects.toMatchObject({ code: 'engine.long-path' });
+    expect(around.driver.machines.size).toBe(0);
+    await engines.get('default').life.start(); // a shorter name has one
+    expect(await ask('default')).toBe(200);
   });
 });

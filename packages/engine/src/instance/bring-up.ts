@@ -2,6 +2,7 @@ import { encodeError } from '@orlop/api';
 import { OrlopError } from '@orlop/core';
 import type { Machine, SavedState } from '@orlop/vm';
 import { loadSettings } from '../settings/load-settings.ts';
+import { assertSocketPath } from '../socket-path.ts';
 import { adoptEngine } from './adopt-engine.ts';
 import { changeRecord, type Flags, readRecord } from './engine-record.ts';
 import type { EngineSurroundings } from './engine-surroundings.ts';
@@ -51,6 +52,7 @@ export async function bringUp(options: BringUpOptions): Promise<LiveEngine> {
     },
   });
   try {
+    assertSocketPath(paths.dockerSocket); // the longest of them
     // Clients of an engine that runs wait for who joins it.
     if (options.machine !== undefined) await served.listen();
     const settings = await loadSettings(paths, flags);

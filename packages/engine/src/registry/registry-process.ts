@@ -6,6 +6,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { readText } from '../docker/docker-channel.ts';
 import { engineError } from '../errors.ts';
 import type { HostPrograms } from '../programs/host-programs.ts';
+import { assertSocketPath } from '../socket-path.ts';
 import type { RegistryPaths } from './registry-paths.ts';
 
 export interface RegistryRun {
@@ -29,6 +30,7 @@ const POLL_MS = 50;
  */
 export async function startRegistry(run: RegistryRun): Promise<ChildProcess> {
   const { paths, programs, socket, writable, detached, signal } = run;
+  assertSocketPath(socket);
   await mkdir(paths.data, { recursive: true, mode: 0o700 });
   const configuration = join(paths.folder, writable ? 'write.yml' : 'serve.yml');
   await writeFile(configuration, configure({ socket, data: paths.data, writable }), { mode: 0o600 });
