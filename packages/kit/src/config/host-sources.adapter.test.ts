@@ -77,6 +77,25 @@ describe('HostSources', () => {
     await expect(init('http://127.0.0.1:1/x')).rejects.toMatchObject({ code: 'kit.source-unavailable' });
   });
 
+  it('takes UTF-16 with a byte order mark, as Windows writes it, and refuses bytes that are no text', async () => {
+    const bytes = (text: string) => Buffer.from(`\ufeff${text}`, 'utf16le');
+    await writeFile(join(root.path, 'le.yml'), bytes('init: [é]\n'));
+    await writeFile(join(root.path, 'be.yml'), bytes('init: [b]\n').swap16());
+    await writeFile(join(root.path, 'latin1.yml'), Buffer.from('init: [é]\n', 'latin1'));
+    expect((await sources().read('le.yml')).text).toBe('init: [é]\n');
+    expect(await init('be.yml')).toEqual(['b']);
+    await expect(init('latin1.yml')).rejects.toMatchObject({
+      code: 'kit.source-unreadable',
+      message: 'latin1.yml is no text in UTF-8',
+    });
+  });
+
+  it('stops reading what has no end', async () => {
+    await expect(init('/dev/zero')).rejects.toMatchObject({
+      message: '/dev/zero is over 16 MiB: no image description is',
+    });
+  });
+
   it('refuses a template that has no folder to start at', async () => {
     await expect(init('-', 'init: ["@pkg:./b"]\n')).rejects.toMatchObject({
       problems: [{ message: '@pkg:./b: a template names a folder beside its file, but <stdin> has none' }],

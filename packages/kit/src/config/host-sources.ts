@@ -1,4 +1,5 @@
-import { open, readFile, realpath } from 'node:fs/promises';
+import { createReadStream } from 'node:fs';
+import { open, realpath } from 'node:fs/promises';
 import { dirname, isAbsolute, join, resolve } from 'node:path';
 import { OrlopError } from '@orlop/core';
 import { kitError } from '../errors.ts';
@@ -30,7 +31,8 @@ export class HostSources implements SourceReader {
   }
 
   async read(location: string, from?: string): Promise<SourceText> {
-    if (location === '-') return { name: '<stdin>', text: await this.#readStdin() };
+    if (location === '-')
+      return { name: '<stdin>', text: await textOf(this.#options.stdin, 'standard input') };
     const base = from !== undefined && isUrl(from) ? from : undefined;
     if (isUrl(location) || base !== undefined) {
       const url = new URL(location, base).href;
@@ -39,7 +41,7 @@ export class HostSources implements SourceReader {
     const name = this.#pathOf(location, from);
     const path = resolve(this.#options.cwd, name);
     try {
-      const text = await readText(path);
+      const text = await textOf(createReadStream(path), name);
       return { name, text, identity: await realpath(path) };
     } catch (cause) {
       if (cause instanceof OrlopError) throw cause;
@@ -82,48 +84,51 @@ export class HostSources implements SourceReader {
     return join(dirname(from), location);
   }
 
-  async #readStdin(): Promise<string> {
-    const chunks: Uint8Array[] = [];
-    let total = 0;
-    for await (const chunk of this.#options.stdin) {
-      const bytes = typeof chunk === 'string' ? new TextEncoder().encode(chunk) : chunk;
-      total += bytes.length;
-      if (total > MAX_SOURCE_BYTES) throw tooLarge('standard input');
-      chunks.push(bytes);
-    }
-    return Buffer.concat(chunks).toString('utf8');
-  }
-
   async #fetch(url: string): Promise<string> {
     const request = this.#options.fetch ?? fetch;
     const signal = AbortSignal.any([this.#options.signal, AbortSignal.timeout(FETCH_TIMEOUT_MS)]);
-    let response: Response;
-    let bytes: Uint8Array;
     try {
-      response = await request(url, { signal });
-      bytes = new Uint8Array(await response.arrayBuffer());
+      const response = await request(url, { signal });
+      if (response.ok) return await textOf(response.body ?? [], url);
+      throw kitError('kit.source-unreadable', `${url} answers ${response.status} ${response.statusText}`);
     } catch (cause) {
       this.#options.signal.throwIfAborted();
+      if (cause instanceof OrlopError) throw cause;
       throw kitError('kit.source-unavailable', `cannot fetch ${url}`, { cause });
     }
-    if (!response.ok) {
-      throw kitError('kit.source-unreadable', `${url} answers ${response.status} ${response.statusText}`);
-    }
-    if (bytes.length > MAX_SOURCE_BYTES) throw tooLarge(url);
-    return new TextDecoder().decode(bytes);
   }
 }
 
-async function readText(path: string): Promise<string> {
-  const file = await open(path, 'r');
+/** @throws OrlopError when it is too large, or no text in UTF-8 or, by its byte order mark, UTF-16 */
+async function textOf(
+  chunks: AsyncIterable<Uint8Array | string> | Iterable<Uint8Array>,
+  name: string,
+): Promise<string> {
+  const read: Uint8Array[] = [];
+  let total = 0;
+  for await (const chunk of chunks) {
+    const bytes = typeof chunk === 'string' ? new TextEncoder().encode(chunk) : chunk;
+    total += bytes.length;
+    if (total > MAX_SOURCE_BYTES) throw tooLarge(name);
+    read.push(bytes);
+  }
+  const bytes = Buffer.concat(read);
+  const encoding = ENCODINGS.find(({ mark }) => bytes.indexOf(mark) === 0)?.encoding ?? 'utf-8';
   try {
-    const { size } = await file.stat();
-    if (size > MAX_SOURCE_BYTES) throw tooLarge(path);
-    return await readFile(file, 'utf8');
-  } finally {
-    await file.close();
+    return new TextDecoder(encoding, { fatal: true }).decode(bytes);
+  } catch (cause) {
+    throw kitError('kit.source-unreadable', `${name} is no text in ${encoding.toUpperCase()}`, {
+      cause,
+      hint: 'an image description is UTF-8, or UTF-16 with a byte order mark',
+    });
   }
 }
+
+/** YAML 1.2 §5.2: the byte order mark tells. Windows' PowerShell writes UTF-16. */
+const ENCODINGS = [
+  { mark: Uint8Array.of(0xff, 0xfe), encoding: 'utf-16le' },
+  { mark: Uint8Array.of(0xfe, 0xff), encoding: 'utf-16be' },
+];
 
 function isUrl(text: string): boolean {
   return /^https?:\/\//.test(text);

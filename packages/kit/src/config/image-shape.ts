@@ -91,7 +91,7 @@ const octal = checked((text) =>
 /** Octal digits as a string; the digits of an unquoted number are not what they seem. */
 export const octalMode: Reader<string> = (node, at) =>
   node.kind === 'scalar' && typeof node.value === 'number'
-    ? problem(node, at, `a mode is octal digits in quotes, such as "0644", got the number ${node.value}`)
+    ? problem(node, at, `a mode is octal digits in quotes, such as "0644", and this is a number`)
     : octal(node, at);
 
 const containerDevice = refine(

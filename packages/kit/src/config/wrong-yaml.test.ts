@@ -169,7 +169,7 @@ const table: readonly (readonly [string, string, readonly string[]])[] = [
     'a device mode as number',
     service('devices: [{path: /dev/x, type: c, mode: 0666}]'),
     [
-      'a.yml:4:45: services[0].devices[0].mode: a mode is octal digits in quotes, such as "0644", got the number 666',
+      'a.yml:4:45: services[0].devices[0].mode: a mode is octal digits in quotes, such as "0644", and this is a number',
     ],
   ],
   [
@@ -348,7 +348,7 @@ const table: readonly (readonly [string, string, readonly string[]])[] = [
   [
     'a mode as number',
     file('path: x', 'contents: a', 'mode: 0644'),
-    ['a.yml:4:11: files[0].mode: a mode is octal digits in quotes, such as "0644", got the number 644'],
+    ['a.yml:4:11: files[0].mode: a mode is octal digits in quotes, such as "0644", and this is a number'],
   ],
   [
     'a mode that is not octal',

@@ -216,6 +216,14 @@ tmpfs: ["/run:mode=755"]`;
     expect(user).toEqual({ uid: 101, gid: 0, additionalGids: [101, 7] });
     expect(rlimits).toEqual([{ type: 'RLIMIT_NOFILE', hard: 2 ** 64, soft: 1 }]);
   });
+
+  it('reads numbers with a leading zero as LinuxKit does, in octal', () => {
+    const { user, oomScoreAdj } = spec(
+      'uid: 0100\nadditionalGids: [08, 0o17, 0x10]\noomScoreAdj: -010',
+    ).process;
+    expect(user).toMatchObject({ uid: 64, additionalGids: [8, 15, 16] });
+    expect(oomScoreAdj).toBe(-8);
+  });
 });
 
 describe('mergeImageConfig', () => {

@@ -215,7 +215,7 @@ function keyText(key: Scalar): string {
 
 function scalarOf(node: Scalar): ScalarValue {
   const { value } = node;
-  if (typeof value === 'bigint') return narrow(value);
+  if (typeof value === 'bigint') return narrow(octalOf(node.source ?? '') ?? value);
   if (typeof value === 'string' || typeof value === 'number' || typeof value === 'boolean') return value;
   return value === null || value === undefined ? null : (node.source ?? String(value));
 }
@@ -226,12 +226,19 @@ function narrow(value: bigint): number | bigint {
     : value;
 }
 
-/** The type that YAML's core schema gives an unquoted text. */
+/** A number with a leading zero is octal in YAML 1.1, and in LinuxKit: `uid: 0100` is 64. */
+function octalOf(text: string): bigint | undefined {
+  const [, sign, digits] = /^([-+]?)0([0-7]+)$/.exec(text) ?? [];
+  if (digits === undefined) return undefined;
+  return sign === '-' ? -BigInt(`0o${digits}`) : BigInt(`0o${digits}`);
+}
+
+/** The type that YAML's core schema, but for octal numbers, gives an unquoted text. */
 export function resolvePlainScalar(text: string): ScalarValue {
   if (/^(?:~|null|Null|NULL)?$/.test(text)) return null;
   if (/^(?:true|True|TRUE)$/.test(text)) return true;
   if (/^(?:false|False|FALSE)$/.test(text)) return false;
-  if (/^[-+]?[0-9]+$/.test(text)) return narrow(BigInt(text.replace(/^\+/, '')));
+  if (/^[-+]?[0-9]+$/.test(text)) return narrow(octalOf(text) ?? BigInt(text.replace(/^\+/, '')));
   if (/^0o[0-7]+$/.test(text) || /^0x[0-9a-fA-F]+$/.test(text)) return narrow(BigInt(text));
   if (/^[-+]?(?:\.[0-9]+|[0-9]+(?:\.[0-9]*)?)(?:[eE][-+]?[0-9]+)?$/.test(text)) return Number(text);
   return text;
