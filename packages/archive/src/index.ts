@@ -4,7 +4,7 @@ export { writeCpio } from './cpio-writer.ts';
 export * from './entry.ts';
 export { archiveError } from './errors.ts';
 export { type ArchiveLimits, DEFAULT_LIMITS } from './limits.ts';
-export { decodeName, encodeName, normalizeName } from './name.ts';
+export { normalizeName } from './name.ts';
 export { type DataRun, type SparseFile, writeSparseTar } from './sparse-tar.ts';
 export { readTar } from './tar-reader.ts';
 export { encodeTarHeader, writeTar } from './tar-writer.ts';

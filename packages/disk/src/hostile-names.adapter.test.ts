@@ -1,6 +1,8 @@
+import { readdirSync, readlinkSync } from 'node:fs';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { deflate } from 'node:zlib';
+import { decodeName, encodeName } from '@orlop/core';
 import { type TemporaryFolder, temporaryFolder } from '@orlop/testkit';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type BlockSink, MemoryDisk } from './block.ts';
@@ -11,7 +13,7 @@ import { writeIso } from './iso/writer.ts';
 import { writeSquashfs } from './squashfs/writer.ts';
 import { expectSameTree } from './testing/compare.ts';
 import { peer, saveDisk } from './testing/peer.ts';
-import { type DirectoryNode, type LeafNode, TreeBuilder } from './tree.ts';
+import { type DirectoryNode, type LeafNode, sortedChildren, TreeBuilder } from './tree.ts';
 
 const deflateAsync = promisify(deflate);
 const uuid = '6f726c6f-7000-4000-8000-000000000001';
@@ -39,6 +41,16 @@ const HOSTILE = [
   '\ufb00-beside-😀',
   '😀'.repeat(63),
   'x'.repeat(255),
+];
+
+/** Names of bytes that are no UTF-8: Latin-1, a torn character, the longest. */
+const RAW = [
+  Uint8Array.of(0x6c, 0xe9, 0xff),
+  Uint8Array.of(0x6c, 0xe9),
+  Uint8Array.of(0xc3),
+  Uint8Array.of(0xf0, 0x9f, 0x98),
+  Uint8Array.of(0x80),
+  new Uint8Array(255).fill(0xe9),
 ];
 
 const fileSystems: readonly {
@@ -102,6 +114,23 @@ for (const { name, write, unpack } of fileSystems) {
       expect(await expectSameTree(tree, out, unjudged)).toBe(3 * HOSTILE.length + 1);
     });
 
+    it('keeps names and targets that are no UTF-8', async () => {
+      const builder = new TreeBuilder();
+      const raw = RAW.map((bytes) => decodeName(bytes));
+      for (const name of raw) builder.addLeaf(`raw/${name}`, textFile('x'));
+      builder.addLeaf('link', { ...metadata, type: 'symlink', target: raw[0] as string });
+      const disk = new MemoryDisk();
+      await write(disk, builder.finish());
+      const out = join(folder.path, `raw-${name}`);
+      unpack(saveDisk(disk, join(folder.path, `raw-${name}.img`)), out);
+      const byBytes = (names: readonly Uint8Array[]) =>
+        [...names].sort(Buffer.compare).map((one) => Buffer.from(one));
+      expect(byBytes(readdirSync(join(out, 'raw'), { encoding: 'buffer' }))).toEqual(byBytes(RAW));
+      expect(readlinkSync(join(out, 'link'), { encoding: 'buffer' })).toEqual(
+        Buffer.from(RAW[0] as Uint8Array),
+      );
+    });
+
     it('refuses a name that no Linux could look up', async () => {
       const builder = new TreeBuilder();
       builder.addLeaf('😀'.repeat(64), textFile('256 bytes'));
@@ -111,6 +140,17 @@ for (const { name, write, unpack } of fileSystems) {
     });
   });
 }
+
+describe('sortedChildren', () => {
+  it('orders names by their bytes, as the kernel looks them up in squashfs and EROFS', () => {
+    const builder = new TreeBuilder();
+    const names = [...RAW, ...HOSTILE.map((name) => Buffer.from(name))];
+    for (const name of names) builder.addLeaf(decodeName(name), textFile('x'));
+    const sorted = sortedChildren(builder.finish()).map(([name]) => Buffer.from(encodeName(name)));
+    expect(sorted).toEqual([...sorted].sort(Buffer.compare));
+    expect(sorted).toHaveLength(names.length);
+  });
+});
 
 describe('TreeBuilder', () => {
   it('refuses paths that leave the image or hold NUL', () => {

@@ -1,3 +1,4 @@
+import { encodeName, hasRawBytes } from '@orlop/core';
 import { diskError } from './errors.ts';
 
 /** What every node has: the inode's metadata. */
@@ -148,7 +149,7 @@ export function sortedChildren(directory: DirectoryNode): [string, TreeNode][] {
   return [...directory.children].sort((a, b) => compareUtf8(a[0], b[0]));
 }
 
-/** UTF-8 orders as code points do; UTF-16 does not where surrogates meet the end of the BMP. */
+/** Names by their bytes. UTF-8 orders as code points do; UTF-16 does not where surrogates meet the end of the BMP. */
 export function compareUtf8(a: string, b: string): number {
   const length = Math.min(a.length, b.length);
   for (let i = 0; i < length; i++) {
@@ -157,10 +158,18 @@ export function compareUtf8(a: string, b: string): number {
     if (x !== y) {
       const xSurrogate = x >= 0xd800 && x <= 0xdfff;
       const ySurrogate = y >= 0xd800 && y <= 0xdfff;
+      if ((xSurrogate || ySurrogate) && (hasRawBytes(a) || hasRawBytes(b)))
+        return compareBytes(encodeName(a), encodeName(b));
       return xSurrogate === ySurrogate ? x - y : xSurrogate ? 1 : -1;
     }
   }
   return a.length - b.length;
+}
+
+function compareBytes(a: Uint8Array, b: Uint8Array): number {
+  const at = a.findIndex((byte, i) => byte !== b[i]);
+  if (at < 0) return a.length - b.length;
+  return at < b.length ? (a[at] as number) - (b[at] as number) : 1;
 }
 
 /** Counts a tree's inodes (hard links once) and the bytes of its files' contents. */

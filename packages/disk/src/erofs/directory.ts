@@ -1,3 +1,4 @@
+import { encodeName } from '@orlop/core';
 import { Layout } from '../bytes.ts';
 import { diskError } from '../errors.ts';
 import { compareUtf8, type DirectoryNode, type TreeNode } from '../tree.ts';
@@ -13,9 +14,6 @@ interface Entry {
   readonly node: TreeNode;
 }
 
-const encoder = new TextEncoder();
-const nameBuffer = new Uint8Array(3 * (MAX_NAME_BYTES + 1));
-
 /** A directory's entries over its blocks: by the bytes of their names, `.` and `..` among them. */
 export class DirectoryBlocks {
   readonly #blocks: readonly (readonly Entry[])[];
@@ -23,7 +21,7 @@ export class DirectoryBlocks {
   constructor(path: string, directory: DirectoryNode, parent: DirectoryNode) {
     const entries = [['.', directory] as const, ['..', parent] as const, ...directory.children]
       .sort(([a], [b]) => compareUtf8(a, b))
-      .map(([name, node]): Entry => ({ name, nameBytes: lengthOf(name), node }));
+      .map(([name, node]): Entry => ({ name, nameBytes: encodeName(name).length, node }));
     const blocks: Entry[][] = [[]];
     let filled = 0;
     for (const entry of entries) {
@@ -55,8 +53,8 @@ export class DirectoryBlocks {
         layout
           .u64le(start + i * ENTRY_BYTES, numberOf(node))
           .u16le(start + i * ENTRY_BYTES + 8, nameAt)
-          .u8(start + i * ENTRY_BYTES + 10, entryType[node.type]);
-        encoder.encodeInto(name, layout.bytes.subarray(start + nameAt));
+          .u8(start + i * ENTRY_BYTES + 10, entryType[node.type])
+          .set(start + nameAt, encodeName(name));
         nameAt += nameBytes;
       });
     });
@@ -66,10 +64,4 @@ export class DirectoryBlocks {
 
 function bytesOf(entries: readonly Entry[]): number {
   return entries.reduce((sum, { nameBytes }) => sum + ENTRY_BYTES + nameBytes, 0);
-}
-
-/** In UTF-8; more than a name may have where it does not fit. */
-function lengthOf(name: string): number {
-  const { read, written } = encoder.encodeInto(name, nameBuffer);
-  return read < name.length ? MAX_NAME_BYTES + 1 : written;
 }

@@ -1,3 +1,4 @@
+import { encodeName } from '@orlop/core';
 import { roundUp } from '../bytes.ts';
 import { diskError } from '../errors.ts';
 import type { Numbering } from '../numbering.ts';
@@ -105,7 +106,7 @@ function placeInode(end: number, headBytes: number, tailBytes: number): number |
 function contentBytes(path: string, node: TreeNode): number {
   if (node.type === 'file') return node.sizeBytes;
   if (node.type !== 'symlink') return 0;
-  const { length } = new TextEncoder().encode(node.target);
+  const { length } = encodeName(node.target);
   if (length > MAX_TARGET_BYTES)
     throw diskError(
       'disk.bad-name',

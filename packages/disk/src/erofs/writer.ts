@@ -1,3 +1,4 @@
+import { encodeName } from '@orlop/core';
 import type { BlockSink } from '../block.ts';
 import { isZero, Layout } from '../bytes.ts';
 import { type ContentFile, visitContents } from '../content-visit.ts';
@@ -110,7 +111,7 @@ function putBytes(inode: PlannedInode, bytes: Uint8Array, data: GatheringSink, t
 
 function contentOf({ node, listing }: PlannedInode, numberOf: (node: TreeNode) => number): Uint8Array {
   if (listing !== undefined) return listing.encode(numberOf);
-  return node.type === 'symlink' ? new TextEncoder().encode(node.target) : new Uint8Array(0);
+  return node.type === 'symlink' ? encodeName(node.target) : new Uint8Array(0);
 }
 
 function encodeSuperblock(plan: ErofsPlan, root: DirectoryNode, options: ErofsOptions): Uint8Array {

@@ -1,3 +1,4 @@
+import { encodeName } from '@orlop/core';
 import { Layout } from '../bytes.ts';
 import { chainChecksum } from './checksum.ts';
 import { BLOCK_BYTES } from './constants.ts';
@@ -47,8 +48,7 @@ export function encodeDirectory(
   entries: readonly DirectoryEntry[],
   context: DirectoryContext,
 ): { blocks: Uint8Array[]; indexed: boolean } {
-  const encoder = new TextEncoder();
-  const encoded = entries.map((entry): EncodedEntry => ({ name: encoder.encode(entry.name), entry }));
+  const encoded = entries.map((entry): EncodedEntry => ({ name: encodeName(entry.name), entry }));
   const all = [...dotEntries(context), ...encoded];
   const total = all.reduce((sum, { name }) => sum + entryBytes(name), 0);
   if (total <= BLOCK_BYTES - TAIL_BYTES) return { blocks: [encodeLeaf(all, context)], indexed: false };

@@ -31,10 +31,15 @@ const TIMES = [
   [0x90, 0x94],
 ] as const;
 
+/** From 1901 to 2446: 34 bits of seconds. What is outside is at the nearer end, as Linux has it. */
+const FIRST_SECOND = -(2 ** 31);
+const LAST_SECOND = 2 ** 34 - 2 ** 31 - 1;
+
 /** @param seed checksum seed of the inode. @param slot takes the inode; all zero before */
 export function putInode(fields: InodeFields, seed: number, slot: Uint8Array): void {
-  const seconds = Math.floor(fields.mtime);
-  const nanoseconds = Math.round((fields.mtime - seconds) * 1e9);
+  const mtime = Math.min(Math.max(fields.mtime, FIRST_SECOND), LAST_SECOND);
+  const seconds = Math.floor(mtime);
+  const nanoseconds = Math.min(Math.round((mtime - seconds) * 1e9), 999_999_999);
   // Two bits carry the seconds beyond 2038; the rest is nanoseconds.
   const extra = ((nanoseconds << 2) | (Math.floor((seconds + 2 ** 31) / 2 ** 32) & 3)) >>> 0;
   const sectors = fields.blocks * (BLOCK_BYTES / 512);

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { seededRandom, type TemporaryFolder, temporaryFolder } from '@orlop/testkit';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { MemoryDisk } from '../block.ts';
+import { Layout } from '../bytes.ts';
 import { guidFromBytes } from '../guid.ts';
 import { expectSameTree } from '../testing/compare.ts';
 import { contentDigest, peer, saveDisk } from '../testing/peer.ts';
@@ -141,6 +142,43 @@ describe('writeExt4', () => {
         name,
         Buffer.from(value).toString('hex'),
       ]);
+    });
+  });
+
+  it('keeps access control lists in its own form, and times beyond what it can say at the nearest', async () => {
+    // Owner, user 1000, group, mask, others: tag, permissions and id of each (linux/posix_acl_xattr.h).
+    const entries = [
+      [1, 6, 0],
+      [2, 4, 1000],
+      [4, 4, 0],
+      [16, 4, 0],
+      [32, 4, 0],
+    ].map(([tag = 0, permissions = 0, id = 0]) =>
+      new Layout(8).u16le(0, tag).u16le(2, permissions).u32le(4, id),
+    );
+    const acl = Buffer.concat([new Layout(4).u32le(0, 2), ...entries].map(({ bytes }) => bytes));
+    const file = { type: 'symlink', target: 't', mode: 0o777, uid: 0, gid: 0 } as const;
+    const named = (value: Uint8Array) => new Map([['system.posix_acl_access', value]]);
+    const builder = new TreeBuilder();
+    builder.addDirectory('acl', { mode: 0o755, uid: 0, gid: 0, mtime: 0, xattrs: named(acl) });
+    builder.addLeaf('early', { ...file, mtime: -(2 ** 40) });
+    builder.addLeaf('late', { ...file, mtime: 2 ** 40 });
+    const disk = new MemoryDisk();
+    const tree = builder.finish();
+    await writeExt4(disk, tree, { sizeBytes: ext4SizeFor(tree), uuid });
+    const image = saveDisk(disk, join(folder.path, 'acl.img'));
+    peer('e2fsck', '-f', '-n', image);
+    const out = join(folder.path, 'acl.value');
+    peer('debugfs', '-R', `ea_get -f ${out} /acl system.posix_acl_access`, image);
+    expect(readFileSync(out).toString('hex')).toBe(acl.toString('hex'));
+    expect(peer('debugfs', '-R', 'stat /early', image)).toMatch(/mtime: 0x80000000:00000000 /);
+    expect(peer('debugfs', '-R', 'stat /late', image)).toMatch(/mtime: 0x7fffffff:00000003 /);
+    builder.addDirectory('bad', { mode: 0o755, uid: 0, gid: 0, mtime: 0, xattrs: named(acl.subarray(0, 9)) });
+    const bad = builder.finish();
+    await expect(
+      writeExt4(new MemoryDisk(), bad, { sizeBytes: ext4SizeFor(bad), uuid }),
+    ).rejects.toMatchObject({
+      code: 'disk.unsupported-node',
     });
   });
 

@@ -1,3 +1,4 @@
+import { encodeName } from '@orlop/core';
 import type { BlockSink } from '../block.ts';
 import { visitContents } from '../content-visit.ts';
 import { diskError } from '../errors.ts';
@@ -195,9 +196,8 @@ class Ext4Writer {
   }
 
   #storeDirectory(inode: number, path: string, node: DirectoryNode): Stored {
-    const encoder = new TextEncoder();
     const entries = sortedChildren(node).map(([name, child]): DirectoryEntry => {
-      if (name.length > MAX_NAME_BYTES / 3 && encoder.encode(name).length > MAX_NAME_BYTES)
+      if (name.length > MAX_NAME_BYTES / 3 && encodeName(name).length > MAX_NAME_BYTES)
         throw diskError('disk.bad-name', `"${name}" in "/${path}" is longer than ${MAX_NAME_BYTES} bytes`);
       return { name, inode: this.#nodes.inodes.get(child) ?? 0, kind: fileKind[child.type].entry };
     });
@@ -231,7 +231,7 @@ class Ext4Writer {
   }
 
   #storeSymlink(inode: number, path: string, target: string): Stored {
-    const bytes = new TextEncoder().encode(target);
+    const bytes = encodeName(target);
     if (bytes.length > MAX_TARGET_BYTES)
       throw diskError(
         'disk.bad-name',

@@ -6,6 +6,12 @@ import { BLOCK_BYTES, EXTRA_INODE_BYTES, INODE_BYTES } from './constants.ts';
 const MAGIC = 0xea020000;
 /** Room in an inode after its own fields and the magic. */
 const INODE_ROOM = INODE_BYTES - 128 - EXTRA_INODE_BYTES - 4;
+/** A POSIX ACL as programs see it (linux/posix_acl_xattr.h), and as ext4 keeps it (fs/ext4/acl.h). */
+const ACL = { version: 2, headBytes: 4, entryBytes: 8 } as const;
+const STORED_ACL_VERSION = 1;
+/** Tags of entries that name a user or a group; ext4 keeps an id with these alone. */
+const ACL_USER = 2;
+const ACL_GROUP = 8;
 const BLOCK_HEAD = 32;
 const ENTRY_HEAD = 16;
 
@@ -72,12 +78,35 @@ function splitName(path: string, full: string, value: Uint8Array): Attribute {
   for (const [prefix, index] of PREFIXES) {
     if (!full.startsWith(prefix)) continue;
     const text = full.slice(prefix.length);
-    return { index, text, name: new TextEncoder().encode(text), value };
+    const stored = prefix.startsWith('system.posix_acl_') ? storedAcl(path, full, value) : value;
+    return { index, text, name: new TextEncoder().encode(text), value: stored };
   }
   throw diskError(
     'disk.unsupported-node',
     `extended attribute "${full}" of "/${path}" has no prefix that ext4 knows`,
   );
+}
+
+function storedAcl(path: string, name: string, value: Uint8Array): Uint8Array {
+  const from = new DataView(value.buffer, value.byteOffset, value.byteLength);
+  const entries = (value.length - ACL.headBytes) / ACL.entryBytes;
+  if (!Number.isInteger(entries) || entries < 0 || from.getUint32(0, true) !== ACL.version) {
+    throw diskError(
+      'disk.unsupported-node',
+      `the attribute "${name}" of "/${path}" is no access control list`,
+    );
+  }
+  const layout = new Layout(ACL.headBytes + entries * ACL.entryBytes).u32le(0, STORED_ACL_VERSION);
+  let end: number = ACL.headBytes;
+  for (let at: number = ACL.headBytes; at < value.length; at += ACL.entryBytes) {
+    const tag = from.getUint16(at, true);
+    layout.u16le(end, tag).u16le(end + 2, from.getUint16(at + 2, true));
+    end += 4;
+    if (tag !== ACL_USER && tag !== ACL_GROUP) continue;
+    layout.u32le(end, from.getUint32(at + 4, true));
+    end += 4;
+  }
+  return layout.bytes.subarray(0, end);
 }
 
 /** Entries grow from `head`, values from the end; offsets count from `base`. @returns the hash of all. */

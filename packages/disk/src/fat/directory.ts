@@ -56,10 +56,10 @@ export class DirectoryEncoder {
     return at + DIRECTORY_ENTRY_BYTES;
   }
 
-  /** DOS dates begin in 1980 and count two seconds at a time; UTC here. */
+  /** DOS dates begin in 1980, end in 2107, and count two seconds at a time; UTC here. */
   #setTime(layout: Layout, at: number, mtime: number): void {
     if (mtime !== this.#mtime) {
-      const date = new Date(Math.max(mtime, Date.UTC(1980, 0, 1) / 1000) * 1000);
+      const date = new Date(Math.min(Math.max(mtime * 1000, Date.UTC(1980, 0)), Date.UTC(2108, 0) - 1));
       this.#mtime = mtime;
       this.#day = ((date.getUTCFullYear() - 1980) << 9) | ((date.getUTCMonth() + 1) << 5) | date.getUTCDate();
       this.#time = (date.getUTCHours() << 11) | (date.getUTCMinutes() << 5) | (date.getUTCSeconds() >> 1);

@@ -21,9 +21,9 @@ export function putBoth32(bytes: Uint8Array, at: number, value: number): void {
   bytes[at + 3] = bytes[at + 4] = value >>> 24;
 }
 
-/** 9.1.5: seven bytes, UTC. */
+/** 9.1.5: seven bytes, UTC; years from 1900 to 2155. */
 export function shortDate(mtime: number): Uint8Array {
-  const date = new Date(mtime * 1000);
+  const date = new Date(Math.min(Math.max(mtime * 1000, FIRST_SHORT_DATE), LAST_SHORT_DATE));
   return Uint8Array.of(
     date.getUTCFullYear() - 1900,
     date.getUTCMonth() + 1,
@@ -34,6 +34,9 @@ export function shortDate(mtime: number): Uint8Array {
     0,
   );
 }
+
+const FIRST_SHORT_DATE = Date.UTC(1900, 0);
+const LAST_SHORT_DATE = Date.UTC(2156, 0) - 1;
 
 /** Dates of many records, of which neighbours mostly have the same. */
 export class ShortDates {

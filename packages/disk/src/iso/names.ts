@@ -53,7 +53,7 @@ export function jolietNames(names: readonly string[]): string[] {
   const taken = new Set<string>();
   const nextNumber = new Map<string, number>();
   return names.map((name) => {
-    const clean = name.replace(/[\u0000-\u001f*/:;?\\]/g, '_');
+    const clean = name.replace(/[\u0000-\u001f*/:;?\\\udc80-\udcff]/gu, '_');
     const whole = clean.slice(0, JOLIET_UNITS);
     let own = whole;
     let n = nextNumber.get(whole) ?? 0;

@@ -1,3 +1,4 @@
+import { encodeName } from '@orlop/core';
 import { diskError } from '../errors.ts';
 import { fileKind } from '../ext4/constants.ts';
 import type { TreeNode } from '../tree.ts';
@@ -9,7 +10,6 @@ const MAX_NAME_BYTES = 255;
 const FLAG_CONTINUE = 1;
 const HEAD_BYTES = 4;
 const DATE_BYTES = 7;
-const encoder = new TextEncoder();
 
 /** Bytes of the entry that says where further entries lie. */
 export const CONTINUATION_BYTES = 28;
@@ -71,7 +71,7 @@ export class SystemUse {
     ];
     const at = this.#begin(0x45, 0x52, 4 + id.length + text.length + source.length);
     this.bytes.set([id.length, text.length, source.length, 1], at);
-    encoder.encodeInto(id + text + source, this.bytes.subarray(at + 4));
+    this.bytes.set(encodeName(id + text + source), at + 4);
   }
 
   /** Says where further entries lie, outside this buffer. @returns bytes that are valid until the next addition */
@@ -92,7 +92,7 @@ export class SystemUse {
   }
 
   #addName(name: string): void {
-    const whole = encoder.encode(name);
+    const whole = encodeName(name);
     if (whole.length > MAX_NAME_BYTES)
       throw diskError('disk.bad-name', `the name "${name}" is longer than ${MAX_NAME_BYTES} bytes`);
     for (let from = 0; from < whole.length; from += NAME_PART) {
@@ -112,7 +112,7 @@ export class SystemUse {
       if (part === '.') components.push(Uint8Array.of(2, 0));
       else if (part === '..') components.push(Uint8Array.of(4, 0));
       else {
-        const bytes = encoder.encode(part);
+        const bytes = encodeName(part);
         for (let at = 0; at < bytes.length; at += NAME_PART - 2) {
           const piece = bytes.subarray(at, at + NAME_PART - 2);
           const component = new Uint8Array(2 + piece.length);

@@ -1,3 +1,4 @@
+import { encodeName } from '@orlop/core';
 import { Layout } from '../bytes.ts';
 import type { TreeNode } from '../tree.ts';
 import { EXTENDED, inodeType, NO_XATTRS } from './constants.ts';
@@ -89,7 +90,7 @@ export function encodeFileInode(
 }
 
 export function encodeSymlinkInode(node: TreeNode & { type: 'symlink' }, context: InodeContext): Uint8Array {
-  const target = new TextEncoder().encode(node.target);
+  const target = encodeName(node.target);
   const extended = context.xattrs !== NO_XATTRS;
   const layout = head(
     24 + target.length + (extended ? 4 : 0),
@@ -129,6 +130,6 @@ function head(length: number, type: number, node: TreeNode, context: InodeContex
     .u16le(2, node.mode)
     .u16le(4, context.uidIndex)
     .u16le(6, context.gidIndex)
-    .u32le(8, Math.max(0, Math.floor(node.mtime)))
+    .u32le(8, Math.min(Math.max(0, Math.floor(node.mtime)), 0xffff_ffff))
     .u32le(12, context.number);
 }

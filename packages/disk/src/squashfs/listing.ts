@@ -1,3 +1,4 @@
+import { encodeName } from '@orlop/core';
 import { Layout } from '../bytes.ts';
 import type { MetadataPosition } from './metadata.ts';
 import { concat } from './xattrs.ts';
@@ -43,7 +44,7 @@ function sharesHeader(first: ListedEntry, other: ListedEntry): boolean {
 }
 
 function encodeEntry(entry: ListedEntry, base: number): Uint8Array {
-  const name = new TextEncoder().encode(entry.name);
+  const name = encodeName(entry.name);
   return new Layout(8 + name.length)
     .u16le(0, entry.inode.offset)
     .u16le(2, (entry.number - base) & 0xffff)

@@ -1,3 +1,4 @@
+import { encodeName } from '@orlop/core';
 import type { BlockSink } from '../block.ts';
 import { Layout, roundUp } from '../bytes.ts';
 import type { BlockCompressor } from '../compressor.ts';
@@ -191,7 +192,7 @@ class InodeTables {
     let subdirectories = 0;
     for (const [name, child] of sortedChildren(node)) {
       const childPath = joinPath(path, name);
-      if (new TextEncoder().encode(name).length > MAX_NAME_BYTES)
+      if (encodeName(name).length > MAX_NAME_BYTES)
         throw diskError('disk.bad-name', `"/${childPath}": the name is longer than ${MAX_NAME_BYTES} bytes`);
       if (child.type === 'directory') subdirectories++;
       const inode =
