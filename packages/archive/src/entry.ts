@@ -38,7 +38,7 @@ export interface EntryHeader {
 /**
  * A member and its content. The body of a member read from a stream must be consumed (or skipped by asking for
  * the next member) in order; it yields exactly `sizeBytes` bytes in chunks of any length. A chunk does not change
- * after it was yielded.
+ * after it was yielded, unless its reader gives it back (see {@link recycle}).
  */
 export interface ArchiveEntry {
   readonly header: EntryHeader;

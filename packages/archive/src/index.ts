@@ -1,3 +1,4 @@
+export { BufferPool, recycle, share } from './buffer-pool.ts';
 export { BZIMAGE_HEADER_BYTES, type BzImagePayload, readBzImagePayload } from './bzimage.ts';
 export { readCpio } from './cpio-reader.ts';
 export { writeCpio } from './cpio-writer.ts';

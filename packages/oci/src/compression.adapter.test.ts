@@ -1,5 +1,6 @@
 import { execFileSync } from 'node:child_process';
 import { gunzipSync, gzipSync } from 'node:zlib';
+import { BufferPool } from '@orlop/archive';
 import { OrlopError } from '@orlop/core';
 import { seededRandom } from '@orlop/testkit';
 import fc from 'fast-check';
@@ -18,8 +19,15 @@ function sample(bytes: number): Buffer {
   return out;
 }
 
+/** In buffers that are used again as soon as they are given back. */
 async function* cut(bytes: Uint8Array, size: number): AsyncGenerator<Uint8Array> {
-  for (let at = 0; at < bytes.length; at += size) yield bytes.subarray(at, at + size);
+  const pool = new BufferPool(size, 8);
+  for (let at = 0; at < bytes.length; at += size) {
+    const piece = bytes.subarray(at, at + size);
+    const buffer = pool.take();
+    buffer.set(piece);
+    yield buffer.subarray(0, piece.length);
+  }
 }
 
 async function join(source: AsyncIterable<Uint8Array>): Promise<Buffer> {

@@ -1,6 +1,6 @@
 import { spawn } from 'node:child_process';
-import { Readable } from 'node:stream';
-import { pipeline } from 'node:stream/promises';
+import type { Writable } from 'node:stream';
+import { recycle } from '@orlop/archive';
 import { ociError } from './errors.ts';
 import { MAX_ZSTD_WINDOW_BYTES, ZstdFrames } from './zstd-frames.ts';
 
@@ -64,7 +64,7 @@ async function* filterByZstd(
       throw cause;
     }
   }
-  const fed = pipeline(Readable.from(watched(), { objectMode: true, highWaterMark: 2 }), child.stdin);
+  const fed = feed(watched(), child.stdin);
   fed.catch(() => {}); // the program closes its input early only when it fails
   try {
     for await (const chunk of child.stdout) yield chunk as Uint8Array;
@@ -74,6 +74,32 @@ async function* filterByZstd(
     await fed;
   } finally {
     child.kill('SIGKILL');
+  }
+}
+
+/** Writes a stream to a program's input, a chunk being made while the one before is written, and recycles it. */
+async function feed(source: AsyncIterable<Uint8Array>, input: Writable): Promise<void> {
+  input.on('error', () => {}); // every write says its own
+  const write = (chunk: Uint8Array) =>
+    new Promise<void>((resolve, reject) => {
+      input.write(chunk, (error) => {
+        if (error) return reject(error);
+        recycle(chunk);
+        resolve();
+      });
+    });
+  let before = Promise.resolve();
+  try {
+    for await (const chunk of source) {
+      await before;
+      before = write(chunk);
+      before.catch(() => {}); // seen when it is awaited
+    }
+    await before;
+    input.end();
+  } catch (cause) {
+    input.destroy();
+    throw cause;
   }
 }
 

@@ -1,5 +1,6 @@
 import { availableParallelism } from 'node:os';
 import { constants, crc32, deflateRaw, type InputType } from 'node:zlib';
+import { recycle } from '@orlop/archive';
 
 /** Fixed, since it decides the bytes: large enough that the flush between blocks costs under 0.1 %. */
 const BLOCK_BYTES = 512 * 1024;
@@ -94,6 +95,7 @@ async function* cut(source: AsyncIterable<Uint8Array>, bufferCount: number): Asy
         used = 0;
       }
     }
+    recycle(chunk);
   }
   if (used > 0) yield block.subarray(0, used);
 }

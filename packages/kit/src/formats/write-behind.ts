@@ -1,3 +1,5 @@
+import { recycle } from '@orlop/archive';
+
 /** A file at its end, such as a `FileHandle`: what is written follows what was, and may be less than was given. */
 export interface AppendedFile {
   write(piece: Uint8Array, at: number): Promise<{ readonly bytesWritten: number }>;
@@ -11,7 +13,7 @@ const MAX_PIECES = 512;
 
 /**
  * Appends pieces to a file, many by one call, and while that call runs takes the next ones. Pieces must not change
- * after they were given. Owns no handle.
+ * after they were given; those that were written are recycled. Owns no handle.
  *
  * Invariant: at most one write is under way, and at most two batches are in memory.
  */
@@ -53,11 +55,11 @@ export class WriteBehind {
 async function writePieces(file: AppendedFile, pieces: Uint8Array[], total: number): Promise<void> {
   if (total === 0) return;
   let { bytesWritten: done } = await file.writev(pieces);
-  if (done === total) return;
-  // A full disk shows as a short write first, and as an error to whoever goes on.
   for (const piece of pieces) {
     let at = Math.min(done, piece.length);
     done -= at;
+    // A full disk shows as a short write first, and as an error to whoever goes on.
     while (at < piece.length) at += (await file.write(piece, at)).bytesWritten;
+    recycle(piece);
   }
 }

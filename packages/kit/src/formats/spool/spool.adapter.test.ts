@@ -1,5 +1,4 @@
-import type { EntryStream } from '@orlop/archive';
-import { bytesBody } from '@orlop/archive';
+import { bytesBody, type EntryStream, recycle } from '@orlop/archive';
 import type { DirectoryNode } from '@orlop/disk';
 import { seededRandom, temporaryFolder } from '@orlop/testkit';
 import { describe, expect, it } from 'vitest';
@@ -8,7 +7,7 @@ import { Spool } from './spool.ts';
 const sizes = [1, 4096, 100_000, 128 << 10, (128 << 10) + 1, 512 << 10, 1 << 20, (1 << 20) + 1, 3_000_000];
 
 describe('Spool', () => {
-  it('gives every file back whole, in any order and several at once', async () => {
+  it('gives every file back whole, in any order, several at once, to readers that keep and that recycle chunks', async () => {
     const random = seededRandom(5);
     const contents = new Map<string, Uint8Array>();
     for (let i = 0; i < 120; i++) {
@@ -23,10 +22,12 @@ describe('Spool', () => {
       const root = spool.tree();
       const names = [...contents.keys()];
       const orders = [names, [...names].reverse(), [...names].sort(() => (random.u32() % 2 === 0 ? 1 : -1))];
-      for (const order of orders)
-        for (const name of order) expect(await sameContent(root, name, contents), name).toBe(true);
-      const together = await Promise.all(orders.flat().map((name) => sameContent(root, name, contents)));
-      expect(together.every((same) => same)).toBe(true);
+      for (const isRecycled of [false, true]) {
+        const isSame = (name: string) => sameContent(root, name, { contents, isRecycled });
+        for (const order of orders) for (const name of order) expect(await isSame(name), name).toBe(true);
+        const together = await Promise.all(orders.flat().map(isSame));
+        expect(together.every((same) => same)).toBe(true);
+      }
       await spool.remove();
     } finally {
       await folder.remove();
@@ -69,12 +70,15 @@ describe('Spool', () => {
 async function sameContent(
   root: DirectoryNode,
   name: string,
-  contents: ReadonlyMap<string, Uint8Array>,
+  { contents, isRecycled }: { contents: ReadonlyMap<string, Uint8Array>; isRecycled: boolean },
 ): Promise<boolean> {
   const node = root.children.get(name);
   if (node?.type !== 'file') return false;
   const chunks: Uint8Array[] = [];
-  for await (const chunk of node.open()) chunks.push(chunk);
+  for await (const chunk of node.open()) {
+    chunks.push(isRecycled ? chunk.slice() : chunk);
+    if (isRecycled) recycle(chunk);
+  }
   return Buffer.concat(chunks).equals(contents.get(name) ?? Buffer.alloc(0));
 }
 

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { type FileHandle, open, rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { ArchiveEntry, EntryHeader, EntryStream } from '@orlop/archive';
+import { type ArchiveEntry, type EntryHeader, type EntryStream, recycle } from '@orlop/archive';
 import {
   type DirectoryNode,
   type FileNode,
@@ -60,7 +60,10 @@ export class Spool {
     const spool = new Spool(path, file, members);
     for (const member of twins.firstOnes()) {
       const hash = createHash('sha256');
-      for await (const chunk of spool.#contents.body(member)) hash.update(chunk);
+      for await (const chunk of spool.#contents.body(member)) {
+        hash.update(chunk);
+        recycle(chunk);
+      }
       member.contentKey = hash.digest('base64');
     }
     return spool;

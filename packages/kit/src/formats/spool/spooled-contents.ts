@@ -1,7 +1,7 @@
 import type { FileHandle } from 'node:fs/promises';
-import { type EntryHeader, emptyBody } from '@orlop/archive';
+import { BufferPool, type EntryHeader, emptyBody, recycle, share } from '@orlop/archive';
 import type { ContentStore } from '@orlop/disk';
-import type { Window } from './windows.ts';
+import { WINDOW_BYTES, type Window } from './windows.ts';
 
 /** An entry, and where its content lies. */
 export interface SpooledMember {
@@ -15,25 +15,33 @@ export interface SpooledMember {
 
 /** Layers that were merged are read alternately. */
 const MAX_WINDOWS = 12;
-/** As large as the pieces that the writers of disks ask for. */
-const CHUNK_BYTES = 1 << 20;
+const CHUNK_BYTES = WINDOW_BYTES;
+/** As many as a writer to a file has in hand, besides the windows. */
+const MAX_FREE_BUFFERS = 8;
+
+/** What is read for many small files, or will have been. */
+interface LoadedWindow {
+  readonly buffer: Uint8Array;
+  readonly ready: Promise<void>;
+}
 
 /** The contents of a spool, read again. Owns no handle. */
 export class SpooledContents implements ContentStore {
   readonly #file: FileHandle;
-  /** What was read for small files, the latest last. */
-  readonly #recent = new Map<Window, Promise<Uint8Array>>();
+  readonly #pool = new BufferPool(CHUNK_BYTES, MAX_FREE_BUFFERS);
+  /** What was read for small files, the latest last; each of them is a user of its buffer. */
+  readonly #recent = new Map<Window, LoadedWindow>();
   #last: Window | undefined;
 
   constructor(file: FileHandle) {
     this.#file = file;
   }
 
-  /** The content of a member, in chunks that are the reader's to keep. */
+  /** The content of a member, in chunks that are the reader's to keep or to recycle. */
   body({ header, offset, window }: SpooledMember): AsyncIterable<Uint8Array> {
     const { sizeBytes } = header;
     if (sizeBytes === 0) return emptyBody;
-    if (window === undefined) return readAhead((at, length) => this.#read(at, length), offset, sizeBytes);
+    if (window === undefined) return this.#large(offset, sizeBytes);
     return {
       [Symbol.asyncIterator]: () => {
         let given = false;
@@ -50,37 +58,56 @@ export class SpooledContents implements ContentStore {
 
   /** Small files are mostly asked for in about the order in which they lie: one reading serves many. */
   async #small(offset: number, sizeBytes: number, window: Window): Promise<Uint8Array> {
-    const bytes = await this.#window(window);
-    return bytes.subarray(offset - window.start, offset - window.start + sizeBytes);
+    const { buffer, ready } = this.#window(window);
+    share(buffer);
+    await ready;
+    return buffer.subarray(offset - window.start, offset - window.start + sizeBytes);
   }
 
-  #window(window: Window): Promise<Uint8Array> {
+  #window(wanted: Window): LoadedWindow {
+    if (wanted !== this.#last) {
+      this.#last = wanted;
+      if (wanted.next !== undefined) this.#load(wanted.next);
+    }
+    return this.#load(wanted);
+  }
+
+  /** The latest last. */
+  #load(window: Window): LoadedWindow {
     const recent = this.#recent;
-    if (window === this.#last) return recent.get(window) ?? this.#read(window.start, window.sizeBytes);
-    const begin = (wanted: Window) => {
-      const bytes = recent.get(wanted) ?? this.#read(wanted.start, wanted.sizeBytes);
-      // Its failure is seen by whoever waits for it.
-      bytes.catch(() => {});
-      // The latest last.
-      recent.delete(wanted);
-      recent.set(wanted, bytes);
-      return bytes;
-    };
-    const { next } = window;
-    if (next !== undefined) begin(next);
-    const bytes = begin(window);
-    this.#last = window;
-    for (const old of recent.keys()) {
+    const loaded = recent.get(window) ?? this.#begin(window.start, window.sizeBytes);
+    recent.delete(window);
+    recent.set(window, loaded);
+    for (const [old, { buffer, ready }] of recent) {
       if (recent.size <= MAX_WINDOWS) break;
       recent.delete(old);
+      ready.then(
+        () => recycle(buffer),
+        () => {},
+      );
     }
-    return bytes;
+    return loaded;
   }
 
-  async #read(at: number, length: number): Promise<Uint8Array> {
-    const buffer = Buffer.allocUnsafeSlow(length);
-    await this.read(at, buffer);
-    return buffer;
+  /** A large file in chunks, each read while the one before is worked on. */
+  async *#large(start: number, sizeBytes: number): AsyncGenerator<Uint8Array> {
+    const end = start + sizeBytes;
+    const begin = (at: number) => (at < end ? this.#begin(at, Math.min(CHUNK_BYTES, end - at)) : undefined);
+    let next = begin(start);
+    for (let at = start; next !== undefined; at += CHUNK_BYTES) {
+      const { buffer, ready } = next;
+      await ready;
+      next = begin(at + CHUNK_BYTES);
+      yield buffer.subarray(0, Math.min(CHUNK_BYTES, end - at));
+    }
+  }
+
+  #begin(at: number, length: number): LoadedWindow {
+    const buffer = this.#pool.take();
+    const ready = this.read(at, buffer.subarray(0, length));
+    // Its failure is seen by whoever waits for it.
+    ready.catch(() => {});
+    return { buffer, ready };
   }
 
   async read(offset: number, into: Uint8Array): Promise<void> {
@@ -90,27 +117,5 @@ export class SpooledContents implements ContentStore {
         throw new Error(`bug: the spool ends at ${offset + done}, before ${offset + into.length}`);
       done += bytesRead;
     }
-  }
-}
-
-/** A large file in chunks, each read while the one before is worked on. */
-async function* readAhead(
-  read: (at: number, length: number) => Promise<Uint8Array>,
-  start: number,
-  sizeBytes: number,
-): AsyncGenerator<Uint8Array> {
-  const end = start + sizeBytes;
-  const begin = (at: number) => {
-    if (at >= end) return undefined;
-    const chunk = read(at, Math.min(CHUNK_BYTES, end - at));
-    // Its failure is seen when its turn comes.
-    chunk.catch(() => {});
-    return chunk;
-  };
-  let next = begin(start);
-  for (let at = start + CHUNK_BYTES; next !== undefined; at += CHUNK_BYTES) {
-    const chunk = await next;
-    next = begin(at);
-    yield chunk;
   }
 }

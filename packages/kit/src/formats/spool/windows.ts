@@ -1,6 +1,6 @@
 /** Files up to this are read many at a time. */
 const MAX_SMALL_BYTES = 128 * 1024;
-const WINDOW_BYTES = 512 * 1024;
+export const WINDOW_BYTES = 512 * 1024;
 
 /** Small files that lie together. */
 export interface Window {
