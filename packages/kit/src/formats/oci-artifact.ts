@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { type EntryStream, writeTar } from '@orlop/archive';
+import { type EntryStream, recycle, writeTar } from '@orlop/archive';
 import type { FileNode } from '@orlop/disk';
 import { ANNOTATION, type Descriptor, type Digest, digestOf, MEDIA } from '@orlop/oci';
 import { fileMember } from './archive-member.ts';
@@ -90,7 +90,10 @@ async function blob(
   { mediaType, title }: { mediaType: string; title: string },
 ): Promise<Blob> {
   const hash = createHash('sha256');
-  for await (const chunk of node.open()) hash.update(chunk);
+  for await (const chunk of node.open()) {
+    hash.update(chunk);
+    recycle(chunk);
+  }
   const digest: Digest = `sha256:${hash.digest('hex')}`;
   return {
     descriptor: { mediaType, digest, size: node.sizeBytes, annotations: { [TITLE]: title } },

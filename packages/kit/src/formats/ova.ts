@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { type ArchiveEntry, bytesBody, type EntryStream } from '@orlop/archive';
+import { type ArchiveEntry, bytesBody, type EntryStream, recycle } from '@orlop/archive';
 import { archiveMember } from './archive-member.ts';
 
 export interface OvaParts {
@@ -18,7 +18,10 @@ export async function* ovaMembers(parts: OvaParts): EntryStream {
   const description = new TextEncoder().encode(describe(parts));
   const descriptionFile = `${parts.name}.ovf`;
   const disk = createHash('sha256');
-  for await (const chunk of parts.readVmdk()) disk.update(chunk);
+  for await (const chunk of parts.readVmdk()) {
+    disk.update(chunk);
+    recycle(chunk);
+  }
   const digests = [
     `SHA256(${descriptionFile})= ${createHash('sha256').update(description).digest('hex')}`,
     `SHA256(${parts.diskFile})= ${disk.digest('hex')}`,

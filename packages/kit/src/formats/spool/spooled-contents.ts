@@ -1,7 +1,8 @@
 import type { FileHandle } from 'node:fs/promises';
-import { BufferPool, type EntryHeader, emptyBody, recycle, share } from '@orlop/archive';
+import { type EntryHeader, emptyBody, recycle, share } from '@orlop/archive';
 import type { ContentStore } from '@orlop/disk';
-import { WINDOW_BYTES, type Window } from './windows.ts';
+import { FileContents, type Reading } from '../file-contents.ts';
+import type { Window } from './windows.ts';
 
 /** An entry, and where its content lies. */
 export interface SpooledMember {
@@ -15,33 +16,27 @@ export interface SpooledMember {
 
 /** Layers that were merged are read alternately. */
 const MAX_WINDOWS = 12;
-const CHUNK_BYTES = WINDOW_BYTES;
-/** As many as a writer to a file has in hand, besides the windows. */
-const MAX_FREE_BUFFERS = 8;
-
-/** What is read for many small files, or will have been. */
-interface LoadedWindow {
-  readonly buffer: Uint8Array;
-  readonly ready: Promise<void>;
-}
 
 /** The contents of a spool, read again. Owns no handle. */
 export class SpooledContents implements ContentStore {
-  readonly #file: FileHandle;
-  readonly #pool = new BufferPool(CHUNK_BYTES, MAX_FREE_BUFFERS);
+  readonly #file: FileContents;
   /** What was read for small files, the latest last; each of them is a user of its buffer. */
-  readonly #recent = new Map<Window, LoadedWindow>();
+  readonly #recent = new Map<Window, Reading>();
   #last: Window | undefined;
 
   constructor(file: FileHandle) {
-    this.#file = file;
+    this.#file = new FileContents(file);
+  }
+
+  read(offset: number, into: Uint8Array): Promise<void> {
+    return this.#file.read(offset, into);
   }
 
   /** The content of a member, in chunks that are the reader's to keep or to recycle. */
   body({ header, offset, window }: SpooledMember): AsyncIterable<Uint8Array> {
     const { sizeBytes } = header;
     if (sizeBytes === 0) return emptyBody;
-    if (window === undefined) return this.#large(offset, sizeBytes);
+    if (window === undefined) return this.#file.chunks(offset, sizeBytes);
     return {
       [Symbol.asyncIterator]: () => {
         let given = false;
@@ -64,7 +59,7 @@ export class SpooledContents implements ContentStore {
     return buffer.subarray(offset - window.start, offset - window.start + sizeBytes);
   }
 
-  #window(wanted: Window): LoadedWindow {
+  #window(wanted: Window): Reading {
     if (wanted !== this.#last) {
       this.#last = wanted;
       if (wanted.next !== undefined) this.#load(wanted.next);
@@ -73,9 +68,9 @@ export class SpooledContents implements ContentStore {
   }
 
   /** The latest last. */
-  #load(window: Window): LoadedWindow {
+  #load(window: Window): Reading {
     const recent = this.#recent;
-    const loaded = recent.get(window) ?? this.#begin(window.start, window.sizeBytes);
+    const loaded = recent.get(window) ?? this.#file.begin(window.start, window.sizeBytes);
     recent.delete(window);
     recent.set(window, loaded);
     for (const [old, { buffer, ready }] of recent) {
@@ -87,35 +82,5 @@ export class SpooledContents implements ContentStore {
       );
     }
     return loaded;
-  }
-
-  /** A large file in chunks, each read while the one before is worked on. */
-  async *#large(start: number, sizeBytes: number): AsyncGenerator<Uint8Array> {
-    const end = start + sizeBytes;
-    const begin = (at: number) => (at < end ? this.#begin(at, Math.min(CHUNK_BYTES, end - at)) : undefined);
-    let next = begin(start);
-    for (let at = start; next !== undefined; at += CHUNK_BYTES) {
-      const { buffer, ready } = next;
-      await ready;
-      next = begin(at + CHUNK_BYTES);
-      yield buffer.subarray(0, Math.min(CHUNK_BYTES, end - at));
-    }
-  }
-
-  #begin(at: number, length: number): LoadedWindow {
-    const buffer = this.#pool.take();
-    const ready = this.read(at, buffer.subarray(0, length));
-    // Its failure is seen by whoever waits for it.
-    ready.catch(() => {});
-    return { buffer, ready };
-  }
-
-  async read(offset: number, into: Uint8Array): Promise<void> {
-    for (let done = 0; done < into.length; ) {
-      const { bytesRead } = await this.#file.read(into, done, into.length - done, offset + done);
-      if (bytesRead === 0)
-        throw new Error(`bug: the spool ends at ${offset + done}, before ${offset + into.length}`);
-      done += bytesRead;
-    }
   }
 }

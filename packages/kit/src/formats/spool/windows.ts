@@ -1,6 +1,7 @@
+import { CHUNK_BYTES } from '../file-contents.ts';
+
 /** Files up to this are read many at a time. */
 const MAX_SMALL_BYTES = 128 * 1024;
-export const WINDOW_BYTES = 512 * 1024;
 
 /** Small files that lie together. */
 export interface Window {
@@ -19,7 +20,7 @@ export class Windows {
     const window = this.#open;
     if (sizeBytes > MAX_SMALL_BYTES) {
       this.#open = undefined;
-    } else if (window !== undefined && window.sizeBytes + sizeBytes <= WINDOW_BYTES) {
+    } else if (window !== undefined && window.sizeBytes + sizeBytes <= CHUNK_BYTES) {
       window.sizeBytes += sizeBytes;
     } else {
       this.#open = { start: offset, sizeBytes, next: undefined };
