@@ -21,8 +21,11 @@ interface Linkable {
   readonly fields: CpioFields;
   /** The target, when the member is a symbolic link. */
   readonly target: Uint8Array | undefined;
-  readonly declaredSingle: boolean;
 }
+
+/** What may not be linked, and why; tens of thousands of files share these two. */
+const SINGLE = 'declared to have no links';
+const DIRECTORY = 'a directory';
 
 /**
  * Writes a cpio archive in the "newc" form, the one that Linux unpacks as an initramfs
@@ -38,7 +41,7 @@ interface Linkable {
  */
 export async function* writeCpio(entries: EntryStream): AsyncGenerator<Uint8Array> {
   const packer = new ChunkPacker();
-  const linkable = new Map<string, Linkable>();
+  const linkable = new Map<string, Linkable | string>();
   let inode = 0;
   let total = 0;
   const add = (fields: CpioFields, name: string) => {
@@ -55,7 +58,7 @@ export async function* writeCpio(entries: EntryStream): AsyncGenerator<Uint8Arra
       member = newMember(header, ++inode);
     }
     add(member.fields, header.name);
-    linkable.set(header.name, member);
+    linkable.set(header.name, whyNoLinks(header) ?? member);
     let written = 0;
     if (member.target !== undefined) {
       packer.add(member.target);
@@ -108,7 +111,6 @@ function newMember(header: EntryHeader, inode: number): Linkable {
   const target = header.type === 'symlink' ? nameBytes(header.linkName ?? '') : undefined;
   return {
     target,
-    declaredSingle: header.linkCount === 1,
     fields: {
       inode,
       mode: TYPE_BITS[header.type] | (header.mode & 0o7777),
@@ -129,22 +131,17 @@ function linkCountOf(header: EntryHeader): number {
   return header.linkCount ?? (header.type === 'file' ? 2 : 1);
 }
 
-function linkTarget(header: EntryHeader, linkable: ReadonlyMap<string, Linkable>): Linkable {
-  const target = linkable.get(header.linkName ?? '');
-  if (
-    target === undefined ||
-    target.declaredSingle ||
-    (target.fields.mode & 0o170000) === TYPE_BITS.directory
-  )
+function whyNoLinks({ type, linkCount }: EntryHeader): string | undefined {
+  if (type === 'directory') return DIRECTORY;
+  return linkCount === 1 ? SINGLE : undefined;
+}
+
+function linkTarget(header: EntryHeader, linkable: ReadonlyMap<string, Linkable | string>): Linkable {
+  const target = linkable.get(header.linkName ?? '') ?? 'not before it in the archive';
+  if (typeof target === 'string')
     throw archiveError(
       'archive.link-target',
-      `the hard link ${JSON.stringify(header.name)} means ${JSON.stringify(header.linkName)}, which is ${
-        target === undefined
-          ? 'not before it in the archive'
-          : target.declaredSingle
-            ? 'declared to have no links'
-            : 'a directory'
-      }`,
+      `the hard link ${JSON.stringify(header.name)} means ${JSON.stringify(header.linkName)}, which is ${target}`,
     );
   return target;
 }

@@ -22,14 +22,15 @@ export async function* treeEntries(root: DirectoryNode): EntryStream {
       continue;
     }
     const key = identity(node);
+    const linkCount = groups.get(key) ?? 1;
     const first = written.get(key);
     if (first !== undefined) {
       yield { header: { ...header, type: 'hardlink', sizeBytes: 0, linkName: first }, body: emptyBody };
       continue;
     }
-    written.set(key, name);
+    if (linkCount > 1) written.set(key, name);
     yield {
-      header: node.type === 'file' ? { ...header, linkCount: groups.get(key) ?? 1 } : header,
+      header: node.type === 'file' ? { ...header, linkCount } : header,
       body: node.type === 'file' && node.sizeBytes > 0 ? node.open() : emptyBody,
     };
   }
