@@ -43,4 +43,5 @@ export {
 } from './settings/schema.ts';
 export { formatValue, parseValue } from './settings/setting-value.ts';
 export { settingsSchema } from './settings/settings-schema.ts';
+export { shellWord } from './shell-word.ts';
 export { assertSocketPath } from './socket-path.ts';

@@ -22,7 +22,7 @@ export function registerClient(program: Command, context: CommandContext): void 
 }
 
 async function installClient(context: CommandContext, { json }: { readonly json?: boolean }): Promise<void> {
-  const { installDockerClient } = await import('@orlop/engine');
+  const { installDockerClient, shellWord } = await import('@orlop/engine');
   const { dockerConfig, engineHome, ownFolders } = await import('./engine-daemon.ts');
   const { hostArchitecture } = await import('./pkg-build.ts');
   const installed = await installDockerClient({
@@ -40,5 +40,5 @@ async function installClient(context: CommandContext, { json }: { readonly json?
   for (const { name, path, state } of installed.plugins) {
     if (state === 'kept') context.stderr.write(`${path} is not Orlop's and stays: ${name} is that one\n`);
   }
-  context.stdout.write(`export PATH=${installed.folder}:"$PATH"\n`);
+  context.stdout.write(`export PATH=${shellWord(installed.folder)}:"$PATH"\n`);
 }

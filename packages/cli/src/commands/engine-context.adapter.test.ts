@@ -1,3 +1,5 @@
+import { execFileSync } from 'node:child_process';
+import { join } from 'node:path';
 import { temporaryFolder } from '@orlop/testkit';
 import { afterEach, describe, expect, it } from 'vitest';
 import { orlopIn } from '../command-under-test.ts';
@@ -23,5 +25,14 @@ describe('orlop context', () => {
     expect(await orlopIn(folder.path, ['context', 'env'])).toMatch(
       /^export DOCKER_HOST=unix:\/\/.*\/engine\/default\/docker\.sock\n$/,
     );
+  });
+
+  it('prints a line that a shell reads as the socket, whatever its folder is called', async () => {
+    const folder = await temporaryFolder();
+    closers.push(() => folder.remove());
+    const home = join(folder.path, "it's a größe");
+    const line = await orlopIn(home, ['context', 'env']);
+    const said = execFileSync('sh', ['-c', `${line}\nprintf %s "$DOCKER_HOST"`]);
+    expect(said.toString()).toBe(`unix://${home}/engine/default/docker.sock`);
   });
 });

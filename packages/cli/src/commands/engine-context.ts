@@ -44,8 +44,9 @@ export function registerContext(program: Command, context: CommandContext): void
     context.stdout.write(removed ? `${SYSTEM_SOCKET}\n` : `${SYSTEM_SOCKET} does not lead to this engine\n`);
   });
   add('env', 'print the line for a shell', async (name) => {
+    const { shellWord } = await import('@orlop/engine');
     const { paths } = await contextOf(context, name);
-    context.stdout.write(`export DOCKER_HOST=unix://${paths.dockerSocket}\n`);
+    context.stdout.write(`export DOCKER_HOST=${shellWord(`unix://${paths.dockerSocket}`)}\n`);
   });
 }
 

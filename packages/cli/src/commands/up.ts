@@ -61,14 +61,14 @@ export async function bringUp(
     fresh: options.fresh === true,
     quiet: options.quiet === true || options.json === true,
   });
-  const { contextName } = await import('@orlop/engine');
+  const { contextName, shellWord } = await import('@orlop/engine');
   await offerContext(context, name, { settings, use: options.use === true });
   if (options.json) {
     context.stdout.write(`${JSON.stringify(status)}\n`);
     return;
   }
   if (options.quiet) return;
-  context.stdout.write(`export DOCKER_HOST=${status.dockerHost}\n`);
+  context.stdout.write(`export DOCKER_HOST=${shellWord(status.dockerHost)}\n`);
   context.stderr.write(
     `Docker ${status.dockerVersion} answers; or: docker --context ${contextName(name)} info\n`,
   );

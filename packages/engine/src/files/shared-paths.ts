@@ -1,6 +1,6 @@
 import { realpath } from 'node:fs/promises';
 import { dirname, normalize } from 'node:path';
-import { quote } from '../programs/host-programs.ts';
+import { shellWord } from '../shell-word.ts';
 
 export interface SharedPathsOptions {
   /** The folders that the machine has now, at the same path. */
@@ -64,8 +64,7 @@ export class SharedPaths {
   /** The setting is a list, which is set as a whole. */
   #advice(path: string): string {
     const { shares, setting = shares } = this.#options;
-    const paths = [...setting(), path].join(',');
-    const list = /^[\w@%+=:,./-]+$/.test(paths) ? paths : quote(paths);
+    const list = shellWord([...setting(), path].join(','));
     return `Share it or a folder above it, then restart: orlop config set shares ${list} && orlop restart`;
   }
 

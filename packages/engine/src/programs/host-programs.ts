@@ -5,6 +5,7 @@ import { Components, hasLoader, storedImage, unpackedPrograms } from '@orlop/kit
 import { ImageStore } from '@orlop/oci';
 import { engineError } from '../errors.ts';
 import type { EngineHome } from '../instance/instance-paths.ts';
+import { shellWord } from '../shell-word.ts';
 
 export interface HostProgramsOptions {
   readonly home: EngineHome;
@@ -66,7 +67,7 @@ export async function ensureHostPrograms(options: HostProgramsOptions): Promise<
   return {
     folder,
     command,
-    script: (program) => `#!/bin/sh\nexec ${command(program).map(quote).join(' ')} "$@"\n`,
+    script: (program) => `#!/bin/sh\nexec ${command(program).map(shellWord).join(' ')} "$@"\n`,
   };
 }
 
@@ -115,9 +116,4 @@ export async function writeScript(path: string, text: string): Promise<void> {
   await writeFile(partial, text);
   await chmod(partial, 0o755);
   await rename(partial, path);
-}
-
-/** A word as a shell takes it. */
-export function quote(word: string): string {
-  return `'${word.replaceAll("'", "'\\''")}'`;
 }
