@@ -342,6 +342,8 @@ export interface IcmpService {
   sendIcmpv6(message: Omit<Icmpv6Message, 'hopLimit'>): boolean;
   sendEchoRequest(message: Omit<EchoMessage, 'hopLimit'>): boolean;
   sendEchoReply(message: Omit<EchoMessage, 'hopLimit'>): boolean;
+  /** Tells whoever sent an echo request that it could not be delivered. */
+  rejectEcho(request: Omit<EchoMessage, 'hopLimit' | 'data'>, how: UnreachableKind): void;
   readonly counters: Readonly<IcmpCounters>;
 }
 

@@ -28,6 +28,7 @@ describe('a guest that is Linux', () => {
     const config = {
       ipv6: 'fd00:77::/64',
       mtu: 1500,
+      policy: { rules: ['203.0.113.7', '2001:db8:7::1'].map((to) => ({ action: 'deny' as const, to })) },
       routes: [{ to: '10.88.0.0/24', via: '192.168.127.2' }],
       forwards: ['[::1]:0:192.168.127.2:22', '127.0.0.1:0:192.168.127.2:22'],
     };
@@ -69,6 +70,31 @@ describe('a guest that is Linux', () => {
     const from = version === 4 ? `TCP4:${address}:${port}` : `TCP6:[${address}]:${port}`;
     const seen = await guest('socat', '-u', from, '-');
     expect(seen).toMatch(version === 4 ? /127\.0\.0\.1$/ : /::1$/);
+  });
+
+  it.each([
+    ['203.0.113.7', 'Packet filtered'],
+    ['2001:db8:7::1', 'Administratively prohibited'],
+  ])('hears that it may not ask %s for an echo', async (address, told) => {
+    const ping = guest('ping', '-n', '-c1', '-W5', address);
+    await expect(ping).rejects.toMatchObject({ stdout: expect.stringContaining(told) });
+  });
+
+  it.each([
+    ['AF_INET', '203.0.113.5', 'ENOPROTOOPT'],
+    ['AF_INET6', '2001:db8::5', 'EPROTO'],
+  ])('hears that %s carries neither TCP nor UDP for it, outside either', async (family, address, error) => {
+    const program = `
+import socket, errno
+s = socket.socket(socket.${family}, socket.SOCK_RAW, 47)
+s.setsockopt(*((socket.IPPROTO_IPV6, 25, 1) if s.family == socket.AF_INET6 else (socket.IPPROTO_IP, 11, 1)))
+s.settimeout(5)
+s.connect(('${address}', 0))
+s.send(bytes(8))
+try: s.recv(99)
+except OSError as e: print(errno.errorcode.get(e.errno, e), end='')
+`;
+    expect(await guest('python3', '-c', program)).toBe(error);
   });
 
   it('keeps its default route when it asks whether the router is still there', async () => {

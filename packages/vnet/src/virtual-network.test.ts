@@ -294,6 +294,19 @@ describe('EchoProxy', () => {
     net.scheduler.advance(50);
     expect(replies).toEqual(['203.0.113.5 77 5 56']);
   });
+
+  it('tells the guest what could not be delivered and what is denied, not what stays unanswered', () => {
+    const net = testNetwork({ policy: { rules: [{ action: 'deny', to: '203.0.113.7' }] } });
+    net.sockets.failures.set('203.0.113.6', 'host-unreachable');
+    const { stack, address } = net.plug(2);
+    for (const [sequence, text] of ['203.0.113.6', '203.0.113.7', '203.0.113.8'].entries()) {
+      const request = { identifier: 77, sequence, data: new Uint8Array(9) };
+      stack.icmp.sendEchoRequest({ local: address, remote: ip(text), ...request });
+    }
+    net.scheduler.advance(50);
+    expect(net.network.echo.counters).toMatchObject({ requests: 3, denied: 1, failed: 2 });
+    expect(stack.icmp.counters.errorsIn).toBe(2);
+  });
 });
 
 describe('VirtualNetwork', () => {

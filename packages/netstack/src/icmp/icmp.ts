@@ -38,6 +38,7 @@ import type { IpPacket, TransportProtocol } from '../ip/packet.ts';
 import type { Ndp } from '../neighbours/ndp.ts';
 import { errorKind, readQuote } from './quote.ts';
 import { RateLimit } from './rate-limit.ts';
+import { rebuildQuote } from './rebuilt-quote.ts';
 
 /** RFC 1812 §4.3.2.3: an error quotes as much as keeps it within 576 bytes; RFC 4443 §2.4: within 1280. */
 const MAX_QUOTE_4 = 576 - 20 - ICMP_HEADER_LEN;
@@ -86,7 +87,7 @@ export class Icmp implements IcmpService, TransportProtocol, ErrorSender {
     dependencies.ip.register(PROTOCOL_ICMP, this);
     dependencies.ip.register(PROTOCOL_ICMPV6, this);
     dependencies.ip.onUnknownProtocol((packet) => {
-      if (packet.toUs) this.unreachable(refused(packet), 'protocol-unreachable');
+      if (!packet.toGroup) this.unreachable(refused(packet), 'protocol-unreachable');
     });
   }
 
@@ -123,6 +124,19 @@ export class Icmp implements IcmpService, TransportProtocol, ErrorSender {
 
   sendEchoReply(message: Omit<EchoMessage, 'hopLimit'>): boolean {
     return this.#sendEcho('echo-reply', message);
+  }
+
+  rejectEcho(request: Omit<EchoMessage, 'hopLimit' | 'data'>, how: UnreachableKind): void {
+    const { local, remote, identifier, sequence } = request;
+    const isVersion4 = remote.version === 4;
+    const path = this.#ip.path(remote, isVersion4 ? PROTOCOL_ICMP : PROTOCOL_ICMPV6, local);
+    if (path === undefined) return;
+    const fields = { kind: 'echo-request', code: 0, identifier, sequence } as const;
+    const bytes = rebuildQuote(path, local, {
+      length: ICMP_HEADER_LEN,
+      emit: (into, at) => (isVersion4 ? emitIcmp(fields, into, at) : emitIcmpv6(fields, into, at)),
+    });
+    this.unreachable({ local, remote, bytes }, how);
   }
 
   sendIcmpv6(message: Omit<Icmpv6Message, 'hopLimit'>): boolean {

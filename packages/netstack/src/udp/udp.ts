@@ -22,6 +22,7 @@ import type {
   UnreachableKind,
 } from '../face.ts';
 import { type ErrorSender, refused } from '../icmp/icmp.ts';
+import { rebuildQuote } from '../icmp/rebuilt-quote.ts';
 import type { IpAddress } from '../ip/address.ts';
 import type { IpLayer } from '../ip/ip-layer.ts';
 import type { IcmpErrorReport, IpPacket, TransportProtocol } from '../ip/packet.ts';
@@ -115,13 +116,11 @@ export class Udp implements UdpService, TransportProtocol {
     // The way back is the one that there is surely a route for.
     const path = this.#path(local.address, remote.address);
     if (path === undefined) return;
-    // The quoted packet is rebuilt: its addresses and ports are what the receiver looks at (RFC 1122 §3.2.2.1).
-    const headerLength = path.version.headerLength;
-    const quote = new Uint8Array(headerLength + UDP_HEADER_LEN);
-    path.version.writeHeader(path, quote, 0, UDP_HEADER_LEN);
-    swapAddresses(quote, headerLength, local.address.byteLength);
     const fields = { sourcePort: remote.port, destinationPort: local.port, payloadLength: 0 };
-    emitUdp(fields, quote, headerLength);
+    const quote = rebuildQuote(path, local.address, {
+      length: UDP_HEADER_LEN,
+      emit: (into, at) => emitUdp(fields, into, at),
+    });
     this.#dependencies.errors.unreachable(
       { local: local.address, remote: remote.address, bytes: quote },
       how,
@@ -243,8 +242,3 @@ function verify(packet: IpPacket, length: number): boolean {
 }
 
 /** Source and destination stand at the end of either version's header; the checksum is the same after the swap. */
-function swapAddresses(header: Uint8Array, headerLength: number, addressLength: number): void {
-  const source = header.slice(headerLength - 2 * addressLength, headerLength - addressLength);
-  header.copyWithin(headerLength - 2 * addressLength, headerLength - addressLength, headerLength);
-  header.set(source, headerLength - addressLength);
-}

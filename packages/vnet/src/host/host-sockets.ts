@@ -87,6 +87,8 @@ export interface HostEchoSocket {
 
 export interface HostEchoEvents {
   onReply(sequence: number, payload: Uint8Array, address: IpAddress): void;
+  /** A request could not be delivered, as ICMP told the host later. */
+  onFailed(sequence: number, failure: HostFailure): void;
 }
 
 export interface ConnectOptions {

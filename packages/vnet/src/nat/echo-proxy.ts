@@ -1,7 +1,8 @@
-import type { EchoMessage, IcmpService, IpAddress } from '@orlop/netstack';
-import type { HostEchoSocket, HostSockets } from '../host/host-sockets.ts';
+import type { EchoMessage, IcmpService, IpAddress, TcpRejection } from '@orlop/netstack';
+import type { HostEchoSocket, HostFailure, HostSockets } from '../host/host-sockets.ts';
 import type { Scheduler } from '../scheduler.ts';
 import type { AddressMap } from './address-map.ts';
+import { unreachableOf } from './unreachable.ts';
 
 export interface EchoProxyOptions {
   readonly icmp: IcmpService;
@@ -19,6 +20,8 @@ export interface EchoCounters {
   requests: number;
   replies: number;
   denied: number;
+  /** Could not be delivered, of which the guest was told. */
+  failed: number;
   /** The host gives no ping sockets to this user. */
   unavailable: number;
 }
@@ -41,7 +44,7 @@ interface EchoFlow {
  * the kernel puts an identifier of its own.
  */
 export class EchoProxy {
-  readonly counters: EchoCounters = { requests: 0, replies: 0, denied: 0, unavailable: 0 };
+  readonly counters: EchoCounters = { requests: 0, replies: 0, denied: 0, failed: 0, unavailable: 0 };
   readonly #options: EchoProxyOptions;
   readonly #flows = new Map<string, EchoFlow>();
   #cancelSweep: () => void = () => {};
@@ -61,6 +64,7 @@ export class EchoProxy {
     });
     if (target.kind === 'rejected') {
       this.counters.denied++;
+      this.#reject(message, target.how);
       return;
     }
     const flow = this.#flowOf(message);
@@ -70,7 +74,8 @@ export class EchoProxy {
     }
     flow.usedAtMs = this.#options.scheduler.now();
     flow.target = message.local;
-    flow.socket.send(message.sequence, message.data, target.address);
+    const failure = flow.socket.send(message.sequence, message.data, target.address);
+    if (failure !== undefined) this.#reject(message, failure);
   }
 
   close(): void {
@@ -88,6 +93,10 @@ export class EchoProxy {
       onReply: (sequence, payload) => {
         this.counters.replies++;
         this.#reply(flow, sequence, payload);
+      },
+      onFailed: (sequence, failure) => {
+        const { target, guest, identifier } = flow;
+        this.#reject({ local: target, remote: guest, identifier, sequence }, failure);
       },
     });
     if (socket === undefined) return undefined;
@@ -111,6 +120,13 @@ export class EchoProxy {
       sequence,
       data: payload.slice(),
     });
+  }
+
+  #reject(request: Omit<EchoMessage, 'hopLimit' | 'data'>, failure: HostFailure | TcpRejection): void {
+    const how = unreachableOf(failure);
+    if (how === undefined) return;
+    this.counters.failed++;
+    this.#options.icmp.rejectEcho(request, how);
   }
 
   #askFallback(message: EchoMessage, address: IpAddress): void {

@@ -1,7 +1,8 @@
-import type { Endpoint, IpAddress, UdpDatagram, UdpHandler, UdpService } from '@orlop/netstack';
+import type { Endpoint, IpAddress, TcpRejection, UdpDatagram, UdpHandler, UdpService } from '@orlop/netstack';
 import type { HostDatagramSocket, HostFailure, HostSockets } from '../host/host-sockets.ts';
 import type { Scheduler } from '../scheduler.ts';
 import type { AddressMap } from './address-map.ts';
+import { unreachableOf } from './unreachable.ts';
 
 export interface UdpNatOptions {
   readonly udp: UdpService;
@@ -89,9 +90,7 @@ export class UdpNat implements UdpHandler {
     });
     if (target.kind === 'rejected') {
       this.counters.denied++;
-      if (target.how !== 'drop') {
-        this.#options.udp.reject(datagram, target.how === 'refused' ? 'port-unreachable' : target.how);
-      }
+      this.#tellGuest(datagram, target.how);
       return;
     }
     const flow = this.#flowOf(remote);
@@ -171,23 +170,9 @@ export class UdpNat implements UdpHandler {
     this.#options.udp.send({ local, remote: flow.guest, bytes: payload.slice() });
   }
 
-  #tellGuest(datagram: UdpDatagram, failure: HostFailure): void {
-    switch (failure) {
-      case 'refused':
-        this.#options.udp.reject(datagram, 'port-unreachable');
-        return;
-      case 'host-unreachable':
-        this.#options.udp.reject(datagram, 'host-unreachable');
-        return;
-      case 'network-unreachable':
-      case 'address-unavailable':
-        this.#options.udp.reject(datagram, 'network-unreachable');
-        return;
-      case 'denied':
-        this.#options.udp.reject(datagram, 'prohibited');
-        return;
-      default: // lost, as datagrams may be
-    }
+  #tellGuest(datagram: UdpDatagram, failure: HostFailure | TcpRejection): void {
+    const how = unreachableOf(failure);
+    if (how !== undefined) this.#options.udp.reject(datagram, how);
   }
 
   /** Over a limit the least recently used flow goes: of the same guest where that guest has its share. */

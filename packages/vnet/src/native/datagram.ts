@@ -141,6 +141,8 @@ export class NativeDatagram implements HostDatagramSocket {
 interface QueuedError {
   readonly failure: HostFailure;
   readonly destination: HostEndpoint;
+  /** What was sent, as far as the error quotes it; valid until the next is read. */
+  readonly payload: Uint8Array;
 }
 
 const MESSAGE_HEADER_LEN = 56; // struct msghdr on 64-bit systems
@@ -172,9 +174,10 @@ class ErrorQueueReader {
     this.#view.setBigUint64(24, 1n, true);
     this.#view.setBigUint64(32, BigInt(library.addressOf(this.#control)), true);
     this.#view.setBigUint64(40, BigInt(CONTROL_LEN), true);
-    if (library.recvmsg(descriptor, this.#header, MSG_ERRQUEUE | MSG_DONTWAIT) < 0) return undefined;
+    const length = library.recvmsg(descriptor, this.#header, MSG_ERRQUEUE | MSG_DONTWAIT);
+    if (length < 0) return undefined;
     const errno = new DataView(this.#control.buffer).getUint32(CONTROL_HEADER_LEN, true);
     const destination = readSocketAddress(this.#name, this.#view.getUint32(8, true));
-    return { failure: failureOfErrno(errno), destination };
+    return { failure: failureOfErrno(errno), destination, payload: this.#payload.subarray(0, length) };
   }
 }

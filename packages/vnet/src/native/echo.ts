@@ -47,15 +47,21 @@ export class NativeEcho implements HostEchoSocket {
     message.set(payload, ECHO_HEADER_LEN);
     const length = emitIpSocketAddress(this.#scratch.address, address, 0);
     const { library } = this.#poller;
-    const sent = library.sendto(
-      this.#descriptor,
-      message,
-      message.length,
-      MSG_DONTWAIT,
-      this.#scratch.address,
-      length,
-    );
-    return sent >= 0 ? undefined : failureOfErrno(library.errno());
+    // An error of an earlier request is told by this call once: then the call is made again.
+    for (let attempt = 0; attempt < 2; attempt++) {
+      const sent = library.sendto(
+        this.#descriptor,
+        message,
+        message.length,
+        MSG_DONTWAIT,
+        this.#scratch.address,
+        length,
+      );
+      if (sent >= 0) return undefined;
+      const errno = library.errno();
+      if (!this.#readErrors() || this.#closed) return failureOfErrno(errno);
+    }
+    return undefined;
   }
 
   close(): void {
@@ -78,11 +84,32 @@ export class NativeEcho implements HostEchoSocket {
         address,
         length,
       );
-      if (count < ECHO_HEADER_LEN) return;
+      if (count < 0) {
+        // An event without a reply is an error's.
+        if (!this.#readErrors()) return;
+        continue;
+      }
+      if (count < ECHO_HEADER_LEN) continue;
       const from = readSocketAddress(address, length[0] ?? 0);
       if (from.kind !== 'ip') continue;
-      const sequence = ((payload[6] ?? 0) << 8) | (payload[7] ?? 0);
-      this.#events.onReply(sequence, payload.subarray(ECHO_HEADER_LEN, count), from.address);
+      this.#events.onReply(sequenceOf(payload), payload.subarray(ECHO_HEADER_LEN, count), from.address);
     }
   }
+  /** Whether there was any. */
+  #readErrors(): boolean {
+    let any = false;
+    for (let i = 0; i < READS_PER_TURN && !this.#closed; i++) {
+      const error = this.#scratch.errorQueue.read(this.#descriptor);
+      if (error === undefined) break;
+      any = true;
+      if (error.payload.length >= ECHO_HEADER_LEN) {
+        this.#events.onFailed(sequenceOf(error.payload), error.failure);
+      }
+    }
+    return any;
+  }
+}
+
+function sequenceOf(message: Uint8Array): number {
+  return ((message[6] ?? 0) << 8) | (message[7] ?? 0);
 }

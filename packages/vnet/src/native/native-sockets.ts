@@ -82,7 +82,9 @@ export function createNativeSockets(poller: Poller): HostSockets {
       linux.SOCK_DGRAM | SOCKET_FLAGS,
       family === 4 ? linux.IPPROTO_ICMP : linux.IPPROTO_ICMPV6,
     );
-    return descriptor < 0 ? undefined : new NativeEcho(poller, descriptor, family, events, scratch);
+    if (descriptor < 0) return undefined;
+    askForErrors(poller, descriptor, family);
+    return new NativeEcho(poller, descriptor, family, events, scratch);
   };
 
   return {
@@ -152,12 +154,15 @@ function datagramDescriptor(poller: Poller, family: 4 | 6): number {
     0,
   );
   if (descriptor < 0) return descriptor;
-  if (family === 4) setOption(poller, descriptor, linux.IPPROTO_IP, linux.IP_RECVERR, 1);
-  else {
-    setOption(poller, descriptor, linux.IPPROTO_IPV6, linux.IPV6_V6ONLY, 1);
-    setOption(poller, descriptor, linux.IPPROTO_IPV6, linux.IPV6_RECVERR, 1);
-  }
+  if (family === 6) setOption(poller, descriptor, linux.IPPROTO_IPV6, linux.IPV6_V6ONLY, 1);
+  askForErrors(poller, descriptor, family);
   return descriptor;
+}
+
+/** ICMP errors go to the socket's error queue. */
+function askForErrors(poller: Poller, descriptor: number, family: 4 | 6): void {
+  if (family === 4) setOption(poller, descriptor, linux.IPPROTO_IP, linux.IP_RECVERR, 1);
+  else setOption(poller, descriptor, linux.IPPROTO_IPV6, linux.IPV6_RECVERR, 1);
 }
 
 function emitEndpoint(into: Uint8Array, endpoint: HostEndpoint): number {

@@ -20,7 +20,7 @@ const OWN_ADDRESS = IpAddress.v4(0x7f000001);
 /** A host and its world in memory: what is listened to can be connected to; all else fails as told. */
 export class MemorySockets implements HostSockets {
   readonly kind = 'memory';
-  /** How connections to an endpoint end that nobody listens on. @default 'refused' */
+  /** How connections to an endpoint end that nobody listens on, @default 'refused'; and echo requests to an address. */
   readonly failures = new Map<string, HostFailure>();
   /** Endpoints that never answer. */
   readonly silent = new Set<string>();
@@ -94,8 +94,11 @@ export class MemorySockets implements HostSockets {
     return {
       send: (sequence: number, payload: Uint8Array, address: IpAddress): HostFailure | undefined => {
         const copy = payload.slice();
+        const failure = this.failures.get(address.toString());
         if (this.echoing.has(address.toString())) {
           this.#scheduler.soon(() => events.onReply(sequence, copy, address));
+        } else if (failure !== undefined) {
+          this.#scheduler.soon(() => events.onFailed(sequence, failure));
         }
         return undefined;
       },

@@ -1,0 +1,20 @@
+import type { TcpRejection, UnreachableKind } from '@orlop/netstack';
+import type { HostFailure } from '../host/host-sockets.ts';
+
+/** What ICMP has to tell a guest of what the host could not send; undefined = it is lost, as datagrams may be. */
+export function unreachableOf(failure: HostFailure | TcpRejection): UnreachableKind | undefined {
+  switch (failure) {
+    case 'refused':
+      return 'port-unreachable';
+    case 'host-unreachable':
+    case 'network-unreachable':
+    case 'prohibited':
+      return failure;
+    case 'address-unavailable':
+      return 'network-unreachable';
+    case 'denied':
+      return 'prohibited';
+    default:
+      return undefined;
+  }
+}
