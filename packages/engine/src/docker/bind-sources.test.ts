@@ -56,6 +56,7 @@ describe('namesBindSources', () => {
         method,
         path,
         hijacks: false,
+        awaitsContinue: false,
         body: { kind: 'sized', bytes: 0 },
       });
     expect(head('POST', '/containers/create')).toBe(true);

@@ -212,6 +212,41 @@ describe('DockerSocket', () => {
     }
   });
 
+  it('goes on judging a connection whose request for another protocol got an ordinary answer', async () => {
+    const { path } = await setup({
+      handle: (asked, answer) => {
+        asked.resume();
+        asked.once('end', () => answer.writeHead(asked.url?.includes('nope') ? 404 : 200).end());
+      },
+    });
+    const agent = new Agent({ keepAlive: true, maxSockets: 1 });
+    const post = (target: string, content: object, headers = {}) =>
+      new Promise<string>((resolve, reject) => {
+        const asked = request({ socketPath: path, method: 'POST', path: target, agent, headers });
+        asked.once('error', reject);
+        asked.once('response', (answer) => {
+          readText(answer).then(
+            (text) => resolve(`${answer.statusCode} ${asked.reusedSocket} ${text}`),
+            reject,
+          );
+        });
+        // Head and body apart, as some clients send them.
+        asked.flushHeaders();
+        setImmediate(() => asked.end(JSON.stringify(content)));
+      });
+    const upgrade = { connection: 'Upgrade', upgrade: 'tcp' };
+    const unshared = { HostConfig: { Binds: ['/elsewhere:/x'] } };
+    try {
+      expect(await post('/v1.45/exec/e1/start', { Detach: true })).toBe('200 false ');
+      expect(await post('/v1.45/containers/create', unshared)).toMatch(/^400 true .*is not shared/);
+      expect(await post('/v1.45/containers/nope/attach', {})).toBe('404 true ');
+      expect(await post('/v1.45/containers/create', unshared)).toMatch(/^400 true .*is not shared/);
+      expect(await post('/v1.45/exec/nope/start', {}, upgrade)).toMatch(/^404 /);
+    } finally {
+      agent.destroy();
+    }
+  });
+
   it('lets go of dockerd when the client goes away', async () => {
     const { path, dockerd } = await setup({ handle: (_, answer) => void answer.write('event\n') });
     const client = connect({ path });

@@ -1,6 +1,6 @@
 import type { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
-import type { RequestHead } from './request-frames.ts';
+import { isHijacked, type RequestHead } from './request-frames.ts';
 import { CLOSE, type GateRules, RequestGate, refusal } from './request-gate.ts';
 
 /** Answers that are held until what they tell of has happened on the host as well. */
@@ -61,6 +61,11 @@ export function joinClient(
     const gate = new RequestGate(rules, (answer) => client.write(answer), {
       onPass: (head, over) => {
         if (over !== undefined) unsettled.add(over);
+        if (head.hijacks && !holding) {
+          server.once('data', (answer: Buffer) => {
+            if (!isHijacked(answer)) gate.stayHttp();
+          });
+        }
         if (holding || answers?.concerns(head) !== true) return;
         holding = true;
         holdAnswer(client, server, {

@@ -5,8 +5,10 @@ export interface RequestHead {
   /** Without its query, and without the version of Docker's API before it. */
   readonly path: string;
   readonly body: BodyLength;
-  /** What follows is another protocol: hijacked streams, HTTP/2 of builds. */
+  /** What follows is another protocol, if the server agrees: hijacked streams, HTTP/2 of builds. */
   readonly hijacks: boolean;
+  /** The client waits for `100 Continue` before it sends the body (RFC 9110 §10.1.1). */
+  readonly awaitsContinue: boolean;
 }
 
 export type BodyLength = { readonly kind: 'sized'; readonly bytes: number } | { readonly kind: 'chunked' };
@@ -38,6 +40,7 @@ export function parseRequestHead(text: string): RequestHead | AmbiguousHead | un
   let length: string | undefined;
   let isChunked = false;
   let upgrade = false;
+  let awaitsContinue = false;
   for (const line of lines) {
     if (line.includes('\n')) return ambiguous('a line ends without a carriage return');
     const [, name, value = ''] = HEADER_LINE.exec(line) ?? [];
@@ -45,6 +48,9 @@ export function parseRequestHead(text: string): RequestHead | AmbiguousHead | un
     switch (name.toLowerCase()) {
       case 'upgrade':
         upgrade = true;
+        break;
+      case 'expect':
+        awaitsContinue = value.toLowerCase() === '100-continue';
         break;
       case 'transfer-encoding':
         if (isChunked || minor === '0' || value.toLowerCase() !== 'chunked')
@@ -59,7 +65,17 @@ export function parseRequestHead(text: string): RequestHead | AmbiguousHead | un
   }
   if (isChunked && length !== undefined) return ambiguous('it has a Content-Length and a Transfer-Encoding');
   const body: BodyLength = isChunked ? { kind: 'chunked' } : { kind: 'sized', bytes: Number(length ?? 0) };
-  return { kind: 'head', method, path, body, hijacks: upgrade || HIJACKED.test(path) };
+  const hijacks = upgrade || HIJACKED.test(path);
+  return { kind: 'head', method, path, body, hijacks, awaitsContinue };
+}
+
+/**
+ * Whether the beginning of an answer says that what follows is another protocol: an upgrade, or a raw stream of Docker's for a
+ * client that asked for none. dockerd writes such a head at once.
+ */
+export function isHijacked(answer: Buffer): boolean {
+  const text = answer.toString('latin1', 0, MAX_LINE_BYTES);
+  return /^HTTP\/1\.1 1\d\d /.test(text) || /^content-type: *application\/vnd\.docker\./im.test(text);
 }
 
 /**

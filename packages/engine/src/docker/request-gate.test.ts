@@ -91,6 +91,15 @@ describe('RequestGate', () => {
     expect(told).toEqual(['/a true', '500', '/c false']);
   });
 
+  it('has a client send the body that it waits to be asked for, of a judged request alone', async () => {
+    const body = '{"a":1}';
+    const expecting = (path: string) =>
+      `POST ${path} HTTP/1.1\r\nExpect: 100-Continue\r\nContent-Length: ${body.length}\r\n\r\n`;
+    const { answers, passed } = await send(`${expecting(create)}${body}${expecting('/build')}${body}`);
+    expect(answers).toEqual(['HTTP/1.1 100 Continue\r\n\r\n']);
+    expect(passed).toBe(`${expecting(create)}${body}${expecting('/build')}${body}`);
+  });
+
   it('sees a request after others whose bodies look like one', async () => {
     const { judged, passed } = await send(
       `${chunked('/images/load', sized(create, 'no'))}${sized('/x', get)}${sized(create, 'ok')}`,

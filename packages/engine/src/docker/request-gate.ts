@@ -68,6 +68,8 @@ export class RequestGate extends Transform {
   readonly #options: GateOptions;
   #waits = false;
   #state: State = { kind: 'head' };
+  /** What comes after the body of the request that passes. */
+  #next: 'head' | 'open' = 'head';
   #pending: Buffer = EMPTY;
 
   /** @param answer is given what the client gets in place of dockerd's answer */
@@ -76,6 +78,12 @@ export class RequestGate extends Transform {
     this.#rules = rules;
     this.#answer = answer;
     this.#options = options;
+  }
+
+  /** The request that asked for another protocol got an ordinary answer: another request may follow. */
+  stayHttp(): void {
+    this.#next = 'head';
+    if (this.#state.kind === 'open') this.#state = { kind: 'head' };
   }
 
   override _transform(chunk: Buffer, _encoding: string, done: TransformCallback): void {
@@ -123,14 +131,14 @@ export class RequestGate extends Transform {
         const part = bytes.subarray(0, state.left);
         state.left -= part.length;
         this.push(part);
-        if (state.left === 0) this.#state = { kind: 'head' };
+        if (state.left === 0) this.#state = { kind: this.#next };
         return part.length;
       }
       case 'chunked': {
         const found = state.body.push(bytes);
         if (found === undefined) return this.#giveUp();
         this.push(bytes.subarray(0, found.taken));
-        if (found.ended) this.#state = { kind: 'head' };
+        if (found.ended) this.#state = { kind: this.#next };
         return found.taken;
       }
       case 'held':
@@ -153,23 +161,28 @@ export class RequestGate extends Transform {
       );
       return bytes.length;
     }
-    if (head === undefined || head.hijacks) return this.#giveUp();
+    if (head === undefined) return this.#giveUp();
     const raw = bytes.subarray(0, length);
     const { body } = head;
-    const judged = this.#rules.concerns(head) && (body.kind === 'chunked' || body.bytes <= MAX_BODY_BYTES);
+    this.#next = head.hijacks ? 'open' : 'head';
+    const judged =
+      !head.hijacks &&
+      this.#rules.concerns(head) &&
+      (body.kind === 'chunked' || body.bytes <= MAX_BODY_BYTES);
     if (judged) {
       const held: HeldBody =
         body.kind === 'sized'
           ? { kind: 'sized', left: body.bytes, content: [] }
           : { kind: 'chunked', body: new ChunkedBody({ keep: true }) };
       this.#state = { kind: 'held', head, body: held, raw: [raw] };
+      if (head.awaitsContinue) this.#answer('HTTP/1.1 100 Continue\r\n\r\n'); // dockerd does not know of it yet
       if (held.kind === 'sized' && held.left === 0) await this.#decide(head, EMPTY, [raw]);
       return length;
     }
     this.#options.onPass?.(head);
     this.push(raw);
     if (body.kind === 'chunked') this.#state = { kind: 'chunked', body: new ChunkedBody({ keep: false }) };
-    else if (body.bytes > 0) this.#state = { kind: 'sized', left: body.bytes };
+    else this.#state = body.bytes > 0 ? { kind: 'sized', left: body.bytes } : { kind: this.#next };
     return length;
   }
 
