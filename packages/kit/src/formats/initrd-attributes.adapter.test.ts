@@ -1,6 +1,7 @@
 import { execFileSync } from 'node:child_process';
 import { mkdir, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
+import { decodeName, encodeName } from '@orlop/core';
 import { type DirectoryNode, TreeBuilder } from '@orlop/disk';
 import { temporaryFolder } from '@orlop/testkit';
 import { describe, expect, it } from 'vitest';
@@ -9,7 +10,8 @@ import { withAttributesFile } from './initrd-attributes.ts';
 import { findFile } from './tree-entries.ts';
 
 const LIST = 'usr/lib/orlop/attributes';
-const names = ['bin/ping', 'with space/ü', 'a\\b', 'two\nlines'];
+const names = ['bin/ping', 'with space/ü', 'a\\b', 'two\nlines', decodeName(Uint8Array.of(0x6c, 0xe9))];
+const bytesOf = (path: string) => Buffer.from(encodeName(path));
 const value = (i: number) => Uint8Array.from({ length: i * 7 }, (_, at) => (at * 37 + i) % 256);
 
 function tree(attributed: readonly string[]): DirectoryNode {
@@ -27,15 +29,14 @@ describe('withAttributesFile', () => {
     const folder = await temporaryFolder('attributes');
     try {
       for (const name of [...names, LIST]) {
-        await mkdir(dirname(join(folder.path, name)), { recursive: true });
+        await mkdir(bytesOf(dirname(join(folder.path, name))), { recursive: true });
         const content = findFile(root, name)?.open() ?? [];
-        await writeFile(join(folder.path, name), content);
+        await writeFile(bytesOf(join(folder.path, name)), content);
       }
       execFileSync('setfattr', ['-h', `--restore=${LIST}`], { cwd: folder.path });
       for (const [i, name] of names.entries()) {
-        const shown = execFileSync('getfattr', ['--only-values', '-n', 'user.note', `./${name}`], {
-          cwd: folder.path,
-        });
+        const words = ['-0', 'getfattr', '--only-values', '-n', 'user.note'];
+        const shown = execFileSync('xargs', words, { cwd: folder.path, input: bytesOf(`./${name}`) });
         expect([name, [...shown]]).toEqual([name, [...value(i)]]);
       }
     } finally {

@@ -1,3 +1,4 @@
+import { encodeName } from '@orlop/core';
 import { type DirectoryNode, sortedChildren, type TreeNode } from '@orlop/disk';
 import { GENERATED_MTIME } from '../compose/entries.ts';
 import { bytesNode } from './file-nodes.ts';
@@ -12,7 +13,7 @@ const ATTRIBUTES_FILE = 'usr/lib/orlop/attributes';
  */
 export function withAttributesFile(root: DirectoryNode): DirectoryNode {
   const text = [...dump('.', root)].join('');
-  return text === '' ? root : withFile(root, ATTRIBUTES_FILE.split('/'), text);
+  return text === '' ? root : withFile(root, ATTRIBUTES_FILE.split('/'), encodeName(text));
 }
 
 /** As `getfattr --dump --encoding=hex` prints it. */
@@ -32,7 +33,7 @@ function quoted(text: string, special: RegExp): string {
   return text.replaceAll(special, (one) => `\\${one.charCodeAt(0).toString(8).padStart(3, '0')}`);
 }
 
-function withFile(directory: DirectoryNode, path: readonly string[], text: string): DirectoryNode {
+function withFile(directory: DirectoryNode, path: readonly string[], text: Uint8Array): DirectoryNode {
   const [name = '', ...rest] = path;
   const old = directory.children.get(name);
   const inner = old?.type === 'directory' ? old : emptyDirectory;
