@@ -97,7 +97,7 @@ async function withSink(write: (sink: DiskFile) => Promise<unknown> | undefined)
 
 /** A row of the product's own table; the largest of its files becomes the output. */
 async function writeRow(spool: Spool): Promise<void> {
-  const outputs = new OutputSet(folder, { mark: 'bench', signal });
+  const outputs = new OutputSet(folder, { signal });
   const bootParts = new BootPartsMaker();
   await findFormat(format).write({
     input: { stream: () => spool.stream(), tree: async () => spool.tree() },

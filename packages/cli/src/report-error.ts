@@ -15,8 +15,10 @@ export function reportError(thrown: unknown, print: (text: string) => void): num
   }
   write(`orlop: ${error.message}\n`);
   for (const problem of error.problems) write(`  ${formatProblem(problem)}\n`);
-  for (let cause = error.cause; cause instanceof Error; cause = cause.cause)
-    write(`  because: ${cause.message}\n`);
+  for (let cause = error.cause; cause instanceof Error; cause = cause.cause) {
+    // Often the message ends in its cause's words.
+    if (!error.message.endsWith(cause.message)) write(`  because: ${cause.message}\n`);
+  }
   if (error.hint !== undefined) write(`  hint: ${error.hint}\n`);
   return exitStatus[error.kind];
 }

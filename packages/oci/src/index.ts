@@ -17,6 +17,7 @@ export { DEFAULT_LAYER_LIMITS, type LayerLimits } from './layer-limits.ts';
 export { ANNOTATION, type Compression, isIndexType, isManifestType, MEDIA } from './media-types.ts';
 export { type GzipOptions, gzipParallel } from './parallel-gzip.ts';
 export { formatPlatform, parsePlatform, platformFit } from './platform.ts';
+export { isRunning, ownIdentity, ownMark } from './process-identity.ts';
 export { type PullRequest, pullImage } from './pull.ts';
 export { type PushRequest, pushImage } from './push.ts';
 export {

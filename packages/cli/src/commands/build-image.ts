@@ -69,7 +69,7 @@ export async function runBuild(
   const name = options.name ?? nameOf(files);
   if (basename(name) === '') throw invalid(`--name "${name}" names no file`);
   const folder = resolve(cwd, options.dir ?? '.');
-  const outputs = new kit.OutputSet(folder, { mark: String(process.pid), signal });
+  const outputs = new kit.OutputSet(folder, { signal });
   const toStdout = options.o === '-';
   const sink =
     options.o === undefined

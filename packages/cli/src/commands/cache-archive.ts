@@ -1,12 +1,11 @@
-import { createReadStream, createWriteStream } from 'node:fs';
-import { rename, rm } from 'node:fs/promises';
+import { createReadStream } from 'node:fs';
 import { resolve } from 'node:path';
-import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { OrlopError } from '@orlop/core';
 import type { ExportFormat } from '@orlop/oci';
 import type { CommandContext } from '../context.ts';
 import { cliError } from '../errors.ts';
+import { writeOutput } from '../write-output.ts';
 import { openStore, platformOf, type StoreOptions } from './cache-options.ts';
 
 export interface ImportArchiveOptions extends StoreOptions {
@@ -66,28 +65,9 @@ export async function exportFile(
   });
   // What fails before the first byte leaves the output alone.
   const first = await archive.next();
-  const whole = Readable.from(rejoin(first, archive), { objectMode: false });
+  const whole = rejoin(first, archive);
   if (outfile === '-') await pipeline(whole, stdout, { signal, end: false });
-  else await writeRenamed(whole, resolve(context.cwd, outfile), signal);
-}
-
-async function writeRenamed(archive: Readable, output: string, signal: AbortSignal): Promise<void> {
-  const { outputPlace } = await import('@orlop/kit');
-  const { kind, path } = await outputPlace(output);
-  if (kind === 'stream') {
-    await pipeline(archive, createWriteStream(path), { signal });
-    return;
-  }
-  const draft = `${path}.${process.pid}.part`;
-  try {
-    await pipeline(archive, createWriteStream(draft, { flags: 'wx' }), { signal });
-    await rename(draft, path);
-  } catch (cause) {
-    await rm(draft, { force: true });
-    if (signal.aborted) throw signal.reason;
-    if (cause instanceof OrlopError) throw cause;
-    throw cliError('cli.cannot-write', `${path} cannot be written`, { cause });
-  }
+  else await writeOutput(resolve(context.cwd, outfile), whole, { signal });
 }
 
 async function* rejoin(

@@ -1,10 +1,11 @@
 import { execFile } from 'node:child_process';
-import { chmod, mkdtemp, rename, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { promisify } from 'node:util';
 import type { Command } from 'commander';
 import type { CommandContext } from '../context.ts';
+import { writeOutput } from '../write-output.ts';
 
 export function registerDiagnose(program: Command, context: CommandContext): void {
   program
@@ -28,24 +29,29 @@ export function registerDiagnose(program: Command, context: CommandContext): voi
         );
         return;
       }
-      const { outputFile } = await import('@orlop/kit');
-      const output = await outputFile(
-        resolve(context.cwd, options.output ?? `orlop-diagnose-${name}.tar.gz`),
-      );
-      const partial = `${output}.partial`;
-      const folder = await mkdtemp(join(tmpdir(), 'orlop-diagnose-'));
-      try {
-        for (const { name: file, text } of texts) await writeFile(join(folder, file), text, { mode: 0o600 });
-        const names = texts.map((one) => `./${one.name}`);
-        await promisify(execFile)('tar', ['-czf', partial, '-C', folder, ...names], {
-          signal: context.signal,
-        });
-        await chmod(partial, 0o600);
-        await rename(partial, output);
-      } finally {
-        await rm(folder, { recursive: true, force: true });
-        await rm(partial, { force: true });
-      }
+      const output = resolve(context.cwd, options.output ?? `orlop-diagnose-${name}.tar.gz`);
+      await writeOutput(output, [await packed(texts, context.signal)], {
+        signal: context.signal,
+        mode: 0o600,
+      });
       context.stdout.write(`${output}\n`);
     });
+}
+
+/** A compressed archive of them, in memory as they are. */
+async function packed(
+  texts: readonly { readonly name: string; readonly text: string }[],
+  signal: AbortSignal,
+): Promise<Uint8Array> {
+  const folder = await mkdtemp(join(tmpdir(), 'orlop-diagnose-'));
+  try {
+    for (const { name, text } of texts) await writeFile(join(folder, name), text, { mode: 0o600 });
+    const words = ['-czf', '-', '-C', folder, ...texts.map(({ name }) => `./${name}`)];
+    const { stdout } = await promisify(execFile)('tar', words, {
+      ...{ signal, encoding: 'buffer', maxBuffer: Number.MAX_SAFE_INTEGER },
+    });
+    return stdout;
+  } finally {
+    await rm(folder, { recursive: true, force: true });
+  }
 }

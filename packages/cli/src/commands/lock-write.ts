@@ -1,4 +1,3 @@
-import { rename, rm, writeFile } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import {
   bootComponentsOf,
@@ -6,12 +5,11 @@ import {
   type Lock,
   lockImages,
   mergeLocks,
-  outputFile,
   outputFormats,
   printLock,
 } from '@orlop/kit';
 import type { CommandContext } from '../context.ts';
-import { cliError } from '../errors.ts';
+import { writeOutput } from '../write-output.ts';
 import { openBuildInputs } from './build-inputs.ts';
 import type { LockOptions } from './lock.ts';
 import { lockFileOf } from './lock-files.ts';
@@ -21,7 +19,7 @@ export async function writeLock(
   files: readonly string[],
   { context, options }: { context: CommandContext; options: LockOptions },
 ): Promise<void> {
-  const { stdout, cwd, progress } = context;
+  const { stdout, cwd, progress, signal } = context;
   const file = lockFileOf(files, options.lockFile);
   const named = (options.format ?? []).flatMap((list) => list.split(',')).map(findFormat);
   // A Raspberry Pi's firmware comes from an area of Debian's archive that not everybody wants: it has to be named.
@@ -44,23 +42,11 @@ export async function writeLock(
     );
     lock = mergeLocks(lock, found);
   }
-  await replace(resolve(cwd, file), printLock(lock));
+  await writeOutput(resolve(cwd, file), [printLock(lock)], { signal });
   const rows = [...lock].flatMap(([reference, { platforms }]) =>
     [...platforms].map(([platform, digest]) => ({ reference, platform, digest })),
   );
   stdout.write(
     options.json ? `${JSON.stringify({ file, images: rows })}\n` : `${file}: ${lock.size} images\n`,
   );
-}
-
-async function replace(output: string, text: string): Promise<void> {
-  const path = await outputFile(output);
-  const draft = `${path}.${process.pid}.part`;
-  try {
-    await writeFile(draft, text, { flag: 'wx' });
-    await rename(draft, path);
-  } catch (cause) {
-    await rm(draft, { force: true });
-    throw cliError('lock.cannot-write', `cannot write ${path}`, { cause });
-  }
 }

@@ -1,8 +1,9 @@
 import { readFile } from 'node:fs/promises';
 import { resolve } from 'node:path';
-import { encodeMetadataIso, replaceFile } from '@orlop/vm';
+import { encodeMetadataIso } from '@orlop/vm';
 import type { CommandContext } from '../context.ts';
 import { cliError } from '../errors.ts';
+import { writeOutput } from '../write-output.ts';
 
 export interface MetadataSource {
   readonly image: string;
@@ -14,10 +15,8 @@ export interface MetadataSource {
 /** Writes a CD-ROM image with the metadata; it may hold secrets, so only the user can read it. */
 export async function createMetadata(source: MetadataSource, context: CommandContext): Promise<void> {
   const content = await readContent(source, context);
-  const path = resolve(context.cwd, source.image);
-  await replaceFile(path, encodeMetadataIso(content)).catch((cause) => {
-    throw cliError('metadata.cannot-write', `cannot write ${path}`, { cause });
-  });
+  const iso = encodeMetadataIso(content);
+  await writeOutput(resolve(context.cwd, source.image), [iso], { signal: context.signal, mode: 0o600 });
 }
 
 async function readContent(

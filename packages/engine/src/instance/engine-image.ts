@@ -84,7 +84,7 @@ export async function ensureEngineImage(options: EngineImageOptions): Promise<En
       formats: [findFormat(FORMAT)],
       name: NAME,
       architecture,
-      outputs: new OutputSet(folder, { mark: String(process.pid), signal }),
+      outputs: new OutputSet(folder, { signal }),
       signal,
       progress,
       nowMs: () => performance.now(),

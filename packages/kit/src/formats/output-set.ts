@@ -1,5 +1,7 @@
-import { type FileHandle, mkdir, open, rename, rm } from 'node:fs/promises';
-import { basename, dirname, join, resolve } from 'node:path';
+import { type FileHandle, mkdir, open, readdir, rename, rm } from 'node:fs/promises';
+import { hostname } from 'node:os';
+import { dirname, join, resolve } from 'node:path';
+import { isRunning, ownIdentity, ownMark } from '@orlop/oci';
 import { kitError } from '../errors.ts';
 import { outputFile } from './output-place.ts';
 import { WriteBehind } from './write-behind.ts';
@@ -22,21 +24,21 @@ export interface OutputSink {
 
 /**
  * The outputs of one build: written under other names and renamed when all of them are whole, so that a failure
- * leaves nothing and an older file is either untouched or replaced.
+ * leaves nothing and an older file is either untouched or replaced. What builds that were killed have left in the same
+ * folder is removed by the next.
  */
 export class OutputSet implements OutputSink {
   readonly #folder: string;
-  readonly #mark: string;
   readonly #signal: AbortSignal;
   /** Final path to temporary path. */
   readonly #outputs = new Map<string, string>();
+  readonly #swept = new Set<string>();
+  readonly #mark = ownMark();
   #work: string | undefined;
   #opened = 0;
 
-  /** @param mark tells the temporary names of two builds apart, e.g. a process id */
-  constructor(folder: string, { mark, signal }: { mark: string; signal: AbortSignal }) {
+  constructor(folder: string, { signal }: { signal: AbortSignal }) {
     this.#folder = folder;
-    this.#mark = mark;
     this.#signal = signal;
   }
 
@@ -51,7 +53,7 @@ export class OutputSet implements OutputSink {
 
   async open(name: string): Promise<FileHandle> {
     const path = await outputFile(resolve(this.#folder, name));
-    const temporary = join(dirname(path), `.${basename(path)}.${this.#mark}.${this.#opened++}.part`);
+    const temporary = await this.#temporary(dirname(path), `${this.#opened++}.part`);
     const earlier = this.#outputs.get(path);
     this.#outputs.set(path, temporary);
     try {
@@ -69,12 +71,18 @@ export class OutputSet implements OutputSink {
 
   async workFolder(): Promise<string> {
     if (this.#work === undefined) {
-      this.#work = join(this.#folder, `.orlop-build.${this.#mark}`);
+      this.#work = await this.#temporary(this.#folder, 'work');
       // The mode is of the last folder only where the others are there.
       await mkdir(this.#folder, { recursive: true });
       await mkdir(this.#work, { recursive: true, mode: 0o700 });
     }
     return this.#work;
+  }
+
+  async #temporary(folder: string, ending: string): Promise<string> {
+    if (!this.#swept.has(folder)) await removeLeftovers(folder);
+    this.#swept.add(folder);
+    return join(folder, `.orlop-${await ownIdentity()}@${hostname()}.${this.#mark}.${ending}`);
   }
 
   /** Gives all outputs their names. */
@@ -98,6 +106,17 @@ export class OutputSet implements OutputSink {
     this.#outputs.clear();
     if (this.#work !== undefined) await rm(this.#work, { recursive: true, force: true });
     this.#work = undefined;
+  }
+}
+
+/** What a set's temporary names are: whose they are, and on which host (or in which container). */
+const TEMPORARY = /^\.orlop-(\d+-\d+)@(.+)\.[0-9a-f]+\.(?:work|\d+\.part)$/;
+
+async function removeLeftovers(folder: string): Promise<void> {
+  for (const name of await readdir(folder).catch(() => [])) {
+    const [, identity, host] = TEMPORARY.exec(name) ?? [];
+    if (identity === undefined || host !== hostname() || (await isRunning(identity))) continue;
+    await rm(join(folder, name), { recursive: true, force: true });
   }
 }
 

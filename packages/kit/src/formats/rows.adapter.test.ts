@@ -104,7 +104,7 @@ describe.each(rows)('the format $name', ({ name }) => {
   it('leaves no file when it is stopped', async () => {
     const folder = await newFolder(`${name}-stopped`);
     const stop = new AbortController();
-    const outputs = new OutputSet(folder, { mark: 'test', signal: stop.signal });
+    const outputs = new OutputSet(folder, { signal: stop.signal });
     const reason = new OrlopError('test.stopped', 'cancelled', 'stopped by the test');
     let images = 0;
     const work = buildSmall({
@@ -134,7 +134,7 @@ it.each([{ name: 'iso-bios' }, { name: 'iso-efi' }, { name: 'ova' }, { name: 'ta
       const folder = await newFolder(`${name}-stopped-${asked}`);
       const stop = new AbortController();
       const { signal } = stop;
-      const outputs = new OutputSet(folder, { mark: 'test', signal });
+      const outputs = new OutputSet(folder, { signal });
       let left = asked;
       // A place for what is needed on the way is asked for at each step; the build is stopped at one after the other.
       const sink: OutputSink = {

@@ -96,7 +96,7 @@ export async function buildSmall({ store, folder, formats, options }: BuildSetup
     formats: formats.map(findFormat),
     name: 'image',
     architecture: 'amd64',
-    outputs: new OutputSet(folder, { mark: 'test', signal }),
+    outputs: new OutputSet(folder, { signal }),
     signal,
     progress: () => {},
     nowMs: () => 0,
