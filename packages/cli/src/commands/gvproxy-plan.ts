@@ -42,11 +42,11 @@ export interface GvproxyPlan {
  * @throws OrlopError `cli.bad-option`, `net.no-config`, `net.config-invalid`
  */
 export async function planGvproxy(context: CommandContext, options: GvproxyOptions): Promise<GvproxyPlan> {
-  const vnet = await import('@orlop/vnet');
   const file = options.config === undefined ? undefined : await readGvproxyFile(context, options.config);
   const { stack = {}, interfaces = {} } = file ?? {};
   const sshPort = readSshPort(options.sshPort);
   const path = (text: string) => resolve(context.cwd, text);
+  const optionalPath = (text: string | undefined) => (text === undefined ? undefined : path(text));
   const links = readLinks(
     {
       qemu: options.listenQemu ?? interfaces.qemu,
@@ -56,38 +56,12 @@ export async function planGvproxy(context: CommandContext, options: GvproxyOptio
     },
     path,
   );
-  const single = links.places.length;
   const stdio = options.listenStdio ?? interfaces.stdio ?? '';
   const services = options.services ?? file?.services;
   const notification = options.notification ?? file?.notification;
-  const capture = options.pcap ?? stack['capture-file'];
-  const pid = options.pidFile ?? file?.['pid-file'];
-  const log = options.logFile ?? file?.['log-file'];
   return {
-    config: {
-      name: 'gvproxy',
-      subnet: SUBNET,
-      gatewayMac: GATEWAY_MAC,
-      mtu: options.mtu === undefined ? (stack.mtu ?? MTU) : Number(options.mtu),
-      metadataAccess:
-        options.ec2MetadataAccess ?? file?.['ec2-metadata-access'] ?? stack.ec2MetadataAccess ?? false,
-      ...(file === undefined
-        ? { leases: [{ mac: GUEST_MAC, address: GUEST }], search: vnet.hostSearchDomains() }
-        : networkOfStack(stack, vnet.zoneOfGvproxy)),
-    },
-    forwards:
-      file === undefined
-        ? sshPort === undefined
-          ? []
-          : vnet.parseForwards(`127.0.0.1:${sshPort}:${GUEST}:22`)
-        : Object.entries(stack.forwards ?? {}).map(([local, remote]) => {
-            const udp = local.startsWith('udp:');
-            return vnet.parseExpose({
-              local: local.replace(/^udp:/, ''),
-              remote,
-              protocol: udp ? 'udp' : 'tcp',
-            });
-          }),
+    config: await configOf(options, file),
+    forwards: await forwardsOf(file, sshPort),
     vpnkitMacs: file === undefined ? { [GUEST_UUID]: GUEST_MAC } : (stack.vpnKitUUIDMacAddresses ?? {}),
     sshPort: sshPort ?? 0,
     places: stdio === '' ? links.places : [...links.places, 'stdio'],
@@ -99,13 +73,49 @@ export async function planGvproxy(context: CommandContext, options: GvproxyOptio
     // In the file it is a path, on the command line unix://PATH; either is taken in both.
     notificationPath:
       notification === undefined ? undefined : path(notificationPathOf(notification, options.notification)),
-    captureFile: capture === undefined ? undefined : path(capture),
+    captureFile: optionalPath(options.pcap ?? stack['capture-file']),
     sshForwards: readSshForwards(options, file, path),
-    pidFile: pid === undefined ? undefined : path(pid),
-    logFile: log === undefined ? undefined : path(log),
+    pidFile: optionalPath(options.pidFile ?? file?.['pid-file']),
+    logFile: optionalPath(options.logFile ?? file?.['log-file']),
     debug: options.debug === true || stack.debug === true || file?.['log-level']?.toLowerCase() === 'debug',
-    endsWithGuest: single > 0 && (options.listenVpnkit ?? interfaces.vpnkit) === undefined,
+    endsWithGuest: links.places.length > 0 && (options.listenVpnkit ?? interfaces.vpnkit) === undefined,
   };
+}
+
+async function configOf(options: GvproxyOptions, file: GvproxyFile | undefined): Promise<NetworkConfig> {
+  const { hostSearchDomains, zoneOfGvproxy } = await import('@orlop/vnet');
+  const stack = file?.stack ?? {};
+  const own =
+    file === undefined
+      ? { leases: [{ mac: GUEST_MAC, address: GUEST }], search: hostSearchDomains() }
+      : networkOfStack(stack, zoneOfGvproxy);
+  return {
+    name: 'gvproxy',
+    subnet: SUBNET,
+    gatewayMac: GATEWAY_MAC,
+    mtu: options.mtu === undefined ? (stack.mtu ?? MTU) : Number(options.mtu),
+    metadataAccess:
+      options.ec2MetadataAccess ?? file?.['ec2-metadata-access'] ?? stack.ec2MetadataAccess ?? false,
+    ...own,
+  };
+}
+
+/** Those of the file; without one, the guest's SSH. */
+async function forwardsOf(
+  file: GvproxyFile | undefined,
+  sshPort: number | undefined,
+): Promise<readonly ForwardSpec[]> {
+  const { parseExpose, parseForwards } = await import('@orlop/vnet');
+  if (file !== undefined) {
+    return Object.entries(file.stack?.forwards ?? {}).map(([local, remote]) =>
+      parseExpose({
+        local: local.replace(/^udp:/, ''),
+        remote,
+        protocol: local.startsWith('udp:') ? 'udp' : 'tcp',
+      }),
+    );
+  }
+  return sshPort === undefined ? [] : parseForwards(`127.0.0.1:${sshPort}:${GUEST}:22`);
 }
 
 /** Undefined where port 22 of the guest is not to be reached. */
