@@ -1,7 +1,7 @@
 import { execFile, spawn } from 'node:child_process';
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { copyFile, mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { homedir, tmpdir } from 'node:os';
-import { join, resolve } from 'node:path';
+import { basename, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { GuestMachine } from './guest-machine.ts';
@@ -33,6 +33,15 @@ export class Workshop {
   /** Brings the named components of pkg/ up to date; those that are cost nothing. */
   async buildComponents(names: readonly string[]): Promise<void> {
     await this.orlop(['pkg', 'build', ...names.map((name) => join(checkout, 'pkg', name))]);
+  }
+
+  /** Makes a component of its own out of a `build.yml`, and of files of the checkout that lie beside it. */
+  async buildOwnComponent(name: string, definition: string, files: readonly string[] = []): Promise<void> {
+    const folder = join(this.folder, name);
+    await mkdir(folder);
+    for (const file of files) await copyFile(join(checkout, file), join(folder, basename(file)));
+    await writeFile(join(folder, 'build.yml'), definition);
+    await this.orlop(['pkg', 'build', folder]);
   }
 
   /** @returns what `orlop run` takes */

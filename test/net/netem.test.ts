@@ -1,6 +1,6 @@
 import { createHash, randomBytes } from 'node:crypto';
 import { once } from 'node:events';
-import { copyFile, mkdir, writeFile } from 'node:fs/promises';
+import { writeFile } from 'node:fs/promises';
 import { type AddressInfo, createServer, type Server, type Socket } from 'node:net';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -49,12 +49,7 @@ describe.runIf(process.env['ORLOP_LONG'] === '1')('the gateway’s TCP against L
 
   beforeAll(async () => {
     workshop = await Workshop.open();
-    const component = join(workshop.folder, 'netem');
-    await mkdir(component);
-    const applets = fileURLToPath(new URL('../../pkg/busybox/applets.txt', import.meta.url));
-    await copyFile(applets, join(component, 'applets.txt'));
-    await writeFile(join(component, 'build.yml'), COMPONENT);
-    await workshop.orlop(['pkg', 'build', component]);
+    await workshop.buildOwnComponent('netem', COMPONENT, ['pkg/busybox/applets.txt']);
     await workshop.buildComponents(['kernel', 'init', 'runc', 'dhcpcd', 'modprobe']);
     server = createServer({ allowHalfOpen: true }, (socket) => {
       serve(socket).catch(() => socket.destroy());

@@ -1,4 +1,4 @@
-import { mkdir, writeFile } from 'node:fs/promises';
+import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
@@ -27,10 +27,7 @@ describe.runIf(process.env['ORLOP_LONG'] === '1')('VPNKit’s port control, moun
 
   beforeAll(async () => {
     workshop = await Workshop.open();
-    const kernel = join(workshop.folder, 'kernel-9p');
-    await mkdir(kernel);
-    await writeFile(join(kernel, 'build.yml'), KERNEL);
-    await workshop.orlop(['pkg', 'build', kernel]);
+    await workshop.buildOwnComponent('kernel-9p', KERNEL);
     await workshop.buildComponents(['init', 'runc', 'dhcpcd', 'busybox', 'modprobe']);
     port = await freePort();
     const image = await workshop.buildFiles('nine', [yaml, await portFile(port)]);

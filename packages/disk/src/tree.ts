@@ -171,17 +171,3 @@ function compareBytes(a: Uint8Array, b: Uint8Array): number {
   if (at < 0) return a.length - b.length;
   return at < b.length ? (a[at] as number) - (b[at] as number) : 1;
 }
-
-/** Counts a tree's inodes (hard links once) and the bytes of its files' contents. */
-export function measureTree(root: DirectoryNode): { inodes: number; contentBytes: number } {
-  const seen = new Set<TreeNode>();
-  let contentBytes = 0;
-  const walk = (node: TreeNode) => {
-    if (seen.has(node)) return;
-    seen.add(node);
-    if (node.type === 'file') contentBytes += node.sizeBytes;
-    if (node.type === 'directory') for (const child of node.children.values()) walk(child);
-  };
-  walk(root);
-  return { inodes: seen.size, contentBytes };
-}

@@ -7,7 +7,6 @@ export {
   type DockerConfig,
   removeContext,
   selectContext,
-  selectedContext,
   writeContext,
 } from './docker/docker-context.ts';
 export { linkSystemSocket, SYSTEM_SOCKET, unlinkSystemSocket } from './docker/system-socket.ts';

@@ -71,6 +71,3 @@ export function createStack(options: StackOptions): Stack {
     },
   };
 }
-
-/** What a gateway is given, so that another stack can take this one's place. */
-export type CreateStack = typeof createStack;

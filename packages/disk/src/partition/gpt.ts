@@ -8,7 +8,6 @@ import { encodeMbr, SECTOR_BYTES } from './mbr.ts';
 /** Partition type GUIDs: UEFI specification §5.3.3; UAPI discoverable partitions. */
 export const gptType = {
   efiSystem: 'c12a7328-f81f-11d2-ba4b-00a0c93ec93b',
-  biosBoot: '21686148-6449-6e6f-744e-656564454649',
   linuxFileSystem: '0fc63daf-8483-4772-8e79-3d69d8477de4',
 } as const;
 

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { temporaryFolder } from '@orlop/testkit';
 import { describe, expect, it } from 'vitest';
-import { removeContext, selectContext, selectedContext, writeContext } from './docker-context.ts';
+import { removeContext, selectContext, writeContext } from './docker-context.ts';
 
 const run = promisify(execFile);
 const hasDocker = await run('docker', ['--version']).then(
@@ -50,7 +50,7 @@ describe('selectContext', () => {
     const target = { name: 'orlop', socket: '/nowhere/docker.sock' };
     await writeContext(config, target);
     await selectContext(config, 'orlop');
-    expect(await selectedContext(config)).toBe('orlop');
+    expect(JSON.parse(await readFile(path, 'utf8'))).toMatchObject({ currentContext: 'orlop' });
     await removeContext(config, target);
     expect(JSON.parse(await readFile(path, 'utf8'))).toEqual({ auths: { 'example.org': {} } });
     await folder.remove();

@@ -58,11 +58,6 @@ export async function selectContext(config: DockerConfig, name: string | undefin
   await replaceFile(join(config.folder, 'config.json'), `${JSON.stringify(next, undefined, '\t')}\n`);
 }
 
-export async function selectedContext(config: DockerConfig): Promise<string | undefined> {
-  const selected = (await readConfig(config))['currentContext'];
-  return typeof selected === 'string' ? selected : undefined;
-}
-
 function metaPath(folder: string, name: string): string {
   return join(folder, 'contexts', 'meta', createHash('sha256').update(name).digest('hex'), 'meta.json');
 }

@@ -20,8 +20,6 @@ export interface CongestionControl {
   onIdle(): void;
 }
 
-export type CongestionName = 'reno' | 'cubic';
-
 /** RFC 6928: ten segments, bounded so that large segments do not make it a flood. */
 export function initialWindow(segmentBytes: number): number {
   return Math.min(10 * segmentBytes, Math.max(2 * segmentBytes, 14600));

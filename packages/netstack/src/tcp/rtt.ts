@@ -34,10 +34,6 @@ export class RttEstimator {
     return Math.min(timeout, this.#options.maxTimeoutMs);
   }
 
-  get backoffCount(): number {
-    return this.#backoff;
-  }
-
   /**
    * Takes a measured round trip; never one of a retransmitted segment without timestamps (Karn). `samplesPerRtt`
    * weakens each of many samples in one flight (RFC 7323 appendix G).

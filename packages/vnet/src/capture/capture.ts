@@ -45,10 +45,6 @@ export class Capture implements AsyncIterable<Uint8Array> {
     writeMac(source.gatewayMac, this.#gatewayMac, 0);
   }
 
-  get portName(): string | undefined {
-    return this.#options.port;
-  }
-
   onFrame(port: Port, direction: 'in' | 'out', frame: Uint8Array, offset: number, length: number): void {
     if (this.#closed || !this.#wants(port, direction, frame, offset)) return;
     if (this.#queuedBytes >= (this.#options.maxQueuedBytes ?? DEFAULT_QUEUE_BYTES)) {

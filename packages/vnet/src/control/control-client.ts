@@ -79,10 +79,6 @@ export class NetworkClient {
     return this.call('GET', '/v1/dns/zones');
   }
 
-  setZone(zone: ZoneConfig): Promise<ZoneConfig> {
-    return this.call('PUT', '/v1/dns/zones', zone);
-  }
-
   async removeZone(name: string): Promise<void> {
     await this.call('DELETE', withQuery('/v1/dns/zones', { name }));
   }

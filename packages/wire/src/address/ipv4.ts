@@ -7,11 +7,6 @@ export interface Ipv4Cidr {
   readonly length: number;
 }
 
-export const IPV4_LEN = 4;
-export const IPV4_ANY: Ipv4Address = 0;
-export const IPV4_LOOPBACK: Ipv4Address = 0x7f00_0001;
-export const IPV4_BROADCAST: Ipv4Address = 0xffff_ffff;
-
 /** Four decimal numbers without leading zeros, as `inet_pton` wants it. */
 export function parseIpv4Address(text: string): Ipv4Address | undefined {
   const parts = text.split('.');
@@ -60,24 +55,4 @@ export function ipv4InCidr(address: Ipv4Address, cidr: Ipv4Cidr): boolean {
 /** The all-ones address of a prefix. */
 export function ipv4CidrBroadcast(cidr: Ipv4Cidr): Ipv4Address {
   return (cidr.address | ~ipv4Mask(cidr.length)) >>> 0;
-}
-
-/** 224.0.0.0/4 (RFC 5771). */
-export function isIpv4Multicast(address: Ipv4Address): boolean {
-  return address >>> 28 === 0xe;
-}
-
-/** 127.0.0.0/8 (RFC 1122 §3.2.1.3). */
-export function isIpv4Loopback(address: Ipv4Address): boolean {
-  return address >>> 24 === 127;
-}
-
-/** 169.254.0.0/16 (RFC 3927). */
-export function isIpv4LinkLocal(address: Ipv4Address): boolean {
-  return address >>> 16 === 0xa9fe;
-}
-
-/** 10/8, 172.16/12, 192.168/16 (RFC 1918). */
-export function isIpv4Private(address: Ipv4Address): boolean {
-  return address >>> 24 === 10 || address >>> 20 === 0xac1 || address >>> 16 === 0xc0a8;
 }

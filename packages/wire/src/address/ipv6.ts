@@ -21,14 +21,8 @@ export interface Ipv6Cidr {
 }
 
 export const IPV6_LEN = 16;
-export const IPV6_ANY: Ipv6Address = { a: 0, b: 0, c: 0, d: 0 };
-export const IPV6_LOOPBACK: Ipv6Address = { a: 0, b: 0, c: 0, d: 1 };
 /** ff02::1 */
 export const IPV6_ALL_NODES: Ipv6Address = { a: 0xff02_0000, b: 0, c: 0, d: 1 };
-/** ff02::2 */
-export const IPV6_ALL_ROUTERS: Ipv6Address = { a: 0xff02_0000, b: 0, c: 0, d: 2 };
-/** ff02::1:2, where DHCPv6 servers listen (RFC 8415 §7.1). */
-export const IPV6_ALL_DHCP_SERVERS: Ipv6Address = { a: 0xff02_0000, b: 0, c: 0, d: 0x1_0002 };
 
 export function readIpv6Address(bytes: Uint8Array, offset: number): Ipv6Address {
   return {
@@ -131,16 +125,6 @@ export function ipv6InCidr(address: Ipv6Address, cidr: Ipv6Cidr): boolean {
   return ipv6Equals(maskIpv6(address, cidr.length), cidr.address);
 }
 
-/** ff00::/8 */
-export function isIpv6Multicast(address: Ipv6Address): boolean {
-  return address.a >>> 24 === 0xff;
-}
-
-/** fe80::/10 */
-export function isIpv6LinkLocal(address: Ipv6Address): boolean {
-  return address.a >>> 22 === 0x3fa;
-}
-
 /** ff02::1:ffXX:XXXX, to which neighbour solicitations for `address` go (RFC 4291 §2.7.1). */
 export function solicitedNode(address: Ipv6Address): Ipv6Address {
   return { a: 0xff02_0000, b: 0, c: 1, d: (0xff00_0000 | (address.d & 0xff_ffff)) >>> 0 };
@@ -151,11 +135,6 @@ export function ipv6FromMac(prefix: Ipv6Address, mac: MacAddress): Ipv6Address {
   const high = Math.floor(mac / 0x100_0000) ^ 0x02_0000;
   const low = mac % 0x100_0000;
   return { a: prefix.a, b: prefix.b, c: ((high << 8) | 0xff) >>> 0, d: (0xfe00_0000 | low) >>> 0 };
-}
-
-/** ::ffff:a.b.c.d (RFC 4291 §2.5.5.2). */
-export function ipv6FromIpv4(address: number): Ipv6Address {
-  return { a: 0, b: 0, c: 0xffff, d: address };
 }
 
 /** The groups of one side of `::`; only the last may be dotted decimal. */

@@ -7,8 +7,6 @@ export const PCAP_HEADER_LEN = 24;
 export const PCAP_RECORD_HEADER_LEN = 16;
 /** Frames that begin with an Ethernet header. */
 export const LINKTYPE_ETHERNET = 1;
-/** Packets that begin with an IP header of either version. */
-export const LINKTYPE_RAW = 101;
 /** The limit that tcpdump and Wireshark read. */
 export const CAPTURE_MAX_SNAP_LENGTH = 262_144;
 

@@ -2,13 +2,10 @@ import { copyBytes } from '../copy-bytes.ts';
 import type { Malformed } from '../malformed.ts';
 import { readCaptureU16, writeLittleU16 } from './byte-order.ts';
 
-/** Codes of options; a code means something else in each kind of block except for the comment. */
-export const PCAPNG_COMMENT = 1;
-/** In a section's header (draft-ietf-opsawg-pcapng §4.1). */
+/** Codes of options; a code means something else in each kind of block. This one: in a section's header (draft-ietf-opsawg-pcapng §4.1). */
 export const PCAPNG_SECTION_APPLICATION = 4;
 /** In an interface's description (§4.2). */
 export const PCAPNG_INTERFACE_NAME = 2;
-export const PCAPNG_INTERFACE_DESCRIPTION = 3;
 /** One byte: digits after the point, of seconds; with the high bit set binary ones. */
 export const PCAPNG_INTERFACE_RESOLUTION = 9;
 /** In an enhanced packet (§4.3), 32 bits; the lowest two: 1 received by the interface, 2 sent. */

@@ -21,11 +21,8 @@ export const DNS_CLASS_IN = 1;
 
 /** RFC 1035 §4.1.1. */
 export const DNS_NO_ERROR = 0;
-export const DNS_FORMAT_ERROR = 1;
 export const DNS_SERVER_FAILURE = 2;
 export const DNS_NAME_ERROR = 3;
-export const DNS_NOT_IMPLEMENTED = 4;
-export const DNS_REFUSED = 5;
 
 /** Names are in the text form of plain-name.ts: no dot at the end, case as received. */
 export interface DnsQuestion {

@@ -8,8 +8,6 @@ import { readU16, readU32, writeU16, writeU32 } from '../network-order.ts';
 export const IPV4_HEADER_LEN = 20;
 /** Where the addresses stand, for pseudo headers. */
 export const IPV4_ADDRESSES_OFFSET = 12;
-/** Every host takes datagrams of this size, whole or reassembled (RFC 791 §3.2). */
-export const IPV4_MIN_MTU = 68;
 
 const DONT_FRAGMENT = 0x4000;
 const MORE_FRAGMENTS = 0x2000;

@@ -14,8 +14,6 @@ const KIND_TIMESTAMPS = 8;
 export const MAX_TCP_OPTIONS_LEN = 40;
 /** 40 bytes hold four blocks (RFC 2018 §3). */
 export const MAX_SACK_BLOCKS = 4;
-/** A larger shift counts as 14 (RFC 7323 §2.3). */
-export const MAX_WINDOW_SCALE = 14;
 
 /** Received data beyond the acknowledgment: `[left, right)` in sequence space (RFC 2018 §3). */
 export interface SackBlock {
