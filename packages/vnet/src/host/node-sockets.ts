@@ -4,6 +4,7 @@ import { createConnection, createServer, type Socket } from 'node:net';
 import { IpAddress } from '@orlop/netstack';
 import { bindFailure } from './bind-failure.ts';
 import {
+  DATAGRAM_BUFFER_BYTES,
   type HostDatagramEvents,
   type HostDatagramSocket,
   type HostEndpoint,
@@ -42,11 +43,16 @@ export function createNodeSockets(): HostSockets {
       return stream;
     },
     listen: (endpoint, onConnection, options) => listen(endpoint, onConnection, options ?? {}),
-    openDatagram: (family, events) => new NodeDatagram(createSocket(family === 4 ? 'udp4' : 'udp6'), events),
+    openDatagram: (family, events) =>
+      new NodeDatagram(
+        createSocket({ type: family === 4 ? 'udp4' : 'udp6', recvBufferSize: DATAGRAM_BUFFER_BYTES }),
+        events,
+      ),
     bindDatagram: async (address, port, events) => {
       const socket = createSocket({
         type: address.version === 4 ? 'udp4' : 'udp6',
         ipv6Only: address.version === 6,
+        recvBufferSize: DATAGRAM_BUFFER_BYTES,
       });
       await new Promise<void>((resolve, reject) => {
         socket.once('error', (error) => reject(bindFailed({ kind: 'ip', address, port }, error)));

@@ -2,18 +2,19 @@ import { chmodSync, unlinkSync } from 'node:fs';
 import type { IpAddress } from '@orlop/netstack';
 import { vnetError } from '../errors.ts';
 import { bindFailure } from '../host/bind-failure.ts';
-import type {
-  ConnectOptions,
-  HostDatagramEvents,
-  HostDatagramSocket,
-  HostEchoEvents,
-  HostEchoSocket,
-  HostEndpoint,
-  HostListener,
-  HostSockets,
-  HostStream,
-  HostStreamEvents,
-  ListenOptions,
+import {
+  type ConnectOptions,
+  DATAGRAM_BUFFER_BYTES,
+  type HostDatagramEvents,
+  type HostDatagramSocket,
+  type HostEchoEvents,
+  type HostEchoSocket,
+  type HostEndpoint,
+  type HostListener,
+  type HostSockets,
+  type HostStream,
+  type HostStreamEvents,
+  type ListenOptions,
 } from '../host/host-sockets.ts';
 import { removeDeadSocket } from '../host/socket-path.ts';
 import * as linux from './constants.ts';
@@ -156,6 +157,7 @@ function datagramDescriptor(poller: Poller, family: 4 | 6): number {
   if (descriptor < 0) return descriptor;
   if (family === 6) setOption(poller, descriptor, linux.IPPROTO_IPV6, linux.IPV6_V6ONLY, 1);
   askForErrors(poller, descriptor, family);
+  setOption(poller, descriptor, linux.SOL_SOCKET, linux.SO_RCVBUF, DATAGRAM_BUFFER_BYTES);
   return descriptor;
 }
 

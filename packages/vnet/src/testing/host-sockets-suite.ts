@@ -168,6 +168,23 @@ export function describeHostSockets(open: () => Promise<SocketsUnderTest>): void
     server.close();
   });
 
+  it('loses nothing of a burst of datagrams that comes while it is busy', async () => {
+    const under = await open();
+    let count = 0;
+    const server = await under.sockets.bindDatagram(LOOPBACK, 0, {
+      onDatagram: () => {
+        count++;
+      },
+      onFailed: () => {},
+    });
+    const port = server.local.kind === 'ip' ? server.local.port : 0;
+    const client = under.sockets.openDatagram(4, { onDatagram: () => {}, onFailed: () => {} });
+    for (let i = 0; i < 150; i++) client.send(new Uint8Array(1200), LOOPBACK, port);
+    await under.until(() => count === 150);
+    client.close();
+    server.close();
+  });
+
   it('refuses an endpoint that is taken', async () => {
     const under = await open();
     const { near, far, listener } = await pair(under);
