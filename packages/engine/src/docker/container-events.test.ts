@@ -26,6 +26,16 @@ describe('readContainerEvent', () => {
     ]);
   });
 
+  it("takes a swarm's services for what changes its network's ports, and nothing of other things for a container's", () => {
+    expect(['create', 'update', 'remove'].map((action) => event('service', action))).toEqual(
+      Array.from({ length: 3 }, () => ({ kind: 'networks' })),
+    );
+    expect([event('volume', 'create'), event('volume', 'destroy')]).toEqual([
+      { kind: 'other' },
+      { kind: 'other' },
+    ]);
+  });
+
   it('takes what is no event for a change', () => {
     expect(readContainerEvent('{"Type":')).toEqual({ kind: 'changed' });
   });

@@ -5,17 +5,19 @@ export type ContainerEvent =
   | { readonly kind: 'destroyed'; readonly id: string }
   /** A container's address has changed, if it runs. */
   | { readonly kind: 'moved'; readonly id: string }
+  /** Or a swarm's services, whose ports are those of its network. */
   | { readonly kind: 'networks' }
   /** Something else that may change a port, or what could not be read: rather look once too often. */
   | { readonly kind: 'changed' }
   | { readonly kind: 'other' };
 
-/** A line of `GET /events` (API 1.45), of the types container and network. */
+/** A line of `GET /events` (API 1.45), of the types container, network and service. */
 export function readContainerEvent(line: string): ContainerEvent {
   const event = parse(line);
   if (event === undefined) return { kind: 'changed' };
   const id = event.Actor?.ID ?? '';
-  const key = event.Type === 'network' ? `network ${event.Action}` : event.Action;
+  const key =
+    event.Type === undefined || event.Type === 'container' ? event.Action : `${event.Type} ${event.Action}`;
   switch (key) {
     case 'create':
       return { kind: 'created', id };
@@ -26,6 +28,9 @@ export function readContainerEvent(line: string): ContainerEvent {
       return { kind: 'moved', id: event.Actor?.Attributes?.container ?? '' };
     case 'network create':
     case 'network destroy':
+    case 'service create':
+    case 'service update':
+    case 'service remove':
       return { kind: 'networks' };
     case 'start':
     case 'die':

@@ -15,6 +15,8 @@ async function setup() {
   const streams = new Set<ServerResponse>();
   const inspected: string[] = [];
   const looks = { networks: 0 };
+  /** Absent until the machine is one of a swarm; null where it is no manager of it. */
+  const swarm: { services?: readonly unknown[] | null } = {};
   const dockerd: FakeDockerd = await startFakeDockerd({
     handle: (request, answer) => {
       const path = request.url ?? '';
@@ -32,7 +34,12 @@ async function setup() {
         answer.end(JSON.stringify(list));
       } else if (path === '/networks') {
         looks.networks++;
-        answer.end(JSON.stringify([{ Driver: 'bridge', IPAM: { Config: [{ Subnet: '172.17.0.0/16' }] } }]));
+        const bridge = { Driver: 'bridge', IPAM: { Config: [{ Subnet: '172.17.0.0/16' }] } };
+        const ingress = { Driver: 'overlay', Scope: 'swarm', Ingress: true };
+        answer.end(JSON.stringify(swarm.services === undefined ? [bridge] : [bridge, ingress]));
+      } else if (path === '/services') {
+        answer.statusCode = Array.isArray(swarm.services) ? 200 : 503;
+        answer.end(JSON.stringify(swarm.services ?? { message: 'This node is not a swarm manager.' }));
       } else {
         inspected.push(path);
         answer.end('{"HostConfig":{"PortBindings":{}}}');
@@ -59,7 +66,7 @@ async function setup() {
     const event = { Type: 'container', Action: action, ...more };
     for (const stream of streams) stream.write(`${JSON.stringify(event)}\n`);
   };
-  return { ports, streams, seen, latest, say, inspected, looks };
+  return { ports, streams, seen, latest, say, inspected, looks, swarm };
 }
 
 describe('ContainerWatcher', () => {
@@ -116,6 +123,19 @@ describe('ContainerWatcher', () => {
     await expect.poll(() => seen.length).toBe(before.seen + 2);
     say('create', { Type: 'network', Actor: { ID: 'n2' } });
     await expect.poll(() => looks.networks).toBe(before.networks + 1);
+  });
+
+  it("publishes what a swarm's services do, where the machine is a manager of it, and does without where it is none", async () => {
+    const { ports, latest, say, swarm } = await setup();
+    await expect.poll(latest).toEqual([]);
+    ports.push(8080);
+    const Ports = [{ Protocol: 'tcp', TargetPort: 80, PublishedPort: 9000, PublishMode: 'ingress' }];
+    swarm.services = [{ Spec: { Name: 'web' }, Endpoint: { Ports } }];
+    say('create', { Type: 'network' });
+    await expect.poll(latest).toEqual([8080, 9000, 9000]);
+    swarm.services = null;
+    say('remove', { Type: 'service' });
+    await expect.poll(latest).toEqual([8080]);
   });
 
   it('begins again when the stream of events breaks, and finds what it has missed', async () => {

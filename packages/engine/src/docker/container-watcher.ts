@@ -11,6 +11,8 @@ import {
   type NetworkSummary,
   type PublishedPort,
   publishedPorts,
+  type ServiceSummary,
+  servicePorts,
 } from './published-ports.ts';
 
 export interface ContainersSeen {
@@ -19,6 +21,12 @@ export interface ContainersSeen {
   readonly subnets: readonly string[];
   /** Names of those on the machine's own network (`--net=host`), by their full identifiers. */
   readonly onMachineNetwork: ReadonlyMap<string, string>;
+}
+
+interface NetworksSeen {
+  readonly subnets: readonly string[];
+  /** What a swarm's services publish. */
+  readonly services: readonly PublishedPort[];
 }
 
 export interface ContainerWatcherOptions {
@@ -31,7 +39,7 @@ export interface ContainerWatcherOptions {
   readonly onSeen: (seen: ContainersSeen) => Promise<void>;
 }
 
-const FILTERS = encodeURIComponent(JSON.stringify({ type: ['container', 'network'] }));
+const FILTERS = encodeURIComponent(JSON.stringify({ type: ['container', 'network', 'service'] }));
 const RECONNECT_MS = 250;
 /** Ports that another program had are tried again. */
 const RETRY_MS = 10_000;
@@ -48,8 +56,8 @@ export class ContainerWatcher {
    * between its start and its ports; of those that were there before, when they publish.
    */
   readonly #asked = new Map<string, Promise<AskedPorts | undefined>>();
-  /** The networks' subnets; absent when they may have changed since they were asked for. */
-  #subnets: Promise<readonly string[]> | undefined;
+  /** Absent when they may have changed since they were asked for. */
+  #networks: Promise<NetworksSeen> | undefined;
   #running: ReadonlySet<string> = new Set();
   #seen: ContainersSeen | undefined;
 
@@ -101,12 +109,12 @@ export class ContainerWatcher {
         void this.#retry();
         return;
       }
-      this.#subnets = undefined;
+      this.#networks = undefined;
       void this.#lookQuietly();
     }, RETRY_MS);
     try {
       this.#asked.clear();
-      this.#subnets = undefined;
+      this.#networks = undefined;
       await this.look();
       let rest = '';
       events.setEncoding('utf8');
@@ -136,7 +144,7 @@ export class ContainerWatcher {
         // One that is about to start is connected first; its start is told of.
         return this.#running.has(event.id);
       case 'networks':
-        this.#subnets = undefined;
+        this.#networks = undefined;
         return true;
       case 'changed':
         return true;
@@ -164,31 +172,48 @@ export class ContainerWatcher {
   async #lookOnce(): Promise<void> {
     const { docker, guestAddress, onSeen } = this.#options;
     const { signal } = this.#stopped;
-    const [containers, subnets] = await Promise.all([
+    const [containers, { subnets, services }] = await Promise.all([
       docker.json({ path: '/containers/json', signal }) as Promise<readonly ContainerSummary[]>,
-      this.#askSubnets(signal),
+      this.#askNetworks(signal),
     ]);
     if (signal.aborted) return;
     this.#running = new Set(containers.map(({ Id }) => Id));
     this.#seen = {
       running: containers.length,
-      ports: publishedPorts(await this.#withBindings(containers), guestAddress),
+      ports: [...publishedPorts(await this.#withBindings(containers), guestAddress), ...services],
       subnets,
       onMachineNetwork: containersOnMachineNetwork(containers),
     };
     await onSeen(this.#seen);
   }
 
-  #askSubnets(signal: AbortSignal): Promise<readonly string[]> {
-    if (this.#subnets !== undefined) return this.#subnets;
-    const asked = this.#options.docker
-      .json({ path: '/networks', signal })
-      .then((networks) => containerSubnets(networks as readonly NetworkSummary[]));
-    this.#subnets = asked;
+  #askNetworks(signal: AbortSignal): Promise<NetworksSeen> {
+    if (this.#networks !== undefined) return this.#networks;
+    const asked = this.#options.docker.json({ path: '/networks', signal }).then(async (answer) => {
+      const networks = answer as readonly NetworkSummary[];
+      const isInSwarm = networks.some(({ Ingress }) => Ingress === true);
+      return {
+        subnets: containerSubnets(networks),
+        services: isInSwarm ? await this.#askServices(signal) : [],
+      };
+    });
+    this.#networks = asked;
     asked.catch(() => {
-      if (this.#subnets === asked) this.#subnets = undefined;
+      if (this.#networks === asked) this.#networks = undefined;
     });
     return asked;
+  }
+
+  /** Only a manager of the swarm knows them. */
+  async #askServices(signal: AbortSignal): Promise<PublishedPort[]> {
+    const { docker, guestAddress, logger } = this.#options;
+    try {
+      const services = (await docker.json({ path: '/services', signal })) as readonly ServiceSummary[];
+      return servicePorts(services, guestAddress);
+    } catch (error) {
+      logger.debug("the swarm's services could not be listed", { reason: String(error) });
+      return [];
+    }
   }
 
   #withBindings(containers: readonly ContainerSummary[]): Promise<ContainerSummary[]> {

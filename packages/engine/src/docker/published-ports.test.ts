@@ -1,5 +1,11 @@
 import { describe, expect, it } from 'vitest';
-import { type ContainerSummary, containerSubnets, portKey, publishedPorts } from './published-ports.ts';
+import {
+  type ContainerSummary,
+  containerSubnets,
+  portKey,
+  publishedPorts,
+  servicePorts,
+} from './published-ports.ts';
 
 const GUEST = '192.168.127.2';
 
@@ -114,6 +120,21 @@ describe('publishedPorts', () => {
   it('falls back to the port of the machine where a container has no address', () => {
     const Ports = [{ IP: '0.0.0.0', PrivatePort: 80, PublicPort: 8080, Type: 'tcp' }];
     expect(texts([container({ Ports, NetworkSettings: {} })])).toEqual([`tcp 0.0.0.0:8080 → ${GUEST}:8080`]);
+  });
+});
+
+describe('servicePorts', () => {
+  it("leads what a swarm's services publish to the machine's own port, on all addresses", () => {
+    const Ports = [
+      { Protocol: 'udp', TargetPort: 53, PublishedPort: 5353, PublishMode: 'ingress' },
+      { Protocol: 'tcp', TargetPort: 80, PublishedPort: 8080, PublishMode: 'host' },
+      { Protocol: 'sctp', TargetPort: 9, PublishedPort: 9, PublishMode: 'ingress' },
+      { Protocol: 'tcp', TargetPort: 80 }, // no port has been chosen yet
+    ];
+    const ports = servicePorts([{ Spec: { Name: 'names' }, Endpoint: { Ports } }, {}], GUEST);
+    expect(
+      ports.map((port) => `${portKey(port)} → ${port.target.address}:${port.target.port} ${port.container}`),
+    ).toEqual(['udp 0.0.0.0:5353 → 192.168.127.2:5353 names', 'udp [::]:5353 → 192.168.127.2:5353 names']);
   });
 });
 

@@ -23,7 +23,21 @@ export type PortBindings = Readonly<
   Record<string, readonly { readonly HostIp?: string; readonly HostPort?: string }[] | null>
 >;
 
+export interface ServiceSummary {
+  readonly Spec?: { readonly Name?: string };
+  readonly Endpoint?: {
+    readonly Ports?: readonly {
+      readonly Protocol?: string;
+      readonly TargetPort?: number;
+      readonly PublishedPort?: number;
+      readonly PublishMode?: string;
+    }[];
+  };
+}
+
 export interface NetworkSummary {
+  /** The one that leads a service's ports to its tasks, on whichever machine they are. */
+  readonly Ingress?: boolean;
   readonly Driver?: string;
   readonly Scope?: string;
   readonly IPAM?: { readonly Config?: readonly { readonly Subnet?: string }[] | null };
@@ -175,6 +189,28 @@ export function containerSubnets(networks: readonly NetworkSummary[]): string[] 
     .filter((network) => network.Driver === 'bridge')
     .flatMap((network) => network.IPAM?.Config ?? [])
     .flatMap(({ Subnet }) => (Subnet === undefined ? [] : [Subnet]));
+}
+
+/**
+ * What a swarm's services publish on every machine of it: the machine leads its own port to a task. What they publish by
+ * `mode=host` is their containers' affair.
+ */
+export function servicePorts(services: readonly ServiceSummary[], guestAddress: string): PublishedPort[] {
+  return services.flatMap(({ Spec, Endpoint }) =>
+    (Endpoint?.Ports ?? []).flatMap(({ Protocol, TargetPort, PublishedPort: hostPort, PublishMode }) => {
+      if (PublishMode === 'host' || hostPort === undefined) return [];
+      if (Protocol !== 'tcp' && Protocol !== 'udp') return [];
+      const published: PublishedPort = {
+        protocol: Protocol,
+        hostAddress: '0.0.0.0',
+        hostPort,
+        container: Spec?.Name ?? 'a service',
+        containerPort: TargetPort ?? hostPort,
+        target: { address: guestAddress, port: hostPort },
+      };
+      return [published, { ...published, hostAddress: '::', optional: true }];
+    }),
+  );
 }
 
 /** Names by identifier of the containers that have no network of their own. */
