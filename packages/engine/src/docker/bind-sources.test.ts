@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { bindSources, namesBindSources } from './bind-sources.ts';
+import { bindSources, mapBindSources, namesBindSources } from './bind-sources.ts';
 
 const sources = (body: unknown) => bindSources(JSON.stringify(body));
 
@@ -45,6 +45,23 @@ describe('bindSources', () => {
     for (const body of ['', '{', 'null', '[]', '{"HostConfig":{"Binds":[5,null],"Mounts":7}}']) {
       expect(bindSources(body)).toEqual([]);
     }
+  });
+});
+
+describe('mapBindSources', () => {
+  it('changes the sources of -v, --mount and services, and nothing else', () => {
+    const mounts = (source: string) => [
+      { Type: 'bind', Source: source, ReadOnly: true },
+      { Type: 'volume', Source: '/a' },
+    ];
+    const request = (source: string) => ({
+      Image: '/a',
+      HostConfig: { Binds: [`${source}:/a:ro`, 'v:/x', 5], Mounts: mounts(source), Memory: 1 },
+      TaskTemplate: { ContainerSpec: { Mounts: mounts(source), Image: '/a' } },
+    });
+    const map = (source: string) => (source === '/a' ? '/b' : source);
+    expect(JSON.parse(mapBindSources(JSON.stringify(request('/a')), map))).toEqual(request('/b'));
+    expect(mapBindSources('{"HostConfig":{}}', map)).toBe('{"HostConfig":{}}');
   });
 });
 

@@ -36,6 +36,34 @@ export function bindSources(body: string): string[] {
   return [...new Set(sources.filter((source): source is string => source?.startsWith('/') === true))];
 }
 
+/** The same request with other sources of its `-v` and `--mount`. @param body of which {@link bindSources} knows some */
+export function mapBindSources(body: string, map: (source: string) => string): string {
+  const mapMounts = (holder: Json): Json =>
+    Array.isArray(holder['Mounts'])
+      ? { ...holder, Mounts: holder['Mounts'].map((mount) => mapMount(record(mount), map)) }
+      : holder;
+  const within = (holder: Json, name: string, change: (inner: Json) => Json): Json =>
+    name in holder ? { ...holder, [name]: change(record(holder[name])) } : holder;
+  const changed = within(record(JSON.parse(body)), 'HostConfig', (host) =>
+    mapMounts({
+      ...host,
+      ...(Array.isArray(host['Binds']) && { Binds: host['Binds'].map((bind) => mapBind(bind, map)) }),
+    }),
+  );
+  return JSON.stringify(within(changed, 'TaskTemplate', (task) => within(task, 'ContainerSpec', mapMounts)));
+}
+
+function mapBind(bind: unknown, map: (source: string) => string): unknown {
+  if (typeof bind !== 'string') return bind;
+  const [source = '', ...rest] = bind.split(':');
+  return [map(source), ...rest].join(':');
+}
+
+function mapMount(mount: Json, map: (source: string) => string): Json {
+  const source = mountSource(mount);
+  return source === undefined ? mount : { ...mount, Source: map(source) };
+}
+
 function mountSource(mount: Json): string | undefined {
   const source = mount['Source'];
   return mount['Type'] === 'bind' && typeof source === 'string' ? source : undefined;

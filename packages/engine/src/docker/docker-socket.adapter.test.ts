@@ -207,6 +207,10 @@ describe('DockerSocket', () => {
       expect(seen).toEqual([]);
       expect(await create('/proc:/x')).toBe('200 {"HostConfig":{"Binds":["/proc:/x"]}}');
       expect(seen).toEqual(['/v1.45/containers/create']);
+      // The host's side of the socket is the machine's own to a container.
+      expect(await create('/docker.sock:/s:ro')).toBe(
+        '200 {"HostConfig":{"Binds":["/var/run/docker.sock:/s:ro"]}}',
+      );
     } finally {
       agent.destroy();
     }

@@ -78,6 +78,13 @@ export function isHijacked(answer: Buffer): boolean {
   return /^HTTP\/1\.1 1\d\d /.test(text) || /^content-type: *application\/vnd\.docker\./im.test(text);
 }
 
+/** A request with another body in place of its own. @param head with its empty line */
+export function withBody(head: Buffer, body: Buffer): Buffer[] {
+  const lines = head.toString('latin1').trimEnd().split('\r\n');
+  const kept = lines.filter((line) => !/^(?:content-length|transfer-encoding|trailer):/i.test(line));
+  return [Buffer.from([...kept, `Content-Length: ${body.length}`, '', ''].join('\r\n'), 'latin1'), body];
+}
+
 /**
  * Where a head ends, with empty line and without. Servers take a line feed alone for the end of a line (RFC 9112 §2.2), so
  * it ends a head here as well.

@@ -100,6 +100,17 @@ describe('RequestGate', () => {
     expect(passed).toBe(`${expecting(create)}${body}${expecting('/build')}${body}`);
   });
 
+  it('hands on another body where the verdict has one, in a head that says its length', async () => {
+    const gate = new RequestGate(
+      { concerns: () => true, judge: async () => ({ kind: 'pass', body: Buffer.from('ä') }) },
+      () => undefined,
+    );
+    gate.end(`${chunked('/x', 'abc')}${sized('/y', 'abc')}`);
+    expect((await buffer(gate)).toString()).toBe(
+      'POST /x HTTP/1.1\r\nContent-Length: 2\r\n\r\näPOST /y HTTP/1.1\r\nHost: d\r\nContent-Length: 2\r\n\r\nä',
+    );
+  });
+
   it('sees a request after others whose bodies look like one', async () => {
     const { judged, passed } = await send(
       `${chunked('/images/load', sized(create, 'no'))}${sized('/x', get)}${sized(create, 'ok')}`,

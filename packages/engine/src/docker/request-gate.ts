@@ -1,5 +1,5 @@
 import { Transform, type TransformCallback } from 'node:stream';
-import { ChunkedBody, endOfHead, parseRequestHead, type RequestHead } from './request-frames.ts';
+import { ChunkedBody, endOfHead, parseRequestHead, type RequestHead, withBody } from './request-frames.ts';
 
 export interface GateRules {
   /** Whether a request is judged by its body. */
@@ -10,6 +10,8 @@ export interface GateRules {
 export type Verdict =
   | {
       readonly kind: 'pass';
+      /** Goes to dockerd in place of what the client sent. @default that goes */
+      readonly body?: Buffer;
       /** Called once: when the answer has been given, or nobody waits for it any more. */
       readonly over?: () => void;
     }
@@ -58,8 +60,8 @@ const MAX_BODY_BYTES = 8 * 2 ** 20;
 const EMPTY = Buffer.alloc(0);
 
 /**
- * The way of a client's bytes to dockerd: each byte as it came, but for requests that the rules refuse; those are
- * answered here and never reach dockerd, as are those that two readers may understand differently. What is no HTTP/1, and
+ * The way of a client's bytes to dockerd: each byte as it came, but for requests that the rules refuse or give
+ * another body; those that are refused are answered here and never reach dockerd, as are those that two readers may understand differently. What is no HTTP/1, and
  * every hijacked stream, is passed on untouched: the rules are there to explain, not to guard.
  */
 export class RequestGate extends Transform {
@@ -214,7 +216,7 @@ export class RequestGate extends Transform {
       verdict.over?.();
     } else {
       this.#options.onPass?.(head, verdict.over);
-      this.#passAll(raw);
+      this.#passAll(verdict.body === undefined ? raw : withBody(raw[0] ?? EMPTY, verdict.body));
     }
   }
 

@@ -74,9 +74,13 @@ describe('SharedPaths.refusal', () => {
       expect(await paths.refusal(path)).toMatch(/ is a link to \/data\/x, which is not shared/);
   });
 
-  it("sends those who mount the host's Docker socket to the machine's", async () => {
-    expect(await paths.refusal('/home/u/.orlop/engine/default/docker.sock')).toContain(
-      '/var/run/docker.sock',
-    );
+  it("knows the host's Docker socket, for which the machine has its own", async () => {
+    const socket = '/home/u/.orlop/engine/default/docker.sock';
+    expect(await paths.refusal(socket)).toBeUndefined();
+    expect(
+      [socket, `${socket}/`, '/home/u/docker.sock', '/var/run/docker.sock'].map((one) =>
+        paths.isDockerSocket(one),
+      ),
+    ).toEqual([true, true, false, false]);
   });
 });

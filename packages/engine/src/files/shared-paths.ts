@@ -9,7 +9,7 @@ export interface SharedPathsOptions {
   readonly setting?: () => readonly string[];
   /** Shares that are not served any more: a mount would fail, or wait. @default none */
   readonly lost?: () => readonly string[];
-  /** Docker's socket on the host, which containers must not be given: it is another one in the machine. */
+  /** Docker's socket on the host; in the machine it is another one. */
   readonly dockerSocket: string;
   /** @default the host's own */
   readonly resolveLinks?: (path: string) => Promise<string>;
@@ -37,13 +37,16 @@ export class SharedPaths {
     this.#options = options;
   }
 
+  /** Whether it is the host's side of the socket that the machine has elsewhere. */
+  isDockerSocket(source: string): boolean {
+    return withoutDetours(source) === this.#options.dockerSocket;
+  }
+
   /** @returns why a path cannot be mounted, with what to do; undefined when it can */
   async refusal(source: string): Promise<string | undefined> {
-    const { dockerSocket } = this.#options;
     const shares = this.#options.shares();
-    const path = normalize(source).replace(/(.)\/$/, '$1');
-    if (path === dockerSocket)
-      return `mounts denied: ${path} is Docker's socket on the host; in the machine it is /var/run/docker.sock, so mount that`;
+    const path = withoutDetours(source);
+    if (path === this.#options.dockerSocket) return undefined;
     const lost = this.#options.lost?.().find((share) => isWithin(path, share));
     if (lost !== undefined)
       return `mounts denied: the file server of the share ${lost} has ended. Another takes its place in a moment; if none does: orlop restart`;
@@ -77,6 +80,10 @@ export class SharedPaths {
       if (at === '/') return undefined;
     }
   }
+}
+
+function withoutDetours(path: string): string {
+  return normalize(path).replace(/(.)\/$/, '$1');
 }
 
 function isWithin(path: string, folder: string): boolean {
