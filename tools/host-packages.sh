@@ -4,7 +4,7 @@
 set -eu
 
 # To build and boot: QEMU, apt and dpkg's tools (already there on Debian), an xz for compressed modules.
-demo="qemu-system-x86 qemu-utils xz-utils zstd redis-tools"
+demo="qemu-system-x86 qemu-utils xz-utils zstd redis-tools uidmap"
 # The judges of the tests: peers that read what Orlop writes, and that speak with it.
 test="$demo ovmf qemu-system-arm qemu-efi-aarch64 docker-registry skopeo apache2-utils openssl e2fsprogs
 squashfs-tools erofs-utils xorriso genisoimage mtools dosfstools syslinux gdisk fdisk attr cpio tshark tcpdump iperf3 iproute2 iptables

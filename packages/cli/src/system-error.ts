@@ -1,3 +1,4 @@
+import { statfs } from 'node:fs/promises';
 import type { ErrorKind, OrlopError } from '@orlop/core';
 import { cliError } from './errors.ts';
 
@@ -55,10 +56,25 @@ export function systemFailure(error: unknown): OrlopError | undefined {
   );
 }
 
-/** That nothing more can be written, where the system does not say whereto. @returns nothing for other errors */
-export function outOfRoom(error: unknown, place: string): OrlopError | undefined {
+/**
+ * That nothing more can be written, where the system does not say whereto: to the state folder if that is full, else to
+ * `place`. @returns nothing for other errors
+ */
+export async function outOfRoom(
+  error: unknown,
+  { place: own, home }: { readonly place: string; readonly home?: string },
+): Promise<OrlopError | undefined> {
   if (!isSystemError(error) || (error.code !== 'ENOSPC' && error.code !== 'EDQUOT')) return undefined;
+  const place = home !== undefined && (await freeBytes(home)) < FULL_BYTES ? home : own;
   return cliError('cli.system-unavailable', `${place}: no space is left (${error.code})`, { hint: ROOM });
+}
+
+/** What is less is no room for anything. */
+const FULL_BYTES = 1 << 20;
+
+async function freeBytes(path: string): Promise<number> {
+  const found = await statfs(path).catch(() => undefined);
+  return found === undefined ? Number.POSITIVE_INFINITY : found.bavail * found.bsize;
 }
 
 function meaningOf({ code, syscall, message }: SystemError): Meaning {

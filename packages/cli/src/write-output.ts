@@ -4,6 +4,7 @@ import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { OrlopError } from '@orlop/core';
 import { cliError } from './errors.ts';
+import { outOfRoom } from './system-error.ts';
 
 export interface WriteOutputOptions {
   readonly signal: AbortSignal;
@@ -37,6 +38,9 @@ export async function writeOutput(
     await rm(draft, { force: true });
     if (signal.aborted) throw signal.reason;
     if (cause instanceof OrlopError) throw cause;
-    throw cliError('cli.cannot-write', `${path} cannot be written`, { cause });
+    throw (
+      (await outOfRoom(cause, { place: path })) ??
+      cliError('cli.cannot-write', `${path} cannot be written`, { cause })
+    );
   }
 }

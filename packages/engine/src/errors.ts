@@ -26,6 +26,7 @@ export const engineError = defineErrors({
   'engine.host-full': 'unavailable',
   'engine.disk-shrink': 'invalid',
   'engine.not-ours': 'conflict',
+  'engine.bad-client-config': 'invalid',
   'engine.snapshot-exists': 'conflict',
   'engine.snapshot-failed': 'failed',
   'engine.unknown-snapshot': 'not-found',

@@ -15,5 +15,5 @@ export { findFirmware } from './qemu/firmware.ts';
 export * from './qemu/probe/probe-accelerator.ts';
 export { qemuImgProgram, qemuPrograms, zstdProgram } from './qemu/programs.ts';
 export { isSavedStateError } from './qemu/saved-state.ts';
-export { findVirtiofsd } from './qemu/virtiofsd.ts';
+export { findVirtiofsd, shareLack } from './qemu/virtiofsd.ts';
 export * from './run-tool.ts';

@@ -102,13 +102,13 @@ export async function runBuild(
         nowMs: () => performance.now(),
         onStep: (what, reference) => voice.step(what, reference),
       })
-      .catch((error: unknown) => {
+      .catch(async (error: unknown) => {
         const place = toStdout
           ? 'standard output'
           : options.o === undefined
             ? folder
             : dirname(resolve(cwd, options.o));
-        throw outOfRoom(error, place) ?? error;
+        throw (await outOfRoom(error, { place, home: context.paths.home })) ?? error;
       });
   }, lock);
   voice.done(report);

@@ -10,6 +10,7 @@ import {
   qemuImgProgram,
   qemuPrograms,
   runTool,
+  shareLack,
   zstdProgram,
 } from '@orlop/vm';
 import type { CommandContext } from '../context.ts';
@@ -186,6 +187,9 @@ async function virtiofsdFinding({
 }): Promise<Finding> {
   try {
     const detail = await findVirtiofsd(searchPath, paths);
+    const lack = await shareLack(searchPath);
+    if (lack !== undefined)
+      return { name: 'virtiofsd', status: 'note', detail: `${detail}; folders cannot be shared`, hint: lack };
     const limits = await readFile(`${proc}/self/limits`, 'utf8').catch(() => '');
     return { name: 'virtiofsd', ...judgeOpenFiles(detail, limits) };
   } catch (error) {

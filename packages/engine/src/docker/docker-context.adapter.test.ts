@@ -55,4 +55,16 @@ describe('selectContext', () => {
     expect(JSON.parse(await readFile(path, 'utf8'))).toEqual({ auths: { 'example.org': {} } });
     await folder.remove();
   });
+
+  it('leaves a configuration that is damaged as it is, and says so', async () => {
+    const folder = await temporaryFolder();
+    const path = join(folder.path, 'config.json');
+    await writeFile(path, '{"auths":');
+    await expect(selectContext({ folder: folder.path }, 'orlop')).rejects.toMatchObject({
+      code: 'engine.bad-client-config',
+      message: `${path}, the Docker client's configuration, is no JSON`,
+    });
+    expect(await readFile(path, 'utf8')).toBe('{"auths":');
+    await folder.remove();
+  });
 });

@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import { mkdir, readFile, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { replaceFile } from '@orlop/vm';
+import { engineError } from '../errors.ts';
 
 /** Where the Docker client keeps its contexts: `$DOCKER_CONFIG` or `~/.docker`. */
 export interface DockerConfig {
@@ -73,13 +74,21 @@ async function hostOf(path: string): Promise<string | undefined> {
   }
 }
 
-/** @throws SyntaxError for a file that is damaged: it is the user's, and is not replaced */
+/** @throws OrlopError for a file that is damaged: it is the user's, and is not replaced */
 async function readConfig({ folder }: DockerConfig): Promise<Readonly<Record<string, unknown>>> {
-  const text = await readFile(join(folder, 'config.json'), 'utf8').catch((error: NodeJS.ErrnoException) => {
+  const path = join(folder, 'config.json');
+  const text = await readFile(path, 'utf8').catch((error: NodeJS.ErrnoException) => {
     if (error.code === 'ENOENT') return '{}';
     throw error;
   });
-  return JSON.parse(text) as Readonly<Record<string, unknown>>;
+  try {
+    return JSON.parse(text) as Readonly<Record<string, unknown>>;
+  } catch (cause) {
+    throw engineError('engine.bad-client-config', `${path}, the Docker client's configuration, is no JSON`, {
+      cause,
+      hint: 'the client itself reads nothing of it either: mend or remove it',
+    });
+  }
 }
 
 async function isThere(host: string): Promise<boolean> {

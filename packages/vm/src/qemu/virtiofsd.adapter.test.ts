@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { temporaryFolder } from '@orlop/testkit';
 import { afterEach, describe, expect, it } from 'vitest';
 import { runTool } from '../run-tool.ts';
-import { findVirtiofsd, startVirtiofsd } from './virtiofsd.ts';
+import { findVirtiofsd, shareLack, startVirtiofsd } from './virtiofsd.ts';
 import { virtiofsdCommands } from './virtiofsd-command.ts';
 
 const searchPath = process.env['PATH'] ?? '';
@@ -56,6 +56,23 @@ async function servingRoot(socket: string): Promise<string> {
     .not.toBe('');
   return found;
 }
+
+describe('shareLack', () => {
+  it('says what a user who is not root lacks to share folders: newuidmap, then ranges', async () => {
+    const { path, remove } = await temporaryFolder();
+    closers.push(remove);
+    const table = join(path, 'subuid');
+    await writeFile(table, 'other:100000:65536\n');
+    const user = { username: 'me', uid: 1000 };
+    const lack = () => shareLack(path, { user, tables: [table] });
+    expect(await lack()).toContain('apt-get install uidmap');
+    await writeFile(join(path, 'newuidmap'), '', { mode: 0o755 });
+    expect(await lack()).toContain('--add-subuids 100000-165535');
+    await writeFile(table, 'me:100000:65536\n');
+    expect(await lack()).toBeUndefined();
+    expect(await shareLack('', { user: { username: 'root', uid: 0 } })).toBeUndefined();
+  });
+});
 
 // Where a process has its root is root's to see.
 describe.skipIf(program === undefined || process.getuid?.() !== 0)(

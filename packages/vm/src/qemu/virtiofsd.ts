@@ -45,6 +45,7 @@ export async function startVirtiofsd(share: Share, options: StartVirtiofsdOption
   const socket = socketName(folder, index);
   const logPath = join(folder, `share${index}.log`);
   const { stdout, stderr } = await runTool(program, ['--help'], { timeoutMs: 5000 });
+  const lack = await shareLack(options.searchPath);
   const commands = virtiofsdCommands(
     { ...share, hostPath },
     {
@@ -52,7 +53,7 @@ export async function startVirtiofsd(share: Share, options: StartVirtiofsdOption
       help: `${stdout}${stderr}`,
       socket,
       userId: process.getuid?.() ?? 0,
-      hasIdentityRanges: await hasIdentityRanges(options.searchPath),
+      hasIdentityRanges: lack === undefined,
     },
   );
   const log = await open(logPath, 'w', 0o600);
@@ -68,7 +69,7 @@ export async function startVirtiofsd(share: Share, options: StartVirtiofsdOption
   }
   if (typeof outcome === 'string') {
     throw vmError('vm.start-failed', `virtiofsd for "${share.hostPath}": ${outcome}`, {
-      hint: `its own words are in "${logPath}"`,
+      hint: lack ?? `its own words are in "${logPath}"`,
     });
   }
   const server = outcome;
@@ -92,16 +93,31 @@ async function startServer(
   return outcome;
 }
 
-/** Containers may then own files as whom they like; without, as the host's user alone. */
-async function hasIdentityRanges(searchPath: string): Promise<boolean> {
-  if ((await findProgram('newuidmap', searchPath)) === undefined) return false;
-  const { username, uid } = userInfo();
-  const tables = await Promise.all(
-    ['/etc/subuid', '/etc/subgid'].map((path) => readFile(path, 'utf8').catch(() => '')),
-  );
-  return tables.every((table) =>
+interface ShareLackOptions {
+  /** @default this process's */
+  readonly user?: { readonly username: string; readonly uid: number };
+  /** Of ranges (subuid(5), subgid(5)). @default the system's */
+  readonly tables?: readonly string[];
+}
+
+/**
+ * What keeps a user who is not root from sharing: the server leaves the groups of whoever starts it, which in a user
+ * namespace only newgidmap(1) allows (user_namespaces(7), "setgroups"). With it containers may own files as whom they
+ * like; a user in no group at all does without, and owns every file.
+ */
+export async function shareLack(
+  searchPath: string,
+  { user: { username, uid } = userInfo(), tables = ['/etc/subuid', '/etc/subgid'] }: ShareLackOptions = {},
+): Promise<string | undefined> {
+  if (uid === 0) return undefined;
+  if ((await findProgram('newuidmap', searchPath)) === undefined)
+    return 'a user who is not root shares folders by newuidmap; on Debian: apt-get install uidmap';
+  const texts = await Promise.all(tables.map((path) => readFile(path, 'utf8').catch(() => '')));
+  const isNamed = texts.every((table) =>
     table.split('\n').some((line) => line.startsWith(`${username}:`) || line.startsWith(`${uid}:`)),
   );
+  if (isNamed) return undefined;
+  return `sharing folders wants ranges for ${username} in /etc/subuid and /etc/subgid: usermod --add-subuids 100000-165535 --add-subgids 100000-165535 ${username}`;
 }
 
 /**
