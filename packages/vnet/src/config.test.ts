@@ -41,6 +41,68 @@ describe('readNetworkConfig', () => {
   });
 });
 
+describe('what readNetworkConfig refuses', () => {
+  const [one, other] = ['02:00:00:00:00:01', '02:00:00:00:00:02'];
+  const rows: [NetworkConfig, unknown[]][] = [
+    [{ subnet: '127.0.0.0/8' }, [['subnet']]],
+    [{ subnet: '224.0.0.0/24' }, [['subnet']]],
+    [{ subnet: '10.0.0.7/24' }, []],
+    [{ ipv6: 'fe80::/64' }, [['ipv6']]],
+    [{ ipv6: 'ff02::/64' }, [['ipv6']]],
+    [
+      { dns: ['1.1.1.1#0', '1.1.1.1#65536', '1.1.1.1#5353'] },
+      [
+        ['dns', 0],
+        ['dns', 1],
+      ],
+    ],
+    [{ gatewayMac: '01:00:5e:00:00:01' }, [['gatewayMac']]],
+    [
+      { search: ['example.com', 'two words', ''], domain: '' },
+      [
+        ['search', 1],
+        ['search', 2],
+      ],
+    ],
+    [{ domain: 'a b' }, [['domain']]],
+    [
+      {
+        leases: [
+          { mac: one, address: '192.168.127.7' },
+          { mac: other, address: '192.168.127.7' },
+        ],
+      },
+      [['leases', 1, 'address']],
+    ],
+    [
+      {
+        leases: [
+          { mac: one, address: '192.168.127.7' },
+          { mac: one, address: '192.168.127.8' },
+        ],
+      },
+      [['leases', 1, 'mac']],
+    ],
+    [
+      {
+        leases: [
+          { mac: one, address: '10.0.0.7' },
+          { mac: other, address: '192.168.127.1' },
+        ],
+      },
+      [
+        ['leases', 0, 'address'],
+        ['leases', 1, 'address'],
+      ],
+    ],
+    [{ forwards: ['8080:80', '8081:80', '127.0.0.1:8079-8080:90-91', '8080:80/udp'] }, [['forwards', 2]]],
+    [{ forwards: ['0:80', '0:81'] }, []],
+  ];
+  it.each(rows)('%j', (config, paths) => {
+    expect(pathsOf(config)).toEqual(paths);
+  });
+});
+
 describe('routes of readNetworkConfig', () => {
   it.each([
     [{ to: '172.17.0.0/16', via: '192.168.127.2' }, []],

@@ -1,11 +1,11 @@
 import { OrlopError, type Problem } from '@orlop/core';
 import { IpAddress, IpPrefix } from '@orlop/netstack';
-import { type MacAddress, parseMac } from '@orlop/wire';
+import { formatMac, isDnsName, isGroupMac, type MacAddress, parseMac } from '@orlop/wire';
 import type { StaticLease } from './dhcp/leases.ts';
 import { Zone, type ZoneConfig } from './dns/zone.ts';
 import { vnetError } from './errors.ts';
 import type { ForwardSpec } from './forward/forward.ts';
-import { parseForwards } from './forward/forward-text.ts';
+import { forwardId, parseForwards } from './forward/forward-text.ts';
 import { OutboundPolicy, type PolicyConfig } from './nat/policy.ts';
 import { type ProxyConfig, readProxyConfig } from './proxy/proxy-settings.ts';
 import type { SchemaPath } from './schema/json-schema.ts';
@@ -178,21 +178,15 @@ class ConfigReader {
       lastLease: IpAddress.v4(last),
       ipv6: this.#at(['ipv6'], () => this.#ipv6(config, name)),
       mtu,
-      domain: config.domain ?? 'orlop.internal',
-      search: config.search ?? [],
+      domain: config.domain === '' ? '' : this.#domain(config.domain ?? 'orlop.internal', ['domain']),
+      search: (config.search ?? []).map((text, i) => this.#domain(text, ['search', i])),
       dns: config.dns?.map((text, i) => this.#at(['dns', i], () => this.#server(text))),
       resolver: config.resolver ?? 'forward',
       zones: this.#zones(config),
       names: this.#names(config),
       leaseSeconds: config.leaseSeconds ?? 86_400,
-      leases: (config.leases ?? []).map(({ mac, address, name: hostName }, i) => ({
-        mac: this.#at(['leases', i, 'mac'], () => this.#mac(mac)),
-        address: this.#at(['leases', i, 'address'], () => this.#address(address, 'lease')),
-        ...(hostName !== undefined && { hostName }),
-      })),
-      forwards: (config.forwards ?? []).flatMap((text, i) =>
-        this.#at(['forwards', i], () => this.#try(() => parseForwards(text), [])),
-      ),
+      leases: this.#leases(config, { subnet, gateway, host }),
+      forwards: this.#forwards(config),
       routes: this.#routes(config, subnet),
       policy: this.#policy(config),
       proxy: this.#proxy(config),
@@ -217,7 +211,58 @@ class ConfigReader {
       this.#problem(`subnet "${text}" is not an IPv4 network such as 192.168.127.0/24`);
       return new IpPrefix(IpAddress.v4(0xc0a87f00), 24);
     }
-    return new IpPrefix(IpAddress.v4(prefix.address.w3 & (-1 << (32 - prefix.length))), prefix.length);
+    const network = IpAddress.v4(prefix.address.w3 & (-1 << (32 - prefix.length)));
+    const first = network.w3 >>> 24;
+    // This host, its loopback; groups, and what is reserved (RFC 6890).
+    if (first === 0 || first === 127 || first >= 224)
+      this.#problem(`no machine has an address of subnet "${text}"`);
+    return new IpPrefix(network, prefix.length);
+  }
+
+  #domain(text: string, path: SchemaPath): string {
+    // It goes into resolv.conf, where a space begins another.
+    if (!isDnsName(text) || !/^[^\s.][^\s]*$/.test(text)) this.#problem(`"${text}" is no domain`, path);
+    return text;
+  }
+
+  #leases(
+    { leases = [] }: NetworkConfig,
+    { subnet, gateway, host }: Pick<NetworkSettings, 'subnet' | 'gateway' | 'host'>,
+  ): readonly StaticLease[] {
+    const taken = new Set<string>();
+    const once = (text: string, path: SchemaPath): void => {
+      if (taken.has(text)) this.#problem(`${text} has a lease already`, path);
+      taken.add(text);
+    };
+    return leases.map(({ mac: macText, address: addressText, name: hostName }, i) => {
+      const problems = this.problems.length;
+      const mac = this.#at(['leases', i, 'mac'], () => this.#mac(macText));
+      const address = this.#at(['leases', i, 'address'], () => this.#address(addressText, 'lease'));
+      if (this.problems.length === problems) {
+        once(formatMac(mac), ['leases', i, 'mac']);
+        once(address.toString(), ['leases', i, 'address']);
+        if (!subnet.contains(address))
+          this.#problem(`${address} is not in ${subnet}`, ['leases', i, 'address']);
+        if (address.equals(gateway) || host?.equals(address) === true)
+          this.#problem(`${address} is the gateway's or the host's`, ['leases', i, 'address']);
+      }
+      return { mac, address, ...(hostName !== undefined && { hostName }) };
+    });
+  }
+
+  #forwards({ forwards = [] }: NetworkConfig): readonly ForwardSpec[] {
+    const taken = new Set<string>();
+    return forwards.flatMap((text, i) =>
+      this.#at(['forwards', i], () => {
+        const specs = this.#try(() => parseForwards(text), []);
+        for (const id of specs.map(forwardId)) {
+          // Port 0 is another one each time.
+          if (taken.has(id) && !id.endsWith(':0')) this.#problem(`${id} is forwarded already`);
+          taken.add(id);
+        }
+        return specs;
+      }),
+    );
   }
 
   #ipv6({ ipv6, host }: NetworkConfig, name: string): Ipv6Settings | undefined {
@@ -228,7 +273,10 @@ class ConfigReader {
       this.#problem(`ipv6 "${ipv6}" is not a prefix of 64 bits such as fd00:1:2:3::/64`);
       return undefined;
     }
-    const { w0, w1 } = prefix.address;
+    const { address } = prefix;
+    if (address.isLinkLocal || address.isMulticast || (address.w0 === 0 && address.w1 === 0))
+      this.#problem(`no machine has an address of ipv6 "${ipv6}"`);
+    const { w0, w1 } = address;
     return {
       prefix: new IpPrefix(IpAddress.v6(w0, w1, 0, 0), 64),
       gateway: IpAddress.v6(w0, w1, 0, 1),
@@ -288,7 +336,8 @@ class ConfigReader {
 
   #server(text: string): { readonly address: IpAddress; readonly port: number } {
     const [address = '', port = '53'] = text.split('#');
-    if (!/^\d{1,5}$/.test(port)) this.#problem(`dns "${text}" is not ADDRESS or ADDRESS#PORT`);
+    if (!/^\d{1,5}$/.test(port) || Number(port) === 0 || Number(port) > 0xffff)
+      this.#problem(`dns "${text}" is not ADDRESS or ADDRESS#PORT`);
     return { address: this.#address(address, 'dns'), port: Number(port) };
   }
 
@@ -301,6 +350,7 @@ class ConfigReader {
   #mac(text: string): MacAddress {
     const mac = parseMac(text);
     if (mac === undefined) this.#problem(`"${text}" is no Ethernet address such as 5a:94:ef:00:00:02`);
+    else if (isGroupMac(mac)) this.#problem(`"${text}" is the address of a group, not of a machine`);
     return mac ?? 0;
   }
 
