@@ -18,7 +18,10 @@ export function fileNode(sizeBytes: number, content: () => AsyncIterable<Uint8Ar
 /** The same with a content that is in memory; text is UTF-8. */
 export function bytesNode(content: Uint8Array | string): FileNode {
   const bytes = typeof content === 'string' ? new TextEncoder().encode(content) : content;
-  return fileNode(bytes.length, async function* () {
+  const node = fileNode(bytes.length, async function* () {
     yield bytes;
   });
+  const read = async (offset: number, into: Uint8Array): Promise<void> =>
+    into.set(bytes.subarray(offset, offset + into.length));
+  return { ...node, stored: { store: { read }, offset: 0 } };
 }

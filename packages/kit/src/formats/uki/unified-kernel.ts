@@ -1,6 +1,7 @@
 import type { FileNode } from '@orlop/disk';
 import { kitError } from '../../errors.ts';
-import { fileNode } from '../file-nodes.ts';
+import { concatenatedFile, type PlacedPart } from '../concatenated-file.ts';
+import { bytesNode } from '../file-nodes.ts';
 
 /** A section to be added to a stub. */
 interface Section {
@@ -38,15 +39,9 @@ export interface UnifiedKernel {
  * (UAPI.5 specification). The contents stream when the file is read.
  */
 export function unifiedKernel(parts: UnifiedKernel): FileNode {
-  const text = (value: string) => {
-    const bytes = new TextEncoder().encode(value);
-    return fileNode(bytes.length, async function* () {
-      yield bytes;
-    });
-  };
   return addSections(parts.stub, [
-    { name: '.osrel', content: text(parts.osRelease) },
-    { name: '.cmdline', content: text(`${parts.cmdline}\0`) },
+    { name: '.osrel', content: bytesNode(parts.osRelease) },
+    { name: '.cmdline', content: bytesNode(`${parts.cmdline}\0`) },
     { name: '.initrd', content: parts.initrd },
     // Last, since the kernel unpacks itself in place and needs the room behind it.
     { name: '.linux', content: parts.kernel },
@@ -59,7 +54,7 @@ function addSections(program: Uint8Array, sections: readonly Section[]): FileNod
   const view = new DataView(header.buffer);
   const pe = readHeaders(view);
   const alignUp = (value: number, unit: number) => Math.ceil(value / unit) * unit;
-  const placed: { readonly content: FileNode; readonly at: number }[] = [];
+  const placed: PlacedPart[] = [{ content: bytesNode(header), at: 0 }];
   let address = pe.endAddress;
   let fileEnd = alignUp(program.length, pe.fileAlignment);
   sections.forEach(({ name, content }, i) => {
@@ -81,19 +76,10 @@ function addSections(program: Uint8Array, sections: readonly Section[]): FileNod
   });
   view.setUint16(pe.coffAt + 6, pe.sectionCount + sections.length, true);
   view.setUint32(pe.optionalAt + OPTIONAL_AT.sizeOfImage, alignUp(address, pe.sectionAlignment), true);
-  const added = placed.reduce((sum, { content }) => sum + alignUp(content.sizeBytes, pe.fileAlignment), 0);
+  const added = fileEnd - alignUp(program.length, pe.fileAlignment);
   view.setUint32(pe.optionalAt + OPTIONAL_AT.sizeOfInitializedData, pe.initializedData + added, true);
   view.setUint32(pe.optionalAt + OPTIONAL_AT.checksum, 0, true);
-  return fileNode(fileEnd, async function* () {
-    yield header;
-    let at = header.length;
-    for (const { content, at: start } of placed) {
-      yield new Uint8Array(start - at);
-      yield* content.open();
-      at = start + content.sizeBytes;
-    }
-    yield new Uint8Array(fileEnd - at);
-  });
+  return concatenatedFile(fileEnd, placed);
 }
 
 function readHeaders(view: DataView) {
