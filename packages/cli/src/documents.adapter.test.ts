@@ -1,7 +1,7 @@
 import { execFileSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
-import type { Command } from 'commander';
+import type { Command, Option } from 'commander';
 import { describe, expect, it } from 'vitest';
 import type { CommandContext } from './context.ts';
 import { orlopProgram } from './program.ts';
@@ -15,6 +15,8 @@ const program = orlopProgram({ env: {}, cwd: '/' } as CommandContext);
 interface Mention {
   readonly place: string;
   readonly words: readonly string[];
+  /** A line of its own, to be typed as it stands; in backquotes a command may be no more than named. */
+  readonly isTyped: boolean;
 }
 
 /** Command lines in blocks of code and in backquotes, of documents and of the hints that the programs print. */
@@ -26,15 +28,21 @@ function mentions(): readonly Mention[] {
   return files.flatMap((path) => {
     const lines = readFileSync(`${root}${path}`, 'utf8').split('\n');
     return lines.flatMap((line, i) =>
-      commandsIn(line, path).map((text) => ({ place: `${path}:${i + 1}`, words: split(text) })),
+      commandsIn(line, path).map(({ text, isTyped }) => ({
+        ...{ place: `${path}:${i + 1}`, words: split(text), isTyped },
+      })),
     );
   });
 }
 
-function commandsIn(line: string, path: string): readonly string[] {
+function commandsIn(line: string, path: string): readonly { text: string; isTyped: boolean }[] {
   const block = path.endsWith('.ts') ? null : /^(?: {4,}|\$ |# )?(?:\.\/)?orlop ([a-z].*)$/.exec(line);
-  if (block?.[1] !== undefined && (/^ {4}|^\$|^#/.test(line) || !/[.,;]$/.test(line))) return [block[1]];
-  return [...line.matchAll(/`(?:\.\/)?orlop ([a-z][^`]*)`/g)].map((found) => found[1] ?? '');
+  if (block?.[1] !== undefined && (/^ {4}|^\$|^#/.test(line) || !/[.,;]$/.test(line)))
+    return [{ text: block[1], isTyped: true }];
+  return [...line.matchAll(/`(?:\.\/)?orlop ([a-z][^`]*)`/g)].map(([, text = '']) => ({
+    text,
+    isTyped: false,
+  }));
 }
 
 /** Up to what the shell makes of it: a comment, a pipe, another command. */
@@ -43,8 +51,8 @@ function split(text: string): readonly string[] {
   return own.trim().split(/\s+/);
 }
 
-/** What is wrong with a command line; undefined when each word is known. */
-function wrong(words: readonly string[]): string | undefined {
+/** What is wrong with a command line; undefined when each word is known, and none is missing. */
+function wrong(words: readonly string[], isTyped = false): string | undefined {
   let command: Command = program;
   const known = [...program.options];
   let rest = [...words];
@@ -62,17 +70,32 @@ function wrong(words: readonly string[]): string | undefined {
   const unknown = flags
     .map((flag) => flag.replace(/[=,.:)\]].*$/, ''))
     .filter((flag) => flag !== '--help' && !known.some((one) => one.long === flag || one.short === flag));
-  return unknown.length === 0 ? undefined : `no option ${unknown.join(' ')}`;
+  if (unknown.length > 0) return `no option ${unknown.join(' ')}`;
+  const required = command.registeredArguments.filter((one) => one.required).length;
+  if (!isTyped || rest.includes('--help') || rest.includes('…') || command.commands.length > 0)
+    return undefined;
+  const given = positional(rest, known).length;
+  return given < required ? `${given} of ${required} arguments` : undefined;
+}
+
+/** The words that are neither options nor values of options. */
+function positional(words: readonly string[], known: readonly Option[]): readonly string[] {
+  return words.filter((word, i) => {
+    if (/^--?[a-zA-Z]/.test(word)) return false;
+    const before = known.find(({ long, short }) => i > 0 && [long, short].includes(words[i - 1]));
+    return before === undefined || !before.required;
+  });
 }
 
 describe('the documents and the hints', () => {
   it('name commands and options that there are', () => {
     expect(wrong(['net', 'nothing'])).toBe('no command "nothing"');
     expect(wrong(['net', 'up', '--nothing=1'])).toBe('no option --nothing');
+    expect(wrong(['config', 'set', '--engine', 'x', 'shares'], true)).toBe('1 of 2 arguments');
     const found = mentions();
     expect(found.length).toBeGreaterThan(200);
-    const bad = found.flatMap(({ place, words }) => {
-      const problem = wrong(words);
+    const bad = found.flatMap(({ place, words, isTyped }) => {
+      const problem = wrong(words, isTyped);
       return problem === undefined ? [] : [`${place}: ${problem}: orlop ${words.join(' ')}`];
     });
     expect(bad).toEqual([]);
