@@ -84,6 +84,10 @@ describe('readTar', () => {
     ['archive.limit', 'a name of 9000 characters', [pax({ path: 'x'.repeat(9000) }), block({})]],
     ['archive.limit', 'extended headers at byte 0 are over', [block({ typeflag: 'x', size: '00100000000' })]],
     ['archive.truncated', 'has no member', [pax({ path: 'x' }), END]],
+    ['archive.malformed', 'belongs to 4294967296:0', [pax({ uid: '4294967296' }), block({})]],
+    ['archive.malformed', 'belongs to 0:8589934592', [pax({ gid: '8589934592' }), block({})]],
+    ['archive.malformed', 'the numbers 4096:0', [block({ typeflag: '3', devMajor: '0010000' })]],
+    ['archive.malformed', 'the numbers 0:1048576', [block({ typeflag: '4', devMinor: '4000000' })]],
     ['archive.malformed', 'claims 1 bytes', [block({ typeflag: '3', size: '00000000001' })]],
   ])('says %s: %s', async (code, message, parts) => {
     const error = await read(...parts).catch((thrown: unknown) => thrown);

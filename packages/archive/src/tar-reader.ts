@@ -21,6 +21,10 @@ interface Extension {
 }
 
 /** Records that are applied to the header, and so do not stand in {@link EntryHeader.pax}. */
+/** Of users and groups (uid_t), and of devices (include/linux/kdev_t.h). */
+const MAX_OWNER = 0xffff_ffff;
+const MAX_DEVICE_MAJOR = 0xfff;
+const MAX_DEVICE_MINOR = 0xf_ffff;
 const APPLIED = new Set(['path', 'linkpath', 'size', 'uid', 'gid', 'uname', 'gname', 'mtime', 'hdrcharset']);
 
 /**
@@ -148,6 +152,21 @@ function resolveHeader(
       'archive.unsupported',
       `the ${type} ${JSON.stringify(name)} has content of its own, which no tar writes by default`,
     );
+  const owner = {
+    uid: integer(text('uid'), { key: 'uid', at }) ?? raw.uid,
+    gid: integer(text('gid'), { key: 'gid', at }) ?? raw.gid,
+  };
+  if (owner.uid > MAX_OWNER || owner.gid > MAX_OWNER)
+    throw archiveError(
+      'archive.malformed',
+      `the ${type} ${JSON.stringify(name)} belongs to ${owner.uid}:${owner.gid}; Linux counts to ${MAX_OWNER}`,
+    );
+  const isDevice = type === 'char' || type === 'block';
+  if (isDevice && (raw.devMajor > MAX_DEVICE_MAJOR || raw.devMinor > MAX_DEVICE_MINOR))
+    throw archiveError(
+      'archive.malformed',
+      `the ${type} ${JSON.stringify(name)} has the numbers ${raw.devMajor}:${raw.devMinor}; Linux counts to ${MAX_DEVICE_MAJOR}:${MAX_DEVICE_MINOR}`,
+    );
   const uname = text('uname') ?? raw.uname;
   const gname = text('gname') ?? raw.gname;
   const xattrs = collect(XATTR_PREFIX, extension.records);
@@ -156,14 +175,13 @@ function resolveHeader(
     name,
     type,
     mode: raw.mode & 0o7777,
-    uid: integer(text('uid'), { key: 'uid', at }) ?? raw.uid,
-    gid: integer(text('gid'), { key: 'gid', at }) ?? raw.gid,
+    ...owner,
     ...(uname !== '' && { uname }),
     ...(gname !== '' && { gname }),
     sizeBytes: type === 'file' ? size : 0,
     mtime: decimal(text('mtime'), at) ?? raw.mtime,
     ...(isLink && { linkName: type === 'hardlink' ? normalizeName(writtenLink) : writtenLink }),
-    ...((type === 'char' || type === 'block') && {
+    ...(isDevice && {
       deviceMajor: raw.devMajor,
       deviceMinor: raw.devMinor,
     }),

@@ -322,6 +322,22 @@ describe('buildImage', () => {
     expect(names).toContain('docker.io/library/kernel');
   });
 
+  it('names the kernel image whose tar is wrong', async () => {
+    await putImage(store, 'bad-modules:1', {
+      layers: [
+        [
+          ['kernel', 'KERNEL'],
+          ['kernel.tar', 'no tar'],
+        ],
+      ],
+    });
+    const folder = await newFolder('bad-modules', 'kernel: {image: bad-modules:1}\ninit: [plain:1]\n');
+    await expect(buildSmall({ store, folder, formats: ['tar'] })).rejects.toMatchObject({
+      code: 'kit.invalid-image',
+      message: expect.stringMatching(/^kernel\.tar of docker\.io\/library\/bad-modules:1: /),
+    });
+  });
+
   it('leaves nothing of a build that fails, and an older file as it was', async () => {
     const folder = await newFolder('fails', 'kernel: {image: web:1}\ninit: [plain:1]\n');
     await writeFile(join(folder, 'image-kernel'), 'old');

@@ -1,4 +1,5 @@
 import { type ArchiveEntry, type EntryStream, readTar } from '@orlop/archive';
+import { OrlopError } from '@orlop/core';
 import { kitError } from '../errors.ts';
 import { directoryEntry, fileEntry, type Origin, withOrigin } from './entries.ts';
 import { BOOT_CMDLINE, BOOT_FOLDER, BOOT_KERNEL, BOOT_UCODE } from './layout-paths.ts';
@@ -36,7 +37,7 @@ export async function* kernelEntries(plan: KernelPlan, origin: Origin): EntryStr
       };
     } else if (header.name === plan.tar && header.type === 'file') {
       tars++;
-      for await (const member of readTar(entry.body)) {
+      for await (const member of readMembers(entry, `${plan.tar} of ${plan.image.reference}`)) {
         if (member.header.name === '') continue;
         yield { header: withOrigin(member.header, origin), body: member.body };
       }
@@ -60,6 +61,16 @@ export async function* kernelEntries(plan: KernelPlan, origin: Origin): EntryStr
         hint: 'say "tar: none" under "kernel:" if the kernel needs no modules',
       },
     );
+  }
+}
+
+/** What is wrong with the archive is said with its name. */
+async function* readMembers({ body }: ArchiveEntry, subject: string): EntryStream {
+  try {
+    yield* readTar(body);
+  } catch (cause) {
+    if (!(cause instanceof OrlopError) || !cause.code.startsWith('archive.')) throw cause;
+    throw kitError('kit.invalid-image', `${subject}: ${cause.message}`, { cause });
   }
 }
 
