@@ -220,7 +220,11 @@ describe('DockerSocket', () => {
     const { path } = await setup({
       handle: (asked, answer) => {
         asked.resume();
-        asked.once('end', () => answer.writeHead(asked.url?.includes('nope') ? 404 : 200).end());
+        asked.once('end', () => {
+          const isAttach = asked.url?.includes('attach') === true;
+          if (isAttach) answer.setHeader('content-type', 'application/vnd.docker.raw-stream'); // as dockerd
+          answer.writeHead(asked.url?.includes('nope') ? 404 : 200).end();
+        });
       },
     });
     const agent = new Agent({ keepAlive: true, maxSockets: 1 });

@@ -75,7 +75,9 @@ export function parseRequestHead(text: string): RequestHead | AmbiguousHead | un
  */
 export function isHijacked(answer: Buffer): boolean {
   const text = answer.toString('latin1', 0, MAX_LINE_BYTES);
-  return /^HTTP\/1\.1 1\d\d /.test(text) || /^content-type: *application\/vnd\.docker\./im.test(text);
+  if (/^HTTP\/1\.1 1\d\d /.test(text)) return true;
+  // A refusal of an attach has that type, too.
+  return /^HTTP\/1\.1 200 /.test(text) && /^content-type: *application\/vnd\.docker\./im.test(text);
 }
 
 /** A request with another body in place of its own. @param head with its empty line */
