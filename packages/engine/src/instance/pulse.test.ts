@@ -15,7 +15,7 @@ function setup() {
         : new OrlopError('netstack.refused', 'unavailable', 'closed');
     },
     onSilent: (sinceMs) => told.push(`silent since ${sinceMs}`),
-    onBack: (silentMs) => told.push(`back after ${silentMs}`),
+    onBack: (silentMs, wasTold) => told.push(`${wasTold ? '' : 'only late, '}back after ${silentMs}`),
   });
   /** Looks every five seconds. */
   const pass = async (seconds: number) => {
@@ -38,12 +38,17 @@ describe('Pulse', () => {
     expect(told).toEqual(['silent since 20000', 'back after 65000']);
   });
 
-  it('says nothing of one answer that is late, and of a machine whose processors stand still', async () => {
+  it('does not call a machine silent for one answer that is missing, and says that it is back', async () => {
     const { machine, told, pass } = setup();
     machine.isSilent = true;
     await pass(5);
     machine.isSilent = false;
-    await pass(10);
+    await pass(20);
+    expect(told).toEqual(['only late, back after 10000']);
+  });
+
+  it('says nothing of a machine whose processors stand still', async () => {
+    const { machine, told, pass } = setup();
     machine.isSilent = true;
     machine.isRunning = false;
     await pass(60);

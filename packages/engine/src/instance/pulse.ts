@@ -9,7 +9,8 @@ export interface PulseOptions {
   readonly knock: (signal: AbortSignal) => Promise<void>;
   /** Nothing has answered since then. */
   readonly onSilent: (sinceMs: number) => void;
-  readonly onBack: (silentMs: number) => void;
+  /** It answers again, after so long; when that was not long enough to be told, too: its clock may have stood still. */
+  readonly onBack: (silentMs: number, wasTold: boolean) => void;
 }
 
 const LOOK_MS = 5000;
@@ -22,6 +23,7 @@ export class Pulse {
   readonly #options: PulseOptions;
   #answeredAtMs: number;
   #isSilent = false;
+  #hasMissed = false;
   #isLooking = false;
   #timer: NodeJS.Timeout | undefined;
 
@@ -50,12 +52,16 @@ export class Pulse {
     if (!isRunning()) {
       // Who lets it run again says so.
       this.#isSilent = false;
+      this.#hasMissed = false;
       this.#answeredAtMs = now;
     } else if (answers) {
       this.#answeredAtMs = now;
-      if (this.#isSilent) onBack(silentMs);
+      if (this.#hasMissed) onBack(silentMs, this.#isSilent);
+      this.#hasMissed = false;
       this.#isSilent = false;
-    } else if (!this.#isSilent && silentMs >= SILENT_MS) {
+    } else {
+      this.#hasMissed = true;
+      if (this.#isSilent || silentMs < SILENT_MS) return;
       this.#isSilent = true;
       onSilent(this.#answeredAtMs);
     }

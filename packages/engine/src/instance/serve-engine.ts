@@ -164,9 +164,11 @@ export function serveEngine(live: LiveEngine, options: ServeOptions): Running {
       logger.warn('the machine does not answer', { engine: name });
       options.onSilent(clock.wallMs() - (clock.monotonicMs() - sinceMs));
     },
-    onBack: (silentMs) => {
-      logger.info('the machine answers again', { engine: name, silentMs: Math.round(silentMs) });
-      options.onSilent(undefined);
+    onBack: (silentMs, wasTold) => {
+      if (wasTold) {
+        logger.info('the machine answers again', { engine: name, silentMs: Math.round(silentMs) });
+        options.onSilent(undefined);
+      }
       setClock(live.agent, around);
     },
   });
