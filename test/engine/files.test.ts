@@ -26,14 +26,17 @@ const work = join(tmpdir(), `orlop-files-${process.pid}`);
 /** Shared for writing, and for reading only. */
 const shared = join(work, 'shared');
 const fixed = join(work, 'fixed');
+/** Shared, and replaced by other folders meanwhile. */
+const moving = join(work, 'moving');
 const children: ChildProcess[] = [];
 
 beforeAll(async () => {
   if (!hasQemu) return;
   await mkdir(join(shared, 'sub'), { recursive: true });
   await mkdir(fixed);
+  await mkdir(moving);
   await writeFile(join(fixed, 'kept'), 'kept\n');
-  await engine.prepare({ disk: '4GiB', shares: `${shared},${fixed}:ro` });
+  await engine.prepare({ disk: '4GiB', shares: `${shared},${fixed}:ro,${moving}` });
   await engine.orlop('up');
   await engine.load('test/engine/file-tools');
 });
@@ -189,7 +192,7 @@ describe.skipIf(!hasQemu)('a shared folder (skipped without QEMU)', () => {
     ]) {
       expect(await refusal('run', '--rm', ...mount, ...words)).toContain(
         `mounts denied: ${elsewhere} is not shared with the engine. Share it or a folder above it, then restart: ` +
-          `orlop config set shares ${shared},${fixed}:ro,${elsewhere} && orlop restart`,
+          `orlop config set shares ${shared},${fixed}:ro,${moving},${elsewhere} && orlop restart`,
       );
     }
     const volume = ['-d', 'local', '-o', 'type=none', '-o', 'o=bind', '-o', `device=${elsewhere}`];
@@ -324,6 +327,29 @@ describe.skipIf(!hasQemu)('a shared folder (skipped without QEMU)', () => {
     expect(why).toContain('shares are in use by user');
     expect(await docker('exec', 'user', 'cat', 'before')).toBe('before\n');
     await docker('rm', '-f', 'user');
+  });
+
+  it('is the folder that its path leads to when a container starts, whatever was there before', async () => {
+    const replace = async (content: string) => {
+      await rename(moving, `${moving}-before-${content}`);
+      await mkdir(join(moving, 'sub'), { recursive: true });
+      await writeFile(join(moving, 'file'), content);
+    };
+    await replace('second');
+    // At once: the machine has the folder that was moved away until somebody asks.
+    const seen = await watchInContainer('keeps', `${moving}:/s`);
+    expect(await docker('exec', 'keeps', 'cat', '/s/file')).toBe('second');
+    await writeFile(join(moving, 'new'), '1');
+    await expect.poll(seen, { timeout: 15_000, interval: 20 }).toMatch(/^\/s\/ CREATE new$/m);
+    await replace('third');
+    const mounted = ['run', '--rm', '-v', `${moving}:/s`, image, 'cat', '/s/file'];
+    expect(await refusal(...mounted)).toContain(
+      `mounts denied: the folder of the share ${moving} was replaced on the host, and keeps still have the one of before. Stop them first: docker stop keeps`,
+    );
+    // What runs goes on with the folder that it has, as on a host of its own.
+    expect(await docker('exec', 'keeps', 'cat', '/s/file')).toBe('second');
+    await docker('rm', '-f', 'keeps');
+    expect(await docker(...mounted)).toBe('third');
   });
 
   it('that loses its file server is served again; programs that waited get an error, a new container has it, and the machine ends', async () => {

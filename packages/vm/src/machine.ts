@@ -47,6 +47,8 @@ export interface Machine {
   standsStill(): Promise<boolean>;
   /** Folders of the host whose virtiofs shares nobody serves: their server has ended, or they were unplugged. */
   lostShares(): Promise<readonly string[]>;
+  /** Those whose path leads to another folder by now: what is served is the one that was moved away, or removed. */
+  replacedShares(): Promise<readonly string[]>;
   /**
    * Takes a virtiofs share away from the guest, which must run for that; with it goes its server. Harmless when it is away.
    * @throws OrlopError `vm.cancelled` when the guest has not let go of it before the signal; it may still do so

@@ -6,6 +6,7 @@ import { EngineShares } from './engine-shares.ts';
 function setUp() {
   const machine = {
     gone: new Set<string>(),
+    replaced: new Set<string>(),
     users: [] as string[],
     refuses: '',
     running: true,
@@ -22,6 +23,7 @@ function setUp() {
     ],
     machine: {
       lostShares: async () => [...machine.gone],
+      replacedShares: async () => [...machine.replaced],
       unplugShare: async (path) => {
         await act(`unplug ${path}`);
         machine.gone.add(path);
@@ -29,6 +31,7 @@ function setUp() {
       plugShare: async (path) => {
         await act(`plug ${path}`);
         machine.gone.delete(path);
+        machine.replaced.delete(path);
       },
     },
     agent: {
@@ -40,13 +43,20 @@ function setUp() {
         await act('detach');
         return machine.users;
       },
+      releaseShare: async (tag) => {
+        await act(`release ${tag}`);
+        return machine.users;
+      },
       answerLostShare: (tag) => act(`answer ${tag}`),
       abortShare: (path) => act(`abort ${path}`),
     },
     containers: async () => new Map([['f'.repeat(64), 'web']]),
     logger: silentLogger,
   });
-  shares.start(() => machine.running);
+  shares.start(
+    () => machine.running,
+    (path) => done.push(`anew ${path}`),
+  );
   shares.stop();
   return { machine, done, shares };
 }
@@ -140,6 +150,35 @@ describe('EngineShares', () => {
     machine.running = true;
     await shares.look();
     expect(shares.lost).toEqual([]);
+  });
+
+  it('serves the folder that is there now, where the one of before was moved away and no container has it', async () => {
+    const { machine, done, shares } = setUp();
+    machine.replaced.add('/b');
+    await shares.look();
+    expect(done).toEqual(['release s1', 'unplug /b', 'plug /b', 'attach s1', 'anew /b']);
+    await shares.look();
+    expect([done.length, shares.replaced, shares.lost]).toEqual([5, [], []]);
+  });
+
+  it('goes on with the folder of before where the machine does not let go of it', async () => {
+    const { machine, done, shares } = setUp();
+    machine.replaced.add('/b');
+    machine.refuses = 'unplug';
+    await shares.look();
+    await shares.look();
+    expect([done, shares.lost]).toEqual([['release s1', 'unplug /b', 'attach '], []]);
+  });
+
+  it('leaves a replaced folder to the containers that have it, names them, and follows when they are gone', async () => {
+    const { machine, done, shares } = setUp();
+    machine.replaced.add('/b');
+    machine.users = ['f'.repeat(64)];
+    await shares.look();
+    expect([done, shares.replaced]).toEqual([['release s1'], [{ path: '/b', containers: ['web'] }]]);
+    machine.users = [];
+    await shares.look();
+    expect([done.at(-1), shares.replaced]).toEqual(['anew /b', []]);
   });
 
   it('mends what a daemon that was killed has left away', async () => {

@@ -12,6 +12,11 @@ export interface SharesAgent {
   detachShares(): Promise<readonly string[]>;
   /** Answers whatever is asked of a share without a server, until its device has gone. */
   answerLostShare(tag: string): Promise<void>;
+  /**
+   * Unmounts one share of which no container has anything, so that its device can go.
+   * @returns containers that have some of it: nothing has been done then
+   */
+  releaseShare(tag: string): Promise<readonly string[]>;
   /** The same once and for all, where the device stays. */
   abortShare(path: string): Promise<void>;
 }
@@ -23,11 +28,17 @@ interface Share {
 
 export interface EngineSharesOptions {
   readonly shares: readonly Share[];
-  readonly machine: Pick<Machine, 'lostShares' | 'plugShare' | 'unplugShare'>;
+  readonly machine: Pick<Machine, 'lostShares' | 'replacedShares' | 'plugShare' | 'unplugShare'>;
   readonly agent: SharesAgent;
   /** Names of the containers that run, by their full identifiers. */
   readonly containers: () => Promise<ReadonlyMap<string, string>>;
   readonly logger: Logger;
+}
+
+/** A share whose path leads to another folder by now, and the containers that have the one of before. */
+export interface ReplacedShare {
+  readonly path: string;
+  readonly containers: readonly string[];
 }
 
 const LOOK_MS = 2000;
@@ -43,11 +54,13 @@ export class EngineShares {
   readonly #lost = new Set<string>();
   /** Their devices cannot be taken away any more. */
   readonly #abandoned = new Set<string>();
+  readonly #replaced = new Map<string, readonly string[]>();
   readonly #turns = new Turns();
   readonly #looks = new OneAtATime(() => this.#turns.run(() => this.#look()));
   /** Where they are by this object's own doing; `due` when they are to be mounted, and could not be yet. */
   #place: 'served' | 'away' | 'due' = 'served';
   #isRunning: () => boolean = () => true;
+  #onAnew: (path: string) => void = () => {};
   #timer: NodeJS.Timeout | undefined;
 
   constructor(options: EngineSharesOptions) {
@@ -59,10 +72,19 @@ export class EngineShares {
     return this.#place === 'due' ? this.#options.shares.map(({ path }) => path) : [...this.#lost];
   }
 
-  /** @param isRunning whether the machine's processors run */
-  start(isRunning: () => boolean): void {
+  /** Those whose folder was replaced on the host, and that cannot be served anew while containers have the old one. */
+  get replaced(): readonly ReplacedShare[] {
+    return [...this.#replaced].map(([path, containers]) => ({ path, containers }));
+  }
+
+  /**
+   * @param isRunning whether the machine's processors run
+   * @param onAnew a share's path leads to another folder, which is served now
+   */
+  start(isRunning: () => boolean, onAnew: (path: string) => void): void {
     if (this.#options.shares.length === 0) return;
     this.#isRunning = isRunning;
+    this.#onAnew = onAnew;
     this.#timer = setInterval(() => void this.look(), LOOK_MS).unref();
   }
 
@@ -70,7 +92,7 @@ export class EngineShares {
     clearInterval(this.#timer);
   }
 
-  /** Serves again what has lost its server; never rejects. */
+  /** Serves again what has lost its server or was replaced; never rejects. */
   async look(): Promise<void> {
     if (this.#options.shares.length > 0) await this.#looks.run();
   }
@@ -159,10 +181,53 @@ export class EngineShares {
       const plugged: Share[] = [];
       for (const share of wanted) if (await this.#plugAgain(share)) plugged.push(share);
       if (plugged.length > 0) await this.#mountAgain(plugged);
+      await this.#followReplaced();
     } catch (error) {
       // The machine is about to end, which others notice.
       logger.debug('shares are not served', { reason: String(error) });
     }
+  }
+
+  /** As on a host of its own: what containers have of a folder stays, and what is mounted next is the folder that is there now. */
+  async #followReplaced(): Promise<void> {
+    const { agent, logger, machine, shares } = this.#options;
+    const found = await machine.replacedShares();
+    for (const path of this.#replaced.keys()) if (!found.includes(path)) this.#replaced.delete(path);
+    for (const share of shares) {
+      const { path, tag } = share;
+      if (!found.includes(path) || this.#lost.has(path) || this.#abandoned.has(path)) continue;
+      const users = await this.#names(await agent.releaseShare(tag));
+      if (users.length > 0) {
+        if (!this.#replaced.has(path)) {
+          logger.warn('the folder of a share was replaced; containers have the old one', {
+            ...{ share: path, hint: `docker stop ${users.join(' ')}` },
+          });
+        }
+        this.#replaced.set(path, users);
+        continue;
+      }
+      this.#replaced.delete(path);
+      await this.#serveAnew(share);
+    }
+  }
+
+  async #serveAnew({ path, tag }: Share): Promise<void> {
+    const { agent, logger, machine } = this.#options;
+    try {
+      await machine.unplugShare(path, { signal: AbortSignal.timeout(UNPLUG_MS) });
+    } catch (error) {
+      this.#abandoned.add(path);
+      logger.error('the folder of a share was replaced, and the one of before is served still', {
+        ...{ share: path, reason: String(error), hint: 'orlop restart' },
+      });
+      await agent.attachShares([]);
+      return;
+    }
+    // Should it go away in this moment, it is lost, and looked for again.
+    await machine.plugShare(path);
+    await agent.attachShares([tag]);
+    logger.info('the folder of a share was replaced, and is served anew', { share: path });
+    this.#onAnew(path);
   }
 
   /** @returns whether it has a new device and server */

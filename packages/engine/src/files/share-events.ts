@@ -44,7 +44,7 @@ export class ShareEvents {
   readonly #options: ShareEventsOptions;
   readonly #feed: ChangeFeed;
   readonly #raised: RaisedEvents;
-  readonly #watchers: TreeWatcher[] = [];
+  readonly #watchers = new Map<string, TreeWatcher>();
   #way: ShareEventsWay = { kind: 'raise', reason: 'the machine was not asked yet' };
   #stopped = false;
 
@@ -67,7 +67,7 @@ export class ShareEvents {
 
   /** How watchers are told; undefined where nothing is shared, or followed. */
   get way(): ShareEventsWay | undefined {
-    return this.#watchers.length === 0 ? undefined : this.#way;
+    return this.#watchers.size === 0 ? undefined : this.#way;
   }
 
   /** Begins to follow the folders; what cannot be followed is said and left out. */
@@ -90,7 +90,15 @@ export class ShareEvents {
   stop(): void {
     this.#stopped = true;
     this.#feed.stop();
-    for (const watcher of this.#watchers) watcher.close();
+    for (const watcher of this.#watchers.values()) watcher.close();
+  }
+
+  /** The path of a shared folder leads to another one by now. */
+  followAnew(path: string): void {
+    const { poller } = this.#options;
+    if (poller === undefined || this.#stopped || !this.#watchers.has(path)) return;
+    this.#watchers.get(path)?.close();
+    this.#follow(path, { poller, maxFolders: Math.floor(MAX_FOLDERS / this.#watchers.size) });
   }
 
   async #ask(): Promise<void> {
@@ -110,30 +118,37 @@ export class ShareEvents {
 
   #followAll(poller: Poller): void {
     if (this.#stopped) return;
-    const { exclude, folders, logger } = this.#options;
+    const { folders } = this.#options;
     // Where the host refuses writes, the agent can raise nothing.
     const followed = folders.filter(({ readOnly }) => !readOnly || this.#way.kind === 'kernel');
-    for (const { path } of followed) {
-      const watcher = new TreeWatcher({
-        root: toBytePath(path),
-        exclude: exclude.map(toBytePath),
-        maxFolders: Math.floor(MAX_FOLDERS / followed.length),
-        open: (onEvents) => openInotify(poller, { mask: TREE_MASK, onEvents }),
-        list: listFolder,
-        onChange: (change) => this.#feed.note(change),
-        onPartial: (reason) =>
-          logger.warn('a share is not followed as a whole, so containers miss some changes', {
-            share: path,
-            reason,
-            hint: 'orlop config set events.exclude NAME,…',
-          }),
-      });
-      this.#watchers.push(watcher);
-      watcher
-        .start()
-        .then(() => logger.debug('follows a share', { share: path, folders: watcher.folders }))
-        .catch((error: Error) => logger.warn('a share is not followed', { reason: error.message }));
-    }
+    const maxFolders = Math.floor(MAX_FOLDERS / followed.length);
+    for (const { path } of followed) this.#follow(path, { poller, maxFolders });
+  }
+
+  #follow(
+    path: string,
+    { poller, maxFolders }: { readonly poller: Poller; readonly maxFolders: number },
+  ): void {
+    const { exclude, logger } = this.#options;
+    const watcher = new TreeWatcher({
+      root: toBytePath(path),
+      exclude: exclude.map(toBytePath),
+      maxFolders,
+      open: (onEvents) => openInotify(poller, { mask: TREE_MASK, onEvents }),
+      list: listFolder,
+      onChange: (change) => this.#feed.note(change),
+      onPartial: (reason) =>
+        logger.warn('a share is not followed as a whole, so containers miss some changes', {
+          share: path,
+          reason,
+          hint: 'orlop config set events.exclude NAME,…',
+        }),
+    });
+    this.#watchers.set(path, watcher);
+    watcher
+      .start()
+      .then(() => logger.debug('follows a share', { share: path, folders: watcher.folders }))
+      .catch((error: Error) => logger.warn('a share is not followed', { reason: error.message }));
   }
 
   #tell(changes: readonly Change[]): Promise<number> {

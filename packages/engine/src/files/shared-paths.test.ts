@@ -69,6 +69,23 @@ describe('SharedPaths.refusal', () => {
     expect(await some.refusal('/home/u')).toBeUndefined();
   });
 
+  it('looks before it answers, and refuses a share whose folder was replaced while containers have the old one', async () => {
+    const containers: string[] = [];
+    const some = new SharedPaths({
+      shares: () => ['/home/u', '/srv'],
+      look: async () => void containers.push('web', 'db'),
+      replaced: () => (containers.length === 0 ? [] : [{ path: '/srv', containers }]),
+      dockerSocket: '/docker.sock',
+      resolveLinks: async (path) => path,
+    });
+    expect(await some.refusal('/proc')).toBeUndefined();
+    expect(containers).toEqual([]);
+    expect(await some.refusal('/srv/x')).toBe(
+      'mounts denied: the folder of the share /srv was replaced on the host, and web, db still have the one of before. Stop them first: docker stop web db',
+    );
+    expect(await some.refusal('/home/u')).toBeUndefined();
+  });
+
   it('tells of a link that leaves the share', async () => {
     for (const path of ['/home/u/out', '/home/u/out/new'])
       expect(await paths.refusal(path)).toMatch(/ is a link to \/data\/x, which is not shared/);

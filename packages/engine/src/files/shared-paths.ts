@@ -1,6 +1,7 @@
 import { realpath } from 'node:fs/promises';
 import { dirname, normalize } from 'node:path';
 import { shellWord } from '../shell-word.ts';
+import type { ReplacedShare } from './engine-shares.ts';
 
 export interface SharedPathsOptions {
   /** The folders that the machine has now, at the same path. */
@@ -9,6 +10,10 @@ export interface SharedPathsOptions {
   readonly setting?: () => readonly string[];
   /** Shares that are not served any more: a mount would fail, or wait. @default none */
   readonly lost?: () => readonly string[];
+  /** Those whose folder was replaced on the host while containers have the one of before. @default none */
+  readonly replaced?: () => readonly ReplacedShare[];
+  /** Brings {@link lost} and {@link replaced} up to date, and mends what can be. @default nothing */
+  readonly look?: () => Promise<void>;
   /** Docker's socket on the host; in the machine it is another one. */
   readonly dockerSocket: string;
   /** @default the host's own */
@@ -47,9 +52,13 @@ export class SharedPaths {
     const shares = this.#options.shares();
     const path = withoutDetours(source);
     if (path === this.#options.dockerSocket) return undefined;
+    if (shares.some((share) => isWithin(path, share))) await this.#options.look?.();
     const lost = this.#options.lost?.().find((share) => isWithin(path, share));
     if (lost !== undefined)
       return `mounts denied: the file server of the share ${lost} has ended. Another takes its place in a moment; if none does: orlop restart`;
+    const replaced = this.#options.replaced?.().find((share) => isWithin(path, share.path));
+    if (replaced !== undefined)
+      return `mounts denied: the folder of the share ${replaced.path} was replaced on the host, and ${replaced.containers.join(', ')} still have the one of before. Stop them first: docker stop ${replaced.containers.join(' ')}`;
     if (shares.some((share) => isWithin(path, share))) return this.#leavesShare(path, shares);
     if (path === '/' || MACHINE_PATHS.some((own) => isWithin(path, own))) return undefined;
     return `mounts denied: ${path} is not shared with the engine. ${this.#advice(path)}`;

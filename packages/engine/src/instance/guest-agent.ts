@@ -147,6 +147,10 @@ export class GuestAgent implements EventsAgent, SharesAgent {
     return lines(await this.#ask('detach', { timeoutMs: SHARES_TIMEOUT_MS }));
   }
 
+  async releaseShare(tag: string): Promise<readonly string[]> {
+    return lines(await this.#ask('release', { body: Buffer.from(tag), timeoutMs: SHARES_TIMEOUT_MS }));
+  }
+
   async answerLostShare(tag: string): Promise<void> {
     await this.#ask('lost', { body: Buffer.from(tag), timeoutMs: SHARES_TIMEOUT_MS });
   }

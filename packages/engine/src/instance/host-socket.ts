@@ -4,6 +4,7 @@ import { bindRules } from '../docker/bind-rules.ts';
 import { DockerSocket } from '../docker/docker-socket.ts';
 import { portAnswers, portRules } from '../docker/port-answers.ts';
 import { firstOf } from '../docker/request-gate.ts';
+import type { EngineShares } from '../files/engine-shares.ts';
 import { SharedPaths } from '../files/shared-paths.ts';
 import { parseShares } from './guest-configuration.ts';
 import { KeptSocket } from './kept-socket.ts';
@@ -21,19 +22,21 @@ export interface HostSocketOptions {
   readonly reservePorts: (container: string) => Promise<() => void>;
   /** Folders of which the machine has a copy at the same path. */
   readonly copies: () => readonly string[];
-  /** Folders of the shares that are not served any more. */
-  readonly lostShares: () => readonly string[];
+  /** Those of the engine that runs: what is not served any more, or was replaced. */
+  readonly engineShares: () => EngineShares | undefined;
   /** The number of connections has changed. */
   readonly onCount: () => void;
 }
 
 /** Docker's socket of one engine on the host. */
 export function hostSocket(options: HostSocketOptions): KeptSocket {
-  const { path, logger, open, shares, copies, lostShares, settlePorts, reservePorts, onCount } = options;
+  const { path, logger, open, shares, copies, engineShares, settlePorts, reservePorts, onCount } = options;
   const paths = new SharedPaths({
     shares: () => [...parseShares(shares()).map((share) => share.path), ...copies()],
     setting: shares,
-    lost: lostShares,
+    lost: () => engineShares()?.lost ?? [],
+    replaced: () => engineShares()?.replaced ?? [],
+    look: async () => engineShares()?.look(),
     dockerSocket: path,
   });
   const rules = firstOf(bindRules(paths), portRules(reservePorts));

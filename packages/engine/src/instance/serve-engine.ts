@@ -140,7 +140,7 @@ export function serveEngine(live: LiveEngine, options: ServeOptions): Running {
     logger,
   });
   events.start();
-  live.shares.start(options.isRunning);
+  live.shares.start(options.isRunning, (path) => events.followAnew(path));
   const ended = new AbortController();
   const panics = new PanicWatch({
     consoleLog: live.machine.console.logPath,

@@ -49,7 +49,7 @@ export class ServedEngine {
       settlePorts: async () => this.#running?.watcher.look(),
       reservePorts: async (container) => this.#running?.reservePorts(container) ?? (() => undefined),
       copies: () => syncs.folders,
-      lostShares: () => this.#running?.live.shares.lost ?? [],
+      engineShares: () => this.#running?.live.shares,
       onCount: () => this.touch(),
     });
     this.#commands = commandSocket({

@@ -179,6 +179,7 @@ export class FakeMachine implements Machine {
 
   standsStill = async () => false;
   lostShares = async () => [];
+  replacedShares = async () => [];
   unplugShare = async () => {};
   plugShare = async () => {};
   powerDown = async () => {};

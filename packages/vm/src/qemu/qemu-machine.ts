@@ -106,6 +106,10 @@ export class QemuMachine implements Machine {
     return this.#plugs.lost();
   }
 
+  async replacedShares(): Promise<readonly string[]> {
+    return this.#plugs.replaced();
+  }
+
   async unplugShare(hostPath: string, { signal }: { readonly signal: AbortSignal }): Promise<void> {
     await this.#plugs.unplug(hostPath, signal);
   }

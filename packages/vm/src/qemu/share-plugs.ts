@@ -5,7 +5,7 @@ import type { DriverDependencies } from '../machine.ts';
 import type { MachineFolder } from '../machine-folder.ts';
 import type { Share } from '../machine-spec.ts';
 import { shareDevice, shareId, sharePort } from './share-arguments.ts';
-import { findVirtiofsd, startVirtiofsd } from './virtiofsd.ts';
+import { findVirtiofsd, isReplaced, startVirtiofsd } from './virtiofsd.ts';
 
 export interface SharePlugsOptions {
   readonly shares: readonly Share[];
@@ -40,6 +40,16 @@ export class SharePlugs {
       const isServed = sockets.has(id) && (devices.has(id) || !devices.has(sharePort(index)));
       return kind === 'virtiofs' && !isServed ? [hostPath] : [];
     });
+  }
+
+  /** The folders of shares that are others by now than those that are served. */
+  async replaced(): Promise<string[]> {
+    const { shares, folder } = this.#options;
+    const served = shares.filter(({ kind }) => kind === 'virtiofs');
+    const replaced = await Promise.all(
+      served.map(({ hostPath }, index) => isReplaced(hostPath, { folder: folder.path, index })),
+    );
+    return served.filter((_, index) => replaced[index]).map(({ hostPath }) => hostPath);
   }
 
   /**

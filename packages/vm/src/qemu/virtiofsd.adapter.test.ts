@@ -1,12 +1,23 @@
 import { spawn } from 'node:child_process';
 import { existsSync } from 'node:fs';
-import { chown, mkdir, readdir, readFile, readlink, stat, symlink, writeFile } from 'node:fs/promises';
+import {
+  chown,
+  mkdir,
+  readdir,
+  readFile,
+  readlink,
+  rename,
+  rm,
+  stat,
+  symlink,
+  writeFile,
+} from 'node:fs/promises';
 import { connect } from 'node:net';
 import { join } from 'node:path';
 import { temporaryFolder } from '@orlop/testkit';
 import { afterEach, describe, expect, it } from 'vitest';
 import { runTool } from '../run-tool.ts';
-import { findVirtiofsd, shareLack, startVirtiofsd } from './virtiofsd.ts';
+import { findVirtiofsd, isReplaced, shareLack, startVirtiofsd } from './virtiofsd.ts';
 import { virtiofsdCommands } from './virtiofsd-command.ts';
 
 const searchPath = process.env['PATH'] ?? '';
@@ -36,7 +47,7 @@ async function serve(readOnly: boolean, { byLink = false } = {}) {
   const client = connect({ path: join(folder, server.socket) });
   closers.push(() => client.destroy());
   client.on('error', () => undefined);
-  return { hostPath, servingRoot: () => servingRoot(server.socket) };
+  return { hostPath, link, folder, servingRoot: () => servingRoot(server.socket) };
 }
 
 /** Where the process that answers QEMU has its root: in the shared folder, soon; others of the server only wait, and have no filter of their system calls. */
@@ -122,6 +133,28 @@ describe.skipIf(program === undefined || process.getuid?.() !== 0)(
       const { hostPath, servingRoot } = await serve(false, { byLink: true });
       await writeFile(join(await servingRoot(), 'new'), 'x');
       expect(existsSync(join(hostPath, 'new'))).toBe(true);
+    });
+
+    it('serves another folder than its path leads to when that was replaced, and says so', async () => {
+      for (const byLink of [false, true]) {
+        const { hostPath, link, folder, servingRoot } = await serve(false, { byLink });
+        const path = byLink ? link : hostPath;
+        const tells = () => isReplaced(path, { folder, index: 0 });
+        const root = await servingRoot();
+        expect(await tells()).toBe(false);
+        const before = `${hostPath}-before`;
+        await rename(hostPath, before);
+        expect(await tells()).toBe(false); // there is nothing else yet
+        await mkdir(hostPath);
+        expect(await tells()).toBe(true);
+        expect(await readdir(root)).toEqual(['kept']);
+        await rm(hostPath, { recursive: true });
+        await rename(before, hostPath);
+        expect(await tells()).toBe(false);
+        await rm(hostPath, { recursive: true });
+        await mkdir(hostPath);
+        expect(await tells()).toBe(true); // the server holds the number of the one that was removed
+      }
     });
 
     it('gives the server of a read-only share nothing that could be written', async () => {
