@@ -3,6 +3,8 @@ import { readdirSync, readFileSync, readlinkSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { inMebibytes } from './report.mjs';
 
+/** How long a quiet machine may take to give back what it remembers of files (docs/design/0061-engine-daemon.md). */
+const GIVE_BACK_MS = 180_000;
 /** For what a start leaves to do, the machine's clock first of all. */
 const SETTLE_MS = 90_000;
 /** Hundredths of a second: time(7). */
@@ -28,13 +30,33 @@ export async function measureIdle({ home, report, seconds, signal }) {
     );
   }
   report.say(`idle for ${seconds} s, one container: all of it`, ...figures(after));
-  await home.docker('rm', '-f', 'sleeper');
   const { guestUsedBytes = 0, diskUsedBytes } = (await home.status()).usage;
   report.say(
     "idle: what the machine's system uses",
     inMebibytes(guestUsedBytes),
     inMebibytes(diskUsedBytes, 'disk'),
   );
+  await measureGivingBack({ home, report, signal });
+  await home.docker('rm', '-f', 'sleeper');
+}
+
+/** What QEMU holds when a container has written and read half a gigabyte, and when nothing has happened for a while then. */
+async function measureGivingBack({ home, report, signal }) {
+  const say = async (when) => {
+    const { machineRssBytes, machineMemoryBytes, guestRememberedBytes } = (await home.status()).usage;
+    report.say(
+      `memory of QEMU ${when}`,
+      inMebibytes(machineRssBytes),
+      inMebibytes(machineMemoryBytes, "of the machine's"),
+      inMebibytes(guestRememberedBytes, 'files remembered'),
+    );
+  };
+  await say('at rest, one container');
+  const work = 'dd if=/dev/zero of=/file bs=1M count=500 && cat /file >/dev/null && sync';
+  await home.docker('exec', 'sleeper', 'sh', '-c', work);
+  await say('after 500 MiB were written and read');
+  await sleep(GIVE_BACK_MS, undefined, { signal });
+  await say('three minutes later');
 }
 
 /** The daemon, and what runs in the machine's folder: QEMU and virtiofsd. */

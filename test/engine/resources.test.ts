@@ -163,6 +163,40 @@ describe.skipIf(!hasQemu)('resources of an engine (skipped without QEMU)', () =>
     await expect.poll(rss, { timeout: 60_000 }).toBeLessThan(used.machineRssBytes - 150 * MIB);
   });
 
+  /** Has the machine remember a file of 200 MiB; what its process holds then. */
+  async function rememberFile(): Promise<{ machineMemoryBytes: number; guestRememberedBytes: number }> {
+    await docker('exec', 'stays', 'sh', '-c', 'dd if=/dev/zero of=/f bs=1M count=200 2>/dev/null; sync');
+    const { usage } = await status();
+    expect(usage.guestRememberedBytes).toBeGreaterThan(150 * MIB);
+    return usage;
+  }
+  const heldMemory = async (): Promise<number> => (await status()).usage.machineMemoryBytes;
+
+  it('gives the host what it remembers of files when it is asked to, and keeps what was written', async () => {
+    const filled = await rememberFile();
+    const { agent } = JSON.parse(
+      await readFile(join(engine.home, 'engine', 'default', 'guest.json'), 'utf8'),
+    );
+    const ask = `QUERY_STRING=${agent.token}/reclaim/${GIB} /usr/share/engine-agent/cgi-bin/agent`;
+    expect(await orlop('ssh', 'default', '--', ask)).toContain('200 OK');
+    expect((await status()).usage.guestRememberedBytes).toBeLessThan(filled.guestRememberedBytes - 120 * MIB);
+    await expect.poll(heldMemory, { timeout: 60_000 }).toBeLessThan(filled.machineMemoryBytes - 100 * MIB);
+    expect(await docker('exec', 'stays', 'sh', '-c', 'tr -d "\\0" </f | wc -c; wc -c </f; rm /f')).toBe(
+      `0\n${200 * MIB}`,
+    );
+  });
+
+  it.skipIf(process.env['ORLOP_LONG'] !== '1')(
+    'gives the host what it remembers of files by itself, once it is quiet (ORLOP_LONG=1)',
+    async () => {
+      const filled = await rememberFile();
+      const less = filled.machineMemoryBytes - 130 * MIB;
+      await expect.poll(heldMemory, { timeout: 300_000, interval: 5000 }).toBeLessThan(less);
+      await docker('exec', 'stays', 'rm', '/f');
+    },
+    400_000,
+  );
+
   it('gives blocks of its disk back that the host holds and no file has', async () => {
     const disk = join(engine.home, 'engine', 'default', 'data.img');
     // As a copy that knows no holes leaves it: everything allocated, nothing changed.

@@ -92,6 +92,9 @@ export type ShareEventsWay =
 export interface EngineUsage {
   /** Resident memory of the machine's process; absent while none runs. */
   readonly machineRssBytes?: number;
+  /** What it holds of the memory that its guest may have, and how much that is; the rest is its own, translated code for instance. */
+  readonly machineMemoryBytes?: number;
+  readonly machineMemoryLimitBytes?: number;
   /** Processor time of the machine's process since its start. */
   readonly machineCpuMs?: number;
   /** Resident memory of the daemon, which serves every engine. */
@@ -100,6 +103,8 @@ export interface EngineUsage {
   /** What the machine's system and its containers use; absent while it cannot be asked. */
   readonly guestUsedBytes?: number;
   readonly guestTotalBytes?: number;
+  /** What its system remembers of files beyond what programs have mapped, and could give up. */
+  readonly guestRememberedBytes?: number;
   /** The file system with images, containers and volumes, as the machine sees it; absent while it cannot be asked. */
   readonly dataBytes?: number;
   readonly dataFreeBytes?: number;

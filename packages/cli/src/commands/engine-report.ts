@@ -114,12 +114,18 @@ function formatShortage(usage: EngineUsage, name: string): string {
 
 /** What an engine takes of its host. */
 export function formatUsage(usage: EngineUsage, name: string): string {
+  const { machineRssBytes, machineMemoryBytes, machineMemoryLimitBytes = 0, guestUsedBytes } = usage;
+  const remembered = usage.guestRememberedBytes ?? 0;
   const guest =
-    usage.guestUsedBytes === undefined
+    guestUsedBytes === undefined
       ? ''
-      : `; its system uses ${formatBytes(usage.guestUsedBytes)} of ${formatBytes(usage.guestTotalBytes ?? 0)}`;
+      : `; its system uses ${formatBytes(guestUsedBytes)} and remembers ${formatBytes(remembered)} of files`;
+  const ofGuest =
+    machineMemoryBytes === undefined
+      ? ''
+      : ` (${formatBytes(machineMemoryBytes)} of its ${formatBytes(machineMemoryLimitBytes)})`;
   const machine =
-    usage.machineRssBytes === undefined ? 'no machine' : `machine ${formatBytes(usage.machineRssBytes)}`;
+    machineRssBytes === undefined ? 'no machine' : `machine ${formatBytes(machineRssBytes)}${ofGuest}`;
   const files = [
     `disk ${formatBytes(usage.diskUsedBytes)} of ${formatBytes(usage.diskBytes)}`,
     ...(usage.savedBytes > 0 ? [`saved state ${formatBytes(usage.savedBytes)}`] : []),

@@ -107,7 +107,10 @@ export class EngineInstance {
     const saved = await (await this.life.openMachine())?.saved();
     return engineUsage({
       paths: this.paths,
-      ...(machine?.kind === 'running' && { pid: machine.process.pid }),
+      ...(live !== undefined &&
+        machine?.kind === 'running' && {
+          machine: { pid: machine.process.pid, memoryBytes: live.machine.spec.memoryMiB * 2 ** 20 },
+        }),
       ...(live !== undefined && this.life.state.kind === 'running' && { agent: live.agent }),
       savedBytes: saved?.sizeBytes ?? 0,
     });

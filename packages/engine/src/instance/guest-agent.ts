@@ -17,11 +17,20 @@ export interface GuestAgentOptions {
   readonly clock: Clock;
 }
 
+/** What a machine remembers of files beyond what its programs have mapped, and could give up. */
+export interface GuestReclaim {
+  readonly rememberedBytes: number;
+  /** What it had given up and read again, since its start. */
+  readonly refaultedBytes: number;
+}
+
 /** How much of the machine is in use. */
 export interface GuestUsage {
   readonly memoryBytes: number;
   /** What the machine could give to a program that asked for it. */
   readonly memoryAvailableBytes: number;
+  /** @see GuestReclaim */
+  readonly rememberedBytes: number;
   /** The file system with images, containers and volumes. */
   readonly dataBytes: number;
   readonly dataFreeBytes: number;
@@ -39,6 +48,10 @@ interface Question {
 const TIMEOUT_MS = 5000;
 /** Hundreds of files, each by a program of its own, under emulation. */
 const RAISE_TIMEOUT_MS = 60_000;
+/** Compacting gigabytes under emulation takes seconds. */
+const RECLAIM_TIMEOUT_MS = 60_000;
+/** Of every machine that Orlop composes. */
+const PAGE_BYTES = 4096;
 /** A program to start, under emulation. */
 const RELOAD_TIMEOUT_MS = 20_000;
 /** Trimming 64 GiB of free blocks under emulation takes seconds, writing back a full cache may take minutes. */
@@ -71,9 +84,22 @@ export class GuestAgent implements EventsAgent, SharesAgent {
     await this.#ask('registries', { body, timeoutMs: RELOAD_TIMEOUT_MS });
   }
 
-  /** Writes back and forgets what is on the disk as well, before the machine's state is saved. */
-  async settle(): Promise<void> {
-    await this.#ask('settle', { timeoutMs: LONG_TIMEOUT_MS });
+  /**
+   * Writes back and forgets what is on the disk as well, before the machine's state is saved; or, with `compact`, so that the host
+   * can have the memory back.
+   */
+  async settle({ compact = false } = {}): Promise<void> {
+    await this.#ask('settle', { number: compact ? 1 : 0, timeoutMs: LONG_TIMEOUT_MS });
+  }
+
+  /**
+   * Gives up so much of what is remembered of files, what was not used for longest first, and makes of it blocks that the host
+   * can have back; 0 only asks.
+   */
+  async reclaim(bytes: number): Promise<GuestReclaim> {
+    const words = await this.#ask('reclaim', { number: bytes, timeoutMs: RECLAIM_TIMEOUT_MS });
+    const [rememberedKib = 0, refaultedPages = 0] = words.split(' ').map(Number);
+    return { rememberedBytes: rememberedKib * 1024, refaultedBytes: refaultedPages * PAGE_BYTES };
   }
 
   /** Does something while the data disk is whole and nobody writes to it: at most {@link FREEZE_SECONDS}. */
@@ -95,6 +121,7 @@ export class GuestAgent implements EventsAgent, SharesAgent {
       dataBytes: blockBytes * blocks,
       dataFreeBytes: blockBytes * freeBlocks,
       dataFreeFiles: numbers[6] ?? 0,
+      rememberedBytes: (numbers[7] ?? 0) * 1024,
     };
   }
 

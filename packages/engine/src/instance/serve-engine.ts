@@ -7,21 +7,17 @@ import { whoHasPort } from '../docker/port-holder.ts';
 import { PortPublisher } from '../docker/port-publisher.ts';
 import { reservePorts } from '../docker/reserve-ports.ts';
 import { ShareEvents } from '../files/share-events.ts';
+import type { LayeredSettings } from '../settings/layered-settings.ts';
 import type { SettingName } from '../settings/schema.ts';
 import { ClockKeeper } from './clock-keeper.ts';
 import type { EngineSurroundings } from './engine-surroundings.ts';
+import { giveBack } from './give-back.ts';
 import { parseShares } from './guest-configuration.ts';
 import { IdleSaver } from './idle-saver.ts';
 import { type LiveEngine, setClock } from './live-engine.ts';
 import { LiveRegistries } from './live-registries.ts';
 import { PanicWatch } from './panic-watch.ts';
 import { Pulse } from './pulse.ts';
-
-/**
- * After this time without containers and connections the machine gives up what it remembers of its disks, which QEMU then
- * gives back to the host: half a gigabyte after a start, of which the host remembers the most itself.
- */
-const TRIM_SECONDS = 20;
 
 /** discard(9): nobody listens there. */
 const CLOSED_PORT = 9;
@@ -45,8 +41,8 @@ export interface ServeOptions {
   readonly around: EngineSurroundings;
   readonly onPort: (change: 'open' | 'closed' | 'failed', port: PortStatus) => void;
   readonly onContainers: (running: number) => void;
-  /** Seconds, as the settings are now. */
-  readonly seconds: (setting: SettingName) => Promise<number>;
+  /** As they are now. */
+  readonly settings: () => Promise<LayeredSettings>;
   /** The container of another engine of this daemon that has a port of the host. */
   readonly publisherOf: (side: HostSide) => string | undefined;
   /** Whether somebody needs it, in whatever state it is. */
@@ -102,31 +98,17 @@ export function serveEngine(live: LiveEngine, options: ServeOptions): Running {
       await publisher.see(seen);
     },
   });
-  let isTrimmed = false;
-  const trimmer = new IdleSaver({
-    clock,
-    limitSeconds: async () => TRIM_SECONDS,
-    isBusy: () => {
-      const isBusy = !options.isRunning() || options.isNeeded();
-      if (isBusy) isTrimmed = false;
-      return isBusy || isTrimmed;
-    },
-    onIdle: async () => {
-      isTrimmed = true;
-      await live.agent.settle();
-    },
-    onError: (error) => logger.info("the machine's memory was not trimmed", { reason: String(error) }),
-  });
+  const giving = giveBack(live, options);
   const saver = (how: 'sleep' | 'suspend', setting: SettingName, isBusy: () => boolean) =>
     new IdleSaver({
       clock,
-      limitSeconds: () => options.seconds(setting),
+      limitSeconds: () => options.settings().then((settings) => settings.number(setting)),
       isBusy,
       onIdle: () => options.onRest(how),
       onError: (error) => logger.warn('the engine could not be put to rest', { how, reason: String(error) }),
     });
   const savers = [
-    trimmer,
+    giving.trimmer,
     saver('sleep', 'idle.seconds', () => !options.isRunning() || options.isNeeded()),
     saver('suspend', 'idle.suspendSeconds', options.isNeeded),
   ];
@@ -190,6 +172,7 @@ export function serveEngine(live: LiveEngine, options: ServeOptions): Running {
     })
     .catch((error: Error) => logger.warn('the machine is not watched', { reason: error.message }));
   keeper.start();
+  giving.reclaimer.start();
   panics.start();
   pulse.start();
   return {
@@ -208,6 +191,7 @@ export function serveEngine(live: LiveEngine, options: ServeOptions): Running {
       events.stop();
       live.shares.stop();
       keeper.stop();
+      giving.reclaimer.stop();
       panics.stop();
       pulse.stop();
       for (const one of savers) one.stop();

@@ -93,7 +93,7 @@ export class ServedEngine {
       onContainers: (count) => {
         this.#containers = count;
       },
-      seconds: async (setting) => (await loadSettings(paths)).number(setting),
+      settings: () => loadSettings(paths),
       isRunning: () => state.current.kind === 'running',
       isNeeded: () =>
         state.current.kind === 'stalled' ||

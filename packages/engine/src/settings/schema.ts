@@ -45,6 +45,14 @@ export const settingsTable = {
     min: 512 * MIB,
     fallback: (host) => Math.max(GIB, Math.min(4 * GIB, Math.floor(host.memoryBytes / 2 / MIB) * MIB)),
   },
+  memoryReclaim: {
+    type: 'text',
+    summary:
+      'what a quiet machine remembers of files goes back to the host step by step; off: it keeps what it has',
+    choices: ['gradual', 'off'],
+    effect: 'now',
+    fallback: () => 'gradual',
+  },
   disk: {
     type: 'size',
     summary: 'size of the data disk; it takes what is used, and grows only',
