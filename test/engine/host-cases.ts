@@ -9,6 +9,8 @@ import { askTime } from './ask-time.ts';
 import { type EngineUnderTest, freePort, page, tryFetch } from './engine-under-test.ts';
 import type { HostServices } from './host-services.ts';
 
+const LONG = process.env['ORLOP_LONG'] === '1';
+
 /** How the engine and its host see each other. */
 export function hostCases(engine: EngineUnderTest, services: () => HostServices | undefined): void {
   const host = (): HostServices => {
@@ -80,10 +82,47 @@ export function hostCases(engine: EngineUnderTest, services: () => HostServices 
       });
       await docker('start', 'ranged');
       expect(await portOf('ranged')).toBe(port + 1);
+      // Where Docker chooses none, since the container has no address of IPv6, the host does.
+      await serve('six', '-p', '[::1]::80');
+      const ofSix = ({ container }: { readonly container: string }) => container === 'six';
+      const [six] = (await engine.status()).ports.filter(ofSix);
+      expect(six).toMatchObject({ hostAddress: '::1', state: 'open' });
+      expect(await tryFetch(`http://[::1]:${six.hostPort}/`)).toBe('hi\n');
     } finally {
       next.close();
       range.close();
-      await docker('rm', '-f', 'chosen', 'other', 'ranged');
+      await docker('rm', '-f', 'chosen', 'other', 'ranged', 'six');
+    }
+  });
+
+  it("gives a container that mounts the host's Docker socket that of the machine", async () => {
+    const socket = `${engine.home}/engine/default/docker.sock`;
+    const words = ['--name', 'reaper', '-v', `${socket}:/s`, 'busybox', 'test', '-S', '/s'];
+    await docker('run', ...words);
+    expect(await docker('inspect', '-f', '{{.HostConfig.Binds}}', 'reaper')).toBe(
+      '[/var/run/docker.sock:/s]\n',
+    );
+    await docker('rm', 'reaper');
+  });
+
+  it.runIf(LONG)("publishes what a swarm's services do, until they are gone (ORLOP_LONG=1)", async () => {
+    const [first, second] = [await freePort(), await freePort()];
+    const get = (port: number) => () => tryFetch(`http://127.0.0.1:${port}/`);
+    await docker('swarm', 'init');
+    try {
+      const words = ['--name', 'web', '-p', `${first}:80`, 'busybox', 'sh', '-c', page('swarm')];
+      await docker('service', 'create', '-q', '-d', ...words);
+      await expect.poll(get(first), { timeout: 120_000 }).toBe('swarm\n');
+      const change = ['--publish-rm', `${first}:80`, '--publish-add', `${second}:80`];
+      await docker('service', 'update', '-q', '-d', ...change, 'web');
+      await expect.poll(get(second), { timeout: 120_000 }).toBe('swarm\n');
+      expect(await get(first)()).toBe('');
+      await docker('service', 'rm', 'web');
+      const ports = async () =>
+        (await engine.status()).ports.filter((port: { container: string }) => port.container === 'web');
+      await expect.poll(ports, { timeout: 60_000 }).toEqual([]);
+    } finally {
+      await docker('swarm', 'leave', '--force');
     }
   });
 
@@ -193,8 +232,8 @@ export function hostCases(engine: EngineUnderTest, services: () => HostServices 
     };
     await ask(20);
     const before = { descriptors: await descriptors(), ...(await inside()) };
-    const answered = await ask(process.env['ORLOP_LONG'] === '1' ? 4000 : 400);
-    expect(answered).toBe(process.env['ORLOP_LONG'] === '1' ? 2000 : 200);
+    const answered = await ask(LONG ? 4000 : 400);
+    expect(answered).toBe(LONG ? 2000 : 200);
     await expect.poll(descriptors, { timeout: 30_000 }).toBeLessThanOrEqual(before.descriptors + 2);
     await expect
       .poll(async () => (await inside()).files, { timeout: 30_000 })

@@ -190,16 +190,25 @@ describe.skipIf(!isWanted)('an engine of which a part is killed (ORLOP_LONG=1)',
     const places = ['--network=inner', '-v', 'kept:/v', '-p', `127.0.0.1:${port}:80`];
     await docker('run', '-d', '--name', 'web', '--restart=always', ...places, BUSYBOX, ...serve);
     await docker('exec', 'web', 'sh', '-c', 'echo kept >/v/index.html');
+    // Their ports are Docker's choice, which it makes anew at each start.
+    const chosen = ['-v', 'kept:/v', '--restart=always', '-p', '127.0.0.1::80', '-p', '[::1]::80'];
+    await docker('run', '-d', '--name', 'chosen', ...chosen, BUSYBOX, ...serve);
     await orlop('restart', '--quiet');
     const running = async () =>
       (await docker('ps', '--format', '{{.Names}}').catch(String)).trim().split('\n').sort();
     // They are killed when the machine goes down, which is a failure to dockerd.
-    const back = ['always', 'keeper', 'on-failure', 'unless-stopped', 'web'];
+    const back = ['always', 'chosen', 'keeper', 'on-failure', 'unless-stopped', 'web'];
     await expect.poll(running, { timeout: 240_000, interval: 500 }).toEqual(back);
     await expect.poll(() => tryFetch(`http://127.0.0.1:${port}/`), { timeout: 60_000 }).toBe('kept\n');
+    const port4 = (await docker('port', 'chosen', '80')).trim();
+    await expect.poll(() => tryFetch(`http://${port4}/`), { timeout: 60_000 }).toBe('kept\n');
+    const six = ({ container, hostAddress }: { readonly [name in 'container' | 'hostAddress']: string }) =>
+      container === 'chosen' && hostAddress === '::1';
+    const port6 = (await status()).ports.find(six)?.hostPort;
+    expect(await tryFetch(`http://[::1]:${port6}/`)).toBe('kept\n');
     const byName = ['run', '--rm', '--network=inner', BUSYBOX, 'wget', '-q', '-O', '-', 'http://web/'];
     expect(await docker(...byName)).toBe('kept\n');
-    await docker('rm', '-f', ...policies, 'halted', 'web');
+    await docker('rm', '-f', ...policies, 'halted', 'web', 'chosen');
     await docker('network', 'rm', 'inner');
   });
 
