@@ -62,13 +62,17 @@ async function connect(client: StreamReader, { head, guest, route }: ProxyReques
 
 async function forward(client: StreamReader, { head, guest, route, host }: ProxyRequest): Promise<void> {
   const match = /^http:\/\/([^/?#]+)([^#]*)/i.exec(head.target);
-  const target = parseAuthority((match?.[1] ?? '').replace(/^.*@/, ''), 80);
+  const authority = (match?.[1] ?? '').replace(/^.*@/, '');
+  const target = parseAuthority(authority, 80);
   if (target === undefined) {
     await refuse(client.stream, '400 Bad Request', `"${head.target}" is not http://HOST/PATH`);
     return;
   }
   const request = { ...target, guest };
-  await sendOn(client, { head, request, path: match?.[2] || '/', route, host });
+  // Whoever it is for says the target, to which the rules hold, whatever the request's own Host says (RFC 9112 §3.2.2).
+  const others = head.headers.filter(([name]) => name.toLowerCase() !== 'host');
+  const addressed = { ...head, headers: [['Host', authority] as const, ...others] };
+  await sendOn(client, { head: addressed, request, path: match?.[2] || '/', route, host });
 }
 
 /** Sends a request of plain HTTP to its proxy in absolute form, or to its server in origin form. */

@@ -25,6 +25,7 @@ describe('the explicit proxy', () => {
     expect(answer).toContain('origin saw GET /a?b=1');
     expect(answer).toContain('"connection":"close"');
     expect(answer).not.toContain('proxy-connection');
+    expect(answer).toContain(`"host":"host.docker.internal:${web.port}"`);
   });
 
   it('connects by CONNECT, and carries bytes both ways', async () => {
