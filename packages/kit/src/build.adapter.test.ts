@@ -1,6 +1,6 @@
 import { execFile } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { mkdir, readdir, readFile, stat, writeFile } from 'node:fs/promises';
+import { mkdir, readdir, readFile, readlink, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { readTar } from '@orlop/archive';
@@ -320,6 +320,24 @@ describe('buildImage', () => {
     const names = sbom.packages.map(({ name }: { name: string }) => name);
     expect(names.filter((name: string) => name === 'tool')).toHaveLength(1);
     expect(names).toContain('docker.io/library/kernel');
+  });
+
+  it('puts what goes through a link of the section files to its target, in every format', async () => {
+    const yaml = `kernel: {image: kernel:1}
+init: [plain:1]
+files:
+  - {path: bin, symlink: usr/bin}
+  - {path: bin/mine, contents: x}
+`;
+    const folder = await newFolder('file-links', yaml);
+    await buildSmall({ store, folder, formats: ['tar', 'kernel+initrd'] });
+    await extractTar(join(folder, 'image.tar'), join(folder, 't'));
+    await mkdir(join(folder, 'c'));
+    await run('sh', ['-c', 'zstd -dc ../image-initrd.img | cpio -idm --quiet'], { cwd: join(folder, 'c') });
+    for (const root of ['t', 'c'].map((name) => join(folder, name))) {
+      expect(await readlink(join(root, 'bin'))).toBe('usr/bin');
+      expect((await readdir(join(root, 'usr/bin'))).sort()).toEqual(['ls', 'mine', 'sh']);
+    }
   });
 
   it('names the kernel image whose tar is wrong', async () => {

@@ -27,7 +27,7 @@ export interface ReusableContent {
  * files. Each call reads the images anew; nothing but names is kept in memory.
  */
 export async function* composeRootfs(plan: RootfsPlan, options: ComposeOptions = {}): EntryStream {
-  const { links, apkDatabases } = await surveyRoot(plan.init);
+  const { links, apkDatabases } = await surveyRoot(plan.init, plan.files);
   const layout = new RootLayout(links);
   const step = (location: string, image: ComposeImage): Origin => {
     options.onStep?.(location, image.reference);

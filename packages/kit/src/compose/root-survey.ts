@@ -1,17 +1,20 @@
-import type { ComposeImage } from './rootfs-plan.ts';
+import type { ComposeImage, FilePlan } from './rootfs-plan.ts';
 
 /** Where Alpine keeps what is installed. */
 export const APK_DATABASE = 'lib/apk/db/installed';
 
 /** What must be known of the images that share the root before the first of them is written. */
 export interface RootSurvey {
-  /** Every path that is a symbolic link once all are unpacked one over the other, with its target. */
+  /** Every path that is a symbolic link once all are unpacked one over the other and `files` are written, with its target. */
   readonly links: ReadonlyMap<string, string>;
   readonly apkDatabases: readonly Uint8Array[];
 }
 
 /** Reads the headers of all images before the first is written (docs/design/0031-initrd.md). */
-export async function surveyRoot(images: readonly ComposeImage[]): Promise<RootSurvey> {
+export async function surveyRoot(
+  images: readonly ComposeImage[],
+  files: readonly FilePlan[],
+): Promise<RootSurvey> {
   const links = new Map<string, string>();
   const withApk: ComposeImage[] = [];
   for (const image of images) {
@@ -20,6 +23,10 @@ export async function surveyRoot(images: readonly ComposeImage[]): Promise<RootS
       else if (type !== 'directory') links.delete(name);
       if (name === APK_DATABASE && type === 'file') withApk.push(image);
     }
+  }
+  for (const { path, content } of files) {
+    if (content.kind === 'symlink') links.set(path, content.target);
+    else if (content.kind !== 'directory') links.delete(path);
   }
   // One alone is taken as it is.
   const apkDatabases = withApk.length < 2 ? [] : await Promise.all(withApk.map(readApkDatabase));
