@@ -18,6 +18,37 @@ describe('parseDefinition', () => {
     ]);
   });
 
+  it('takes the mode of a device as it is written, and what an alias stands for', () => {
+    const { definition, problems } = parseDefinition(
+      FILE,
+      `image: x
+config:
+  devices: [{path: /dev/a, type: c, mode: 0666}, {path: /dev/b, type: c, mode: "0600"}]
+  binds: &places [/a:/a]
+  tmpfs: *places
+  uid: 5
+debian:
+  packages: &names [aa, bb]
+  without: *names
+  entrypoint: [&shell /bin/sh]
+  cmd: [*shell]
+`,
+    );
+    expect(problems).toEqual([]);
+    expect(definition?.config).toEqual({
+      devices: [
+        { path: '/dev/a', type: 'c', mode: '0666' },
+        { path: '/dev/b', type: 'c', mode: '0600' },
+      ],
+      ...{ binds: ['/a:/a'], tmpfs: ['/a:/a'], uid: 5 },
+    });
+    expect(debianOf(definition)).toMatchObject({
+      without: [{ name: 'aa' }, { name: 'bb' }],
+      entrypoint: ['/bin/sh'],
+      command: ['/bin/sh'],
+    });
+  });
+
   it('reads every key of a component', () => {
     const { definition, problems } = parseDefinition(
       FILE,

@@ -146,5 +146,15 @@ function readConfig(reader: YamlReader, value: YamlValue): Readonly<Record<strin
   for (const [key, field] of reader.entries(value)) {
     if (key === 'name' || key === 'image') reader.note(field, `config.${key} is the image YAML's to say`);
   }
-  return reader.object(value);
+  const config = reader.object(value);
+  const devices = reader.entries(value).find(([key]) => key === 'devices')?.[1];
+  if (config === undefined || devices === undefined) return config;
+  return { ...config, devices: reader.items(devices).map((device) => readDevice(reader, device)) };
+}
+
+/** Its mode is text: LinuxKit takes the digits as they are written, in quotes or not. */
+function readDevice(reader: YamlReader, value: YamlValue): Readonly<Record<string, unknown>> | undefined {
+  const device = reader.object(value);
+  const mode = device && reader.entries(value).find(([key]) => key === 'mode')?.[1];
+  return mode === undefined ? device : { ...device, mode: reader.written(mode) };
 }

@@ -1,5 +1,15 @@
 import type { Problem, SourcePosition } from '@orlop/core';
-import { isMap, isScalar, isSeq, LineCounter, type Node, parseDocument, type YAMLMap } from 'yaml';
+import {
+  type Document,
+  isAlias,
+  isMap,
+  isScalar,
+  isSeq,
+  LineCounter,
+  type Node,
+  parseDocument,
+  type YAMLMap,
+} from 'yaml';
 
 /** A node of a YAML document, with the problems of the whole document behind it. */
 export interface YamlValue {
@@ -16,11 +26,13 @@ export class YamlReader {
   readonly #file: string;
   readonly #lines = new LineCounter();
   readonly #problems: Problem[] = [];
+  readonly #document: Document.Parsed;
   readonly root: YamlValue;
 
   constructor(file: string, text: string) {
     this.#file = file;
     const document = parseDocument(text, { lineCounter: this.#lines, prettyErrors: false, merge: true });
+    this.#document = document;
     for (const error of document.errors) {
       this.#problems.push({ message: error.message, position: this.#at(error.pos[0]) });
     }
@@ -73,7 +85,9 @@ export class YamlReader {
       this.note(value, `${value.path} must be a list, not ${describe(value.node)}`);
       return [];
     }
-    return value.node.items.map((node, index) => ({ node: node as Node, path: `${value.path}[${index}]` }));
+    return value.node.items.map((node, index) => ({
+      ...{ node: this.#resolved(node as Node), path: `${value.path}[${index}]` },
+    }));
   }
 
   string(value: YamlValue): string | undefined {
@@ -115,7 +129,18 @@ export class YamlReader {
   /** A mapping as plain data. */
   object(value: YamlValue): Readonly<Record<string, unknown>> | undefined {
     const map = this.#map(value);
-    return map === undefined ? undefined : (map.toJSON() as Readonly<Record<string, unknown>>);
+    return map === undefined ? undefined : (map.toJS(this.#document) as Readonly<Record<string, unknown>>);
+  }
+
+  /** A scalar as it is written, whatever type that has. */
+  written(value: YamlValue): string | undefined {
+    if (isScalar(value.node)) return value.node.source ?? String(value.node.value);
+    return this.note(value, `${value.path} must be a string, not ${describe(value.node)}`);
+  }
+
+  /** What an alias stands for. */
+  #resolved(node: Node | null): Node | null {
+    return isAlias(node) ? (node.resolve(this.#document) ?? node) : node;
   }
 
   #map(value: YamlValue): YAMLMap | undefined {
@@ -130,7 +155,7 @@ export class YamlReader {
       const key = isScalar(keyNode) ? String(keyNode.value) : '';
       const own = join(path, key);
       // An empty value has no place of its own: it stands where its key does.
-      const node = pair.value as Node | null;
+      const node = this.#resolved(pair.value as Node | null);
       const field: YamlValue = { node: node?.range == null ? keyNode : node, path: own };
       return [key, node === null ? { ...field, node: null } : field, { node: keyNode, path }] as const;
     });
