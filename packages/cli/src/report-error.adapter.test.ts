@@ -42,6 +42,13 @@ describe('reportError', () => {
     });
   });
 
+  it('says that the working folder is gone', () => {
+    const gone = Object.assign(new Error('ENOENT: no such file or directory, uv_cwd'), {
+      ...{ code: 'ENOENT', syscall: 'uv_cwd' },
+    });
+    expect(report(gone).text).toBe('orlop: the working folder: there is no such file or folder (ENOENT)\n');
+  });
+
   it('says of a full disk where to make room', () => {
     const full = Object.assign(new Error('ENOSPC: no space left on device, write'), {
       code: 'ENOSPC',

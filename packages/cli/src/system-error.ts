@@ -46,7 +46,7 @@ export function systemFailure(error: unknown): OrlopError | undefined {
   if (!isSystemError(error)) return undefined;
   const { code, syscall } = error;
   const target = error.path ?? error.address;
-  const subject = target === undefined ? syscall : `${syscall} ${target}`;
+  const subject = syscall === 'uv_cwd' ? 'the working folder' : [syscall, target].join(' ').trim();
   const meaning = meaningOf(error);
   const hint = meaning.hint === undefined ? {} : { hint: meaning.hint };
   return cliError(

@@ -30,6 +30,18 @@ describe('outputPlace', () => {
     await expect(outputFile(place('pipe'))).rejects.toMatchObject({ code: 'kit.output-failed' });
   });
 
+  it('is nowhere where a name is too long, or a file is taken for a folder', async () => {
+    await writeFile(place('file'), '');
+    for (const [name, code] of [
+      ['n'.repeat(256), 'ENAMETOOLONG'],
+      ['file/x', 'ENOTDIR'],
+    ] as const) {
+      await expect(outputPlace(place(name))).rejects.toMatchObject({
+        ...{ code: 'kit.output-failed', message: `cannot write ${place(name)}`, cause: { code } },
+      });
+    }
+  });
+
   it('is no folder', async () => {
     await mkdir(place('folder'));
     await expect(outputPlace(place('folder'))).rejects.toMatchObject({

@@ -10,10 +10,13 @@ export type OutputPlace =
 /**
  * Where an output goes that the user has named: a link's target, not the link.
  *
- * @throws OrlopError `kit.output-failed` for a folder or a socket
+ * @throws OrlopError `kit.output-failed` for a folder or a socket, and where no file can be
  */
 export async function outputPlace(path: string): Promise<OutputPlace> {
-  const found = await stat(path).catch(() => undefined);
+  const found = await stat(path).catch((cause: NodeJS.ErrnoException) => {
+    if (cause.code === 'ENOENT') return undefined;
+    throw kitError('kit.output-failed', `cannot write ${path}`, { cause });
+  });
   if (found === undefined) return { kind: 'file', path };
   if (found.isFile()) return { kind: 'file', path: await realpath(path) };
   if (found.isCharacterDevice() || found.isFIFO()) return { kind: 'stream', path };

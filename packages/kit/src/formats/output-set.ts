@@ -55,13 +55,13 @@ export class OutputSet implements OutputSink {
     const path = await outputFile(resolve(this.#folder, name));
     const temporary = await this.#temporary(dirname(path), `${this.#opened++}.part`);
     const earlier = this.#outputs.get(path);
-    this.#outputs.set(path, temporary);
     try {
       await mkdir(dirname(path), { recursive: true });
       // Whoever has it open can go on reading it.
       if (earlier !== undefined) await rm(earlier, { force: true });
       // 0644 whatever the umask: the same build gives the same file.
       const file = await open(temporary, 'w+', 0o644);
+      this.#outputs.set(path, temporary);
       await file.chmod(0o644);
       return file;
     } catch (cause) {
@@ -71,10 +71,11 @@ export class OutputSet implements OutputSink {
 
   async workFolder(): Promise<string> {
     if (this.#work === undefined) {
-      this.#work = await this.#temporary(this.#folder, 'work');
+      const work = await this.#temporary(this.#folder, 'work');
       // The mode is of the last folder only where the others are there.
       await mkdir(this.#folder, { recursive: true });
-      await mkdir(this.#work, { recursive: true, mode: 0o700 });
+      await mkdir(work, { recursive: true, mode: 0o700 });
+      this.#work = work;
     }
     return this.#work;
   }
