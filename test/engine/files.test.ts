@@ -17,7 +17,7 @@ import {
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { EngineUnderTest, hasQemu } from './engine-under-test.ts';
+import { EngineUnderTest, hasQemu, run } from './engine-under-test.ts';
 
 const image = 'orlop/file-tools';
 const engine = new EngineUnderTest();
@@ -327,6 +327,27 @@ describe.skipIf(!hasQemu)('a shared folder (skipped without QEMU)', () => {
     expect(why).toContain('shares are in use by user');
     expect(await docker('exec', 'user', 'cat', 'before')).toBe('before\n');
     await docker('rm', '-f', 'user');
+  });
+
+  it('whose server has many files open has them closed: the machine forgets what it does not use', async () => {
+    const { machine } = await engine.status();
+    const names = await readdir(join(engine.home, 'machines', machine));
+    const first = await serverOf(`${names.find((name) => /^share0-.*\.sock$/.test(name))}`);
+    const children = await readFile(`/proc/${first}/task/${first}/children`, 'utf8');
+    // The one that was started may wait for another that serves.
+    const server = Number(children.trim().split(' ')[0]) || first;
+    const open = async () => (await readdir(`/proc/${server}/fd`)).length;
+    const limits = await readFile(`/proc/${server}/limits`, 'utf8');
+    const [, soft] = /^Max open files\s+(\d+)/m.exec(limits) ?? [];
+    await mkdir(join(shared, 'many'));
+    for (let file = 0; file < 300; file++) await writeFile(join(shared, 'many', `${file}`), '');
+    await run('prlimit', ['--pid', `${server}`, '--nofile=600:']);
+    const listed = inContainer('ls -l many | wc -l');
+    await expect.poll(open, { timeout: 60_000, interval: 5 }).toBeGreaterThan(300);
+    expect((await listed).trim()).toBe('301');
+    await expect.poll(open, { timeout: 30_000 }).toBeLessThan(100);
+    await run('prlimit', ['--pid', `${server}`, `--nofile=${soft}:`]);
+    expect((await inContainer('ls -l many | wc -l')).trim()).toBe('301');
   });
 
   it('is the folder that its path leads to when a container starts, whatever was there before', async () => {

@@ -49,6 +49,8 @@ export interface Machine {
   lostShares(): Promise<readonly string[]>;
   /** Those whose path leads to another folder by now: what is served is the one that was moved away, or removed. */
   replacedShares(): Promise<readonly string[]>;
+  /** Those whose server will soon have no file to open left: it keeps open what the guest remembers. */
+  crowdedShares(): Promise<readonly string[]>;
   /**
    * Takes a virtiofs share away from the guest, which must run for that; with it goes its server. Harmless when it is away.
    * @throws OrlopError `vm.cancelled` when the guest has not let go of it before the signal; it may still do so

@@ -7,6 +7,7 @@ function setUp() {
   const machine = {
     gone: new Set<string>(),
     replaced: new Set<string>(),
+    crowded: [] as string[],
     users: [] as string[],
     refuses: '',
     running: true,
@@ -24,6 +25,7 @@ function setUp() {
     machine: {
       lostShares: async () => [...machine.gone],
       replacedShares: async () => [...machine.replaced],
+      crowdedShares: async () => machine.crowded,
       unplugShare: async (path) => {
         await act(`unplug ${path}`);
         machine.gone.add(path);
@@ -43,6 +45,7 @@ function setUp() {
         await act('detach');
         return machine.users;
       },
+      forgetFiles: () => act('forget'),
       releaseShare: async (tag) => {
         await act(`release ${tag}`);
         return machine.users;
@@ -168,6 +171,17 @@ describe('EngineShares', () => {
     await shares.look();
     await shares.look();
     expect([done, shares.lost]).toEqual([['release s1', 'unplug /b', 'attach '], []]);
+  });
+
+  it('has the machine forget files when a server has many open, and not at each look while that stays', async () => {
+    const { machine, done, shares } = setUp();
+    await shares.look();
+    expect(done).toEqual([]);
+    machine.crowded = ['/a'];
+    for (let look = 0; look < 10; look++) await shares.look();
+    expect(done).toEqual(['forget']);
+    await shares.look();
+    expect(done).toEqual(['forget', 'forget']);
   });
 
   it('leaves a replaced folder to the containers that have it, names them, and follows when they are gone', async () => {

@@ -3,23 +3,7 @@ import type { Machine } from '@orlop/vm';
 import { engineError } from '../errors.ts';
 import { OneAtATime } from '../one-at-a-time.ts';
 import { Turns } from '../turns.ts';
-
-/** What of the machine's agent is needed (pkg/docker/engine-shares). Containers are named by their identifiers. */
-export interface SharesAgent {
-  /** Mounts shares that are not, and anew those of these tags. @returns containers that still have what is no longer served */
-  attachShares(tags: readonly string[]): Promise<readonly string[]>;
-  /** Unmounts all. @returns containers that have some of them: nothing has been done then */
-  detachShares(): Promise<readonly string[]>;
-  /** Answers whatever is asked of a share without a server, until its device has gone. */
-  answerLostShare(tag: string): Promise<void>;
-  /**
-   * Unmounts one share of which no container has anything, so that its device can go.
-   * @returns containers that have some of it: nothing has been done then
-   */
-  releaseShare(tag: string): Promise<readonly string[]>;
-  /** The same once and for all, where the device stays. */
-  abortShare(path: string): Promise<void>;
-}
+import type { SharesAgent } from './shares-agent.ts';
 
 interface Share {
   readonly tag: string;
@@ -28,7 +12,10 @@ interface Share {
 
 export interface EngineSharesOptions {
   readonly shares: readonly Share[];
-  readonly machine: Pick<Machine, 'lostShares' | 'replacedShares' | 'plugShare' | 'unplugShare'>;
+  readonly machine: Pick<
+    Machine,
+    'lostShares' | 'replacedShares' | 'crowdedShares' | 'plugShare' | 'unplugShare'
+  >;
   readonly agent: SharesAgent;
   /** Names of the containers that run, by their full identifiers. */
   readonly containers: () => Promise<ReadonlyMap<string, string>>;
@@ -42,6 +29,8 @@ export interface ReplacedShare {
 }
 
 const LOOK_MS = 2000;
+/** What is crowded by files in use stays so: it is not asked at each look. */
+const LOOKS_BETWEEN_FORGETTING = 10;
 /** An emulated machine on a busy host takes seconds. */
 const UNPLUG_MS = 60_000;
 
@@ -55,6 +44,7 @@ export class EngineShares {
   /** Their devices cannot be taken away any more. */
   readonly #abandoned = new Set<string>();
   readonly #replaced = new Map<string, readonly string[]>();
+  #looksToForgetting = 0;
   readonly #turns = new Turns();
   readonly #looks = new OneAtATime(() => this.#turns.run(() => this.#look()));
   /** Where they are by this object's own doing; `due` when they are to be mounted, and could not be yet. */
@@ -182,10 +172,23 @@ export class EngineShares {
       for (const share of wanted) if (await this.#plugAgain(share)) plugged.push(share);
       if (plugged.length > 0) await this.#mountAgain(plugged);
       await this.#followReplaced();
+      await this.#makeRoom();
     } catch (error) {
       // The machine is about to end, which others notice.
       logger.debug('shares are not served', { reason: String(error) });
     }
+  }
+
+  /** Each file of a share that the machine has seen is open on the host, until the machine forgets it. */
+  async #makeRoom(): Promise<void> {
+    const { agent, logger, machine } = this.#options;
+    this.#looksToForgetting = Math.max(0, this.#looksToForgetting - 1);
+    if (this.#looksToForgetting > 0) return;
+    const crowded = await machine.crowdedShares();
+    if (crowded.length === 0) return;
+    this.#looksToForgetting = LOOKS_BETWEEN_FORGETTING;
+    logger.debug('the machine forgets files of shares', { shares: crowded.join(', ') });
+    await agent.forgetFiles();
   }
 
   /** As on a host of its own: what containers have of a folder stays, and what is mounted next is the folder that is there now. */

@@ -6,9 +6,9 @@ import type { Clock } from '@orlop/core';
 import { readText } from '../docker/docker-channel.ts';
 import { engineError } from '../errors.ts';
 import { pathBytes } from '../files/byte-paths.ts';
-import type { SharesAgent } from '../files/engine-shares.ts';
 import type { RaisedEvent } from '../files/raised-events.ts';
 import type { EventsAgent } from '../files/share-events.ts';
+import type { SharesAgent } from '../files/shares-agent.ts';
 
 export interface GuestAgentOptions {
   /** Opens a byte stream to the agent's port. */
@@ -176,6 +176,10 @@ export class GuestAgent implements EventsAgent, SharesAgent {
 
   async releaseShare(tag: string): Promise<readonly string[]> {
     return lines(await this.#ask('release', { body: Buffer.from(tag), timeoutMs: SHARES_TIMEOUT_MS }));
+  }
+
+  async forgetFiles(): Promise<void> {
+    await this.#ask('forget', { timeoutMs: LONG_TIMEOUT_MS });
   }
 
   async answerLostShare(tag: string): Promise<void> {

@@ -180,6 +180,7 @@ export class FakeMachine implements Machine {
   standsStill = async () => false;
   lostShares = async () => [];
   replacedShares = async () => [];
+  crowdedShares = async () => [];
   unplugShare = async () => {};
   plugShare = async () => {};
   powerDown = async () => {};

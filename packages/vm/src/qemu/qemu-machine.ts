@@ -110,6 +110,10 @@ export class QemuMachine implements Machine {
     return this.#plugs.replaced();
   }
 
+  async crowdedShares(): Promise<readonly string[]> {
+    return this.#plugs.crowded();
+  }
+
   async unplugShare(hostPath: string, { signal }: { readonly signal: AbortSignal }): Promise<void> {
     await this.#plugs.unplug(hostPath, signal);
   }

@@ -4,8 +4,9 @@ import { vmError } from '../errors.ts';
 import type { DriverDependencies } from '../machine.ts';
 import type { MachineFolder } from '../machine-folder.ts';
 import type { Share } from '../machine-spec.ts';
+import { isReplaced, type ServerPlace, serverFullness } from './server-record.ts';
 import { shareDevice, shareId, sharePort } from './share-arguments.ts';
-import { findVirtiofsd, isReplaced, startVirtiofsd } from './virtiofsd.ts';
+import { findVirtiofsd, startVirtiofsd } from './virtiofsd.ts';
 
 export interface SharePlugsOptions {
   readonly shares: readonly Share[];
@@ -18,6 +19,8 @@ export interface SharePlugsOptions {
 /** Where QEMU lists devices that have a name. */
 const DEVICES = { path: '/machine/peripheral' };
 const POLL_MS = 20;
+/** Of the files that a server may have open. */
+const CROWDED = 0.5;
 /** QEMU lets go of a device's socket a moment after the device. */
 const RELEASE_TIMEOUT_MS = 5000;
 
@@ -44,12 +47,21 @@ export class SharePlugs {
 
   /** The folders of shares that are others by now than those that are served. */
   async replaced(): Promise<string[]> {
+    return this.#those((hostPath, place) => isReplaced(hostPath, place));
+  }
+
+  /** The folders of shares whose server has half of the files open that it may, or more. */
+  async crowded(): Promise<string[]> {
+    return this.#those(async (_, place) => (await serverFullness(place)) >= CROWDED);
+  }
+
+  async #those(are: (hostPath: string, place: ServerPlace) => Promise<boolean>): Promise<string[]> {
     const { shares, folder } = this.#options;
     const served = shares.filter(({ kind }) => kind === 'virtiofs');
-    const replaced = await Promise.all(
-      served.map(({ hostPath }, index) => isReplaced(hostPath, { folder: folder.path, index })),
+    const found = await Promise.all(
+      served.map(({ hostPath }, index) => are(hostPath, { folder: folder.path, index })),
     );
-    return served.filter((_, index) => replaced[index]).map(({ hostPath }) => hostPath);
+    return served.filter((_, index) => found[index]).map(({ hostPath }) => hostPath);
   }
 
   /**

@@ -17,7 +17,8 @@ import { join } from 'node:path';
 import { temporaryFolder } from '@orlop/testkit';
 import { afterEach, describe, expect, it } from 'vitest';
 import { runTool } from '../run-tool.ts';
-import { findVirtiofsd, isReplaced, shareLack, startVirtiofsd } from './virtiofsd.ts';
+import { isReplaced, serverFullness } from './server-record.ts';
+import { findVirtiofsd, shareLack, startVirtiofsd } from './virtiofsd.ts';
 import { virtiofsdCommands } from './virtiofsd-command.ts';
 
 const searchPath = process.env['PATH'] ?? '';
@@ -155,6 +156,18 @@ describe.skipIf(program === undefined || process.getuid?.() !== 0)(
         await mkdir(hostPath);
         expect(await tells()).toBe(true); // the server holds the number of the one that was removed
       }
+    });
+
+    it('tells which part of its files a server has open', async () => {
+      const { folder, servingRoot } = await serve(false);
+      const root = await servingRoot();
+      const pid = Number(/^\/proc\/(\d+)\//.exec(root)?.[1]);
+      const open = (await readdir(`/proc/${pid}/fd`)).length;
+      const limit = 4 * open;
+      await runTool('prlimit', ['--pid', `${pid}`, `--nofile=${limit}:`], { timeoutMs: 5000 });
+      const part = await serverFullness({ folder, index: 0 });
+      expect([part > 0.2, part < 0.3]).toEqual([true, true]);
+      expect(await serverFullness({ folder, index: 1 })).toBe(0);
     });
 
     it('gives the server of a read-only share nothing that could be written', async () => {

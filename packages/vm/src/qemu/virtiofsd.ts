@@ -1,6 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { open, readFile, realpath, rm, stat, writeFile } from 'node:fs/promises';
+import { open, readFile, realpath, rm, stat } from 'node:fs/promises';
 import { userInfo } from 'node:os';
 import { join, resolve } from 'node:path';
 import { vmError } from '../errors.ts';
@@ -8,6 +8,7 @@ import { findProgram } from '../find-program.ts';
 import type { Share } from '../machine-spec.ts';
 import { runTool } from '../run-tool.ts';
 import { virtiofsdPaths } from './programs.ts';
+import { recordServer } from './server-record.ts';
 import { virtiofsdCommands } from './virtiofsd-command.ts';
 
 /** A file server that ends by itself when its one client, QEMU, goes away. */
@@ -73,30 +74,8 @@ export async function startVirtiofsd(share: Share, options: StartVirtiofsdOption
     });
   }
   const server = outcome;
-  await writeFile(servedFile(folder, index), identityOf(shared), { mode: 0o600 });
+  await recordServer({ folder, index }, { shared, process: server.pid ?? 0, socket });
   return { socket, kill: () => void server.kill('SIGKILL') };
-}
-
-/**
- * Whether the path of a share leads to another folder than the one that its server opened, which goes on being served: it was
- * moved away or removed, and made anew. One that is merely not there now is not replaced.
- */
-export async function isReplaced(
-  hostPath: string,
-  { folder, index }: { readonly folder: string; readonly index: number },
-): Promise<boolean> {
-  const served = await readFile(servedFile(folder, index), 'utf8').catch(() => undefined);
-  const found = await stat(hostPath).catch(() => undefined);
-  return served !== undefined && found?.isDirectory() === true && identityOf(found) !== served;
-}
-
-/** A folder that a server has open keeps its number, so no other has it. */
-function identityOf({ dev, ino }: { readonly dev: number; readonly ino: number }): string {
-  return `${dev}:${ino}`;
-}
-
-function servedFile(folder: string, index: number): string {
-  return join(folder, `share${index}.served`);
 }
 
 /** @returns why it does not listen, or the process, which this one need not wait for */
