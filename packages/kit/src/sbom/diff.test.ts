@@ -74,6 +74,7 @@ describe('listPackages', () => {
 
   it('knows no other documents', () => {
     expect(listPackages({ packages: [] })).toBeUndefined();
+    expect(listPackages({ spdxVersion: 'SPDX-3.0', packages: [] })).toBeUndefined();
   });
 });
 

@@ -44,7 +44,7 @@ export function diffSboms(before: readonly ListedPackage[], after: readonly List
 
 /** The packages of an SPDX 2.x or CycloneDX document, sorted; undefined when it is neither. */
 export function listPackages(document: Json): readonly ListedPackage[] | undefined {
-  if (typeof document['spdxVersion'] === 'string')
+  if (String(document['spdxVersion']).startsWith('SPDX-2.'))
     return collect(list(document['packages']).map(spdxPackage));
   if (document['bomFormat'] === 'CycloneDX') return collect(list(document['components']).map(component));
   return undefined;
