@@ -129,6 +129,10 @@ export function hostCases(engine: EngineUnderTest, services: () => HostServices 
   it('lets containers reach the host as host.docker.internal, and by none of its own addresses', async () => {
     const port = (host().everywhere.address() as { readonly port: number }).port;
     expect(await wget(`http://host.docker.internal:${port}/`)).toBe('the host');
+    // What many compose files have, for Docker on Linux.
+    const named = ['--add-host', 'host.docker.internal:host-gateway', '--device', '/dev/net/tun'];
+    const fetched = ['busybox', 'wget', '-T', '5', '-q', '-O', '-', `http://host.docker.internal:${port}/`];
+    expect(await docker('run', '--rm', ...named, ...fetched)).toBe('the host');
     const own = ownAddress('IPv4');
     if (own === undefined) return; // a host without a network has no such address
     expect(await tryFetch(`http://${own}:${port}/`)).toBe('the host');

@@ -54,11 +54,20 @@ describe('guestConfiguration', () => {
       ['docker.mirrors', ['http://new']],
     ]);
     expect(daemon).toEqual({
+      'host-gateway-ip': '10.0.0.9',
       'userland-proxy': false,
       debug: true,
       'registry-mirrors': ['http://10.0.0.1:5000', 'http://new'],
       'insecure-registries': ['10.0.0.1:5000'],
     });
+  });
+});
+
+describe('the name host-gateway', () => {
+  it('means the host where containers reach it, and what docker.daemon says where that says something', async () => {
+    const named = async (...words: Parameters<typeof of>) => (await of(...words)).daemon['host-gateway-ip'];
+    expect(await named([])).toBe('10.0.0.9');
+    expect(await named([['docker.daemon', { 'host-gateway-ip': '10.1.1.1' }]])).toBe('10.1.1.1');
   });
 });
 

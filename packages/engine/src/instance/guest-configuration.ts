@@ -48,7 +48,7 @@ export async function guestConfiguration(input: GuestConfigurationInput): Promis
     tls: { ca: authority, certificate: server.certificate, key: server.key },
     port: DOCKER_PORT,
     agent: { port: AGENT_PORT, token: agentToken(credentials) },
-    daemon: daemonSettings(settings, input.gatewayAddress),
+    daemon: daemonSettings(settings, input),
     environment: proxyEnvironment(settings, input),
     certificates: await readAuthorities(settings.texts('certificates')),
     shares: parseShares(settings.texts('shares')).map(({ tag, path, readOnly }) => ({ tag, path, readOnly })),
@@ -62,9 +62,11 @@ export function agentToken({ server }: InstanceCredentials): string {
 
 function daemonSettings(
   settings: LayeredSettings,
-  gatewayAddress: string,
+  { hostAddress, gatewayAddress }: Pick<GuestConfigurationInput, 'hostAddress' | 'gatewayAddress'>,
 ): Readonly<Record<string, unknown>> {
   return {
+    // `--add-host NAME:host-gateway` means the host; dockerd's own answer is the machine.
+    ...(hostAddress !== undefined && { 'host-gateway-ip': hostAddress }),
     // Docker listens where `-p` says; here the host does, and has addresses that the machine has not.
     'userland-proxy': false,
     ...settings.object('docker.daemon'),
