@@ -44,7 +44,7 @@ export class ForwardingResolver implements DnsResolver {
       for (const server of this.#serversInOrder()) {
         if (options.signal.aborted) return undefined;
         this.counters.asked++;
-        const answer = await this.#ask(query, server);
+        const answer = await this.#ask(query, server).catch(() => undefined);
         if (answer === undefined) {
           this.counters.timedOut++;
           continue;
@@ -79,7 +79,6 @@ export class ForwardingResolver implements DnsResolver {
         socket.close();
         resolve(answer);
       };
-      const cancel = scheduler.after(timeoutMs, () => finish(undefined));
       // A socket for each query: its port is a secret that an off-path forger has to guess (RFC 5452).
       const socket = sockets.openDatagram(server.address.version, {
         onDatagram: (payload, address, port) => {
@@ -88,6 +87,8 @@ export class ForwardingResolver implements DnsResolver {
         },
         onFailed: () => finish(undefined),
       });
+      // Not before there is a socket, which the host may have no more of.
+      const cancel = scheduler.after(timeoutMs, () => finish(undefined));
       if (socket.send(query.message, server.address, server.port) !== undefined) finish(undefined);
     });
   }

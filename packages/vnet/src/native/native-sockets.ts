@@ -33,6 +33,8 @@ import { localAddress, NativeStream, setOption } from './stream.ts';
 const SOCKET_FLAGS = linux.SOCK_NONBLOCK | linux.SOCK_CLOEXEC;
 /** Connections taken per wake-up. */
 const ACCEPTS_PER_TURN = 64;
+/** Until the next attempt to accept, where the host had no descriptor for a connection. */
+const EXHAUSTED_MS = 100;
 
 /** The host's sockets by Linux system calls. */
 export function createNativeSockets(poller: Poller): HostSockets {
@@ -127,11 +129,18 @@ function listen(
     throw bindFailed(endpoint, library.errno(), closeDescriptor);
   }
   const peerLength = new Uint8Array(4);
+  let pause: NodeJS.Timeout | undefined;
   const watch = poller.watch(descriptor, () => {
     for (let i = 0; i < ACCEPTS_PER_TURN; i++) {
       peerLength[0] = SOCKET_ADDRESS_MAX_LEN;
       const accepted = library.accept4(descriptor, address, peerLength, SOCKET_FLAGS);
-      if (accepted < 0) return;
+      if (accepted < 0) {
+        if (failureOfErrno(library.errno()) !== 'exhausted') return;
+        // The connection stays in the backlog, and would wake this process again at once.
+        watch.want(0);
+        pause = setTimeout(() => watch.want(linux.UV_READABLE), EXHAUSTED_MS);
+        return;
+      }
       const remote = readSocketAddress(address, peerLength[0] ?? 0);
       const stream = new NativeStream(poller, accepted, remote, { state: 'open' });
       stream.listen(onConnection(stream));
@@ -141,6 +150,7 @@ function listen(
   return {
     local: endpoint.kind === 'unix' ? endpoint : localAddress(poller, descriptor),
     close: () => {
+      clearTimeout(pause);
       watch.close();
       closeDescriptor();
       if (endpoint.kind === 'unix') unlinkIfThere(endpoint.path);
