@@ -29,7 +29,8 @@ export interface ReplacedShare {
 }
 
 const LOOK_MS = 2000;
-/** What is crowded by files in use stays so: it is not asked at each look. */
+/** What is crowded by files in use stays so: after so many looks it is asked at one of ten only. */
+const LOOKS_TO_FORGET = 3;
 const LOOKS_BETWEEN_FORGETTING = 10;
 /** An emulated machine on a busy host takes seconds. */
 const UNPLUG_MS = 60_000;
@@ -44,7 +45,8 @@ export class EngineShares {
   /** Their devices cannot be taken away any more. */
   readonly #abandoned = new Set<string>();
   readonly #replaced = new Map<string, readonly string[]>();
-  #looksToForgetting = 0;
+  /** In a row. */
+  #crowdedLooks = 0;
   readonly #turns = new Turns();
   readonly #looks = new OneAtATime(() => this.#turns.run(() => this.#look()));
   /** Where they are by this object's own doing; `due` when they are to be mounted, and could not be yet. */
@@ -182,11 +184,10 @@ export class EngineShares {
   /** Each file of a share that the machine has seen is open on the host, until the machine forgets it. */
   async #makeRoom(): Promise<void> {
     const { agent, logger, machine } = this.#options;
-    this.#looksToForgetting = Math.max(0, this.#looksToForgetting - 1);
-    if (this.#looksToForgetting > 0) return;
     const crowded = await machine.crowdedShares();
+    this.#crowdedLooks = crowded.length === 0 ? 0 : this.#crowdedLooks + 1;
     if (crowded.length === 0) return;
-    this.#looksToForgetting = LOOKS_BETWEEN_FORGETTING;
+    if (this.#crowdedLooks > LOOKS_TO_FORGET && this.#crowdedLooks % LOOKS_BETWEEN_FORGETTING > 0) return;
     logger.debug('the machine forgets files of shares', { shares: crowded.join(', ') });
     await agent.forgetFiles();
   }

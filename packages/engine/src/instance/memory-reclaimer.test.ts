@@ -84,6 +84,18 @@ describe('MemoryReclaimer', () => {
     expect(guest.rememberedBytes).toBe(left);
   });
 
+  it('takes from a machine that has worked in between, whatever its work read again', async () => {
+    const guest = new Guest();
+    await guest.pass(6);
+    guest.load = 9000;
+    await guest.pass(2);
+    guest.refaultedBytes += 300 * MIB;
+    guest.rememberedBytes = 600 * MIB;
+    guest.load = 100;
+    await guest.pass(20);
+    expect(guest.rememberedBytes).toBeLessThan(32 * MIB);
+  });
+
   it('leaves alone for ten minutes what reads again what it gave up', async () => {
     const guest = new Guest();
     guest.readsAgain = 0.9;

@@ -69,7 +69,9 @@ export class MemoryReclaimer {
     const usage = await this.#options.measure();
     if (usage === undefined || !this.#isQuiet(usage)) {
       if (usage === undefined) this.#before = undefined;
-      if (this.#phase.kind !== 'leaving-alone') this.#phase = { kind: 'watching', quietLooks: 0 };
+      // What work reads again says nothing of what a quiet machine uses.
+      this.#taken = undefined;
+      this.#phase = { kind: 'watching', quietLooks: 0 };
       return;
     }
     const phase = this.#phase;
