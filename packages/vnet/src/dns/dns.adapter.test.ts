@@ -133,6 +133,13 @@ describe('the gateway’s DNS', () => {
     expect(await dig('many.far.test', '+bufsize=512', '+ignore')).toMatch(/flags:[^;]* tc/);
   });
 
+  it('tells a client of a later EDNS which one it knows', async () => {
+    const answer = await dig('web.orlop.internal', '+edns=1', '+noednsnegotiation');
+    expect(answer).toMatch(/status: BADVERS.*\n.*ANSWER: 0/);
+    expect(answer).toMatch(/EDNS: version: 0/);
+    expect(await short('web.orlop.internal', '+edns=1')).toBe('192.168.127.5');
+  });
+
   it('asks upstream once for what is asked again, and tells the rest of its life', async () => {
     await short('www.far.test');
     const { misses } = net.opened.dnsCache.counters;

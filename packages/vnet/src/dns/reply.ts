@@ -1,4 +1,5 @@
 import {
+  DNS_BAD_VERSION,
   DNS_CLASS_IN,
   DNS_MIN_UDP_LEN,
   DNS_NAME_ERROR,
@@ -12,6 +13,7 @@ import type { DnsQuery } from './resolver.ts';
 /** What we take over UDP; larger answers come again by TCP. 1232 fits every path (DNS flag day 2020). */
 export const OWN_UDP_PAYLOAD = 1232;
 const MAX_UDP_PAYLOAD = 4096;
+const EDNS_VERSION = 0;
 /** How long "there is no such name" holds for names whose owner is this network. */
 const NEGATIVE_TTL_SECONDS = 5;
 
@@ -22,9 +24,14 @@ export interface ReplyContent {
   readonly zone?: string;
 }
 
+const NOTHING: ReplyContent = { answers: [] };
+
 /** An authoritative answer to `fields`, as long as the guest's transport takes it. */
 export function encodeReply(query: DnsQuery, fields: DnsFields, content: ReplyContent): Uint8Array {
-  const { answers, noSuchName = false, zone } = content;
+  // RFC 6891 §6.1.3: a version that is not ours is told so, and ours with it.
+  const isVersionOurs = (fields.edns?.version ?? EDNS_VERSION) === EDNS_VERSION;
+  const { answers, noSuchName = false, zone } = isVersionOurs ? content : NOTHING;
+  const found = noSuchName ? DNS_NAME_ERROR : DNS_NO_ERROR;
   const reply: DnsFields = {
     ...fields,
     response: true,
@@ -32,12 +39,12 @@ export function encodeReply(query: DnsQuery, fields: DnsFields, content: ReplyCo
     truncated: false,
     recursionAvailable: true,
     authenticData: false,
-    responseCode: noSuchName ? DNS_NAME_ERROR : DNS_NO_ERROR,
+    responseCode: isVersionOurs ? found : DNS_BAD_VERSION,
     answers,
     authorities: answers.length === 0 && zone !== undefined && zone !== '' ? [soaOf(zone)] : [],
     additionals: [],
     ...(fields.edns !== undefined && {
-      edns: { udpPayloadSize: OWN_UDP_PAYLOAD, version: 0, dnssecOk: false, options: [] },
+      edns: { udpPayloadSize: OWN_UDP_PAYLOAD, version: EDNS_VERSION, dnssecOk: false, options: [] },
     }),
   };
   return encodeDns(reply, { maxLength: maxAnswerLength(query, fields) });

@@ -23,6 +23,8 @@ export const DNS_CLASS_IN = 1;
 export const DNS_NO_ERROR = 0;
 export const DNS_SERVER_FAILURE = 2;
 export const DNS_NAME_ERROR = 3;
+/** RFC 6891 §9; in the extended response code. */
+export const DNS_BAD_VERSION = 16;
 
 /** Names are in the text form of plain-name.ts: no dot at the end, case as received. */
 export interface DnsQuestion {
