@@ -23,13 +23,13 @@ ls $root/var/lib/docker/containers | count containers
 ls $root/run/docker/netns | count netns
 grep -c overlay /proc/$dockerd/mountinfo | tr '\\n' ' ' | sed 's/^/overlays /'; echo
 wc -l </proc/$dockerd/mountinfo | sed 's/^/mounts /'
-find /sys/fs/cgroup/docker -type d | count cgroups
+find /sys/fs/cgroup/containers -type d | count cgroups
 ls $root/proc/$dockerd/fd | count dockerd-fds
 ls /proc/$containerd/fd | count containerd-fds
 ls /proc | grep '^[0-9]*$' | count processes
 cat /proc/sys/net/netfilter/nf_conntrack_count | sed 's/^/conntrack /'
-sed -n 's/^VmRSS: *\\([0-9]*\\).*/dockerd-kib \\1/p' /proc/$dockerd/status
-sed -n 's/^VmRSS: *\\([0-9]*\\).*/containerd-kib \\1/p' /proc/$containerd/status
+sed -n 's/^VmRSS:[^0-9]*\\([0-9]*\\).*/dockerd-kib \\1/p' /proc/$dockerd/status
+sed -n 's/^VmRSS:[^0-9]*\\([0-9]*\\).*/containerd-kib \\1/p' /proc/$containerd/status
 sed -n 's/^MemAvailable: *\\([0-9]*\\).*/available-kib \\1/p' /proc/meminfo
 sed -n 's/^Slab: *\\([0-9]*\\).*/slab-kib \\1/p' /proc/meminfo
 `;
