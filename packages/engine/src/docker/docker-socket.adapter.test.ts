@@ -3,6 +3,7 @@ import { stat } from 'node:fs/promises';
 import { Agent, request } from 'node:http';
 import { connect, type Socket } from 'node:net';
 import { join } from 'node:path';
+import type { Duplex } from 'node:stream';
 import { silentLogger } from '@orlop/core';
 import { temporaryFolder } from '@orlop/testkit';
 import { afterEach, describe, expect, it } from 'vitest';
@@ -263,6 +264,35 @@ describe('DockerSocket', () => {
     expect(dockerd.open()).toBe(1);
     client.destroy();
     await expect.poll(() => dockerd.open()).toBe(0);
+  });
+
+  it('lets go of a client of a silent stream that is gone, and not of one that has only said its last', async () => {
+    const streams: Duplex[] = [];
+    const { path, socket } = await setup({
+      upgrade: (_, stream) => {
+        streams.push(stream);
+        stream.allowHalfOpen = true; // as dockerd's
+        stream.on('error', () => {});
+        stream.resume().write('HTTP/1.1 101 UPGRADED\r\nConnection: Upgrade\r\nUpgrade: tcp\r\n\r\n');
+      },
+    });
+    const attach = async () => {
+      const client = connect({ path, allowHalfOpen: true });
+      client.write(
+        'POST /containers/x/attach HTTP/1.1\r\nHost: d\r\nConnection: Upgrade\r\nUpgrade: tcp\r\n\r\n',
+      );
+      await new Promise((resolve) => client.once('data', resolve));
+      return client;
+    };
+    const [gone, listening] = [await attach(), await attach()];
+    listening.end();
+    gone.destroy();
+    await expect.poll(() => socket.connections).toBe(1);
+    const heard = new Promise((resolve) => listening.once('data', (bytes) => resolve(String(bytes))));
+    streams[1]?.write('still there');
+    expect(await heard).toBe('still there');
+    listening.destroy();
+    await expect.poll(() => socket.connections, { timeout: 15_000 }).toBe(0);
   });
 
   it('answers what two readers may understand differently with 400, and lets nothing of it through', async () => {

@@ -21,6 +21,10 @@ export interface JoinOptions {
   readonly onRefused: (reason: string) => void;
 }
 
+const NOTHING = new Uint8Array(0);
+/** How soon it is noticed that a client which had said its last is gone. */
+const LOOK_MS = 5000;
+
 /** Carries bytes and ends in both directions; a failure of one side ends the other. */
 export function joinClient(
   client: Socket,
@@ -42,6 +46,8 @@ export function joinClient(
     else if (!client.readableEnded) client.destroy();
   });
   server.on('error', () => client.destroy());
+  // dockerd has heard the client's last.
+  server.once('finish', () => dropWhenGone(client));
   if (rules === undefined) {
     client.pipe(server);
   } else {
@@ -91,6 +97,20 @@ export function joinClient(
     client.pipe(gate).pipe(server);
   }
   server.pipe(client);
+}
+
+/**
+ * A client that has said its last may still listen, as `docker attach` does, or be gone: both read the same. A write of no bytes
+ * fails for the one that is gone (EPIPE, unix_stream_sendmsg of Linux), which would count as a client until a container says
+ * something.
+ */
+function dropWhenGone(client: Socket): void {
+  const look = () => {
+    if (client.writable) client.write(NOTHING);
+  };
+  look();
+  const timer = setInterval(look, LOOK_MS);
+  client.once('close', () => clearInterval(timer));
 }
 
 /** Docker's clients ask one thing at a time on a connection, so what dockerd says next is the answer. */
