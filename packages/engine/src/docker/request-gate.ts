@@ -60,9 +60,10 @@ const MAX_BODY_BYTES = 8 * 2 ** 20;
 const EMPTY = Buffer.alloc(0);
 
 /**
- * The way of a client's bytes to dockerd: each byte as it came, but for requests that the rules refuse or give
- * another body; those that are refused are answered here and never reach dockerd, as are those that two readers may understand differently. What is no HTTP/1, and
- * every hijacked stream, is passed on untouched: the rules are there to explain, not to guard.
+ * The way of a client's bytes to dockerd: each byte as it came, but for requests that the rules refuse or give another
+ * body; those that are refused are answered here and never reach dockerd, as are those that two readers may understand
+ * differently. What is no HTTP/1, and every hijacked stream, is passed on untouched: the rules are there to explain, not
+ * to guard.
  */
 export class RequestGate extends Transform {
   readonly #rules: GateRules;

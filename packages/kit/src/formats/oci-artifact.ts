@@ -1,8 +1,8 @@
-import { createHash } from 'node:crypto';
-import { type EntryStream, recycle, writeTar } from '@orlop/archive';
+import { type EntryStream, writeTar } from '@orlop/archive';
 import type { FileNode } from '@orlop/disk';
 import { ANNOTATION, type Descriptor, type Digest, digestOf, MEDIA } from '@orlop/oci';
 import { fileMember } from './archive-member.ts';
+import { hashContent } from './content-hash.ts';
 import { bytesNode } from './file-nodes.ts';
 import type { FormatContext, OutputFormat } from './format.ts';
 
@@ -89,12 +89,7 @@ async function blob(
   node: FileNode,
   { mediaType, title }: { mediaType: string; title: string },
 ): Promise<Blob> {
-  const hash = createHash('sha256');
-  for await (const chunk of node.open()) {
-    hash.update(chunk);
-    recycle(chunk);
-  }
-  const digest: Digest = `sha256:${hash.digest('hex')}`;
+  const digest: Digest = `sha256:${(await hashContent(node.open())).digest('hex')}`;
   return {
     descriptor: { mediaType, digest, size: node.sizeBytes, annotations: { [TITLE]: title } },
     node,

@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
-import { type ArchiveEntry, bytesBody, type EntryStream, recycle } from '@orlop/archive';
+import { type ArchiveEntry, bytesBody, type EntryStream } from '@orlop/archive';
 import { archiveMember } from './archive-member.ts';
+import { hashContent } from './content-hash.ts';
 
 export interface OvaParts {
   readonly name: string;
@@ -17,11 +18,7 @@ export interface OvaParts {
 export async function* ovaMembers(parts: OvaParts): EntryStream {
   const description = new TextEncoder().encode(describe(parts));
   const descriptionFile = `${parts.name}.ovf`;
-  const disk = createHash('sha256');
-  for await (const chunk of parts.readVmdk()) {
-    disk.update(chunk);
-    recycle(chunk);
-  }
+  const disk = await hashContent(parts.readVmdk());
   const digests = [
     `SHA256(${descriptionFile})= ${createHash('sha256').update(description).digest('hex')}`,
     `SHA256(${parts.diskFile})= ${disk.digest('hex')}`,

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { type FileHandle, open, rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import { type ArchiveEntry, type EntryHeader, type EntryStream, recycle } from '@orlop/archive';
+import type { ArchiveEntry, EntryHeader, EntryStream } from '@orlop/archive';
 import {
   type DirectoryNode,
   type FileNode,
@@ -9,6 +9,7 @@ import {
   type StoredContent,
   TreeBuilder,
 } from '@orlop/disk';
+import { hashContent } from '../content-hash.ts';
 import { WriteBehind } from '../write-behind.ts';
 import { SpooledContents, type SpooledMember } from './spooled-contents.ts';
 import { TwinSizes } from './twin-sizes.ts';
@@ -59,12 +60,7 @@ export class Spool {
     }
     const spool = new Spool(path, file, members);
     for (const member of twins.firstOnes()) {
-      const hash = createHash('sha256');
-      for await (const chunk of spool.#contents.body(member)) {
-        hash.update(chunk);
-        recycle(chunk);
-      }
-      member.contentKey = hash.digest('base64');
+      member.contentKey = (await hashContent(spool.#contents.body(member))).digest('base64');
     }
     return spool;
   }
