@@ -21,7 +21,10 @@ export interface LinuxkitArguments {
 
 type Environment = Readonly<Record<string, string | undefined>>;
 
-/** Takes the global flags out of a command line in the manner of Go's pflag: `--flag=value` or `--flag value`. */
+/**
+ * Takes the global flags out of a command line in the manner of Go's pflag: `--flag=value` or `--flag value`; and with
+ * one dash, as LinuxKit had them before its version 1.
+ */
 export function linuxkitArguments(words: readonly string[]): LinuxkitArguments {
   let globals: LinuxkitGlobals = { mirrors: [], certFiles: [], quiet: false, verbose: 1 };
   const rest: string[] = [];
@@ -31,9 +34,9 @@ export function linuxkitArguments(words: readonly string[]): LinuxkitArguments {
       rest.push(...words.slice(at));
       break;
     }
-    const [, flag = '', given] = /^(-[qv]|--[a-z-]+)(?:=(.*))?$/s.exec(word) ?? [];
+    const [, flag = '', given] = /^(-[qv]|--?[a-z-]+)(?:=(.*))?$/s.exec(word) ?? [];
     const value = () => given ?? words[++at] ?? missing(flag);
-    switch (flag) {
+    switch (flag.replace(/^-(?=[a-z]{2})/, '--')) {
       case '--cache':
         globals = { ...globals, cache: value() };
         break;
@@ -60,7 +63,10 @@ export function linuxkitArguments(words: readonly string[]): LinuxkitArguments {
   }
   return {
     globals,
-    rest: (program) => flagsBehindCommands(spellBooleans(rest, booleanFlags(program)), program),
+    rest: (program) => {
+      const words = spellBooleans(spellDashes(rest, program), booleanFlags(program));
+      return flagsBehindCommands(words, program);
+    },
   };
 }
 
@@ -110,6 +116,25 @@ function flagsBehindCommands(words: readonly string[], program: Command): readon
     at++;
   }
   return [...names, ...flags, ...words.slice(at)];
+}
+
+/** `-flag` is `--flag`, if there is one of that name: scripts have both, and one command line may. */
+function spellDashes(words: readonly string[], program: Command): readonly string[] {
+  const withValue = valueFlags(program);
+  const without = booleanFlags(program);
+  const known = new Set([...withValue, ...without]);
+  const spelt: string[] = [];
+  for (let at = 0; at < words.length; at++) {
+    const word = words[at] ?? '';
+    if (word === '--') return [...spelt, ...words.slice(at)];
+    const [flag = ''] = word.split('=', 1);
+    const isOld = /^-[a-z]/.test(flag) && !known.has(flag) && known.has(`-${flag}`);
+    const now = isOld ? `-${word}` : word;
+    spelt.push(now);
+    // What follows is its value, unless another command has a flag of this name without one.
+    if (withValue.has(now) && !without.has(now) && at + 1 < words.length) spelt.push(words[++at] ?? '');
+  }
+  return spelt;
 }
 
 /** `--flag=true` is `--flag`, and `--flag=false` nothing, for flags without a value. */

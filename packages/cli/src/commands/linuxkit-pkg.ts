@@ -80,6 +80,7 @@ function addToEveryCommand(pkg: Command, { env }: CommandContext): void {
     for (const [flag, opposite] of ON_EVERY_COMMAND) add(new Option(flag).conflicts(opposite));
     add(new Option('--dev').implies({ org: env['USER'] ?? 'dev', hash: 'dev' }));
     add(new Option('--registry-creds <registry=user:password>').argParser(each).default([]));
+    add(new Option('--disable-content-trust'));
     for (const flags of ['--org <name>', '--tag <template>', '--hash <hash>', '--hash-commit <commit>'])
       add(new Option(flags));
     for (const flags of ['--hash-path <folder>', '--force-dirty', '--build-yml <name>'])

@@ -48,7 +48,9 @@ const FLAGS: Readonly<Record<string, readonly string[]>> = {
   'cache pull x': [],
   'cache push x': ['--remote-name y', '--with-arch-tags', '--override'],
   'cache import a.tar': [],
-  'cache export x': ['--format docker', '--platform linux/arm64', '--outfile a.tar', '--name y'],
+  'cache export x': [
+    ...['--format docker', '--platform linux/arm64', '--arch arm64', '--outfile a.tar', '--name y'],
+  ],
   'pkg build DIR': [
     ...['--force', '--pull', '--push', '--nobuild', '--ignore-cached', '--docker', '--platforms linux/amd64'],
     ...[
@@ -91,7 +93,7 @@ const FLAGS: Readonly<Record<string, readonly string[]>> = {
 const OF_PKG = [
   ...['--disable-cache', '--enable-cache', '--network', '--nonetwork', '--org o', '--build-yml b.yml'],
   ...['--hash h', '--tag t', '--hash-commit HEAD~', '--hash-path p', '--force-dirty', '--dev'],
-  '--registry-creds r=u:p',
+  ...['--registry-creds r=u:p', '--disable-content-trust'],
 ];
 
 /** And these on every command. */
@@ -123,6 +125,8 @@ const ONLY_AS_LINUXKIT: Readonly<Record<string, string>> = {
   '--docker': 'images come from the store and from registries',
   '--manifest': 'there is always an index',
   '--ignore-cached': 'it is --force',
+  '--arch': 'it is --platform',
+  '--disable-content-trust': 'there is no content trust',
   '--dev': 'it is --org USER --hash dev',
 };
 
@@ -180,6 +184,22 @@ describe("LinuxKit's flags, as linuxkit", () => {
     expect(await asLinuxkit([...command.split(' '), oneWord])).toEqual(options);
   });
 
+  it.each([
+    [
+      'build -docker -format kernel+initrd -name x a.yml',
+      'build --docker --format kernel+initrd --name x a.yml',
+    ],
+    ['build -docker --arch arm64 -o - a.yml', 'build --docker --arch arm64 --o - a.yml'],
+    ['run -cpus=2 -disk file=a.img,size=1G x', 'run --cpus=2 --disk file=a.img,size=1G x'],
+    ['run qemu -iso -uefi --data -iso x', 'run qemu --iso --uefi --data=-iso x'],
+    [
+      '-cache=c pkg build -hash-path . -network -org me DIR',
+      'pkg build --hash-path . --network --org me DIR',
+    ],
+  ])('reads the one dash of scripts older than version 1: %s', async (old, now) => {
+    expect(await asLinuxkit(old.split(' '))).toEqual(await asLinuxkit(now.split(' ')));
+  });
+
   it.each(Object.keys(FLAGS))('%s takes the flags of all commands', async (command) => {
     const words = OF_ALL.flatMap((flag) => flag.split(' '));
     await asLinuxkit([...words, ...command.split(' ')]);
@@ -205,7 +225,7 @@ describe("LinuxKit's flags, as linuxkit", () => {
     ['pkg build --disable-cache --enable-cache DIR', 'cannot be used with'],
     ['pkg show-tag --network --nonetwork DIR', 'cannot be used with'],
     ['run qemu --bogus x', 'unknown option'],
-    ['build -o x a.yml', 'unknown option'],
+    ['build -output x a.yml', 'unknown option'],
   ])('refuses %s', async (line, why) => {
     await expect(asLinuxkit(line.split(' '))).rejects.toThrow(why);
   });

@@ -31,7 +31,7 @@ export function linuxkitProgram(context: CommandContext, globals: LinuxkitGlobal
     // Errors are told once, by reportLinuxkitError.
     .configureOutput({ outputError: () => {} });
   registerLinuxkitBuild(program, context, globals);
-  registerCache(program, context);
+  registerLinuxkitCache(program, context);
   registerCompletion(program, context);
   registerMetadata(program, context);
   registerLinuxkitPkg(program, context);
@@ -60,6 +60,15 @@ function registerLinuxkitBuild(program: Command, context: CommandContext, global
         voice,
       });
     });
+}
+
+/** Version 1 of LinuxKit named the architecture alone. */
+function registerLinuxkitCache(program: Command, context: CommandContext): void {
+  registerCache(program, context);
+  const command = commandOf(commandOf(program, 'cache'), 'export');
+  command
+    .addOption(new Option('--arch <arch>').hideHelp())
+    .on('option:arch', (arch: string) => command.setOptionValue('platform', `linux/${arch}`));
 }
 
 /** LinuxKit's defaults: QEMU's own network, `PATH-state`, and qcow2 for disks that are made. */
