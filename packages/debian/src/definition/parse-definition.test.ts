@@ -18,6 +18,17 @@ describe('parseDefinition', () => {
     ]);
   });
 
+  it.each([
+    ['yes', true],
+    ['on', true],
+    ['"n"', false],
+    ['off', false],
+  ])('takes %s for a switch, as Go’s YAML reader does', (word, network) => {
+    const { definition, problems } = parseDefinition(FILE, `image: x\nnetwork: ${word}\n`);
+    expect(problems).toEqual([]);
+    expect(definition).toMatchObject({ dockerfile: { network } });
+  });
+
   it('takes the mode of a device as it is written, and what an alias stands for', () => {
     const { definition, problems } = parseDefinition(
       FILE,

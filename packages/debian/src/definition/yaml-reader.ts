@@ -99,8 +99,12 @@ export class YamlReader {
     return this.items(value).flatMap((item) => this.string(item) ?? []);
   }
 
+  /** Plain words of YAML 1.1 besides, which Go's reader takes where a switch is wanted. */
   boolean(value: YamlValue): boolean | undefined {
-    if (isScalar(value.node) && typeof value.node.value === 'boolean') return value.node.value;
+    const read = isScalar(value.node) ? value.node.value : undefined;
+    if (typeof read === 'boolean') return read;
+    if (typeof read === 'string' && /^(y|Y|yes|on)$/.test(read)) return true;
+    if (typeof read === 'string' && /^(n|N|no|off)$/.test(read)) return false;
     return this.note(value, `${value.path} must be true or false, not ${describe(value.node)}`);
   }
 
