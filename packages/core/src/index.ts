@@ -5,3 +5,4 @@ export * from './file-name.ts';
 export * from './logger.ts';
 export * from './progress.ts';
 export * from './random.ts';
+export * from './until-drained.ts';

@@ -1,6 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import type { Readable } from 'node:stream';
-import { OrlopError } from '@orlop/core';
+import { OrlopError, untilDrained } from '@orlop/core';
 import { debianError } from './errors.ts';
 
 export interface ToolOptions {
@@ -169,17 +169,7 @@ async function feed(child: ChildProcess, input: AsyncIterable<Uint8Array> | unde
   });
   for await (const chunk of input) {
     if (broken || stdin.destroyed) return;
-    if (!stdin.write(chunk)) {
-      await new Promise<void>((resolve) => {
-        const go = () => {
-          stdin.off('drain', go);
-          stdin.off('close', go);
-          resolve();
-        };
-        stdin.on('drain', go);
-        stdin.on('close', go);
-      });
-    }
+    if (!stdin.write(chunk)) await untilDrained(stdin);
   }
   stdin.end();
 }

@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { connect, type Socket } from 'node:net';
 import { pipeline } from 'node:stream/promises';
+import { untilDrained } from '@orlop/core';
 import { engineError } from './errors.ts';
 
 export interface MachineCommandOptions {
@@ -71,7 +72,7 @@ async function carryErrors(said: AsyncIterator<Buffer>, stderr: NodeJS.WritableS
     const passed = held.subarray(0, Math.max(0, held.length - STATUS_LENGTH));
     held = held.subarray(passed.length);
     if (passed.length > 0 && !stderr.write(passed)) {
-      await new Promise<void>((resolve) => stderr.once('drain', resolve).once('close', resolve));
+      await untilDrained(stderr);
     }
   }
   const status = /^\0(\d{3})$/.exec(held.toString('latin1'))?.[1];

@@ -1,3 +1,4 @@
+import { untilDrained } from '@orlop/core';
 import { type Command, InvalidArgumentError } from 'commander';
 import type { CommandContext } from '../context.ts';
 import { TerminalText } from '../terminal-text.ts';
@@ -44,8 +45,7 @@ async function printLogs(
   const decoder = new TextDecoder();
   for await (const piece of pieces) {
     const text = terminal?.pass(decoder.decode(piece, { stream: true })) ?? piece;
-    if (!context.stdout.write(text))
-      await new Promise<void>((resolve) => context.stdout.once('drain', resolve));
+    if (!context.stdout.write(text)) await untilDrained(context.stdout);
   }
 }
 

@@ -10,6 +10,7 @@ import {
   type Operation,
   routes,
 } from '@orlop/api';
+import { untilDrained } from '@orlop/core';
 import { engineError } from '../errors.ts';
 import type { Engines } from './engines.ts';
 import type { EventHub } from './event-hub.ts';
@@ -218,10 +219,7 @@ export class DaemonServer {
     for await (const event of events) {
       if (engine !== null && 'engine' in event && event.engine !== engine) continue;
       if (response.write(formatServerSentEvent(JSON.stringify(event)))) continue;
-      await new Promise<void>((resolve) => {
-        response.once('drain', resolve);
-        response.once('close', resolve);
-      });
+      await untilDrained(response);
     }
   }
 }

@@ -1,4 +1,5 @@
 import type { Duplex } from 'node:stream';
+import { untilDrained } from '@orlop/core';
 import { engineError } from '../errors.ts';
 
 /** Where pkg/docker/engine-sync answers; guest/src/engine/engine-paths.ts has the other side. */
@@ -50,14 +51,8 @@ export class GuestChannel {
   async send(bytes: Uint8Array): Promise<void> {
     if (this.#stream.destroyed) throw gone();
     if (this.#stream.write(bytes)) return;
-    await new Promise<void>((resolve, reject) => {
-      const done = () => {
-        this.#stream.off('drain', done).off('close', done);
-        if (this.#stream.destroyed) reject(gone());
-        else resolve();
-      };
-      this.#stream.once('drain', done).once('close', done);
-    });
+    await untilDrained(this.#stream);
+    if (this.#stream.destroyed) throw gone();
   }
 
   async hear(): Promise<Record<string, unknown>> {

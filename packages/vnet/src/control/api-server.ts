@@ -1,7 +1,7 @@
 import { chmodSync, rmSync } from 'node:fs';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import { createServer as createStreamServer, type Socket, type Server as StreamServer } from 'node:net';
-import type { Logger } from '@orlop/core';
+import { type Logger, untilDrained } from '@orlop/core';
 import { vnetError } from '../errors.ts';
 import { clearSocketPath } from '../host/socket-path.ts';
 import { validateSchema } from '../schema/json-schema.ts';
@@ -127,10 +127,7 @@ export class ApiServer {
       for await (const chunk of chunks) {
         if (response.destroyed) break;
         if (response.write(chunk)) continue;
-        await new Promise<void>((resolve) => {
-          response.once('drain', resolve);
-          response.once('close', resolve);
-        });
+        await untilDrained(response);
       }
       response.end();
     } catch (error) {
