@@ -7,6 +7,8 @@ import { isRunning, ownIdentity, ownMark } from './process-identity.ts';
 import type { Digest } from './types.ts';
 
 const READ_CHUNK_BYTES = 256 * 1024;
+/** In the name of a draft whose digest is not known yet. */
+const NEW = 'new';
 const ALGORITHMS = ['sha256', 'sha512'] as const;
 
 /** Content on its way into the store. Exactly one of `commit` and `discard` (or `suspend`) ends it. */
@@ -84,7 +86,7 @@ export class BlobFiles {
 
   /** With `resume`, content of an interrupted download of that blob is taken up again. */
   async begin(resume?: Digest): Promise<BlobDraft> {
-    const label = resume === undefined ? 'new' : parseDigest(resume).hex;
+    const label = resume === undefined ? NEW : parseDigest(resume).hex;
     const path = join(this.#temporary, `${label}.${await ownIdentity()}.${this.#mark}-${this.#drafts++}`);
     if (resume !== undefined) await this.#claim(label, path);
     const file = await usable(open(path, 'a+', 0o600), path);
@@ -112,14 +114,22 @@ export class BlobFiles {
     await rm(this.path(digest), { force: true });
   }
 
-  /** Removes drafts whose owner is gone, and suspended downloads. Returns the bytes that were freed. */
-  async removeLeftovers(): Promise<number> {
+  /**
+   * Removes drafts whose owner is gone; of downloads, which the next of the same blob takes up, those that were broken
+   * off before a time. Returns the bytes that were freed.
+   *
+   * @param options.downloadsBeforeMs @default all
+   */
+  async removeLeftovers({ downloadsBeforeMs = Number.POSITIVE_INFINITY } = {}): Promise<number> {
     let freed = 0;
     for (const name of await readdir(this.#temporary).catch(() => [])) {
-      if (await isRunning(name.split('.')[1] ?? '')) continue;
+      const [label, owner = ''] = name.split('.');
+      if (await isRunning(owner)) continue;
       const path = join(this.#temporary, name);
-      freed += (await stat(path).catch(() => undefined))?.size ?? 0;
+      const found = await stat(path).catch(() => undefined);
+      if (found === undefined || (label !== NEW && found.mtimeMs >= downloadsBeforeMs)) continue;
       await unlink(path).catch(() => {});
+      freed += found.size;
     }
     return freed;
   }

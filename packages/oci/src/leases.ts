@@ -21,13 +21,17 @@ export class Leases {
     await this.#held;
   }
 
+  get isHeld(): boolean {
+    return this.#held !== undefined;
+  }
+
   async release(): Promise<void> {
     if (this.#held === undefined) return;
     this.#held = undefined;
     await unlink(await this.#path()).catch(() => {});
   }
 
-  /** When the oldest lease of another living store began; those of the dead are removed. */
+  /** When the oldest lease of another living store began; those of processes that are gone are removed. */
   async oldestForeignMs(): Promise<number> {
     const own = await this.#path();
     let oldest = Number.POSITIVE_INFINITY;

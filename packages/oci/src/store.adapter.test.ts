@@ -1,6 +1,6 @@
 import { type ChildProcess, execFile, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { readdir, readFile, rm, stat, truncate, utimes, writeFile } from 'node:fs/promises';
+import { mkdir, readdir, readFile, rm, stat, truncate, utimes, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { bytesBody, type EntryStream } from '@orlop/archive';
@@ -236,6 +236,23 @@ describe('ImageStore', () => {
     await closed;
     await store.sweep();
     expect(await store.hasBlob(stray)).toBe(false);
+  });
+
+  it('removes what killed processes left when another writes, and the part of a download after a week', async () => {
+    const gone = '4194304-1'; // beyond the largest process number: proc_sys_kernel(5)
+    const hex = 'a'.repeat(64);
+    const left = [`new.${gone}.m-0`, `${hex}.${gone}.m-0`, `${hex}.suspended.m-1`];
+    for (const name of left) await writeFile(join(folder.path, 'tmp', name), 'part');
+    await mkdir(join(folder.path, 'leases'), { recursive: true });
+    await writeFile(join(folder.path, 'leases', `${gone}.m`), '');
+    await store.writeBlob(textOf('a'), { mediaType: 'x/y' });
+    expect((await readdir(join(folder.path, 'tmp'))).sort()).toEqual(left.slice(1));
+    expect(await readdir(join(folder.path, 'leases'))).toHaveLength(1);
+    const eightDaysAgoS = Date.now() / 1000 - 8 * 86_400;
+    for (const name of left.slice(1))
+      await utimes(join(folder.path, 'tmp', name), eightDaysAgoS, eightDaysAgoS);
+    await (await ImageStore.open(folder.path)).writeBlob(textOf('b'), { mediaType: 'x/y' });
+    expect(await readdir(join(folder.path, 'tmp'))).toEqual([]);
   });
 
   it('keeps its folders to the user', async () => {

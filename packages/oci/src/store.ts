@@ -32,6 +32,9 @@ export interface WriteBlobOptions {
   readonly signal?: AbortSignal | undefined;
 }
 
+/** For so long the part of a download that was broken off waits for the next one. */
+const KEEP_DOWNLOADS_MS = 7 * 86_400_000;
+
 /** What a sweep did. */
 export interface SweepResult {
   readonly removedBlobs: number;
@@ -74,7 +77,7 @@ export class ImageStore {
    * @throws OrlopError oci.digest-mismatch or oci.size-mismatch, with nothing stored
    */
   async writeBlob(source: AsyncIterable<Uint8Array>, options: WriteBlobOptions): Promise<Descriptor> {
-    await this.#leases.take();
+    await this.#begin();
     const draft = await this.#blobs.begin();
     try {
       for await (const chunk of source) {
@@ -95,7 +98,7 @@ export class ImageStore {
 
   /** Takes up a download of a blob, where there is a part of it already. The caller ends the draft. */
   async beginDownload(descriptor: Descriptor): Promise<BlobDraft> {
-    await this.#leases.take();
+    await this.#begin();
     return this.#blobs.begin(descriptor.digest);
   }
 
@@ -125,7 +128,7 @@ export class ImageStore {
   /** Whether a blob of that digest and size is there. It then stays until this process names an image. */
   async hasBlob(descriptor: Pick<Descriptor, 'digest' | 'size'>): Promise<boolean> {
     if ((await this.#blobs.size(descriptor.digest)) !== descriptor.size) return false;
-    await this.#leases.take();
+    await this.#begin();
     await this.#blobs.touch(descriptor.digest);
     return (await this.#blobs.size(descriptor.digest)) === descriptor.size;
   }
@@ -250,6 +253,15 @@ export class ImageStore {
     const found = new Set<Digest>();
     await this.#collect(descriptor, found);
     return found;
+  }
+
+  /** Before a blob is counted on. Once for each image, what processes left that were killed is removed. */
+  async #begin(): Promise<void> {
+    const isNew = !this.#leases.isHeld;
+    await this.#leases.take();
+    if (!isNew) return;
+    await this.#leases.oldestForeignMs();
+    await this.#blobs.removeLeftovers({ downloadsBeforeMs: Date.now() - KEEP_DOWNLOADS_MS });
   }
 
   async #collect(descriptor: Descriptor, into: Set<Digest>): Promise<void> {
