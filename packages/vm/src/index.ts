@@ -4,6 +4,7 @@ export * from './console/escape.ts';
 export * from './errors.ts';
 export * from './find-program.ts';
 export * from './host-architecture.ts';
+export * from './log-files.ts';
 export * from './machine.ts';
 export * from './machine-folder.ts';
 export * from './machine-spec.ts';

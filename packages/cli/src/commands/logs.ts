@@ -27,10 +27,10 @@ async function printLogs(
   name: string,
   { context, options }: { context: CommandContext; options: LogsOptions },
 ): Promise<void> {
-  const { followLog, MachineFolder, rotateConsoleLog } = await import('@orlop/vm');
+  const { followLog, MachineFolder, rotateLog } = await import('@orlop/vm');
   const { Machines } = await import('./run-machines.ts');
   const machine = await new Machines(context).open(name);
-  await rotateConsoleLog(machine.console.logPath);
+  await rotateLog(machine.console.logPath);
   const current =
     options.driver === true ? new MachineFolder(machine.folder).file('stderr') : machine.console.logPath;
   const path = options.previous === true ? `${current}.1` : current;

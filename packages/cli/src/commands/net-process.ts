@@ -3,6 +3,7 @@ import { closeSync, mkdirSync, openSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { OrlopError } from '@orlop/core';
+import { NEW_LOG } from '@orlop/vm';
 import { NetworkClient } from '@orlop/vnet';
 import type { CommandContext } from '../context.ts';
 import { kindOfStatus } from '../exit-status.ts';
@@ -43,7 +44,7 @@ export async function startDetached(
 ): Promise<NetworkClient> {
   const paths = networkPaths(context, network.name);
   mkdirSync(paths.folder, { recursive: true, mode: 0o700 });
-  const log = openSync(paths.log, 'w', 0o600);
+  const log = openSync(paths.log, NEW_LOG, 0o600);
   const script = process.argv[1] ?? '';
   const node = [...process.execArgv, ...NODE_OPTIONS, script];
   const child = spawn(process.execPath, [...node, 'net', 'up', ...argumentsOf(network)], {

@@ -79,6 +79,7 @@ async function runNetwork(context: CommandContext, name: string, options: NetUpO
   const idleMs = idleSeconds === undefined ? undefined : idleSeconds * 1000;
   setFlagsFromString(OPTIMIZE_EARLIER);
   const vnet = await import('@orlop/vnet');
+  const { keepLogsShort } = await import('@orlop/vm');
   const { ControlServer, formatForward, Machines, NetworkClient, openNetwork, parseLinkSpec } = vnet;
   const paths = networkPaths(context, name);
   await mkdir(paths.folder, { recursive: true, mode: 0o700 });
@@ -143,6 +144,13 @@ async function runNetwork(context: CommandContext, name: string, options: NetUpO
     const out = places.includes('stdio') ? context.stderr : context.stdout;
     for (const forward of opened.network.forwards.list()) out.write(`${formatForward(forward.spec)}\n`);
     for (const line of describeJoining(opened, places)) out.write(`${line}\n`);
+    keepLogsShort(
+      { machines: context.paths.machines, logs: [paths.log] },
+      {
+        signal: AbortSignal.any([stopped.signal, context.signal]),
+        onError: (error) => logger.warn('a log cannot be cut', { reason: error.message }),
+      },
+    );
     await untilStopped(context, { opened, stopped: stopped.signal, idleMs });
   } finally {
     keeper.close();

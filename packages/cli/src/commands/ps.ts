@@ -20,12 +20,12 @@ export function registerPs(program: Command, context: CommandContext): void {
     .option('-a, --all', 'the stopped ones as well')
     .option('--json', 'print as JSON, all of them')
     .action(async (options: { all?: boolean; json?: boolean }) => {
-      const { rotateConsoleLog } = await import('@orlop/vm');
+      const { rotateLog } = await import('@orlop/vm');
       const { Machines } = await import('./run-machines.ts');
       const { readRecord } = await import('./run-start.ts');
       const rows: MachineRow[] = [];
       for (const { machine, state } of await new Machines(context).list()) {
-        await rotateConsoleLog(machine.console.logPath);
+        await rotateLog(machine.console.logPath);
         const record = await readRecord(machine.folder).catch(() => undefined);
         rows.push(describe(machine, { state, ports: record?.publish ?? [] }));
       }

@@ -1,4 +1,4 @@
-import { attachConsole, ESCAPE_HELP, type Machine, rotateConsoleLog, type StoppedState } from '@orlop/vm';
+import { attachConsole, ESCAPE_HELP, type Machine, rotateLog, type StoppedState } from '@orlop/vm';
 import type { CommandContext } from '../context.ts';
 import { cliError } from '../errors.ts';
 
@@ -26,7 +26,7 @@ export async function attachMachine(
 ): Promise<AttachedEnd> {
   const say = (line: string) => void context.stderr.write(`orlop: ${line}\n`);
   const console = await machine.console.open();
-  const timer = setInterval(() => void rotateConsoleLog(machine.console.logPath), ROTATE_EVERY_MS);
+  const timer = setInterval(() => void rotateLog(machine.console.logPath), ROTATE_EVERY_MS);
   try {
     if (context.stdin.isTTY === true) say(`the console of ${machine.spec.name}. ${ESCAPE_HELP}`);
     await onOpen?.();

@@ -1,8 +1,9 @@
 import { mkdir, rm } from 'node:fs/promises';
-import { identifyProcess, replaceFile, takeProcessLock } from '@orlop/vm';
+import { identifyProcess, keepLogsShort, replaceFile, takeProcessLock } from '@orlop/vm';
 import { engineError } from '../errors.ts';
 import type { EngineSurroundings } from '../instance/engine-surroundings.ts';
 import { daemonPaths } from '../instance/instance-paths.ts';
+import { registryPaths } from '../registry/registry-paths.ts';
 import { DaemonServer } from './daemon-server.ts';
 import { Engines } from './engines.ts';
 import { EventHub } from './event-hub.ts';
@@ -42,6 +43,7 @@ export async function runDaemon({
   const events = new EventHub();
   const engines = new Engines(around, events.emit);
   const ended = new AbortController();
+  const left = new AbortController();
   const server = new DaemonServer({
     engines,
     events,
@@ -57,6 +59,14 @@ export async function runDaemon({
     await engines.recover();
     await replaceFile(paths.identity, JSON.stringify(await identifyProcess(process.pid)));
     await server.listen(paths.socket);
+    const logs = [paths.log, registryPaths(around.home).log];
+    keepLogsShort(
+      { machines: around.home.machines, logs },
+      {
+        signal: left.signal,
+        onError: (error) => around.logger.warn('a log cannot be cut', { reason: error.message }),
+      },
+    );
     around.logger.info('the daemon listens', { socket: paths.socket, pid: process.pid });
     await untilEnded(
       { signal, ended: ended.signal },
@@ -71,6 +81,7 @@ export async function runDaemon({
     server.beginEnd();
     if (!ended.signal.aborted) await engines.stopAll();
   } finally {
+    left.abort();
     await server.close();
     await rm(paths.identity, { force: true });
     await lock.release();

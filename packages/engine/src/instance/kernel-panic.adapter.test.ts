@@ -28,6 +28,12 @@ describe('findKernelPanic', () => {
     expect(await reasonIn(`${'line\n'.repeat(200_000)}${PANIC}`)).toBe(reason);
   });
 
+  it('looks at all of a log that was cut since the last look', async () => {
+    await reasonIn(PANIC);
+    expect(await findKernelPanic(join(folder.path, 'console.log'), 1 << 20)).toBeDefined();
+    expect(await findKernelPanic(join(folder.path, 'console.log'), PANIC.length)).toBe(undefined);
+  });
+
   it('finds none in other words, and none where nothing was said', async () => {
     expect(await reasonIn('(orlop) root:~# echo Kernel panic - not syncing: no\n')).toBe(undefined);
     expect(await reasonIn('')).toBe(undefined);

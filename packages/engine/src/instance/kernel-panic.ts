@@ -19,7 +19,8 @@ export async function findKernelPanic(consoleLog: string, from = 0): Promise<Ker
   if (file === undefined) return undefined;
   try {
     const { size } = await file.stat();
-    const length = Math.max(0, Math.min(size - from, TAIL_BYTES));
+    // A log that is shorter than it was has been cut.
+    const length = Math.min(size < from ? size : size - from, TAIL_BYTES);
     const { buffer, bytesRead } = await file.read(Buffer.alloc(length), 0, length, size - length);
     const text = buffer.toString('latin1', 0, bytesRead);
     const reason = /^\[ *\d+\.\d+\] Kernel panic - not syncing: ([^\r\n]*)/m.exec(text)?.[1];

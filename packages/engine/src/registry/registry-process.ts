@@ -3,6 +3,7 @@ import { mkdir, open, rm, writeFile } from 'node:fs/promises';
 import { request } from 'node:http';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { NEW_LOG } from '@orlop/vm';
 import { readText } from '../docker/docker-channel.ts';
 import { engineError } from '../errors.ts';
 import type { HostPrograms } from '../programs/host-programs.ts';
@@ -35,7 +36,7 @@ export async function startRegistry(run: RegistryRun): Promise<ChildProcess> {
   const configuration = join(paths.folder, writable ? 'write.yml' : 'serve.yml');
   await writeFile(configuration, configure({ socket, data: paths.data, writable }), { mode: 0o600 });
   await rm(socket, { force: true });
-  const log = await open(paths.log, 'w', 0o600);
+  const log = await open(paths.log, NEW_LOG, 0o600);
   const [program = '', ...words] = programs.command('usr/bin/docker-registry');
   const child = spawn(program, [...words, 'serve', configuration], {
     cwd: paths.folder,

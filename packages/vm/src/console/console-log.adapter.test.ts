@@ -1,8 +1,8 @@
-import { appendFile, readFile, truncate, writeFile } from 'node:fs/promises';
+import { appendFile, truncate, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type TemporaryFolder, temporaryFolder } from '@orlop/testkit';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { type FollowOptions, followLog, rotateConsoleLog } from './console-log.ts';
+import { type FollowOptions, followLog } from './console-log.ts';
 
 let folder: TemporaryFolder;
 let path: string;
@@ -58,16 +58,5 @@ describe('followLog', () => {
       return true;
     };
     expect(await read({ live, signal: abort.signal })).toBe('a');
-  });
-});
-
-describe('rotateConsoleLog', () => {
-  it('empties a log that has grown too long, keeping its content beside it', async () => {
-    await writeFile(path, '12345');
-    expect(await rotateConsoleLog(path, 5)).toBe(false);
-    expect(await rotateConsoleLog(path, 4)).toBe(true);
-    expect(await readFile(path, 'utf8')).toBe('');
-    expect(await readFile(`${path}.1`, 'utf8')).toBe('12345');
-    expect(await rotateConsoleLog(join(folder.path, 'none'))).toBe(false);
   });
 });

@@ -1,19 +1,4 @@
-import { copyFile, open, stat, truncate } from 'node:fs/promises';
-
-/** A log that has grown beyond this is cut; the part before stays as `.1`, once. */
-const MAX_CONSOLE_LOG_BYTES = 16 * 1024 * 1024;
-
-/**
- * Keeps a console's log bounded. The driver's process has it open for appending, so it is copied and emptied, not
- * renamed; what the guest says between the two steps is lost. Called by whoever looks at or watches the machine.
- */
-export async function rotateConsoleLog(path: string, maxBytes = MAX_CONSOLE_LOG_BYTES): Promise<boolean> {
-  const found = await stat(path).catch(() => undefined);
-  if (found === undefined || found.size <= maxBytes) return false;
-  await copyFile(path, `${path}.1`);
-  await truncate(path, 0);
-  return true;
-}
+import { open } from 'node:fs/promises';
 
 export interface FollowOptions {
   /** Starts this many lines before the end. @default all */

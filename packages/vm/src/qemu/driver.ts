@@ -3,6 +3,7 @@ import { open, rename, rm } from 'node:fs/promises';
 import { OrlopError, type Random } from '@orlop/core';
 import { vmError } from '../errors.ts';
 import { requireProgram } from '../find-program.ts';
+import { NEW_LOG } from '../log-files.ts';
 import type { Driver, DriverDependencies, Machine, StartOptions } from '../machine.ts';
 import { MachineFolder } from '../machine-folder.ts';
 import { type Boot, checkSpec, type MachineSpec } from '../machine-spec.ts';
@@ -162,7 +163,7 @@ export class QemuDriver implements Driver {
   ): Promise<Machine> {
     const { logger } = this.#given;
     logger.debug('starts QEMU', { command: [program, ...args].join(' ') });
-    const log = await open(folder.file('stderr'), 'w', 0o600);
+    const log = await open(folder.file('stderr'), NEW_LOG, 0o600);
     // A process group of its own: a terminal's Ctrl-C reaches Orlop, which then ends the machine in order.
     const child = spawn(program, args, {
       cwd: folder.path,
