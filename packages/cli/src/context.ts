@@ -1,3 +1,4 @@
+import { userInfo } from 'node:os';
 import { join, resolve } from 'node:path';
 import { createLogger, type Logger, type LogLevel, type ReportProgress } from '@orlop/core';
 import { cliError } from './errors.ts';
@@ -51,8 +52,9 @@ export function statePaths(env: Readonly<Record<string, string | undefined>>, cw
 /** @param env @default that of the process */
 export function createContext(
   process: NodeJS.Process,
-  { signal, env = process.env }: { signal: AbortSignal; env?: CommandContext['env'] },
+  { signal, env: given = process.env }: { signal: AbortSignal; env?: CommandContext['env'] },
 ): CommandContext {
+  const env = given['HOME'] ? given : { ...given, HOME: userHome() };
   const level = parseLevel(env['ORLOP_LOG']);
   return {
     stdout: process.stdout,
@@ -71,8 +73,21 @@ function parseLevel(text: string | undefined): LogLevel {
   return text === 'debug' || text === 'info' || text === 'warn' || text === 'error' ? text : 'warn';
 }
 
+/** What the system says of the user where no environment does, as for a service; undefined where it knows none. */
+function userHome(): string | undefined {
+  try {
+    return userInfo().homedir;
+  } catch {
+    return undefined;
+  }
+}
+
 function missingHome(): never {
-  throw cliError('cli.no-home', 'neither ORLOP_HOME nor HOME is set', {
-    hint: 'set ORLOP_HOME to a folder where Orlop may keep its state',
-  });
+  throw cliError(
+    'cli.no-home',
+    'neither ORLOP_HOME nor HOME is set, and the system knows no home of this user',
+    {
+      hint: 'set ORLOP_HOME to a folder where Orlop may keep its state',
+    },
+  );
 }

@@ -7,16 +7,12 @@ import { linuxkitArguments, linuxkitEnvironment, linuxkitProgram } from './comma
 import { reportLinuxkitError } from './commands/linuxkit-messages.ts';
 import { createContext } from './context.ts';
 import { cliError } from './errors.ts';
+import { abortBySignals } from './interrupts.ts';
 import { orlopProgram } from './program.ts';
 import { reportError } from './report-error.ts';
 
 const interrupt = new AbortController();
-for (const name of ['SIGINT', 'SIGTERM'] as const) {
-  process.on(name, () => {
-    if (interrupt.signal.aborted) process.exit(130);
-    interrupt.abort(cliError('cli.interrupted', `stopped by ${name}`));
-  });
-}
+abortBySignals(process, interrupt);
 const readerGone = cliError('cli.reader-gone', 'nobody reads what is printed any more');
 // `orlop … | head`: no failure, but nothing more is to be done, and what was begun is tidied up as by Ctrl-C.
 // A full file system is a failure, and is tidied up after likewise.

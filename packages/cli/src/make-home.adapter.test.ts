@@ -1,8 +1,10 @@
 import { mkdir, readdir, stat, writeFile } from 'node:fs/promises';
+import { userInfo } from 'node:os';
 import { join } from 'node:path';
 import { type TemporaryFolder, temporaryFolder } from '@orlop/testkit';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { orlopIn } from './command-under-test.ts';
+import { createContext } from './context.ts';
 import { makeHome } from './make-home.ts';
 
 let folder: TemporaryFolder;
@@ -54,5 +56,15 @@ describe('orlopProgram', () => {
     }
     expect(await orlopIn('/proc/x', ['version'])).toMatch(/^orlop /);
     expect(await orlopIn('/proc/x', ['completion', 'bash'])).toMatch(/orlop/);
+  });
+});
+
+describe('createContext', () => {
+  it('finds the home of a user whose environment names none, as that of a service', () => {
+    const { signal } = new AbortController();
+    const home = join(userInfo().homedir, '.orlop');
+    expect(createContext(process, { signal, env: {} }).paths.home).toBe(home);
+    expect(createContext(process, { signal, env: { HOME: '' } }).paths.home).toBe(home);
+    expect(createContext(process, { signal, env: { HOME: '/h' } }).paths.home).toBe('/h/.orlop');
   });
 });
