@@ -1,8 +1,8 @@
-import { mkdir } from 'node:fs/promises';
+import { mkdir, writeFile } from 'node:fs/promises';
 import { request } from 'node:http';
 import { join } from 'node:path';
 import { type TemporaryFolder, temporaryFolder } from '@orlop/testkit';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { instancePaths } from '../instance/instance-paths.ts';
 import { prepareImage, surroundingsIn } from '../testing/surroundings.ts';
 import { Engines } from './engines.ts';
@@ -87,6 +87,32 @@ describe('Engines', () => {
     expect(kinds()).toEqual({ default: 'starting' });
     hold.release();
     expect([await asked, kinds()]).toEqual([200, { default: 'running' }]);
+  });
+
+  it('are found beside what is no engine: files, and folders of other names', async () => {
+    await mkdir(instancePaths(around.home, 'two').folder, { recursive: true });
+    await mkdir(join(folder.path, 'engine', 'Copy of two'));
+    await writeFile(join(folder.path, 'engine', 'notes'), '');
+    await engines.recover();
+    expect(engines.list().map(({ name }) => name)).toEqual(['two']);
+  });
+
+  it('are stopped each for itself: one whose machine does not end goes on, and none is left halfway for it', async () => {
+    await Promise.all(NAMES.map((name) => engines.get(name).life.start()));
+    const stuck = around.driver.machines.get(instancePaths(around.home, 'default').machine);
+    if (stuck === undefined) throw new Error('it has no machine');
+    const failure = vi.spyOn(stuck, 'stop').mockRejectedValueOnce(new Error('QEMU stays'));
+    const hold = around.driver.hold('powerDown');
+    const order: string[] = [];
+    const all = engines.stopAll().catch((error: Error) => order.push(error.message));
+    await hold.reached;
+    await vi.waitUntil(() => failure.mock.calls.length > 0);
+    await new Promise(setImmediate);
+    order.push('released');
+    hold.release();
+    await all;
+    expect(order).toEqual(['released', 'QEMU stays']);
+    expect(kinds()).toEqual({ default: 'running', three: 'stopped', two: 'stopped' });
   });
 
   it('start nothing where the path of a socket would be cut off', async () => {

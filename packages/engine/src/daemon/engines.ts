@@ -6,7 +6,7 @@ import { type HostSide, overlaps } from '../docker/asked-ports.ts';
 import { engineError } from '../errors.ts';
 import { EngineInstance } from '../instance/engine-instance.ts';
 import type { EngineSurroundings } from '../instance/engine-surroundings.ts';
-import { instancePaths } from '../instance/instance-paths.ts';
+import { instancePaths, isEngineName } from '../instance/instance-paths.ts';
 
 /** The engines of one home, by name. */
 export class Engines {
@@ -56,11 +56,11 @@ export class Engines {
   /** Finds the engines on disk, and joins those that run although their daemon has ended. */
   async recover(): Promise<void> {
     const folder = join(this.#around.home.home, 'engine');
-    const names = await readdir(folder).catch((error: NodeJS.ErrnoException) => {
+    const entries = await readdir(folder, { withFileTypes: true }).catch((error: NodeJS.ErrnoException) => {
       if (error.code === 'ENOENT') return [];
       throw error;
     });
-    for (const name of names) if (!name.startsWith('.')) this.get(name);
+    for (const entry of entries) if (entry.isDirectory() && isEngineName(entry.name)) this.get(entry.name);
     for (const instance of this.list()) {
       instance.life.recover().catch((error: Error) => {
         this.#around.logger.warn('an engine could not be joined', {
@@ -78,7 +78,7 @@ export class Engines {
    */
   async leaveAll(): Promise<void> {
     for (const instance of this.list()) instance.life.assertSettled();
-    await Promise.all(this.list().map((instance) => instance.life.leave()));
+    await allDone(this.list().map((instance) => instance.life.leave()));
   }
 
   #publisherOf(side: HostSide, except: string): string | undefined {
@@ -90,7 +90,13 @@ export class Engines {
     return undefined;
   }
 
+  /** Each for itself: that one cannot be stopped keeps none of the others. @throws what the first of those throws, when all are done */
   async stopAll(): Promise<void> {
-    await Promise.all(this.list().map((instance) => instance.life.stop()));
+    await allDone(this.list().map((instance) => instance.life.stop()));
   }
+}
+
+async function allDone(work: readonly Promise<void>[]): Promise<void> {
+  const failed = (await Promise.allSettled(work)).find((one) => one.status === 'rejected');
+  if (failed !== undefined) throw failed.reason;
 }

@@ -71,14 +71,27 @@ async function powerOff(
   const { kind } = state.current;
   const isStuck = kind === 'stalled' && (await served.stalled.holds(machine));
   if (!isStuck && (kind === 'asleep' || kind === 'stalled')) await machine.resume();
+  const before = state.current;
   state.change({ kind: 'stopping', since: state.now() });
   served.drop();
-  if (!isStuck) await served.settle(Math.min(graceMs, SETTLE_MS));
-  await machine.stop({ graceMs: isStuck ? 0 : graceMs });
+  try {
+    if (!isStuck) await served.settle(Math.min(graceMs, SETTLE_MS));
+    await machine.stop({ graceMs: isStuck ? 0 : graceMs });
+  } catch (error) {
+    runOn({ state, served }, before);
+    throw error;
+  }
   await served.close();
   const why = isStuck ? "ended as by a power cut, since the host's disk was full" : notSaved;
   const detail = why === undefined ? {} : { detail: why };
   state.change({ kind: 'stopped', at: state.now(), reason: 'asked', ...detail });
+}
+
+/** Its machine has not ended after all. */
+function runOn({ state, served }: Pick<LifeParts, 'state' | 'served'>, before: EngineState): void {
+  if (served.running === undefined) return;
+  if (before.kind === 'stalled') state.change(before);
+  else state.change({ kind: 'running', since: state.now(), stages: 'stages' in before ? before.stages : [] });
 }
 
 /** The state of an engine whose machine has ended without being asked. @param panic its kernel's last words, if it was that */
@@ -121,8 +134,7 @@ export async function saveAs(
     if (kind === 'stopped') state.change({ kind, at, reason: 'saved' });
     else state.change({ kind, since: at, fileBytes: sizeBytes });
   } catch (error) {
-    const stages = 'stages' in before ? before.stages : [];
-    if (served.running !== undefined) state.change({ kind: 'running', since: state.now(), stages });
+    runOn({ state, served }, before);
     await changeRecord(paths, { suspended: false });
     throw error;
   }

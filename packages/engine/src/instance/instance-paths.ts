@@ -51,9 +51,13 @@ export interface DaemonPaths {
 
 const POLICY = '/etc/orlop/policy.yml';
 
+export function isEngineName(name: string): boolean {
+  return /^[a-z0-9][a-z0-9_-]{0,30}$/.test(name);
+}
+
 /** @throws OrlopError `engine.bad-name` */
 export function instancePaths({ home, machines }: EngineHome, name: string): InstancePaths {
-  if (!/^[a-z0-9][a-z0-9_-]{0,30}$/.test(name)) {
+  if (!isEngineName(name)) {
     throw engineError('engine.bad-name', `"${name}" is no name of an engine`, {
       hint: 'small letters, digits, - and _, at most 31',
     });

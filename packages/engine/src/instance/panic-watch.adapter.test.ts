@@ -1,4 +1,4 @@
-import { appendFile, writeFile } from 'node:fs/promises';
+import { appendFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { temporaryFolder } from '@orlop/testkit';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
@@ -58,6 +58,12 @@ describe('PanicWatch', () => {
     machine.answers = false;
     await appendFile(log(), PANIC.replace('sysrq triggered crash', 'Attempted to kill init!'));
     await expect.poll(() => reasons).toEqual(['Attempted to kill init!']);
+  });
+
+  it('says that a log which is not there cannot be watched, and stops nothing else', async () => {
+    await rm(log());
+    panics.start();
+    expect(reasons).toEqual([expect.stringContaining('ENOENT')]);
   });
 
   it('concludes nothing of a machine that stands still', async () => {

@@ -30,7 +30,12 @@ export class PanicWatch {
   /** Looks at what is there already, too: the log is of this start of the machine. */
   start(): void {
     const { consoleLog, onError } = this.#options;
-    this.#watcher = watch(consoleLog, { persistent: false }, () => this.look());
+    try {
+      this.#watcher = watch(consoleLog, { persistent: false }, () => this.look());
+    } catch (error) {
+      onError(error as Error); // somebody has removed it from under a machine that runs
+      return;
+    }
     this.#watcher.on('error', onError);
     this.look();
   }

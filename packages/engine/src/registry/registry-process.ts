@@ -74,10 +74,9 @@ export async function askRegistry(socket: string, path: string): Promise<unknown
         resolve(undefined);
         return;
       }
-      readText(answer).then(
-        (text) => resolve(JSON.parse(text)),
-        () => resolve(undefined),
-      );
+      readText(answer)
+        .then((text) => resolve(JSON.parse(text)))
+        .catch(() => resolve(undefined));
     });
     asked.end();
   });

@@ -30,7 +30,12 @@ export function readSettings(text: string, file: string): SettingsText {
       const offset = isScalar(key) ? (key.range?.[0] ?? 0) : 0;
       const name = `${prefix}${String(isScalar(key) ? key.value : key)}`;
       if (name === 'locked') {
-        for (const one of toPlain(value) as readonly unknown[]) {
+        const names = toPlain(value);
+        if (!Array.isArray(names)) {
+          problem('locked: a list of settings', offsetOf(value) ?? offset);
+          continue;
+        }
+        for (const one of names as readonly unknown[]) {
           if (typeof one === 'string' && isSettingName(one)) locked.push(one);
           else problem(`locked: there is no setting "${String(one)}"`, offset);
         }

@@ -35,6 +35,9 @@ describe('readSettings', () => {
     ['accelerator: xen\n', 'f:1:14: accelerator: one of auto, kvm, hvf, tcg'],
     ['- a\n', 'f:1:1: a mapping of settings is expected'],
     ['locked: [cpu]\n', 'f:1:1: locked: there is no setting "cpu"'],
+    ['locked: 5\n', 'f:1:9: locked: a list of settings'],
+    ['locked: cpus\n', 'f:1:9: locked: a list of settings'],
+    ['locked:\n', 'f:1:8: locked: a list of settings'],
   ])('places the problem of %j', (text, expected) => {
     const [problem] = readSettings(text, 'f').problems;
     expect(
