@@ -3,6 +3,7 @@ import { ociError } from '../errors.ts';
 import { type Challenge, parseChallenges } from './challenge.ts';
 import type { Credentials, FindCredentials } from './credentials.ts';
 import { readAll } from './read-all.ts';
+import { isPassingStatus } from './retry.ts';
 import type { HttpTransport } from './transport.ts';
 
 const MAX_TOKEN_BYTES = 1 << 20;
@@ -24,6 +25,7 @@ export class Authorizer {
   readonly #transport: HttpTransport;
   readonly #find: FindCredentials;
   readonly #headers = new Map<string, string>();
+  readonly #outOfReach = new Map<string, Error>();
 
   constructor(transport: HttpTransport, find: FindCredentials) {
     this.#transport = transport;
@@ -35,10 +37,15 @@ export class Authorizer {
     return this.#headers.get(cacheKey(scope));
   }
 
+  /** Why a registry was asked anonymously, if it is a failure. */
+  whyAnonymous({ url }: AuthorizationScope): Error | undefined {
+    return this.#outOfReach.get(url.host);
+  }
+
   /**
    * The header that answers a 401, or `undefined` when nothing better than the refused one is to be had.
    *
-   * @throws OrlopError oci.registry-denied when the token service refuses
+   * @throws OrlopError oci.registry-denied when the token service refuses, oci.registry-unreachable when it is busy
    */
   async answer(
     wwwAuthenticate: string,
@@ -47,6 +54,7 @@ export class Authorizer {
   ): Promise<string | undefined> {
     const challenges = parseChallenges(wwwAuthenticate);
     const credentials = await this.#find(scope.url.host, signal);
+    if (credentials?.kind === 'out-of-reach') this.#outOfReach.set(scope.url.host, credentials.why);
     const bearer = challenges.find(({ scheme }) => scheme === 'bearer');
     let header: string | undefined;
     if (credentials?.kind === 'bearer') header = `Bearer ${credentials.token}`;
@@ -94,6 +102,8 @@ export class Authorizer {
         : tokenRequest(url, { service, scopes, credentials, signal }),
     );
     const bytes = await readAll(answer, MAX_TOKEN_BYTES);
+    if (isPassingStatus(answer.status))
+      throw ociError('oci.registry-unreachable', `${url.host} gives no token now (status ${answer.status})`);
     if (answer.status !== 200)
       throw ociError(
         'oci.registry-denied',

@@ -78,10 +78,19 @@ export class RegistryCalls {
         });
         const asked = answer.headers['www-authenticate'];
         if (answer.status === 401 && asked !== undefined && !challenged && url.origin === scope.url.origin) {
-          challenged = true;
           answer.drop();
-          if ((await this.#authorizer.answer(asked, scope, signal)) !== undefined) continue;
-          throw denied(repository, 'it wants credentials, and there are none for it');
+          const better = await this.#authorizer.answer(asked, scope, signal);
+          challenged = true;
+          if (better !== undefined) continue;
+          throw (
+            this.#authorizer.whyAnonymous(scope) ??
+            denied(repository, 'it wants credentials, and there are none for it')
+          );
+        }
+        const why = this.#authorizer.whyAnonymous(scope);
+        if ((answer.status === 401 || answer.status === 403) && why !== undefined) {
+          answer.drop();
+          throw why;
         }
       } catch (error) {
         if (isPassingError(error) && (await retry.again({ signal }))) continue;

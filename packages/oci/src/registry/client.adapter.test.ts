@@ -1,4 +1,5 @@
 import { once } from 'node:events';
+import { writeFile } from 'node:fs/promises';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
@@ -11,6 +12,7 @@ import { ImageStore } from '../store.ts';
 import type { Descriptor } from '../types.ts';
 import { writeImage } from '../write-image.ts';
 import { RegistryClient, type RegistryClientOptions } from './client.ts';
+import { dockerCredentials } from './credentials.ts';
 import { parseMirror } from './endpoints.ts';
 
 type Handler = (request: IncomingMessage, response: ServerResponse) => void;
@@ -218,6 +220,50 @@ describe('RegistryClient with a registry that misbehaves', () => {
       code: 'oci.registry-unreachable',
     });
     expect(second.waits).toHaveLength(4);
+  });
+
+  it('comes back to a token service that is busy', async () => {
+    let attempts = 0;
+    const host = await serve((request, response) => {
+      if (request.url?.startsWith('/token') === true) {
+        attempts++;
+        if (attempts < 3) response.writeHead(attempts === 1 ? 503 : 429).end();
+        else response.end('{"token":"t"}');
+        return true;
+      }
+      if (request.headers.authorization === 'Bearer t') return false;
+      const realm = `http://${request.headers.host}/token`;
+      response.writeHead(401, { 'www-authenticate': `Bearer realm="${realm}",service="s"` }).end();
+      return true;
+    });
+    const { client, waits } = connect({ credentials: password });
+    await client.getManifest({ domain: host, repository: 'a/b' }, '1');
+    expect([attempts, waits.length]).toEqual([3, 2]);
+  });
+
+  it('gets what is public though the helper for credentials is missing, and names it for the rest', async () => {
+    const configFile = join(folder.path, 'config.json');
+    await writeFile(configFile, '{"credsStore":"nosuch"}');
+    const host = await serve((request, response) => {
+      if (request.url?.startsWith('/token') === true) {
+        response.end('{"token":"anonymous"}');
+        return true;
+      }
+      const mayRead = request.headers.authorization === 'Bearer anonymous';
+      if (mayRead && request.url?.includes('/public/') === true) return false;
+      const realm = `http://${request.headers.host}/token`;
+      response.writeHead(401, { 'www-authenticate': `Bearer realm="${realm}",service="s"` }).end();
+      return true;
+    });
+    const { client } = connect({ credentials: dockerCredentials({ configFile }) });
+    await client.getManifest({ domain: host, repository: 'a/public/b' }, '1');
+    await expect(client.getManifest({ domain: host, repository: 'a/b' }, '1')).rejects.toMatchObject({
+      code: 'oci.credentials',
+      message: 'the credential helper docker-credential-nosuch cannot be run',
+    });
+    await writeFile(configFile, '');
+    const empty = connect({ credentials: dockerCredentials({ configFile }) });
+    await empty.client.getManifest({ domain: host, repository: 'a/public/b' }, '1');
   });
 
   it('follows redirects of blobs without taking the credentials along', async () => {

@@ -1,5 +1,6 @@
 import { spawn } from 'node:child_process';
 import { readFile } from 'node:fs/promises';
+import { OrlopError } from '@orlop/core';
 import { isObject, parseObject } from '../documents.ts';
 import { ociError } from '../errors.ts';
 
@@ -9,7 +10,9 @@ export type Credentials =
   /** To be exchanged for a bearer token (OAuth 2 refresh token). */
   | { readonly kind: 'identity-token'; readonly token: string }
   /** A bearer token as it is. */
-  | { readonly kind: 'bearer'; readonly token: string };
+  | { readonly kind: 'bearer'; readonly token: string }
+  /** Those there may be cannot be had: what is public is, for all that, and `why` tells of the rest. */
+  | { readonly kind: 'out-of-reach'; readonly why: Error };
 
 /** Finds the credentials for a registry's host (`host[:port]`); `undefined` means anonymous. */
 export type FindCredentials = (host: string, signal?: AbortSignal) => Promise<Credentials | undefined>;
@@ -36,12 +39,14 @@ export function dockerCredentials(options: DockerCredentialsOptions): FindCreden
       if (cause.code === 'ENOENT' || cause.code === 'ENOTDIR') return undefined;
       throw ociError('oci.credentials', `${options.configFile} cannot be read`, { cause });
     });
-    if (bytes === undefined) return undefined;
+    // Docker takes an empty file for none.
+    if (bytes === undefined || bytes.length === 0) return undefined;
     const config = parseObject(bytes, options.configFile);
     const key = DOCKER_HUB.has(host) ? DOCKER_HUB_KEY : host;
     const helper = ownHelper(config['credHelpers'], host) ?? text(config['credsStore']);
     const helped = helper === undefined ? undefined : await askHelper(helper, { key, options, signal });
-    return helped ?? readAuths(config['auths'], { host, file: options.configFile });
+    const written = readAuths(config['auths'], { host, file: options.configFile });
+    return helped?.kind === 'out-of-reach' ? (written ?? helped) : (helped ?? written);
   };
 }
 
@@ -79,8 +84,20 @@ function readAuths(auths: unknown, { host, file }: { host: string; file: string 
   return undefined;
 }
 
-/** The helper protocol: the server on standard input, JSON on standard output. */
+/** The helper protocol: the server on standard input, JSON on standard output. A helper that fails is no failure yet. */
 async function askHelper(
+  helper: string,
+  question: { key: string; options: DockerCredentialsOptions; signal: AbortSignal | undefined },
+): Promise<Credentials | undefined> {
+  try {
+    return await answerOf(helper, question);
+  } catch (why) {
+    if (why instanceof OrlopError && why.code === 'oci.credentials') return { kind: 'out-of-reach', why };
+    throw why;
+  }
+}
+
+async function answerOf(
   helper: string,
   {
     key,
