@@ -17,8 +17,7 @@ type JsonObject = Readonly<Record<string, unknown>>;
 export function parseManifest(bytes: Uint8Array, subject: string): ImageManifest {
   const json = parseObject(bytes, subject);
   const mediaType = optionalText(json, { key: 'mediaType', subject }) ?? MEDIA.manifest;
-  if (json['schemaVersion'] !== 2)
-    throw bad(subject, `schemaVersion is ${JSON.stringify(json['schemaVersion'])}; only 2 is supported`);
+  requireSchema2(json, subject);
   if (!isManifestType(mediaType)) throw bad(subject, `its mediaType ${mediaType} is no image manifest's`);
   const artifactType = optionalText(json, { key: 'artifactType', subject });
   const annotations = parseAnnotations(json['annotations'], subject);
@@ -41,8 +40,7 @@ export function parseManifest(bytes: Uint8Array, subject: string): ImageManifest
 export function parseIndex(bytes: Uint8Array, subject: string): ImageIndex {
   const json = parseObject(bytes, subject);
   const mediaType = optionalText(json, { key: 'mediaType', subject }) ?? MEDIA.index;
-  if (json['schemaVersion'] !== 2)
-    throw bad(subject, `schemaVersion is ${JSON.stringify(json['schemaVersion'])}; only 2 is supported`);
+  requireSchema2(json, subject);
   if (!isIndexType(mediaType)) throw bad(subject, `its mediaType ${mediaType} is no image index's`);
   const annotations = parseAnnotations(json['annotations'], subject);
   return {
@@ -53,6 +51,12 @@ export function parseIndex(bytes: Uint8Array, subject: string): ImageIndex {
     ),
     ...(annotations !== undefined && { annotations }),
   };
+}
+
+function requireSchema2({ schemaVersion }: JsonObject, subject: string): void {
+  if (schemaVersion === 2) return;
+  const hint = schemaVersion === 1 ? ", Docker's form of before 2016: push the image anew" : '';
+  throw bad(subject, `schemaVersion is ${JSON.stringify(schemaVersion)}; only 2 is supported${hint}`);
 }
 
 /**

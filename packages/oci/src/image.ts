@@ -16,7 +16,7 @@ export interface OciImage {
 }
 
 /** Indexes in indexes deeper than this are refused. */
-const MAX_INDEX_DEPTH = 4;
+export const MAX_INDEX_DEPTH = 4;
 
 /**
  * Opens an image of the store for a platform.

@@ -2,6 +2,7 @@ import { OrlopError, type ReportProgress } from '@orlop/core';
 import { forEachConcurrently } from './concurrent.ts';
 import { parseIndex, parseManifest } from './documents.ts';
 import { ociError } from './errors.ts';
+import { MAX_INDEX_DEPTH } from './image.ts';
 import { ANNOTATION, isIndexType, isManifestType } from './media-types.ts';
 import { formatPlatform, platformFit } from './platform.ts';
 import { formatReference, parseReference, type Reference, withDefaultTag } from './reference.ts';
@@ -41,20 +42,23 @@ export async function pullImage(request: PullRequest): Promise<Descriptor> {
   const name = formatReference(reference);
   const top = await client.getManifest(reference, reference.digest ?? reference.tag ?? 'latest', { signal });
   await keep(store, top, signal);
-  const chosen = isIndexType(top.descriptor.mediaType)
-    ? choose(parseIndex(top.bytes, `the index of ${name}`).manifests, { platforms, name })
-    : undefined;
   const blobs = new Map<string, Descriptor>();
-  if (chosen === undefined) collectBlobs(top, blobs);
-  else
-    await forEachConcurrently(chosen, {
+  const gather = async (manifest: RemoteManifest, depth: number): Promise<void> => {
+    if (!isIndexType(manifest.descriptor.mediaType)) return collectBlobs(manifest, { name, into: blobs });
+    if (depth > MAX_INDEX_DEPTH)
+      throw ociError('oci.bad-document', `${name} has indexes in indexes, ${depth} deep`);
+    const { manifests } = parseIndex(manifest.bytes, `the index of ${name}`);
+    await forEachConcurrently(choose(manifests, { platforms, name }), {
       limit: PARALLEL_DOWNLOADS,
       signal,
       work: async (descriptor, abort) => {
-        if (!isManifestType(descriptor.mediaType)) return; // another kind of artifact, which nobody asked for
-        collectBlobs(await fetchManifest(request, { reference, descriptor, signal: abort }), blobs);
+        // Another kind of artifact nobody asked for.
+        if (!isManifestType(descriptor.mediaType) && !isIndexType(descriptor.mediaType)) return;
+        await gather(await fetchManifest(request, { reference, descriptor, signal: abort }), depth + 1);
       },
     });
+  };
+  await gather(top, 0);
   await fetchBlobs(request, { reference, name, blobs: [...blobs.values()] });
   await store.tag(reference, top.descriptor);
   return top.descriptor;
@@ -97,8 +101,11 @@ function choose(
   return [...chosen];
 }
 
-function collectBlobs(manifest: RemoteManifest, into: Map<string, Descriptor>): void {
-  const { config, layers } = parseManifest(manifest.bytes, `the manifest ${manifest.descriptor.digest}`);
+function collectBlobs(
+  { bytes, descriptor }: RemoteManifest,
+  { name, into }: { name: string; into: Map<string, Descriptor> },
+): void {
+  const { config, layers } = parseManifest(bytes, `the manifest of ${name} (${descriptor.digest})`);
   for (const blob of [config, ...layers]) into.set(blob.digest, blob);
 }
 

@@ -7,10 +7,11 @@ import { bytesBody, type EntryStream } from '@orlop/archive';
 import { seededRandom, type TemporaryFolder, temporaryFolder } from '@orlop/testkit';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { digestOf } from '../digest.ts';
+import { openImage } from '../image.ts';
 import { pullImage } from '../pull.ts';
 import { ImageStore } from '../store.ts';
 import type { Descriptor } from '../types.ts';
-import { writeImage } from '../write-image.ts';
+import { writeImage, writeIndex } from '../write-image.ts';
 import { RegistryClient, type RegistryClientOptions } from './client.ts';
 import { dockerCredentials } from './credentials.ts';
 import { parseMirror } from './endpoints.ts';
@@ -220,6 +221,45 @@ describe('RegistryClient with a registry that misbehaves', () => {
       code: 'oci.registry-unreachable',
     });
     expect(second.waits).toHaveLength(4);
+  });
+
+  it.each([
+    [
+      'schema 1',
+      { schemaVersion: 1, name: 'a/b', fsLayers: [], history: [] },
+      /^the manifest of \S+\/a\/b:1 \(sha256:\w+\) cannot be used: schemaVersion is 1; .* Docker's form of before 2016/,
+    ],
+  ])('tells of %s by the name of the image', async (_, manifest, message) => {
+    const host = await serve((request, response) => {
+      if (request.url?.includes('/manifests/') !== true) return false;
+      response.writeHead(200, { 'content-type': 'application/json' }).end(JSON.stringify(manifest));
+      return true;
+    });
+    const store = await ImageStore.open(join(folder.path, 'store'));
+    const { client } = connect();
+    await expect(pullImage({ store, client, reference: `${host}/a/b:1` })).rejects.toThrow(message);
+    expect(await store.find(`${host}/a/b:1`)).toBeUndefined();
+  });
+
+  it('gets the image of an index within the index', async () => {
+    const inner = await writeIndex(origin, [{ ...image, platform: { os: 'linux', architecture: 'amd64' } }]);
+    const outer = await writeIndex(origin, [inner]);
+    const host = await serve((request, response) => {
+      const version = request.url?.split('/manifests/')[1];
+      const index = [inner, outer].find(({ digest }) => digest === version) ?? outer;
+      if (version === undefined || version === image.digest) return false;
+      void origin
+        .readDocument(index)
+        .then((bytes) => response.writeHead(200, { 'content-type': index.mediaType }).end(bytes));
+      return true;
+    });
+    const store = await ImageStore.open(join(folder.path, 'store'));
+    const { client } = connect();
+    const platform = { os: 'linux', architecture: 'amd64' };
+    await pullImage({ store, client, reference: `${host}/a/b:1`, platforms: [platform] });
+    expect((await openImage(store, `${host}/a/b:1`, platform)).manifest.layers).toEqual([big]);
+    await store.sweep();
+    expect(await store.hasBlob(big)).toBe(true);
   });
 
   it('comes back to a token service that is busy', async () => {
