@@ -31,6 +31,13 @@ export const machineFiles = {
   savedRecord: 'saved.json',
 } as const;
 
+const STATE_KINDS: ReadonlySet<string> = new Set<MachineState['kind']>([
+  'created',
+  'starting',
+  'running',
+  'stopped',
+]);
+
 /** A machine's folder: one machine, one folder, 0700, every file written whole or not at all. */
 export class MachineFolder {
   readonly path: string;
@@ -47,8 +54,11 @@ export class MachineFolder {
     await mkdir(this.path, { recursive: true, mode: 0o700 });
   }
 
-  readState(): Promise<MachineState | undefined> {
-    return this.readJson<MachineState>('state');
+  /** @throws OrlopError `vm.bad-state`, of what an Orlop wrote that knows other states as well */
+  async readState(): Promise<MachineState | undefined> {
+    const state = await this.readJson<MachineState>('state');
+    if (state === undefined || STATE_KINDS.has(state.kind)) return state;
+    throw this.#damaged('state', new Error(`"${state.kind}" is no state of a machine`));
   }
 
   writeState(state: MachineState): Promise<void> {
@@ -73,14 +83,20 @@ export class MachineFolder {
       throw error;
     }
     try {
-      // Written by this class alone, in a folder that is the user's alone.
-      return JSON.parse(text) as T;
+      // Written by this class alone, in a folder that is the user's alone; a power cut may have left less.
+      const value: unknown = JSON.parse(text);
+      if (typeof value === 'object' && value !== null) return value as T;
     } catch (cause) {
-      throw vmError('vm.bad-state', `"${path}" is damaged`, {
-        cause,
-        hint: 'remove the machine with `orlop rm` and start it anew',
-      });
+      throw this.#damaged(name, cause);
     }
+    throw this.#damaged(name);
+  }
+
+  #damaged(name: keyof typeof machineFiles, cause?: unknown): Error {
+    return vmError('vm.bad-state', `"${this.file(name)}" is damaged`, {
+      ...(cause !== undefined && { cause }),
+      hint: 'remove the machine with `orlop rm` and start it anew',
+    });
   }
 
   async writeJson(name: keyof typeof machineFiles, value: unknown): Promise<void> {
