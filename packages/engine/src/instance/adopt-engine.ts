@@ -1,5 +1,5 @@
 import type { Machine } from '@orlop/vm';
-import { ensureCredentials } from '../tls/instance-authority.ts';
+import { credentialsInUse } from '../tls/instance-authority.ts';
 import { agentToken } from './guest-configuration.ts';
 import { hostFreeBytes, ROOM_BYTES } from './host-room.ts';
 import { InstanceNetwork } from './instance-network.ts';
@@ -13,7 +13,7 @@ import { waitForDocker } from './wait-for-docker.ts';
  */
 export async function adoptEngine(input: StartInput & { readonly machine: Machine }): Promise<LiveEngine> {
   const { paths, settings, around, stages, machine } = input;
-  const credentials = await ensureCredentials(paths.folder, around.clock.wallMs());
+  const credentials = await credentialsInUse(paths.folder, around.clock.wallMs());
   const network = await stages.run(
     'network',
     { waitsFor: 'the virtual network', limitMs: LIMIT_MS.network, signal: input.signal },

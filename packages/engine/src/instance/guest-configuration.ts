@@ -1,7 +1,9 @@
 import { createHmac } from 'node:crypto';
 import { readFile, stat } from 'node:fs/promises';
+import { normalize } from 'node:path';
 import type { Share } from '@orlop/vm';
 import { engineError } from '../errors.ts';
+import { hidesMachine } from '../files/machine-folders.ts';
 import { REGISTRY_PORT } from '../registry/registry-paths.ts';
 import type { LayeredSettings } from '../settings/layered-settings.ts';
 import type { SettingName } from '../settings/schema.ts';
@@ -151,7 +153,7 @@ export interface HostShare {
 export function parseShares(texts: readonly string[]): HostShare[] {
   return texts.map((text, index) => {
     const readOnly = text.endsWith(':ro');
-    const path = text.replace(/:r[ow]$/, '').replace(/(.)\/+$/, '$1');
+    const path = normalize(text.replace(/:r[ow]$/, '')).replace(/(.)\/$/, '$1');
     if (!path.startsWith('/')) {
       throw engineError('engine.bad-setting', `shares: "${text}" is no absolute path`);
     }
@@ -159,10 +161,14 @@ export function parseShares(texts: readonly string[]): HostShare[] {
   });
 }
 
-/** @throws OrlopError `engine.bad-setting` for a folder that is not there */
+/** @throws OrlopError `engine.bad-setting` for a folder that is not there, or that the machine cannot have */
 export async function machineShares(texts: readonly string[]): Promise<Share[]> {
   const shares = parseShares(texts);
-  for (const { path } of shares) {
+  for (const [index, { path }] of shares.entries()) {
+    const problem = shareProblem(path);
+    if (problem !== undefined) throw engineError('engine.bad-setting', `shares: ${path} ${problem}`);
+    if (shares.findIndex((other) => other.path === path) !== index)
+      throw engineError('engine.bad-setting', `shares: ${path} is there twice`);
     const found = await stat(path).catch(() => undefined);
     if (found?.isDirectory() !== true) {
       throw engineError('engine.bad-setting', `shares: there is no folder ${path}`, {
@@ -171,4 +177,11 @@ export async function machineShares(texts: readonly string[]): Promise<Share[]> 
     }
   }
   return shares.map(({ tag, path, readOnly }) => ({ kind: 'virtiofs', tag, hostPath: path, readOnly }));
+}
+
+/** What the machine would refuse in the middle of its start. */
+function shareProblem(path: string): string | undefined {
+  if (hidesMachine(path)) return "would hide the engine's own files";
+  if (/[\n\t]/.test(path)) return 'has a line feed or a tab in its name';
+  return undefined;
 }

@@ -48,6 +48,11 @@ describe('checkChange', () => {
     const { at, check } = await setup();
     await expect(check('shares', [at('nothing')])).rejects.toThrow(/there is no folder .*nothing/);
     await expect(check('shares', [at('ca.pem')])).rejects.toThrow(/there is no folder .*ca\.pem/);
+    for (const own of ['/usr:ro', '/etc/ssl', '/var', '/srv/../usr', '//usr/'])
+      await expect(check('shares', [own]), own).rejects.toThrow(/would hide the engine's own files/);
+    await expect(check('shares', [at('shared'), `${at('shared')}/:ro`])).rejects.toThrow(/twice/);
+    await mkdir(at('tab\tname'));
+    await expect(check('shares', [at('tab\tname')])).rejects.toThrow(/a tab in its name/);
     await expect(check('certificates', [at('nothing')])).rejects.toThrow(/cannot be read/);
     await expect(check('certificates', [at('not.pem')])).rejects.toThrow(/has none in PEM form/);
     await expect(check('image', at('nothing'))).rejects.toThrow(/there is no file .*nothing/);

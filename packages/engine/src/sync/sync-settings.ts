@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import { normalize } from 'node:path';
 import { engineError } from '../errors.ts';
+import { hidesMachine } from '../files/machine-folders.ts';
 import type { SyncMode } from './reconcile.ts';
 
 /** One folder of the setting `syncs`. */
@@ -14,10 +15,6 @@ export interface SyncSetting {
   /** Whose the files are in the machine, `[uid, gid]`. @default root's */
   readonly owner?: readonly [number, number];
 }
-
-/** What the engine itself has there; guest/src/engine/configuration.ts has the same list for shares. */
-const OWN_FOLDERS =
-  /^\/(?:(?:bin|dev|etc|lib|lib64|proc|run|sbin|sys|usr|var\/lib|var\/run)(?:\/|$)|(?:var)?$)/;
 
 /**
  * The setting `syncs`: a mapping of absolute paths to `{mode, exclude, owner}`, each of which may be left out.
@@ -46,7 +43,7 @@ export function parseSync(path: string, value: unknown): SyncSetting | string {
   if (!path.startsWith('/') || /[\0\n]/.test(path) || normalize(path).replace(/(.)\/$/, '$1') !== path) {
     return 'is no absolute path without ".." and "/" at its end';
   }
-  if (OWN_FOLDERS.test(path)) return "would hide the engine's own files";
+  if (hidesMachine(path)) return "would hide the engine's own files";
   if (typeof value !== 'object' || value === null || Array.isArray(value)) return 'is no mapping';
   const { mode = 'two-way', exclude = [], owner, ...other } = value as Readonly<Record<string, unknown>>;
   const unknown = Object.keys(other)[0];

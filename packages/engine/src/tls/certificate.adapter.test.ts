@@ -5,7 +5,12 @@ import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { temporaryFolder } from '@orlop/testkit';
 import { describe, expect, it } from 'vitest';
-import { createCredentials, ENGINE_SERVER_NAME, ensureCredentials } from './instance-authority.ts';
+import {
+  createCredentials,
+  credentialsInUse,
+  ENGINE_SERVER_NAME,
+  ensureCredentials,
+} from './instance-authority.ts';
 
 const run = promisify(execFile);
 const NOW_MS = Date.UTC(2026, 0, 15);
@@ -63,7 +68,23 @@ describe('ensureCredentials', () => {
     const first = await ensureCredentials(folder.path, NOW_MS);
     expect((await stat(join(folder.path, 'credentials.json'))).mode & 0o777).toBe(0o600);
     expect(await ensureCredentials(folder.path, NOW_MS + 3000 * DAY_MS)).toEqual(first);
-    expect(await ensureCredentials(folder.path, NOW_MS + 3300 * DAY_MS)).not.toEqual(first);
+    expect(await credentialsInUse(folder.path, NOW_MS + 3300 * DAY_MS)).toEqual(first);
+    const next = await ensureCredentials(folder.path, NOW_MS + 3300 * DAY_MS);
+    expect(next).not.toEqual(first);
+    expect(await credentialsInUse(folder.path, NOW_MS)).toEqual(next);
+    await folder.remove();
+  });
+
+  it('makes new ones where those that are kept are of a clock that was ahead, or damaged', async () => {
+    const folder = await temporaryFolder();
+    const ahead = await ensureCredentials(folder.path, NOW_MS + 3650 * DAY_MS);
+    const now = await ensureCredentials(folder.path, NOW_MS);
+    expect(now).not.toEqual(ahead);
+    expect(await ensureCredentials(folder.path, NOW_MS - 20 * DAY_MS)).toEqual(now);
+    for (const text of ['', 'null', '{}']) {
+      await writeFile(join(folder.path, 'credentials.json'), text);
+      expect(await ensureCredentials(folder.path, NOW_MS)).toMatchObject({ authority: expect.any(String) });
+    }
     await folder.remove();
   });
 });

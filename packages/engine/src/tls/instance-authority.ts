@@ -20,15 +20,21 @@ const VALID_MS = 3650 * DAY_MS;
 /** Made anew when less than this is left. */
 const LEFT_MS = 365 * DAY_MS;
 
-/** Reads the credentials of an instance, or makes them; the authority's own key is forgotten at once. */
+/** Reads the credentials of an instance, or makes them where they are not valid now, or not for long. The authority's own key is forgotten at once. */
 export async function ensureCredentials(folder: string, nowMs: number): Promise<InstanceCredentials> {
-  const path = join(folder, 'credentials.json');
-  const kept = await readKept(path);
-  if (kept !== undefined && kept.notAfterMs - nowMs > LEFT_MS) return kept.credentials;
+  const kept = await readKept(folder);
+  const leftMs = kept === undefined ? 0 : kept.notAfterMs - nowMs;
+  // More than they are ever given: they are of a time to which the host's clock was set by mistake, and not valid yet.
+  if (kept !== undefined && leftMs > LEFT_MS && leftMs <= VALID_MS + BEFORE_MS) return kept.credentials;
   const credentials = createCredentials(nowMs);
   await mkdir(folder, { recursive: true, mode: 0o700 });
-  await replaceFile(path, JSON.stringify({ notAfterMs: nowMs + VALID_MS, credentials }));
+  await replaceFile(pathIn(folder), JSON.stringify({ notAfterMs: nowMs + VALID_MS, credentials }));
   return credentials;
+}
+
+/** Those of a machine that runs, which has no others, however long they are valid; without any, as {@link ensureCredentials}. */
+export async function credentialsInUse(folder: string, nowMs: number): Promise<InstanceCredentials> {
+  return (await readKept(folder))?.credentials ?? ensureCredentials(folder, nowMs);
 }
 
 export function createCredentials(nowMs: number): InstanceCredentials {
@@ -48,12 +54,21 @@ export function createCredentials(nowMs: number): InstanceCredentials {
   };
 }
 
-async function readKept(
-  path: string,
-): Promise<{ readonly notAfterMs: number; readonly credentials: InstanceCredentials } | undefined> {
+interface Kept {
+  readonly notAfterMs: number;
+  readonly credentials: InstanceCredentials;
+}
+
+function isKept(value: unknown): value is Kept {
+  return typeof value === 'object' && value !== null && 'notAfterMs' in value && 'credentials' in value;
+}
+
+const pathIn = (folder: string) => join(folder, 'credentials.json');
+
+async function readKept(folder: string): Promise<Kept | undefined> {
   try {
-    return JSON.parse(await readFile(path, 'utf8'));
-  } catch {
-    return undefined; // none yet, or damaged: they are made anew
-  }
+    const kept: unknown = JSON.parse(await readFile(pathIn(folder), 'utf8'));
+    if (isKept(kept)) return kept;
+  } catch {}
+  return undefined; // none yet, or damaged: they are made anew
 }

@@ -65,6 +65,7 @@ function readState(path: string): NetworkState {
     if ((cause as NodeJS.ErrnoException).code === 'ENOENT') return EMPTY_STATE;
     throw vnetError('vnet.state-invalid', `cannot read the state in ${path}`, { cause });
   }
+  if (text === '') return EMPTY_STATE; // what a power cut leaves of a file that had just been replaced
   const value = parseJson(text);
   const problem = validateSchema(STATE, value)[0];
   if (problem === undefined) return value as NetworkState;

@@ -51,6 +51,7 @@ function readLeases(path: string): readonly Lease[] {
     if ((cause as NodeJS.ErrnoException).code === 'ENOENT') return [];
     throw vnetError('vnet.lease-file-invalid', `cannot read the leases in ${path}`, { cause });
   }
+  if (text === '') return []; // what a power cut leaves of a file that had just been replaced
   try {
     const { leases } = JSON.parse(text) as { leases: readonly StoredLease[] };
     return leases.map((stored) => {
