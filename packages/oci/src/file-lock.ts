@@ -1,4 +1,5 @@
-import { link, open, readFile, rename, unlink } from 'node:fs/promises';
+import { createHash } from 'node:crypto';
+import { link, open, readFile, unlink } from 'node:fs/promises';
 import { setTimeout as delay } from 'node:timers/promises';
 import { ociError } from './errors.ts';
 import { isRunning, ownIdentity, ownMark } from './process-identity.ts';
@@ -63,15 +64,15 @@ export class FileLock {
   }
 
   /** The content is in place before the name is, so nobody reads an empty lock. */
-  async #create(identity: string): Promise<boolean> {
+  async #create(identity: string, path = this.#path): Promise<boolean> {
     const draft = `${this.#path}.${identity}.${this.#mark}-${this.#turn++}`;
     const file = await open(draft, 'wx', 0o600).catch((cause) => {
-      throw ociError('oci.store-unusable', `${this.#path} cannot be made`, { cause });
+      throw ociError('oci.store-unusable', `${path} cannot be made`, { cause });
     });
     try {
       await file.writeFile(identity);
       await file.close();
-      await link(draft, this.#path);
+      await link(draft, path);
       return true;
     } catch (error) {
       if ((error as NodeJS.ErrnoException).code === 'EEXIST') return false;
@@ -87,16 +88,16 @@ export class FileLock {
     const holder = await readFile(this.#path, 'latin1').catch(() => undefined);
     if (holder === undefined) return undefined;
     if (await isRunning(holder)) return holder;
-    // Two processes may see the stale lock; the one that is late must not take away its successor.
-    const aside = `${this.#path}.${await ownIdentity()}.${this.#mark}-stale`;
-    try {
-      await rename(this.#path, aside);
-    } catch {
+    // Of several who see the stale lock one removes it: who is late must not take away its successor.
+    const breaking = `${this.#path}.${createHash('sha256').update(holder).digest('hex').slice(0, 16)}`;
+    if (await this.#create(await ownIdentity(), breaking)) {
+      if ((await readFile(this.#path, 'latin1').catch(() => undefined)) === holder) await unlink(this.#path);
+      await unlink(breaking);
       return undefined;
     }
-    const taken = await readFile(aside, 'latin1').catch(() => holder);
-    if (taken !== holder) await link(aside, this.#path).catch(() => {});
-    await unlink(aside).catch(() => {});
+    const other = await readFile(breaking, 'latin1').catch(() => undefined);
+    if (other === undefined || (await isRunning(other))) return other;
+    await unlink(breaking).catch(() => {});
     return undefined;
   }
 }
