@@ -1,4 +1,4 @@
-import { PassThrough } from 'node:stream';
+import { Duplex, PassThrough } from 'node:stream';
 import { describe, expect, it } from 'vitest';
 import { attachConsole } from './attach.ts';
 
@@ -36,6 +36,26 @@ describe('attachConsole', () => {
     expect(terminal.modes).toEqual([true, false]);
     expect(said).toHaveLength(1);
     expect(console.destroyed).toBe(true);
+  });
+
+  it('ends with a console that breaks off, and gives the terminal its mode back', async () => {
+    const { console } = createConsole();
+    const terminal = createTerminal(true);
+    const end = attachConsole(console, terminal, { say: () => {} });
+    console.destroy(Object.assign(new Error('read ECONNRESET'), { code: 'ECONNRESET' }));
+    expect(await end).toBe('closed');
+    expect(terminal.modes).toEqual([true, false]);
+  });
+
+  it('reads no more of its input than the console takes', async () => {
+    const console = new Duplex({ highWaterMark: 1, read: () => {}, write: () => {} }); // takes one piece, for ever
+    const terminal = createTerminal(false);
+    const end = attachConsole(console, terminal, { say: () => {} });
+    for (let piece = 0; piece < 8; piece++) terminal.input.write(new Uint8Array(65_536));
+    await new Promise(setImmediate);
+    expect(console.writableLength).toBe(65_536);
+    console.destroy();
+    expect(await end).toBe('closed');
   });
 
   it('passes everything where there is no terminal, and ends with the console', async () => {

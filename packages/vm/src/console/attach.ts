@@ -1,4 +1,5 @@
 import type { Duplex } from 'node:stream';
+import { untilDrained } from '@orlop/core';
 import { type ConsoleCommand, ConsoleEscape, ESCAPE_HELP } from './escape.ts';
 
 /** The two ends of a person's terminal. */
@@ -25,13 +26,19 @@ export async function attachConsole(
   let onInput: (typed: Uint8Array) => void = () => {};
   const end = new Promise<AttachEnd>((resolve) => {
     console.once('close', () => resolve('closed'));
+    console.on('error', () => resolve('closed')); // a machine that is killed breaks it off
     console.once('end', () => resolve('closed'));
     if (signal?.aborted) resolve('aborted');
     onAbort = () => resolve('aborted');
     signal?.addEventListener('abort', onAbort, { once: true });
     onInput = (typed) => {
       const { bytes, commands } = raw ? escapes.receive(typed) : { bytes: typed, commands: [] };
-      if (bytes.length > 0) console.write(bytes);
+      if (bytes.length > 0 && !console.write(bytes)) {
+        input.pause();
+        void untilDrained(console).then(() => {
+          if (!console.destroyed) input.resume();
+        });
+      }
       for (const command of commands) {
         if (command === 'help') say(ESCAPE_HELP);
         else resolve(command);
