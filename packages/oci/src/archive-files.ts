@@ -20,13 +20,12 @@ export interface FoundImage {
   readonly descriptor: Descriptor;
 }
 
-/** Every file becomes a blob at once, since the archive says only later what it is. */
+/** Every file becomes a blob at once, since the archive says only later what it is. @param files is given them, also when this throws */
 export async function takeFiles(
   store: ImageStore,
   source: AsyncIterable<Uint8Array>,
-  signal: AbortSignal | undefined,
-): Promise<ArchiveFiles> {
-  const files = new Map<string, ArchiveFile>();
+  { files, signal }: { files: Map<string, ArchiveFile>; signal: AbortSignal | undefined },
+): Promise<void> {
   const links: EntryHeader[] = [];
   for await (const { header, body } of readTar(decompress(source, { subject: 'the archive' }))) {
     if (header.type === 'symlink' || header.type === 'hardlink') links.push(header);
@@ -50,7 +49,6 @@ export async function takeFiles(
     const target = files.get(type === 'symlink' ? resolveLink(name, linkName) : linkName);
     if (target !== undefined) files.set(name, target);
   }
-  return files;
 }
 
 /** A small file's content. */

@@ -1,6 +1,6 @@
 import { execFile } from 'node:child_process';
 import { createReadStream, createWriteStream } from 'node:fs';
-import { readdir } from 'node:fs/promises';
+import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { pipeline } from 'node:stream/promises';
 import { promisify } from 'node:util';
@@ -164,6 +164,30 @@ describe('importArchive and exportImage', () => {
     await expect(importFiles(unnamed)).rejects.toMatchObject({ hint: expect.stringContaining('--name') });
     expect(await importFiles(unnamed, 'called/so')).toMatchObject([{ name: 'docker.io/called/so:latest' }]);
     expect((await other.list()).map(({ name }) => name)).toEqual(['docker.io/called/so:latest']);
+  });
+
+  it('leave nothing of an archive that cannot be used', async () => {
+    const isEmpty = async () => (await readdir(join(other.folder, 'blobs', 'sha256'))).length === 0;
+    await exportTo({});
+    const whole = await readFile(file());
+    async function* cut(): AsyncGenerator<Uint8Array> {
+      yield whole.subarray(0, whole.length / 2);
+    }
+    await expect(importArchive(other, cut())).rejects.toMatchObject({ code: 'archive.truncated' });
+    expect(await isEmpty()).toBe(true);
+    await expect(importArchive(other, writeTar(files({ a: '1', b: '2' })))).rejects.toThrow('neither');
+    expect(await isEmpty()).toBe(true);
+  });
+
+  it('look at a part of an image once, however often its indexes name it', async () => {
+    let nested = manifest;
+    for (let level = 0; level < 3; level++)
+      nested = await writeIndex(
+        store,
+        Array.from({ length: 200 }, () => nested),
+      );
+    await store.tag('team/nested:1', nested);
+    expect((await store.find('team/nested:1'))?.digest).toBe(nested.digest);
   });
 
   it('write the same bytes each time', async () => {

@@ -214,10 +214,15 @@ class FileDraft implements BlobDraft {
         `the content for ${expected.digest} has the digest ${actual.digest}`,
       );
     }
-    await usable(this.#file.sync(), this.#path);
-    await this.#file.close();
-    await usable(rename(this.#path, this.#files.path(actual.digest)), this.#path);
-    return actual;
+    try {
+      await usable(this.#file.sync(), this.#path);
+      await this.#file.close();
+      await usable(rename(this.#path, this.#files.path(actual.digest)), this.#path);
+      return actual;
+    } catch (error) {
+      await this.discard();
+      throw error;
+    }
   }
 
   async discard(): Promise<void> {

@@ -171,12 +171,11 @@ function optionalText(
 
 /** Go's encoders write `null` for absent lists and maps. */
 function withoutNulls(json: JsonObject): JsonObject {
-  const kept: Record<string, unknown> = {};
-  for (const [key, value] of Object.entries(json)) {
-    if (value === null) continue;
-    kept[key] = key === 'config' && isObject(value) ? withoutNulls(value) : value;
-  }
-  return kept;
+  const kept = Object.entries(json).filter(([, value]) => value !== null);
+  // Not by assignment: a member called __proto__ would become the prototype of what was checked.
+  return Object.fromEntries(
+    kept.map(([key, value]) => [key, key === 'config' && isObject(value) ? withoutNulls(value) : value]),
+  );
 }
 
 function bad(subject: string, why: string): Error {

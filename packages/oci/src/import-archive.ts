@@ -1,4 +1,10 @@
-import { type ArchiveFiles, type FoundImage, readArchiveFile, takeFiles } from './archive-files.ts';
+import {
+  type ArchiveFile,
+  type ArchiveFiles,
+  type FoundImage,
+  readArchiveFile,
+  takeFiles,
+} from './archive-files.ts';
 import { imagesOfDockerSave, tagsByConfig } from './docker-save.ts';
 import { parseIndex } from './documents.ts';
 import { ociError } from './errors.ts';
@@ -25,8 +31,9 @@ export async function importArchive(
   source: AsyncIterable<Uint8Array>,
   options: ImportOptions = {},
 ): Promise<readonly StoredImage[]> {
-  const files = await takeFiles(store, source, options.signal);
+  const files = new Map<string, ArchiveFile>();
   try {
+    await takeFiles(store, source, { files, signal: options.signal });
     const found = files.has('index.json')
       ? await imagesOfLayout(store, files)
       : files.has('manifest.json')

@@ -281,7 +281,9 @@ export class ImageStore {
   }
 
   /** An index may lack platforms that nobody asked for; a manifest may lack nothing. */
-  async #checkWhole(descriptor: Descriptor): Promise<void> {
+  async #checkWhole(descriptor: Descriptor, seen = new Set<Digest>()): Promise<void> {
+    if (seen.has(descriptor.digest)) return;
+    seen.add(descriptor.digest);
     if (!(await this.#has(descriptor)))
       throw ociError(
         'oci.blob-not-found',
@@ -290,7 +292,7 @@ export class ImageStore {
     const inIndex = isIndexType(descriptor.mediaType);
     for (const child of await this.#children(descriptor)) {
       if (await this.#has(child)) {
-        if (inIndex) await this.#checkWhole(child);
+        if (inIndex) await this.#checkWhole(child, seen);
       } else if (!inIndex) {
         throw ociError(
           'oci.blob-not-found',

@@ -2,7 +2,13 @@ import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
 import { createServer } from 'node:http';
 import { createServer as createHttpsServer } from 'node:https';
-import { type AddressInfo, connect, type Server, type Socket } from 'node:net';
+import {
+  type AddressInfo,
+  connect,
+  createServer as createTcpServer,
+  type Server,
+  type Socket,
+} from 'node:net';
 import { type TemporaryFolder, temporaryFolder } from '@orlop/testkit';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { makeCertificate, type TestCertificate } from './fixture/docker-registry.ts';
@@ -89,6 +95,16 @@ describe('HttpTransport behind a proxy', () => {
     expect(Buffer.from(await readAll(answer, 100)).toString()).toBe('from the proxy');
     expect(seen).toEqual([`GET http://registry.invalid/v2/x?y ${authorization}`]);
     transport.close();
+  });
+
+  it('gives up on a proxy that says nothing', async () => {
+    const port = await listen(createTcpServer());
+    const proxy = () => new URL(`http://127.0.0.1:${port}`);
+    const sent = new HttpTransport({ proxy, idleTimeoutMs: 50 }).send({
+      method: 'GET',
+      url: new URL('https://localhost/'),
+    });
+    await expect(sent).rejects.toMatchObject({ code: 'oci.registry-unreachable' });
   });
 
   it('says when the proxy refuses, or is not there', async () => {

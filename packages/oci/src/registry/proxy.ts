@@ -36,8 +36,14 @@ export async function connectThroughProxy(
   {
     target,
     secureContext,
+    idleTimeoutMs,
     signal,
-  }: { target: URL; secureContext: SecureContext | undefined; signal: AbortSignal | undefined },
+  }: {
+    target: URL;
+    secureContext: SecureContext | undefined;
+    idleTimeoutMs: number;
+    signal: AbortSignal | undefined;
+  },
 ): Promise<TLSSocket> {
   const authority = `${target.hostname}:${target.port || '443'}`;
   const tunnel = await new Promise<Socket>((resolve, reject) => {
@@ -49,7 +55,7 @@ export async function connectThroughProxy(
       ...(signal !== undefined && { signal }),
     });
     call.once('connect', (answer, socket) => {
-      if (answer.statusCode === 200) resolve(socket as Socket);
+      if (answer.statusCode === 200) resolve((socket as Socket).setTimeout(0));
       else {
         socket.destroy();
         reject(
@@ -64,6 +70,7 @@ export async function connectThroughProxy(
       answer.destroy();
       reject(ociError('oci.registry-refused', `the proxy ${proxy.host} knows no CONNECT`));
     });
+    call.setTimeout(idleTimeoutMs, () => call.destroy(new Error(`no answer for ${idleTimeoutMs} ms`)));
     call.once('error', reject);
     call.end();
   });

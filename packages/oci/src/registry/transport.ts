@@ -121,7 +121,12 @@ export class HttpTransport {
     const proxy = url.protocol === 'https:' ? this.#proxy(url) : undefined;
     if (proxy === undefined) return undefined;
     try {
-      return await connectThroughProxy(proxy, { target: url, secureContext: this.#secureContext, signal });
+      return await connectThroughProxy(proxy, {
+        target: url,
+        secureContext: this.#secureContext,
+        idleTimeoutMs: this.#idleTimeoutMs,
+        signal,
+      });
     } catch (cause) {
       if (signal?.aborted) throw signal.reason;
       throw cause instanceof OrlopError ? cause : unreachable(proxy, cause);
