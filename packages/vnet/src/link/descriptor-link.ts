@@ -9,7 +9,12 @@ import {
   type LinkHandler,
   type LinkKind,
 } from './link.ts';
-import { emitVirtioNetHeader, readVirtioSegmentSize, VIRTIO_NET_HEADER_LEN } from './virtio-net-header.ts';
+import {
+  completeInnerChecksum,
+  emitVirtioNetHeader,
+  readVirtioSegmentSize,
+  VIRTIO_NET_HEADER_LEN,
+} from './virtio-net-header.ts';
 
 export interface DescriptorLinkOptions {
   readonly kind: LinkKind;
@@ -138,11 +143,17 @@ export class DescriptorLink implements Link {
       this.counters.bytesIn += length - this.offset;
       const frameLength = length - this.offset;
       if (frameLength < ETHERNET_HEADER_LEN) continue;
-      const segmentSize = this.segmentation ? readVirtioSegmentSize(this.#incoming, 0) : undefined;
-      this.#handler.onFrame(this.#incoming, this.offset, frameLength, segmentSize);
+      this.#handler.onFrame(this.#incoming, this.offset, frameLength, this.#leftToDo(length));
     }
     this.#budget.end(count);
     if (count > 0) this.#handler?.onBatchEnd();
+  }
+
+  /** What the sender of the frame left to us, as `onFrame` has it. */
+  #leftToDo(end: number): number | undefined {
+    if (!this.segmentation) return undefined;
+    const segmentSize = readVirtioSegmentSize(this.#incoming, 0);
+    return segmentSize === 0 && completeInnerChecksum(this.#incoming, 0, end) ? undefined : segmentSize;
   }
 
   #fail(reason: string): void {

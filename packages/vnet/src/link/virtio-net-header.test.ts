@@ -1,5 +1,10 @@
 import { describe, expect, it } from 'vitest';
-import { emitVirtioNetHeader, readVirtioSegmentSize, VIRTIO_NET_HEADER_LEN } from './virtio-net-header.ts';
+import {
+  completeInnerChecksum,
+  emitVirtioNetHeader,
+  readVirtioSegmentSize,
+  VIRTIO_NET_HEADER_LEN,
+} from './virtio-net-header.ts';
 
 function frame(etherType: number, ipFirst: number, tcpOffset: number): Uint8Array {
   const bytes = new Uint8Array(200).fill(0xee);
@@ -61,5 +66,36 @@ describe('readVirtioSegmentSize', () => {
     ['IPv6 with congestion notices to cut', [1, 0x84, 86, 0, 0x94, 5, 54, 0, 16, 0], 1428],
   ])('tells %s', (_what, header, expected) => {
     expect(readVirtioSegmentSize(Uint8Array.from(header), 0)).toBe(expected);
+  });
+});
+
+describe('completeInnerChecksum', () => {
+  /** A frame whose checksum is open at `start`; the rest of the frame from there on is `rest`. */
+  function open(start: number, checksumAt: number, rest: readonly number[]): Uint8Array {
+    const bytes = frame(0x0800, 0x45, 34);
+    bytes[VIRTIO_NET_HEADER_LEN + 14 + 9] = 17;
+    bytes.set([1, 0, 0, 0, 0, 0, start, 0, checksumAt, 0]);
+    bytes.set(rest, VIRTIO_NET_HEADER_LEN + start);
+    return bytes.slice(0, VIRTIO_NET_HEADER_LEN + start + rest.length);
+  }
+
+  it('completes that of a segment within a tunnel', () => {
+    const bytes = open(84, 2, [0x12, 0x34, 0x00, 0x10, 0xff, 0xff, 1]);
+    expect(completeInnerChecksum(bytes, 0, bytes.length)).toBe(true);
+    // 0x1234 + 0x0010 + 0xffff + 0x0100, its complement.
+    expect([...bytes.slice(-5, -3)]).toEqual([0xec, 0xbb]);
+  });
+
+  it('writes all ones for a sum of zero, which would say that there is none', () => {
+    const bytes = open(84, 2, [0xff, 0xef, 0x00, 0x10]);
+    expect(completeInnerChecksum(bytes, 0, bytes.length)).toBe(true);
+    expect([...bytes.slice(-2)]).toEqual([0xff, 0xff]);
+  });
+
+  it('leaves that of the frame’s own datagram to the switch, and what has no room for one', () => {
+    const own = open(34, 6, Array(20).fill(0));
+    expect(completeInnerChecksum(own, 0, own.length)).toBe(false);
+    const cut = open(84, 40, [1, 2, 3, 4]);
+    expect(completeInnerChecksum(cut, 0, cut.length)).toBe(false);
   });
 });

@@ -1,4 +1,13 @@
-import { PROTOCOL_UDP } from '@orlop/wire';
+import {
+  ETHERTYPE_IPV4,
+  ETHERTYPE_IPV6,
+  ETHERTYPE_VLAN,
+  internetChecksum,
+  PROTOCOL_TCP,
+  PROTOCOL_UDP,
+  readU16,
+  writeU16,
+} from '@orlop/wire';
 import { ETHERNET_HEADER_LEN } from './link.ts';
 
 /** `struct virtio_net_hdr` (virtio 1.2, section 5.1.6): flags, type, header length, segment size, checksum's place. */
@@ -54,4 +63,31 @@ export function readVirtioSegmentSize(bytes: Uint8Array, at: number): number | u
     return (bytes[at + 4] ?? 0) | ((bytes[at + 5] ?? 0) << 8);
   }
   return ((bytes[at] ?? 0) & NEEDS_CHECKSUM) !== 0 ? 0 : undefined;
+}
+
+/**
+ * Completes the checksum that the header at `at` leaves open where it is not that of TCP or UDP right behind the
+ * frame's own IP header: in a tunnel (VXLAN), or behind a second tag. True when it did: the frame is whole then.
+ */
+export function completeInnerChecksum(bytes: Uint8Array, at: number, end: number): boolean {
+  const frame = at + VIRTIO_NET_HEADER_LEN;
+  const start = frame + ((bytes[at + 6] ?? 0) | ((bytes[at + 7] ?? 0) << 8));
+  if (start === transportAt(bytes, frame)) return false;
+  const field = start + ((bytes[at + 8] ?? 0) | ((bytes[at + 9] ?? 0) << 8));
+  // What leaves no room for it is dropped as what it is: a frame whose rest cannot be done.
+  if (field + 2 > end) return false;
+  // Zero would say of UDP that there is none; all ones is the same sum.
+  writeU16(bytes, field, internetChecksum(bytes, start, end) || 0xffff);
+  return true;
+}
+
+/** Where TCP or UDP begins behind the frame's own IP header; -1 where there is another protocol. */
+function transportAt(bytes: Uint8Array, frame: number): number {
+  let ip = frame + ETHERNET_HEADER_LEN;
+  if (readU16(bytes, ip - 2) === ETHERTYPE_VLAN) ip += 4;
+  const type = readU16(bytes, ip - 2);
+  if (type !== ETHERTYPE_IPV4 && type !== ETHERTYPE_IPV6) return -1;
+  const protocol = bytes[ip + (type === ETHERTYPE_IPV4 ? 9 : 6)];
+  if (protocol !== PROTOCOL_TCP && protocol !== PROTOCOL_UDP) return -1;
+  return ip + (type === ETHERTYPE_IPV4 ? ((bytes[ip] ?? 0) & 15) * 4 : 40);
 }
