@@ -8,6 +8,8 @@ export interface MacEntry<Port> {
 
 /** Entries that were not seen for this long make room for others (the usual default of bridges). */
 export const MAC_AGE_MS = 300_000;
+/** 00-00-5e-00-01-xx and -02-xx: of a virtual router (RFC 9568 §7.3), which moves as soon as another guest is it. */
+const VIRTUAL_ROUTER_PREFIXES: ReadonlySet<number> = new Set([0x00_005e_0001, 0x00_005e_0002]);
 /** An address moves to another port when it was silent at its own for this long: a failed-over card, not a forger. */
 export const MAC_MOVE_MS = 10_000;
 
@@ -44,7 +46,13 @@ export class MacTable<Port extends object> {
       known.seenAtMs = now;
       return 'learned';
     }
-    if (known !== undefined && known.home !== port && now - known.seenAtMs < MAC_MOVE_MS) return 'taken';
+    if (
+      known !== undefined &&
+      known.home !== port &&
+      now - known.seenAtMs < MAC_MOVE_MS &&
+      !isVirtualRouter(key)
+    )
+      return 'taken';
     const count = this.#counts.get(port) ?? 0;
     if (count >= this.#limitPerPort) return 'full';
     if (known !== undefined) this.#forgetOne(key, known);
@@ -89,6 +97,10 @@ export class MacTable<Port extends object> {
     this.#entries.delete(key);
     this.#counts.set(entry.port, (this.#counts.get(entry.port) ?? 1) - 1);
   }
+}
+
+function isVirtualRouter(key: number): boolean {
+  return VIRTUAL_ROUTER_PREFIXES.has(Math.floor(key / 0x100));
 }
 
 /** The 48 bits as one number, which a double holds exactly. */

@@ -127,6 +127,21 @@ describe('Switch', () => {
     expect(small.received.length).toBe(0);
   });
 
+  it.each([
+    ['a virtual router’s at once', [0x00, 0x00, 0x5e, 0x00, 0x02, 51], 1],
+    ['a card’s only after silence', mac(7), 0],
+  ])('lets an address that is heard at one port move to another: %s', (_, moving, moved) => {
+    const { scheduler, plug } = bench();
+    const [one, two, three] = [plug(), plug(), plug()];
+    one.link.sendFrame(frame(GATEWAY, moving));
+    scheduler.advance(3000);
+    two.link.sendFrame(frame(GATEWAY, moving));
+    scheduler.run();
+    three.link.sendFrame(frame(moving, mac(3)));
+    scheduler.run();
+    expect([one, two].map((end) => end.received.length)).toEqual([1 - moved, moved]);
+  });
+
   it('forgets the addresses of a port that is unplugged, and of guests that are silent for five minutes', () => {
     const { scheduler, plug, segment } = bench();
     const [one, two] = [plug(), plug()];
