@@ -139,6 +139,7 @@ export class VirtualNetwork {
       now: () => scheduler.now(),
       wallMs: () => scheduler.wallMs(),
       staticLeases: settings.leases,
+      isUsed: (address, mac) => this.#isUsed(address, mac),
       ...(parts.leaseStore !== undefined && { store: parts.leaseStore }),
     });
     const names = networkNames({ leases: this.leases, domain, gateways, hosts, extra: settings.names });
@@ -188,6 +189,8 @@ export class VirtualNetwork {
         own: own.map(({ address }) => address),
         holderOf: (address) => this.leases.holderOf(address),
         portOf: (mac) => this.segment.portOfMac(mac),
+        now: () => scheduler.now(),
+        ask: (address, guest) => this.stack.host.ndp.solicit(address, guest),
         amongGuests: settings.spoofGuard,
       }),
     });
@@ -300,6 +303,12 @@ export class VirtualNetwork {
         return second === undefined ? first.address : 'there are several guests: name one';
       }
     }
+  }
+
+  /** By the neighbours that the gateway knows: a guest that was given its address by hand, and is plugged in. */
+  #isUsed(address: number, mac: MacAddress): boolean {
+    const holder = this.stack.host.arp.neighbours.find(IpAddress.v4(address));
+    return holder !== undefined && holder !== mac && this.segment.portOfMac(holder) !== undefined;
   }
 }
 

@@ -42,7 +42,7 @@ export class Ndp {
     this.neighbours = new NeighbourCache({
       ethernet: dependencies.ethernet,
       etherType: ETHERTYPE_IPV6,
-      solicit: (address, known) => this.#solicit(address, known),
+      solicit: (address, known) => this.solicit(address, known),
     });
   }
 
@@ -98,7 +98,8 @@ export class Ndp {
     this.neighbours.learn(target, mac, now, false);
   }
 
-  #solicit(address: IpAddress, known: MacAddress | undefined): void {
+  /** Asks who has `address`: the neighbour at `known`, or everybody. */
+  solicit(address: IpAddress, known: MacAddress | undefined): void {
     const source = this.#local.sourceFor(address);
     if (source === undefined) return;
     const to = known === undefined ? fromWire(solicitedNode(address.toIpv6())) : address;

@@ -79,6 +79,12 @@ export class NeighbourCache {
     return neighbour;
   }
 
+  /** Who has the address, as far as that was heard; nothing is asked. */
+  find(address: IpAddress): MacAddress | undefined {
+    const neighbour = this.#entries.get(keyOf(address));
+    return neighbour?.header === undefined ? undefined : neighbour.mac;
+  }
+
   /** The neighbour of that address; nothing is sent yet. */
   get(address: IpAddress): Neighbour {
     if (this.#last?.address.equals(address)) return this.#last;

@@ -7,7 +7,7 @@ import {
   parseDhcpv4,
 } from '@orlop/wire';
 import { describe, expect, it } from 'vitest';
-import { type TestNetwork, testNetwork } from '../testing/test-network.ts';
+import { ip, type TestNetwork, testNetwork } from '../testing/test-network.ts';
 
 const MAC = 0x5254_0000_0002;
 const BROADCAST = IpAddress.v4(0xffffffff);
@@ -57,6 +57,22 @@ function send(stack: Stack, messageType: Dhcpv4MessageType, more: Partial<Dhcpv4
 }
 
 describe('Dhcpv4Server', () => {
+  it('offers no address that a guest has by hand, while there are others', () => {
+    const net = testNetwork();
+    const { stack, answers } = client(net);
+    for (const guest of [{ stack }, net.plug(3)]) {
+      guest.stack.udp.send({
+        local: { address: ip(guest.stack === stack ? '192.168.127.2' : '192.168.127.3'), port: 9 },
+        remote: { address: ip('192.168.127.1'), port: 9 },
+        bytes: new Uint8Array(1),
+      });
+    }
+    net.scheduler.advance(5);
+    send(stack, 'discover', { clientMac: 9 });
+    net.scheduler.advance(5);
+    expect(answers.map(({ yourIp }) => IpAddress.v4(yourIp).toString())).toEqual(['192.168.127.4']);
+  });
+
   it('offers and acknowledges an address with router, DNS, NTP, MTU, domain and name', () => {
     const net = testNetwork({ mtu: 4000, search: ['example.com'] });
     const { stack, answers } = client(net);

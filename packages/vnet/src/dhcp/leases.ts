@@ -40,6 +40,8 @@ export interface LeaseTableOptions {
   /** For what outlives the process, and for people. */
   readonly wallMs: () => number;
   readonly staticLeases: readonly StaticLease[];
+  /** Whether somebody else is heard to use the address, an IPv4 address as one word: without a lease. @default nobody */
+  readonly isUsed?: (address: number, mac: MacAddress) => boolean;
   readonly store?: LeaseStore;
 }
 
@@ -214,11 +216,15 @@ export class LeaseTable {
     return value >>> 0 >= first.w3 >>> 0 && value >>> 0 <= last.w3 >>> 0;
   }
 
-  /** What is requested if that can be, or the lowest; one that waits for another guest's answer only if all do. */
+  /**
+   * What is requested if that can be, or the lowest; one that waits for another guest's answer, or that one uses who
+   * has it from nobody, only if all do.
+   */
   #freeFor(mac: MacAddress, requested: IpAddress | undefined): IpAddress | undefined {
-    const { first, last, now } = this.#options;
+    const { first, last, now, isUsed } = this.#options;
     const waits = (value: number): boolean => {
       const offer = this.#offers.get(value);
+      if (isUsed?.(value, mac) === true) return true;
       return offer !== undefined && offer.mac !== mac && offer.untilMs > now();
     };
     if (requested !== undefined && this.#isInRange(requested.w3) && this.#isFree(requested.w3)) {

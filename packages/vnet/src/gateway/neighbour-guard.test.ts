@@ -7,6 +7,7 @@ import {
   emitEthernet,
   emitIcmpv6,
   emitIpv6,
+  formatFrame,
   type Icmpv6Fields,
   type Ipv6Address,
   icmpv6Length,
@@ -198,6 +199,35 @@ describe('NeighbourGuard', () => {
     const [, port] = [...all.net.network.segment.ports()];
     if (port !== undefined) all.net.network.segment.detach(port);
     expect(passed(all, claim)).toBe('heard 1, dropped 0');
+  });
+
+  it.each([
+    ['keeps an IPv6 address for who answers that it still has it', true, 'heard 0, dropped 1'],
+    [
+      'gives one to who wants it when its holder does not answer, as a virtual address moves',
+      false,
+      'heard 1, dropped 0',
+    ],
+  ])('%s', (_, answers, expected) => {
+    const all = segment();
+    const claim = packet6('fe80::2', advertisement('fd00:1::3'));
+    const victims = packet6('fe80::3', advertisement('fd00:1::3'));
+    victims.set([0x52, 0x54, 0, 0, 0, 3], 6);
+    all.victim.link.sendFrame(victims);
+    all.net.scheduler.advance(5);
+    const questions: string[] = [];
+    all.net.network.segment.observer = {
+      onFrame: (to, direction, bytes, offset, length) => {
+        const text = direction === 'out' ? formatFrame(bytes, offset, offset + length) : '';
+        if (text.includes('solicitation')) questions.push(`${to.name}: ${text}`);
+      },
+    };
+    all.attacker.link.sendFrame(claim);
+    all.net.scheduler.advance(500);
+    expect(questions).toEqual([expect.stringMatching(/^guest 3: .*who has fd00:1::3/)]);
+    if (answers) all.victim.link.sendFrame(victims);
+    all.net.scheduler.advance(600);
+    expect(passed(all, claim)).toBe(expected);
   });
 
   it('lets an address of an unplugged guest’s lease pass to another', () => {

@@ -33,6 +33,9 @@ export interface NeighbourGuardOptions {
   readonly holderOf: (address: number) => MacAddress | undefined;
   /** Where a guest is plugged in. */
   readonly portOf: (mac: MacAddress) => Port | undefined;
+  readonly now: () => number;
+  /** Asks a guest whether an IPv6 address is its own. */
+  readonly ask: (address: IpAddress, guest: MacAddress) => void;
   /** Whether guests are kept from speaking for each other too, and for routers and DHCP servers. */
   readonly amongGuests: boolean;
 }
@@ -50,7 +53,7 @@ export class NeighbourGuard implements FrameGuard {
 
   constructor(options: NeighbourGuardOptions) {
     this.#options = options;
-    this.#claims = new AddressClaims(options.portOf);
+    this.#claims = new AddressClaims(options);
     this.#own4 = new Set(options.own.filter(({ version }) => version === 4).map(({ w3 }) => w3 | 0));
     this.#own6 = options.own.filter(({ version }) => version === 6);
   }
@@ -121,7 +124,7 @@ export class NeighbourGuard implements FrameGuard {
     if (address.isUnspecified) return true;
     if (this.#own6.some((one) => one.equals(address))) return false;
     if (!this.#options.amongGuests) return true;
-    return this.#claims.claim(address.toString(), readMacKey(frame, offset + 6), from);
+    return this.#claims.claim(address, readMacKey(frame, offset + 6), from);
   }
 }
 
