@@ -69,7 +69,10 @@ export interface BuildReport {
   readonly images: readonly { readonly reference: string; readonly digest: string }[];
 }
 
-/** Reads the description of an image, checks it, and composes and writes the image in all asked formats. */
+/**
+ * Reads the description of an image, checks it, and composes and writes the image in all asked formats. The resolver
+ * is closed at the end.
+ */
 export async function buildImage(options: BuildOptions): Promise<BuildReport> {
   const { outputs, formats, resolver } = options;
   const clock = new StepClock(options.nowMs);
@@ -108,6 +111,7 @@ export async function buildImage(options: BuildOptions): Promise<BuildReport> {
       images: uniqueImages(references, resolver),
     };
   } finally {
+    await resolver.close();
     await outputs.discard();
   }
 }

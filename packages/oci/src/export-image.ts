@@ -28,6 +28,14 @@ export interface ExportOptions {
  * @throws OrlopError oci.image-not-found, oci.platform-not-found
  */
 export async function* exportImage(store: ImageStore, options: ExportOptions): AsyncGenerator<Uint8Array> {
+  try {
+    yield* archive(store, options);
+  } finally {
+    await store.release();
+  }
+}
+
+async function* archive(store: ImageStore, options: ExportOptions): AsyncGenerator<Uint8Array> {
   const { reference, format, platform, signal } = options;
   if (format === 'oci') {
     const descriptor = await store.find(reference);
@@ -37,12 +45,14 @@ export async function* exportImage(store: ImageStore, options: ExportOptions): A
       platform === undefined
         ? descriptor
         : await selectManifest(store, { name: reference, descriptor, platform });
+    await store.keep(chosen);
     yield* writeTar(layoutEntries(store, { descriptor: chosen, name: nameFor(options), signal }));
     return;
   }
   if (platform === undefined)
     throw ociError('oci.platform-not-found', `an export as ${format} is of one platform; none is given`);
   const image = await openImage(store, reference, platform);
+  await store.keep(image.descriptor);
   if (format === 'filesystem') {
     yield* writeTar(flattenImage(store, image, signal === undefined ? {} : { signal }));
     return;

@@ -3,8 +3,8 @@ import { join } from 'node:path';
 import { isRunning, ownIdentity, ownMark } from './process-identity.ts';
 
 /**
- * Says to others that blobs which no image names yet are in use: from a store's first new blob until it names an
- * image. A sweep spares blobs that were touched since the oldest lease of another store, in this process or
+ * Says to others that blobs are in use: those that no image names yet, from a store's first new blob until it names an
+ * image; and those that are read, whatever names them, for as long as that takes. A sweep spares blobs that were touched since the oldest lease of another store, in this process or
  * another. A lease's file is named IDENTITY.MARK.
  */
 export class Leases {
@@ -39,7 +39,8 @@ export class Leases {
       const path = join(this.#folder, name);
       if (path === own) continue;
       if (await isRunning(name.split('.')[0] ?? ''))
-        oldest = Math.min(oldest, (await stat(path).catch(() => undefined))?.mtimeMs ?? oldest);
+        // Whole milliseconds, as those that blobs are marked with.
+        oldest = Math.min(oldest, Math.floor((await stat(path).catch(() => undefined))?.mtimeMs ?? oldest));
       else await unlink(path).catch(() => {});
     }
     return oldest;

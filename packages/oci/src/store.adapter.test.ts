@@ -128,6 +128,25 @@ describe('ImageStore', () => {
     expect(await store.hasBlob(stray)).toBe(true);
   });
 
+  it('keeps an image that is read from the sweep of another store, whatever is named meanwhile', async () => {
+    const reader = await ImageStore.open(folder.path);
+    const image = await simpleImage('read over there');
+    await store.tag('read', image);
+    await reader.keep(image);
+    await reader.tag('another', await simpleImage('pulled meanwhile'));
+    await store.untag('read');
+    await store.sweep();
+    const [part] = (await reader.readManifest(image)).layers;
+    expect(part !== undefined && (await reader.hasBlob(part))).toBe(true);
+    await reader.tag('another', await simpleImage('the last'));
+    await store.tag('last', await simpleImage('the last'));
+    await reader.release();
+    await store.sweep();
+    await expect(reader.keep(image)).rejects.toMatchObject({ code: 'oci.blob-not-found' });
+    await reader.release();
+    expect(await readdir(join(folder.path, 'leases'))).toEqual([]);
+  });
+
   it('is whole after kill -9, and goes on', async () => {
     for (const after of [1, 3, 6]) {
       const child = start(`killed-${after}`, 1000);

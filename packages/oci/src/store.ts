@@ -1,4 +1,5 @@
 import { join } from 'node:path';
+import { OrlopError } from '@orlop/core';
 import { type BlobDraft, BlobFiles } from './blob-files.ts';
 import { verified } from './digest.ts';
 import { MAX_DOCUMENT_BYTES, parseConfig, parseIndex, parseManifest } from './documents.ts';
@@ -39,17 +40,22 @@ const KEEP_DOWNLOADS_MS = 7 * 86_400_000;
 export interface SweepResult {
   readonly removedBlobs: number;
   readonly freedBytes: number;
+  /** That no image needs, but another process. */
+  readonly sparedBlobs: number;
 }
 
 /**
  * The local store of images: an OCI image layout (image-spec, image-layout.md) that other tools read as it is.
  * Several processes may use it at once, and any may die at any time: blobs appear whole or not at all, and the
- * list of images changes under a lock, by a rename.
+ * list of images changes under a lock, by a rename. (Longer than other files: names, sweeps and what is kept from them
+ * share that lock.)
  */
 export class ImageStore {
   readonly folder: string;
   readonly #blobs: BlobFiles;
   readonly #leases: Leases;
+  /** For what is read. */
+  readonly #reading: Leases;
   readonly #lock: FileLock;
   readonly #lockOptions: FileLockOptions;
 
@@ -67,6 +73,7 @@ export class ImageStore {
     this.folder = folder;
     this.#blobs = new BlobFiles(folder);
     this.#leases = new Leases(folder);
+    this.#reading = new Leases(folder);
     this.#lock = new FileLock(join(folder, 'index.lock'));
     this.#lockOptions = { timeoutMs: options.lockTimeoutMs ?? 60_000 };
   }
@@ -236,16 +243,46 @@ export class ImageStore {
       else for (const image of images) await this.#collect(image, candidates);
       const spareFromMs = await this.#leases.oldestForeignMs();
       let removedBlobs = 0;
+      let sparedBlobs = 0;
       let freedBytes = images === undefined ? await this.#blobs.removeLeftovers() : 0;
       for (const digest of candidates) {
         const size = kept.has(digest) ? undefined : await this.#blobs.size(digest);
-        if (size === undefined || (await this.#blobs.usedAtMs(digest)) >= spareFromMs) continue;
+        if (size === undefined) continue;
+        if ((await this.#blobs.usedAtMs(digest)) >= spareFromMs) {
+          sparedBlobs++;
+          continue;
+        }
         await this.#blobs.remove(digest);
         removedBlobs++;
         freedBytes += size;
       }
-      return { removedBlobs, freedBytes };
+      return { removedBlobs, freedBytes, sparedBlobs };
     }, this.#lockOptions);
+  }
+
+  /**
+   * Keeps an image, and what it is found by, from all sweeps until {@link release}, whoever takes its names away.
+   *
+   * @param source of the index that the image is in, or its own
+   * @throws OrlopError oci.blob-not-found when the image is not wholly in the store
+   */
+  async keep(image: Descriptor, source: Descriptor = image): Promise<void> {
+    try {
+      // Under the lock: a sweep that has begun is over, and the next one sees the lease.
+      await this.#lock.hold(async () => {
+        await this.#reading.take();
+        for (const digest of await this.reachable(source)) await this.#blobs.touch(digest);
+      }, this.#lockOptions);
+    } catch (error) {
+      // A store that cannot be written, of another user or on a read-only disk, is read as it is.
+      if (!(error instanceof OrlopError) || error.code !== 'oci.store-unusable') throw error;
+    }
+    await this.#checkWhole(image);
+  }
+
+  /** Lets go of what was kept. */
+  async release(): Promise<void> {
+    await this.#reading.release();
   }
 
   /** The digests of everything that an image is made of, as far as it is in the store. */

@@ -85,6 +85,10 @@ async function* chunksOf(source: AsyncIterable<unknown>, file: string): AsyncGen
       yield typeof chunk === 'string' ? Buffer.from(chunk) : (chunk as Uint8Array);
   } catch (cause) {
     if ((cause as Error).name === 'AbortError') throw (cause as Error).cause ?? cause;
-    throw cliError('cli.cannot-read', `${file} cannot be read`, { cause });
+    if ((cause as NodeJS.ErrnoException).code !== 'EISDIR')
+      throw cliError('cli.cannot-read', `${file} cannot be read`, { cause });
+    throw cliError('cli.cannot-read', `${file} is a folder, and an archive is wanted`, {
+      hint: `of an image layout: tar -C ${file} -c . | orlop cache import -`,
+    });
   }
 }

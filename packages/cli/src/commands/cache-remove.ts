@@ -1,5 +1,5 @@
 import type { OrlopError } from '@orlop/core';
-import type { ImageStore, StoredImage } from '@orlop/oci';
+import type { ImageStore, StoredImage, SweepResult } from '@orlop/oci';
 import type { CommandContext } from '../context.ts';
 import { cliError } from '../errors.ts';
 import { formatBytes } from '../progress.ts';
@@ -48,8 +48,11 @@ export async function cleanStore({
   const store = await openStore(context, options);
   if (!options.unreferenced)
     await remove(store, await publishedOf(await store.list(), { context, options }), context);
-  const { removedBlobs, freedBytes } = await store.sweep();
-  context.stdout.write(`removed ${removedBlobs} unused blobs, ${formatBytes(freedBytes)} with leftovers\n`);
+  const swept = await store.sweep();
+  const freed = formatBytes(swept.freedBytes);
+  context.stdout.write(
+    `removed ${swept.removedBlobs} unused blobs, ${freed} with leftovers${spared(swept)}\n`,
+  );
 }
 
 /** Names first, then what only they needed. */
@@ -63,8 +66,14 @@ async function remove(
     context.stdout.write(`removed ${name}\n`);
   }
   if (images.length === 0) return;
-  const { removedBlobs, freedBytes } = await store.sweep(images.map(({ descriptor }) => descriptor));
-  context.stdout.write(`freed ${formatBytes(freedBytes)} in ${removedBlobs} blobs\n`);
+  const swept = await store.sweep(images.map(({ descriptor }) => descriptor));
+  context.stdout.write(
+    `freed ${formatBytes(swept.freedBytes)} in ${swept.removedBlobs} blobs${spared(swept)}\n`,
+  );
+}
+
+function spared({ sparedBlobs }: SweepResult): string {
+  return sparedBlobs === 0 ? '' : `; kept ${sparedBlobs} that another process uses`;
 }
 
 /** With `--published-only`, those of the images whose registry has the same under the same name. */

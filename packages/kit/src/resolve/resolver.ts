@@ -116,6 +116,11 @@ export class ImageResolver {
     return image;
   }
 
+  /** The images are no longer needed: whoever cleans the store may remove them. */
+  async close(): Promise<void> {
+    await this.#options.store.release();
+  }
+
   #resolve(reference: string): Promise<ResolvedImage> {
     const { lock, platform } = this.#options;
     if (lock === undefined) return this.#resolveFreely(reference);

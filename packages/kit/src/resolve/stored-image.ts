@@ -35,10 +35,11 @@ export interface StoredImageOptions {
   readonly signal: AbortSignal;
 }
 
-/** @throws OrlopError when the store lacks the platform or a part of it */
+/** The store keeps it until it is released. @throws OrlopError when it lacks the platform or a part of it */
 export async function storedImage(options: StoredImageOptions): Promise<ResolvedImage> {
   const { store, reference, descriptor, platform, signal } = options;
   const image = { ...(await openImage(store, descriptor, platform)), name: reference };
+  await store.keep(image.descriptor, descriptor);
   const { config, manifest } = image;
   // Kept from a look at the headers until the files are read, since that needs the same first pass.
   let scan: ImageScan | undefined;
