@@ -32,9 +32,9 @@ describe('readNetworkConfig', () => {
       ['names', 'a'],
       ['leases', 0, 'mac'],
       ['forwards', 1],
-      ['zones', 0],
-      ['policy', 'rules', 0],
-      ['proxy'],
+      ['zones', 0, 'records', 0],
+      ['policy', 'rules', 0, 'to'],
+      ['proxy', 'http'],
     ];
     expect(pathsOf(config)).toEqual(expect.arrayContaining(expected));
     expect(pathsOf(config)).toHaveLength(expected.length);

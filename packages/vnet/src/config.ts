@@ -6,7 +6,7 @@ import { Zone, type ZoneConfig } from './dns/zone.ts';
 import { vnetError } from './errors.ts';
 import type { ForwardSpec } from './forward/forward.ts';
 import { forwardId, parseForwards } from './forward/forward-text.ts';
-import { OutboundPolicy, type PolicyConfig } from './nat/policy.ts';
+import { compileRule, type PolicyConfig } from './nat/policy.ts';
 import { type ProxyConfig, readProxyConfig } from './proxy/proxy-settings.ts';
 import type { SchemaPath } from './schema/json-schema.ts';
 
@@ -297,13 +297,24 @@ class ConfigReader {
   }
 
   #zones({ zones = [] }: NetworkConfig): readonly ZoneConfig[] {
-    return zones.filter(
-      (zone, i) => this.#at(['zones', i], () => this.#try(() => new Zone(zone), undefined)) !== undefined,
-    );
+    return zones.filter((zone, i) => {
+      const reads = (part: ZoneConfig, ...path: SchemaPath) =>
+        this.#at(['zones', i, ...path], () => this.#try(() => new Zone(part), undefined)) !== undefined;
+      const { records = [], patterns = [], ...head } = zone;
+      if (!reads({ name: zone.name }, 'name') || !reads(head, 'defaultAddress')) return false;
+      // One by one, so that each problem is told where it is.
+      const whole = [
+        ...records.map((record, j) => reads({ name: zone.name, records: [record] }, 'records', j)),
+        ...patterns.map((one, j) => reads({ name: zone.name, patterns: [one] }, 'patterns', j)),
+      ];
+      return whole.every((is) => is) && reads(zone);
+    });
   }
 
   #proxy({ proxy = {} }: NetworkConfig): ProxyConfig {
-    this.#at(['proxy'], () => this.#try(() => readProxyConfig(proxy), undefined));
+    for (const [key, value] of Object.entries(proxy)) {
+      this.#at(['proxy', key], () => this.#try(() => readProxyConfig({ [key]: value }), undefined));
+    }
     return proxy;
   }
 
@@ -327,9 +338,7 @@ class ConfigReader {
 
   #policy({ policy = {} }: NetworkConfig): PolicyConfig {
     for (const [i, rule] of (policy.rules ?? []).entries()) {
-      this.#at(['policy', 'rules', i], () =>
-        this.#try(() => new OutboundPolicy({ rules: [rule] }), undefined),
-      );
+      compileRule(rule, (key, message) => this.#problem(message, ['policy', 'rules', i, key]));
     }
     return policy;
   }

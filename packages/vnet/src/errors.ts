@@ -12,6 +12,7 @@ export const vnetError = defineErrors({
   'vnet.bind-unavailable': 'conflict',
   'vnet.folder-missing': 'not-found',
   'vnet.listen-failed': 'conflict',
+  'vnet.path-too-long': 'invalid',
   'vnet.link-failed': 'unavailable',
   'vnet.handshake-failed': 'invalid',
   'vnet.native-unavailable': 'unavailable',

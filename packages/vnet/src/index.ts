@@ -48,7 +48,7 @@ export { Poller, type Watch as DescriptorWatch } from './native/poller.ts';
 export { NETWORK_SCHEMA } from './network-schema.ts';
 export { nodeScheduler } from './node-scheduler.ts';
 export { type OpenNetwork, type OpenNetworkOptions, openNetwork } from './open-network.ts';
-export { type JsonSchema, type SchemaPath, validateSchema } from './schema/json-schema.ts';
+export { formatPath, type JsonSchema, type SchemaPath, validateSchema } from './schema/json-schema.ts';
 export type { DropReason } from './switch/drop-counters.ts';
 export type { Port } from './switch/port.ts';
 export type { FrameObserver } from './switch/switch.ts';

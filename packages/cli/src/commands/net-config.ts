@@ -33,10 +33,10 @@ export async function readSchemaFile<T>(
   { schema, read }: { readonly schema: JsonSchema; readonly read: (value: unknown) => T },
 ): Promise<T> {
   const text = await readText(resolve(context.cwd, file), file);
-  const { validateSchema } = await import('@orlop/vnet');
+  const { formatPath, validateSchema } = await import('@orlop/vnet');
   const lines = new LineCounter();
   const document = parseDocument(text, { lineCounter: lines, prettyErrors: false });
-  const place = { document, lines, file };
+  const place = { document, lines, file, formatPath };
   if (document.errors.length > 0) {
     throw invalid(
       file,
@@ -65,19 +65,25 @@ interface Place {
   readonly document: Document.Parsed;
   readonly lines: LineCounter;
   readonly file: string;
+  readonly formatPath: (path: SchemaPath) => string;
 }
 
-/** The deepest part of the path that is in the file. */
+/** The deepest part of the path that is in the file, by its name where the problem does not say that. */
 function located(problem: Problem & { readonly path?: SchemaPath }, place: Place): Problem {
+  const key = problem.path?.findLast((step) => typeof step === 'string');
+  const message =
+    key === undefined || problem.message.includes(key)
+      ? problem.message
+      : `${place.formatPath(problem.path ?? [])}: ${problem.message}`;
   for (let path = [...(problem.path ?? [])]; path.length > 0; path.pop()) {
     const node = place.document.getIn(path, true);
     const range = typeof node === 'object' && node !== null && 'range' in node ? node.range : undefined;
-    if (Array.isArray(range)) return problemAt(problem.message, range[0], place);
+    if (Array.isArray(range)) return problemAt(message, range[0], place);
   }
-  return problemAt(problem.message, 0, place);
+  return problemAt(message, 0, place);
 }
 
-function problemAt(message: string, offset: number, { lines, file }: Place): Problem {
+function problemAt(message: string, offset: number, { lines, file }: Pick<Place, 'lines' | 'file'>): Problem {
   const { line, col } = lines.linePos(offset);
   return { message, position: { file, line: Math.max(1, line), column: Math.max(1, col) } };
 }

@@ -1,4 +1,4 @@
-import { mkdir, rm } from 'node:fs/promises';
+import { mkdir } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import { setFlagsFromString } from 'node:v8';
 import type { NetworkConfig, OpenNetwork } from '@orlop/vnet';
@@ -85,7 +85,6 @@ async function runNetwork(context: CommandContext, name: string, options: NetUpO
   await mkdir(paths.folder, { recursive: true, mode: 0o700 });
   await refuseSecond(new NetworkClient(paths.control), name);
   const places = options.listen ?? [paths.qemu];
-  if (places.includes(paths.qemu)) await rm(paths.qemu, { force: true });
   const specs = places.map(parseLinkSpec);
   const opened = await openNetwork({
     config: await readConfig(context, name, options),

@@ -25,6 +25,9 @@ describe('parseForwards', () => {
     ['1-2000:1-2000', 'has more than 1024 ports'],
     ['host.example:1:2:3', 'binds "host.example", which is no address'],
     ['unix:/run/x.sock:1-2', 'leads one socket to several ports'],
+    [`unix:/${'x'.repeat(107)}:80`, "is longer than a socket's path may be"],
+    // The guest that connected to it ended the network.
+    [`host:80=unix:/${'x'.repeat(107)}`, "is longer than a socket's path may be"],
   ])('refuses %s', (text, message) => {
     expect(() => parseForwards(text)).toThrow(message);
   });

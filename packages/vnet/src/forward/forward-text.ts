@@ -2,6 +2,7 @@ import { IpAddress } from '@orlop/netstack';
 import { vnetError } from '../errors.ts';
 import { formatHostEndpoint } from '../host/endpoint-text.ts';
 import type { HostEndpoint } from '../host/host-sockets.ts';
+import { requireSocketPath } from '../host/socket-path.ts';
 import { parsePorts } from '../nat/policy.ts';
 import type { ForwardSpec, GuestTarget } from './forward.ts';
 
@@ -19,7 +20,7 @@ const MAX_RANGE = 1024;
  *     host:5000=unix:/run/y    port 5000 of the gateway → a unix socket of the host
  *     8080:80,proxy=2          tells the guest who its client is, by the PROXY protocol of that version
  *
- * @throws OrlopError `vnet.forward-invalid`
+ * @throws OrlopError `vnet.forward-invalid`, `vnet.path-too-long`
  */
 export function parseForwards(text: string): readonly ForwardSpec[] {
   const option = /^(.+),proxy=([12])$/.exec(text);
@@ -52,7 +53,7 @@ function parsePlain(text: string): readonly ForwardSpec[] {
   const toHost = /^host:(\d+)=unix:(.+)$/.exec(text);
   if (toHost !== null) {
     const port = parsePorts(toHost[1] ?? '')?.[0] ?? invalid('has no port of the gateway');
-    return [{ kind: 'to-host', protocol: 'tcp', port, target: { kind: 'unix', path: toHost[2] ?? '' } }];
+    return [{ kind: 'to-host', protocol: 'tcp', port, target: socketAt(toHost[2]) }];
   }
   const [body = '', protocol = 'tcp', extra] = splitProtocol(text);
   if ((protocol !== 'tcp' && protocol !== 'udp') || extra !== undefined) {
@@ -63,7 +64,7 @@ function parsePlain(text: string): readonly ForwardSpec[] {
     if (protocol === 'udp') return invalid('has a unix socket, which carries tcp only');
     const target = parseTarget(unix[2] ?? '') ?? invalid('names no port of the guest');
     if (target.low !== target.high) return invalid('leads one socket to several ports');
-    const listen: HostEndpoint = { kind: 'unix', path: unix[1] ?? '' };
+    const listen = socketAt(unix[1]);
     return [{ kind: 'to-guest', protocol, listen, guest: target.guest, port: target.low }];
   }
   const match = /^(?:(\[[^\]]*\]|[^:[\]]*):)?(\d+(?:-\d+)?):(?:(\[[^\]]+\]|[^:]+):)?(\d+(?:-\d+)?)$/.exec(
@@ -115,6 +116,11 @@ export function formatGuest(target: GuestTarget): string {
 
 function splitProtocol(text: string): string[] {
   return text.startsWith('unix:') ? [text] : text.split('/');
+}
+
+function socketAt(path = ''): HostEndpoint {
+  requireSocketPath(path);
+  return { kind: 'unix', path };
 }
 
 function parseBind(text: string | undefined): IpAddress | undefined {

@@ -16,7 +16,7 @@ import {
   type ListenOptions,
   WOULD_BLOCK,
 } from './host-sockets.ts';
-import { removeDeadSocket } from './socket-path.ts';
+import { removeDeadSocket, requireSocketPath } from './socket-path.ts';
 
 /** More than this written and not taken by the kernel: `write` takes no more. */
 const MAX_WRITE_QUEUE = 256 * 1024;
@@ -70,6 +70,7 @@ async function listen(
   onConnection: (stream: HostStream) => HostStreamEvents,
   options: ListenOptions,
 ): Promise<HostListener> {
+  if (endpoint.kind === 'unix') requireSocketPath(endpoint.path);
   const server = createServer({ allowHalfOpen: true, noDelay: true, pauseOnConnect: true }, (socket) => {
     const stream = new NodeStream(socket, remoteOf(socket, endpoint));
     stream.listen(onConnection(stream));

@@ -61,7 +61,10 @@ describe('clearSocketPath', () => {
   });
 
   it('refuses a path that no socket can have, instead of cutting it off', async () => {
-    await expect(clearSocketPath(place('a'.repeat(108)))).rejects.toMatchObject(refused(/longer than .*107/));
+    await expect(clearSocketPath(place('a'.repeat(108)))).rejects.toMatchObject({
+      code: 'vnet.path-too-long',
+      message: expect.stringMatching(/longer than .*107/),
+    });
     await expect(clearSocketPath('')).rejects.toMatchObject(refused(/is empty/));
   });
 });

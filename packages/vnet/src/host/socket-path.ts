@@ -6,20 +6,25 @@ import { vnetError } from '../errors.ts';
 /** sun_path of unix(7), less its end; Node cuts off what is beyond. */
 const MAX_PATH_LEN = 107;
 
+/** Refuses a path that no socket can have. @throws OrlopError `vnet.path-too-long` */
+export function requireSocketPath(path: string): void {
+  if (Buffer.byteLength(path) <= MAX_PATH_LEN) return;
+  throw vnetError(
+    'vnet.path-too-long',
+    `the path ${path} is longer than a socket's path may be (${MAX_PATH_LEN})`,
+    { hint: 'name a shorter one; those of a network begin with $ORLOP_HOME' },
+  );
+}
+
 /**
  * Makes room for a socket: its folder (0700) is there afterwards, and a socket that nobody answers on any more is gone.
  * Nothing but a socket is ever removed.
  *
- * @throws OrlopError `vnet.listen-failed`
+ * @throws OrlopError `vnet.listen-failed`, `vnet.path-too-long`
  */
 export async function clearSocketPath(path: string): Promise<void> {
   if (path === '') throw vnetError('vnet.listen-failed', 'the path of the socket is empty');
-  if (Buffer.byteLength(path) > MAX_PATH_LEN) {
-    throw vnetError(
-      'vnet.listen-failed',
-      `the path ${path} is longer than a socket's path may be (${MAX_PATH_LEN})`,
-    );
-  }
+  requireSocketPath(path);
   const found = lstatSync(path, { throwIfNoEntry: false });
   if (found === undefined) {
     makeFolderOf(path);

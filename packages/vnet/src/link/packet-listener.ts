@@ -104,15 +104,9 @@ export function listenVfkit(path: string, options: PacketListenerOptions): HostL
 /** QEMU's `-netdev dgram` between two unix paths. @throws OrlopError */
 export function openQemuDgram(localPath: string, remotePath: string, options: PacketListenerOptions): Link {
   const { poller, mtu } = options;
-  const descriptor = bindUnix(poller, SOCK_DGRAM, localPath);
   const address = new Uint8Array(SOCKET_ADDRESS_MAX_LEN);
   const length = emitUnixSocketAddress(address, remotePath);
-  if (length === undefined) {
-    throw vnetError(
-      'vnet.listen-failed',
-      `the path ${remotePath} is longer than a socket's path may be (107)`,
-    );
-  }
+  const descriptor = bindUnix(poller, SOCK_DGRAM, localPath);
   // QEMU may bind its path after we have bound ours.
   let connected = false;
   return new DescriptorLink(poller, descriptor, {
@@ -130,9 +124,6 @@ export function openQemuDgram(localPath: string, remotePath: string, options: Pa
 function bindUnix(poller: Poller, type: number, path: string): number {
   const address = new Uint8Array(SOCKET_ADDRESS_MAX_LEN);
   const length = emitUnixSocketAddress(address, path);
-  if (length === undefined) {
-    throw vnetError('vnet.listen-failed', `the path ${path} is longer than a socket's path may be (107)`);
-  }
   const descriptor = poller.library.socket(AF_UNIX, type | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
   if (descriptor < 0) throw failed(poller, 'open a socket for', path);
   if (poller.library.bind(descriptor, address, length) < 0) {

@@ -56,7 +56,7 @@ export class OutboundPolicy {
   constructor(config: PolicyConfig, namesOf: NamesOf = () => []) {
     const problems: { message: string }[] = [];
     this.#rules = (config.rules ?? []).map((rule, index) =>
-      compile(rule, (message) => problems.push({ message: `policy rule ${index + 1}: ${message}` })),
+      compileRule(rule, (_, message) => problems.push({ message: `policy rule ${index + 1}: ${message}` })),
     );
     if (problems.length > 0) {
       throw vnetError('vnet.config-invalid', 'the outbound policy has rules that cannot be read', {
@@ -85,14 +85,18 @@ export class OutboundPolicy {
   }
 }
 
-function compile(rule: PolicyRule, problem: (message: string) => void): CompiledRule {
+/** Reads a rule; what is wrong is told by its key. */
+export function compileRule(
+  rule: PolicyRule,
+  problem: (key: 'ports' | 'to' | 'from', message: string) => void,
+): CompiledRule {
   const ports = rule.ports === undefined ? [0, 65_535] : parsePorts(String(rule.ports));
-  if (ports === undefined) problem(`ports "${rule.ports}" is neither a port nor FIRST-LAST`);
-  const prefixOf = (text: string | undefined, what: string): IpPrefix | undefined => {
+  if (ports === undefined) problem('ports', `ports "${rule.ports}" is neither a port nor FIRST-LAST`);
+  const prefixOf = (text: string | undefined, what: 'to' | 'from'): IpPrefix | undefined => {
     if (text === undefined) return undefined;
     const bits = text.includes(':') ? 128 : 32;
     const prefix = IpPrefix.parse(text.includes('/') ? text : `${text}/${bits}`);
-    if (prefix === undefined) problem(`${what} "${text}" is neither an address nor ADDRESS/LENGTH`);
+    if (prefix === undefined) problem(what, `${what} "${text}" is neither an address nor ADDRESS/LENGTH`);
     return prefix;
   };
   return {

@@ -179,14 +179,7 @@ function askForErrors(poller: Poller, descriptor: number, family: 4 | 6): void {
 
 function emitEndpoint(into: Uint8Array, endpoint: HostEndpoint): number {
   if (endpoint.kind === 'ip') return emitIpSocketAddress(into, endpoint.address, endpoint.port);
-  const length = emitUnixSocketAddress(into, endpoint.path);
-  if (length === undefined) {
-    throw vnetError(
-      'vnet.bind-failed',
-      `the path ${endpoint.path} is longer than a socket's path may be (107)`,
-    );
-  }
-  return length;
+  return emitUnixSocketAddress(into, endpoint.path);
 }
 
 function familyOf(endpoint: HostEndpoint): number {

@@ -1,10 +1,10 @@
 import { IpAddress } from '@orlop/netstack';
 import type { HostEndpoint } from '../host/host-sockets.ts';
+import { requireSocketPath } from '../host/socket-path.ts';
 import { AF_INET, AF_INET6, AF_UNIX } from './constants.ts';
 
 /** The largest of `sockaddr_in` (16), `sockaddr_in6` (28) and `sockaddr_un` (110). */
 export const SOCKET_ADDRESS_MAX_LEN = 110;
-const PATH_MAX_LEN = 107; // sun_path without its final zero
 
 /** Writes a `sockaddr` and gives its length. The family is in the host's byte order: little endian here. */
 export function emitIpSocketAddress(into: Uint8Array, address: IpAddress, port: number): number {
@@ -17,10 +17,10 @@ export function emitIpSocketAddress(into: Uint8Array, address: IpAddress, port: 
   return length;
 }
 
-/** Undefined when the path is too long for a `sockaddr_un`. */
-export function emitUnixSocketAddress(into: Uint8Array, path: string): number | undefined {
+/** @throws OrlopError `vnet.path-too-long` */
+export function emitUnixSocketAddress(into: Uint8Array, path: string): number {
+  requireSocketPath(path);
   const bytes = new TextEncoder().encode(path);
-  if (bytes.length > PATH_MAX_LEN) return undefined;
   into.fill(0, 0, bytes.length + 3);
   into[0] = AF_UNIX;
   into.set(bytes, 2);
