@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { Command } from 'commander';
+import { type Command, Option } from 'commander';
 import { COMMIT, VERSION } from '../build-info.ts';
 import type { CommandContext } from '../context.ts';
 import { cliError } from '../errors.ts';
@@ -14,11 +14,13 @@ export function registerDaemon(program: Command, context: CommandContext): void 
     .description('run the daemon in the foreground; `orlop up` starts it in the background')
     .option('--idle-exit <seconds>', 'end after this time without an engine', parseSeconds, IDLE_EXIT_SECONDS)
     .option('--no-idle-exit', 'never end without being told')
-    .action(async (options: { readonly idleExit: number | false }) => {
+    .addOption(new Option('--successor', 'come after the daemon that runs, when that one ends').hideHelp())
+    .action(async (options: { readonly idleExit: number | false; readonly successor?: true }) => {
       const { runDaemon } = await import('@orlop/engine');
-      const { engineSurroundings } = await import('./engine-daemon.ts');
+      const { asSuccessor, engineSurroundings } = await import('./engine-daemon.ts');
       await runDaemon({
         around: await engineSurroundings(context),
+        ...(options.successor && { successor: asSuccessor(context.signal) }),
         version: VERSION,
         commit: COMMIT,
         signal: context.signal,
@@ -32,7 +34,7 @@ export function registerDaemon(program: Command, context: CommandContext): void 
 }
 
 async function restartDaemon(context: CommandContext): Promise<void> {
-  const { ensureDaemon, findDaemon } = await import('./engine-daemon.ts');
+  const { ensureDaemon, findDaemon, succeedDaemon } = await import('./engine-daemon.ts');
   const before = await findDaemon(context, { silent: true });
   if (before !== undefined) {
     const { commit, pid } = await before.status();
@@ -43,10 +45,8 @@ async function restartDaemon(context: CommandContext): Promise<void> {
         { hint: 'end both, and start them anew: `orlop down --all`, `orlop up`' },
       );
     }
-    await before.shutdown({ keepEngines: true });
-    while ((await findDaemon(context, { silent: true })) !== undefined) await pause(context);
   }
-  const client = await ensureDaemon(context);
+  const client = await (before === undefined ? ensureDaemon(context) : succeedDaemon(context, before));
   const joining = async () => (await client.status()).engines.some(({ state }) => state.kind === 'starting');
   while (await joining()) await pause(context);
   const { version, pid } = await client.status();

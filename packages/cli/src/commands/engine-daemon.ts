@@ -1,12 +1,13 @@
-import { spawn } from 'node:child_process';
+import { type ChildProcess, spawn } from 'node:child_process';
 import { randomFillSync } from 'node:crypto';
+import { once } from 'node:events';
 import { closeSync, mkdirSync, openSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { DaemonClient, DaemonStatus } from '@orlop/api';
 import { OrlopError } from '@orlop/core';
-import type { EngineHome, EngineSurroundings } from '@orlop/engine';
+import type { DaemonOptions, EngineHome, EngineSurroundings } from '@orlop/engine';
 import { COMMIT, VERSION } from '../build-info.ts';
 import type { CommandContext } from '../context.ts';
 import { withRegistryClient } from './cache-options.ts';
@@ -123,34 +124,76 @@ export function otherBuild(
 export async function ensureDaemon(context: CommandContext): Promise<DaemonClient> {
   const running = await untilNotEnding(context);
   if (running !== undefined) return running;
-  const { assertSocketPath, connectDaemon, daemonPaths, engineError } = await import('@orlop/engine');
+  return untilAnswered(context, await startDaemon(context, []));
+}
+
+/**
+ * Puts a daemon of this program in the place of the one that runs, which leaves its engines to it. It is there and waits
+ * before that one ends, so that Docker's sockets are away for as long as it takes to open them.
+ *
+ * @throws OrlopError `engine.busy` when an engine starts or stops, `daemon.start-failed`; the one that runs goes on then
+ */
+export async function succeedDaemon(context: CommandContext, before: DaemonClient): Promise<DaemonClient> {
+  const successor = await startDaemon(context, ['--successor']);
+  try {
+    await Promise.race([once(successor, 'message', { signal: context.signal }), once(successor, 'exit')]);
+    if (successor.exitCode !== null) throw await startFailure(context);
+    await before.shutdown({ keepEngines: true });
+    while ((await before.status().catch(() => undefined))?.ending === true) {
+      await sleep(POLL_MS, undefined, { signal: context.signal });
+    }
+    return await untilAnswered(context, successor);
+  } finally {
+    // One that still waits ends with it.
+    if (successor.connected) successor.disconnect();
+  }
+}
+
+/** What the daemon that {@link succeedDaemon} has started waits with: it gives up when that command has ended. */
+export function asSuccessor(signal: AbortSignal): NonNullable<DaemonOptions['successor']> {
+  const left = new AbortController();
+  process.once('disconnect', () => left.abort());
+  return { onWait: () => process.send?.('waits'), signal: AbortSignal.any([signal, left.signal]) };
+}
+
+/** @returns the process, with a channel to it */
+async function startDaemon(context: CommandContext, options: readonly string[]): Promise<ChildProcess> {
+  const { assertSocketPath, daemonPaths } = await import('@orlop/engine');
   const paths = daemonPaths(context.paths);
   assertSocketPath(paths.socket);
   mkdirSync(paths.folder, { recursive: true, mode: 0o700 });
   const log = openSync(paths.log, 'a', 0o600);
-  const child = spawn(process.execPath, [...process.execArgv, process.argv[1] ?? '', 'daemon'], {
+  const child = spawn(process.execPath, [...process.execArgv, process.argv[1] ?? '', 'daemon', ...options], {
     cwd: context.paths.home,
     detached: true,
-    stdio: ['ignore', log, log],
+    stdio: ['ignore', log, log, ...(options.length > 0 ? (['ipc'] as const) : [])],
     env: { ...context.env, ORLOP_LOG: context.env['ORLOP_LOG'] ?? 'info' },
   });
   closeSync(log);
-  let exitCode: number | null | undefined;
-  child.once('exit', (code) => {
-    exitCode = code;
-  });
   child.unref();
-  const client = connectDaemon(paths.socket);
+  return child;
+}
+
+/** @throws OrlopError `daemon.start-failed` */
+async function untilAnswered(context: CommandContext, child: ChildProcess): Promise<DaemonClient> {
+  const { connectDaemon, daemonPaths } = await import('@orlop/engine');
+  const client = connectDaemon(daemonPaths(context.paths).socket);
   const deadline = performance.now() + START_TIMEOUT_MS;
   while (performance.now() < deadline) {
     const status = await client.status().catch(() => undefined);
     if (status !== undefined) return client;
     // Another command may have started one at the same time: that one counts.
-    if (exitCode !== undefined && exitCode !== 4) break;
+    if (child.exitCode !== null && child.exitCode !== 4) break;
     await sleep(POLL_MS, undefined, { signal: context.signal });
   }
-  const said = (await readFile(paths.log, 'utf8').catch(() => '')).trim().split('\n').slice(-5).join('\n');
-  throw engineError('daemon.start-failed', `the daemon does not start: ${said}`, {
-    hint: `its log is ${paths.log}`,
+  throw await startFailure(context);
+}
+
+async function startFailure({ paths }: CommandContext): Promise<OrlopError> {
+  const { daemonPaths, engineError } = await import('@orlop/engine');
+  const { log } = daemonPaths(paths);
+  const said = (await readFile(log, 'utf8').catch(() => '')).trim().split('\n').slice(-5).join('\n');
+  return engineError('daemon.start-failed', `the daemon does not start: ${said}`, {
+    hint: `its log is ${log}`,
   });
 }

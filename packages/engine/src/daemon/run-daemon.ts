@@ -1,5 +1,6 @@
 import { mkdir, rm } from 'node:fs/promises';
-import { identifyProcess, keepLogsShort, replaceFile, takeProcessLock } from '@orlop/vm';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { identifyProcess, keepLogsShort, type LockResult, replaceFile, takeProcessLock } from '@orlop/vm';
 import { engineError } from '../errors.ts';
 import type { EngineSurroundings } from '../instance/engine-surroundings.ts';
 import { daemonPaths } from '../instance/instance-paths.ts';
@@ -17,9 +18,13 @@ export interface DaemonOptions {
   readonly signal: AbortSignal;
   /** Ends by itself after this time without an engine and without a request. @default never */
   readonly idleExitMs?: number;
+  /** It comes after the daemon that runs: it waits for the end of that one, and is told when it has begun to. @default it does not */
+  readonly successor?: { readonly onWait: () => void; readonly signal: AbortSignal };
 }
 
 const IDLE_LOOK_MS = 1000;
+/** So long Docker's sockets may be away beyond what two daemons need; a look reads three small files. */
+const LOCK_LOOK_MS = 5;
 
 /**
  * The daemon of one user and one home; resolves when it has ended. What a daemon that was killed has left is taken over:
@@ -33,10 +38,13 @@ export async function runDaemon({
   commit,
   signal,
   idleExitMs,
+  successor,
 }: DaemonOptions): Promise<void> {
   const paths = daemonPaths(around.home);
   await mkdir(paths.folder, { recursive: true, mode: 0o700 });
-  const lock = await takeProcessLock(paths.lock);
+  const lock = await (successor === undefined
+    ? takeProcessLock(paths.lock)
+    : takeAfter(paths.lock, successor));
   if (lock.kind === 'busy') {
     throw engineError('daemon.running', `a daemon runs already, as process ${lock.holder ?? '?'}`);
   }
@@ -86,6 +94,21 @@ export async function runDaemon({
     await rm(paths.identity, { force: true });
     await lock.release();
   }
+}
+
+/** Takes the lock when who has it now lets go of it; tells who has it, when that is a third. */
+async function takeAfter(
+  path: string,
+  { onWait, signal }: NonNullable<DaemonOptions['successor']>,
+): Promise<LockResult> {
+  const first = await takeProcessLock(path);
+  onWait();
+  let lock = first;
+  while (lock.kind === 'busy' && first.kind === 'busy' && lock.holder === first.holder) {
+    await sleep(LOCK_LOOK_MS, undefined, { signal });
+    lock = await takeProcessLock(path);
+  }
+  return lock;
 }
 
 function untilEnded(
