@@ -148,7 +148,7 @@ class ConfigReader {
 
   read(config: NetworkConfig): NetworkSettings {
     for (const key of Object.keys(config)) {
-      if (!(key in KEYS))
+      if (!Object.hasOwn(KEYS, key))
         this.#problem(`unknown key "${key}"; there are ${Object.keys(KEYS).join(', ')}`, [key]);
     }
     const name = config.name ?? 'default';

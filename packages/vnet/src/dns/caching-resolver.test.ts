@@ -20,9 +20,12 @@ const FLAGS = {
 const signal = new AbortController().signal;
 
 function query(name: string, id = 1): DnsQuery {
+  return { message: encodeQuery(name, id), transport: 'udp', guest: IpAddress.v4(0xc0a87f02) };
+}
+
+function encodeQuery(name: string, id: number, more: object = {}): Uint8Array {
   const questions = [{ name, type: DNS_TYPE_A, class: DNS_CLASS_IN }];
-  const message = encodeDns({ ...FLAGS, id, response: false, questions });
-  return { message, transport: 'udp', guest: IpAddress.v4(0xc0a87f02) };
+  return encodeDns({ ...FLAGS, ...more, id, response: false, questions });
 }
 
 /** A cache over a server that answers as told, and counts. */
@@ -113,6 +116,40 @@ describe('CachingResolver', () => {
     expect(answers.map(({ id }) => id)).toEqual([1, 2]);
     expect(net.asked()).toBe(1);
     expect(net.cache.counters.joined).toBe(1);
+  });
+
+  it('tells who asks at the same time and takes less that the answer is too long', async () => {
+    const many = Array.from({ length: 40 }, (_, i) => ({ ...A, address: i }));
+    const net = cacheOver(many);
+    const edns = { udpPayloadSize: 4096, version: 0, dnssecOk: false, options: [] };
+    const large = { ...query('www.far.test', 1), message: encodeQuery('www.far.test', 1, { edns }) };
+    const small = encodeQuery('www.far.test', 2, { edns: { ...edns, udpPayloadSize: 512 } });
+    const answers = await Promise.all([
+      net.cache.resolve(large, { signal }),
+      net.cache.resolve({ ...large, message: small }, { signal }),
+    ]);
+    const [first, second] = answers.map((answer) =>
+      parseDns(answer ?? new Uint8Array(0), 0, answer?.length ?? 0),
+    );
+    expect(first).toMatchObject({ id: 1, truncated: false });
+    expect(second).toMatchObject({ id: 2, truncated: true, answers: [] });
+  });
+
+  it('passes on an answer that does not repeat the question, to all who asked, and does not keep it', async () => {
+    const net = cacheOver([A], { questions: [] });
+    const answers = await Promise.all([net.ask('www.far.test', 1), net.ask('www.far.test', 2)]);
+    const kept = { questions: [], answers: [{ address: A.address }] };
+    expect(answers).toMatchObject([
+      { id: 1, ...kept },
+      { id: 2, ...kept },
+    ]);
+    await net.ask('www.far.test', 3);
+    expect(net.asked()).toBe(2);
+    const bare = cacheOver([], { questions: [], responseCode: 2 });
+    expect(await Promise.all([bare.ask('x.test', 1), bare.ask('x.test', 2)])).toMatchObject([
+      { id: 1 },
+      { id: 2 },
+    ]);
   });
 
   it('never holds more than its bound', async () => {

@@ -1,4 +1,4 @@
-import { DNS_NAME_ERROR, DNS_NO_ERROR, parseDns } from '@orlop/wire';
+import { DNS_NAME_ERROR, DNS_NO_ERROR, type DnsFields, parseDns } from '@orlop/wire';
 import { questionKey, type RawMessage, ttlOfMessage, walkDnsMessage, writeTtl } from './raw-message.ts';
 import { maxAnswerLength, truncatedReply } from './reply.ts';
 import type { DnsQuery, DnsResolver } from './resolver.ts';
@@ -73,8 +73,7 @@ export class CachingResolver implements DnsResolver {
     const entry = this.#take(key);
     if (entry !== undefined) {
       this.counters.hits++;
-      const answer = this.#revive(entry, query.message, walked.questionEnd);
-      return answer.length <= maxAnswerLength(query, fields) ? answer : truncatedReply(query, fields);
+      return withinLimit(this.#revive(entry, query.message, walked.questionEnd), query, fields);
     }
     // A truncated answer is no use to one who asks by TCP.
     const flight = `${query.transport}${key}`;
@@ -82,7 +81,8 @@ export class CachingResolver implements DnsResolver {
     if (known !== undefined) {
       this.counters.joined++;
       const answer = await known;
-      return answer === undefined ? undefined : readdress(answer, query.message, walked.questionEnd);
+      if (answer === undefined) return undefined;
+      return withinLimit(readdress(answer, query.message, walked.questionEnd), query, fields);
     }
     if ((this.#failures.get(flight) ?? 0) > this.#options.now()) {
       this.counters.hits++;
@@ -93,7 +93,7 @@ export class CachingResolver implements DnsResolver {
     this.#pending.set(flight, asked);
     try {
       const answer = await asked;
-      if (answer !== undefined) this.#store(key, answer);
+      if (answer !== undefined) this.#store(key, answer, walked.questionEnd);
       else if (!options.signal.aborted) this.#noteFailure(flight);
       return answer;
     } finally {
@@ -118,11 +118,11 @@ export class CachingResolver implements DnsResolver {
     return entry;
   }
 
-  #store(key: string, bytes: Uint8Array): void {
+  #store(key: string, bytes: Uint8Array, questionEnd: number): void {
     const code = (bytes[3] ?? 0) & 0x0f;
     if (((bytes[2] ?? 0) & TRUNCATED) !== 0 || (code !== DNS_NO_ERROR && code !== DNS_NAME_ERROR)) return;
     const message = walkDnsMessage(bytes);
-    if (message === undefined) return;
+    if (message?.questionEnd !== questionEnd) return;
     const isNegative = !message.records.some((record) => record.section === 'answer');
     const most = isNegative
       ? (this.#options.maxNegativeTtlSeconds ?? 300)
@@ -148,12 +148,17 @@ export class CachingResolver implements DnsResolver {
   }
 }
 
-/** The answer with the identifier and the spelling of another question. */
+/** The answer with the identifier and, where it repeats the question, the spelling of another asker. */
 function readdress(answer: Uint8Array, query: Uint8Array, questionEnd: number): Uint8Array {
   const bytes = Uint8Array.from(answer);
   bytes.set(query.subarray(0, 2), 0);
-  bytes.set(query.subarray(12, questionEnd), 12);
+  if (walkDnsMessage(bytes)?.questionEnd === questionEnd) bytes.set(query.subarray(12, questionEnd), 12);
   return bytes;
+}
+
+/** What the asker takes of it; others had the same question and another limit. */
+function withinLimit(answer: Uint8Array, query: DnsQuery, fields: DnsFields): Uint8Array {
+  return answer.length <= maxAnswerLength(query, fields) ? answer : truncatedReply(query, fields);
 }
 
 /** What an answer depends on beside the question: flags, and whether EDNS and its DO bit were there. */

@@ -8,6 +8,8 @@ import {
   type TestNetwork,
   testNetwork,
 } from '../testing/test-network.ts';
+import { ForwardStats } from './forward.ts';
+import { ForwardTable } from './forward-table.ts';
 import { parseForwards, parseGuest } from './forward-text.ts';
 
 const bytes = (text: string) => new TextEncoder().encode(text);
@@ -87,6 +89,32 @@ describe('ForwardTable', () => {
     expect(heard.text()).toBe('hello\n');
     expect([first, second]).toEqual([['first'], ['other']]);
     expect(() => net.network.forwards.lead('tcp:127.0.0.1:1', spec)).toThrow(/nothing is forwarded/);
+  });
+
+  it('leaves no port of the host open that was being opened when the network closed', async () => {
+    let closed = 0;
+    let opened = () => {};
+    const listening = new Promise<void>((resolve) => {
+      opened = resolve;
+    });
+    const running = {
+      local: undefined,
+      stats: new ForwardStats(),
+      lead: () => {},
+      close: () => {
+        closed++;
+      },
+    };
+    const start = () => listening.then(() => running);
+    const table = new ForwardTable({ tcp: start, udp: start });
+    const [spec] = parseForwards('8080:192.168.127.2:80');
+    if (spec === undefined) throw new Error('no forward');
+    const adding = table.add(spec);
+    table.close();
+    opened();
+    await expect(adding).rejects.toMatchObject({ code: 'vnet.closed' });
+    expect(closed).toBe(1);
+    expect(table.list()).toEqual([]);
   });
 
   it('resets the client and says why when the guest refuses', async () => {

@@ -30,12 +30,13 @@ export class ForwardTable {
   /** Ports of the gateway that lead to the host. */
   readonly #toHost = new Map<number, ForwardRedirect>();
   readonly #starting = new Set<string>();
+  #isClosed = false;
 
   constructor(starters: ForwardStarters) {
     this.#starters = starters;
   }
 
-  /** @throws OrlopError `vnet.forward-exists`, `vnet.bind-failed`, `vnet.forward-invalid` */
+  /** @throws OrlopError `vnet.forward-exists`, `vnet.bind-failed`, `vnet.forward-invalid`, `vnet.closed` */
   async add(spec: ForwardSpec): Promise<ForwardStatus> {
     const id = forwardId(spec);
     if (this.#entries.has(id) || this.#starting.has(id)) {
@@ -47,6 +48,10 @@ export class ForwardTable {
     this.#starting.add(id);
     try {
       const entry = { spec, running: await this.#start(spec) };
+      if (this.#isClosed) {
+        entry.running.close();
+        throw vnetError('vnet.closed', `the network closed while ${id} was being forwarded`);
+      }
       this.#entries.set(id, entry);
       this.onChange?.();
       return statusOf(id, entry);
@@ -93,6 +98,7 @@ export class ForwardTable {
   }
 
   close(): void {
+    this.#isClosed = true;
     for (const { running } of this.#entries.values()) running.close();
     this.#entries.clear();
     this.#toHost.clear();

@@ -17,12 +17,22 @@ export function parseRequestHead(bytes: Uint8Array): RequestHead | undefined {
   const headers: (readonly [string, string])[] = [];
   for (const line of lines) {
     if (line === '') break;
-    const header = /^([!#$%&'*+.^_`|~0-9A-Za-z-]+):[ \t]*(.*?)[ \t]*$/.exec(line);
-    if (header === null) return undefined;
-    headers.push([header[1] ?? '', header[2] ?? '']);
+    const [start, name] = /^([!#$%&'*+.^_`|~0-9A-Za-z-]+):/.exec(line) ?? [];
+    if (start === undefined || name === undefined || line.includes('\n')) return undefined;
+    headers.push([name, trimBlanks(line.slice(start.length))]);
   }
   return { method: match[1] ?? '', target: match[2] ?? '', version: match[3] ?? '', headers };
 }
+
+/** By hand: a regular expression looks at a run of blanks within the text as often as that is long. */
+function trimBlanks(text: string): string {
+  let [start, end] = [0, text.length];
+  while (start < end && isBlank(text[start])) start++;
+  while (end > start && isBlank(text[end - 1])) end--;
+  return text.slice(start, end);
+}
+
+const isBlank = (char: string | undefined) => char === ' ' || char === '\t';
 
 export function headerOf(head: RequestHead, name: string): string | undefined {
   return head.headers.find(([key]) => key.toLowerCase() === name)?.[1];

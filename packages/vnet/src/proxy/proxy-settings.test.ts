@@ -35,6 +35,18 @@ describe('readProxyConfig', () => {
     expect(readProxyConfig({ exclude: [pattern] }).isExcluded(host)).toBe(excluded);
   });
 
+  it.each(['constructor://host', 'http://50%:secret@host', 'http://user:%zz@host', 'host:70000', 'host:0'])(
+    'refuses %s',
+    (http) => {
+      expect(() => readProxyConfig({ http })).toThrow(
+        expect.objectContaining({
+          code: 'vnet.proxy-invalid',
+          message: expect.not.stringContaining('secret'),
+        }),
+      );
+    },
+  );
+
   it('hides the password of what it cannot read', () => {
     expect(() => readProxyConfig({ http: 'ftp://user:secret@host' })).toThrow(/ftp:\/\/…@host/);
   });

@@ -46,7 +46,11 @@ export function readProxyConfig(config: ProxyConfig, environment: Environment = 
   };
 }
 
-const DEFAULT_PORTS: Readonly<Record<string, number>> = { http: 3128, socks5: 1080, socks5h: 1080 };
+const DEFAULT_PORTS: ReadonlyMap<string, number> = new Map([
+  ['http', 3128],
+  ['socks5', 1080],
+  ['socks5h', 1080],
+]);
 
 /** @throws OrlopError `vnet.proxy-invalid` */
 function parseProxy(text: string): UpstreamProxy {
@@ -54,7 +58,9 @@ function parseProxy(text: string): UpstreamProxy {
     /^(?:([a-z0-9]+):\/\/)?(?:([^:@]*)(?::([^@]*))?@)?(\[[^\]]+\]|[^:/]+)(?::(\d{1,5}))?\/?$/i.exec(text);
   const [, scheme = 'http', user, password = '', host = '', port] = match ?? [];
   const kind = scheme.toLowerCase();
-  if (match === null || !(kind in DEFAULT_PORTS)) {
+  const number = port === undefined ? DEFAULT_PORTS.get(kind) : Number(port);
+  const credentials = user === undefined ? undefined : readCredentials(user, password);
+  if (match === null || !DEFAULT_PORTS.has(kind) || !isPort(number) || credentials === 'unreadable') {
     // The text may hold a password.
     throw vnetError('vnet.proxy-invalid', `the proxy "${text.replace(/\/\/.*@/, '//…@')}" cannot be read`, {
       hint: 'write http://[USER:PASSWORD@]HOST:PORT or socks5://…',
@@ -63,12 +69,20 @@ function parseProxy(text: string): UpstreamProxy {
   return {
     kind: kind === 'http' ? 'http' : 'socks5',
     host: host.replace(/^\[|\]$/g, ''),
-    port: port === undefined ? (DEFAULT_PORTS[kind] ?? 0) : Number(port),
-    credentials:
-      user === undefined
-        ? undefined
-        : { user: decodeURIComponent(user), password: decodeURIComponent(password) },
+    port: number,
+    credentials,
   };
+}
+
+const isPort = (number: number | undefined): number is number =>
+  number !== undefined && number >= 1 && number <= 0xffff;
+
+function readCredentials(user: string, password: string): UpstreamProxy['credentials'] | 'unreadable' {
+  try {
+    return { user: decodeURIComponent(user), password: decodeURIComponent(password) };
+  } catch {
+    return 'unreadable';
+  }
 }
 
 function exclusionOf(patterns: readonly string[]): (host: string) => boolean {
