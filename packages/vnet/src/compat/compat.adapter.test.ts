@@ -122,6 +122,21 @@ describe('the APIs of others', () => {
       socket.destroy();
     });
 
+    it.each(['leaves', 'is unplugged'])('lets go of the connection of a guest that %s', async (how) => {
+      const socket = connect({ path });
+      const { segment } = net.opened.network;
+      const ports = () => [...segment.ports()];
+      const before = ports().length;
+      socket.write('POST /connect HTTP/1.1\r\nHost: x\r\n\r\n');
+      await expect.poll(ports).toHaveLength(before + 1);
+      const ended = new Promise((resolve) => socket.resume().once('close', resolve));
+      const port = ports().at(-1);
+      if (how === 'leaves') socket.end();
+      else if (port !== undefined) segment.detach(port);
+      await ended;
+      await expect.poll(ports).toHaveLength(before);
+    });
+
     it('tells what it does not know', async () => {
       expect((await ask(path, { path: '/services/nothing' })).status).toBe(404);
       expect((await post('/services/forwarder/expose', { local: 7 })).status).toBe(400);

@@ -39,7 +39,8 @@ export function gvproxyTakeover(
 /** Frames with 16-bit little-endian lengths from here on. */
 function plugIn(network: VirtualNetwork, connection: Socket, early: Uint8Array): void {
   if (early.length > 0) connection.unshift(early);
-  network.attach(openStdioLink({ input: connection, output: connection }, network.settings.mtu), 'connect');
+  const streams = { input: connection, output: connection, release: () => connection.destroySoon() };
+  network.attach(openStdioLink(streams, network.settings.mtu), 'connect');
   connection.resume();
 }
 

@@ -145,6 +145,25 @@ describe('ForwardTable', () => {
     expect(server.text()).toBe('PROXY TCP4 127.0.0.1 127.0.0.1 40000 8080\r\n');
   });
 
+  it('says when the gateway has no port left for one more client, and goes on', async () => {
+    const net = testNetwork({ forwards: ['5353:192.168.127.2:53/udp'] });
+    await net.network.start();
+    const server = net.plug(2);
+    let came = 0;
+    server.stack.udp.bind({ port: 53 }, { onDatagram: () => came++ });
+    const taken = Array.from({ length: 16_384 }, (_, i) =>
+      net.network.stack.udp.bind({ port: 49_152 + i }, { onDatagram: () => {} }),
+    );
+    const client = net.sockets.openDatagram(4, { onDatagram: () => {}, onFailed: () => {} });
+    client.send(bytes('lost'), ip('127.0.0.1'), 5353);
+    net.scheduler.advance(100);
+    expect(net.network.forwards.list()[0]?.lastError).toMatch(/all UDP ports .* are in use/);
+    taken[0]?.close();
+    client.send(bytes('found'), ip('127.0.0.1'), 5353);
+    net.scheduler.advance(100);
+    expect(came).toBe(1);
+  });
+
   it('leads datagrams to the guest and answers back to each client', async () => {
     const net = testNetwork({ forwards: ['5353:192.168.127.2:53/udp'] });
     await net.network.start();

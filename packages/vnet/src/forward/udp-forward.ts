@@ -1,4 +1,5 @@
-import type { IpAddress, UdpService, UdpSocket } from '@orlop/netstack';
+import { OrlopError } from '@orlop/core';
+import type { IpAddress, UdpHandler, UdpService, UdpSocket } from '@orlop/netstack';
 import { vnetError } from '../errors.ts';
 import type { HostDatagramSocket, HostSockets } from '../host/host-sockets.ts';
 import type { Scheduler } from '../scheduler.ts';
@@ -123,7 +124,7 @@ class UdpForward implements RunningForward {
       if (oldest !== undefined) this.#remove(oldest);
     }
     const source = this.#options.sourceFor(guest);
-    const inside = this.#options.udp.bind(source === undefined ? {} : { address: source }, {
+    const inside = this.#bind(source, {
       onDatagram: ({ bytes }) => {
         client.usedAtMs = this.#options.scheduler.now();
         client.bytesFromGuest += bytes.length;
@@ -135,12 +136,24 @@ class UdpForward implements RunningForward {
         if (kind !== 'too-big') this.stats.fail(`${guest}:${this.#target.port}: ${kind}`);
       },
     });
+    if (inside === undefined) return undefined;
     const client = new Client(inside, address, port);
     this.#clients.set(key, client);
     this.stats.connections++;
     this.stats.begin(client);
     if (this.#clients.size === 1) this.#scheduleSweep();
     return client;
+  }
+
+  /** Undefined when all ports of the gateway are taken, which concerns this client alone. */
+  #bind(source: IpAddress | undefined, handler: UdpHandler): UdpSocket | undefined {
+    try {
+      return this.#options.udp.bind(source === undefined ? {} : { address: source }, handler);
+    } catch (error) {
+      if (!(error instanceof OrlopError)) throw error;
+      this.stats.fail(error.message);
+      return undefined;
+    }
   }
 
   #scheduleSweep(): void {

@@ -6,6 +6,8 @@ import { StreamLink } from './stream-link.ts';
 export interface StdioStreams {
   readonly input: NodeJS.ReadableStream;
   readonly output: NodeJS.WritableStream;
+  /** Called when the link is closed: ends streams that nobody else uses. @default they are left open */
+  readonly release?: () => void;
 }
 
 const PEER: HostEndpoint = { kind: 'unix', path: 'stdio' };
@@ -52,10 +54,13 @@ class PipeStream implements HostStream {
       if (this.#queued >= MAX_READ_QUEUE) input.pause();
       this.#link?.onReadable();
     });
-    input.on('end', () => {
+    const atEnd = () => {
       this.#ended = true;
       this.#link?.onReadable();
-    });
+    };
+    input.once('end', atEnd);
+    // A socket that is destroyed has no 'end'.
+    input.once('close', atEnd);
     output.on('error', () => this.#link?.onFailed('reset'));
   }
 
@@ -95,6 +100,7 @@ class PipeStream implements HostStream {
   close(): void {
     this.#link = undefined;
     this.#streams.input.pause();
+    this.#streams.release?.();
   }
 
   reset(): void {
