@@ -41,7 +41,7 @@ export interface EthernetOptions {
   readonly mac: MacAddress;
   /** Called when something was queued outside `poll`. */
   readonly wake: () => void;
-  /** @default 1024 frames */
+  /** A burst of small answers is not lost for their number: 2000 to questions that came at once. @default 8192 frames */
   readonly maxQueuedFrames?: number;
   /** @default 8 MiB */
   readonly maxQueuedBytes?: number;
@@ -71,7 +71,7 @@ export class EthernetPort {
   constructor(options: EthernetOptions) {
     this.mac = options.mac;
     this.#wake = options.wake;
-    this.#maxFrames = options.maxQueuedFrames ?? 1024;
+    this.#maxFrames = options.maxQueuedFrames ?? 8192;
     this.#maxBytes = options.maxQueuedBytes ?? 8 << 20;
   }
 

@@ -12,11 +12,13 @@ import { RESOLV_CONF, ResolvConfFile } from './dns/resolv-conf.ts';
 import { vnetError } from './errors.ts';
 import { FlowTable } from './flows/flow-table.ts';
 import { GuestRoutes } from './gateway/guest-routes.ts';
+import { descriptorLimit } from './host/descriptor-limit.ts';
 import { hostAddresses } from './host/host-addresses.ts';
 import type { HostListener, HostSockets } from './host/host-sockets.ts';
 import { createNodeSockets } from './host/node-sockets.ts';
 import { pingProgram } from './host/ping-program.ts';
 import { removeDeadSocket } from './host/socket-path.ts';
+import { shareSockets } from './host/socket-shares.ts';
 import type { Link } from './link/link.ts';
 import type { LinkSpec } from './link/link-spec.ts';
 import { listenBess, listenVfkit, openQemuDgram } from './link/packet-listener.ts';
@@ -78,11 +80,13 @@ export async function openNetwork(options: OpenNetworkOptions): Promise<OpenNetw
   const poller = openPoller(options);
   const sockets = poller === undefined ? createNodeSockets() : createNativeSockets(poller);
   const scheduler = poller === undefined ? nodeScheduler : schedulerOf(poller);
+  const shares = shareSockets(descriptorLimit());
   const hostServers = new ResolvConfFile(options.resolvConfPath ?? RESOLV_CONF);
   const forwarding = new ForwardingResolver({
     sockets,
     scheduler: nodeScheduler,
     servers: () => settings.dns ?? hostServers.servers(),
+    maxSockets: shares.dns,
   });
   const dnsCache = new CachingResolver({
     next: forwarding,
@@ -94,6 +98,7 @@ export async function openNetwork(options: OpenNetworkOptions): Promise<OpenNetw
     sockets,
     scheduler,
     random: systemRandom,
+    shares,
     logger: options.logger,
     createStack,
     echoFallback: pingProgram(),

@@ -29,6 +29,7 @@ import { NtpServer } from './gateway/ntp-server.ts';
 import { RouterAdvertiser } from './gateway/router-advertiser.ts';
 import { SourceFilter } from './gateway/source-filter.ts';
 import type { HostSockets } from './host/host-sockets.ts';
+import { ALL_SOCKETS, type SocketShares } from './host/socket-shares.ts';
 import type { Link } from './link/link.ts';
 import { MetadataService } from './metadata/metadata-service.ts';
 import { AddressMap } from './nat/address-map.ts';
@@ -56,6 +57,8 @@ export interface NetworkParts {
   /** Names under which guests learned an address, for rules of the policy. @default what the DNS answered */
   readonly namesOf?: NamesOf;
   readonly echoFallback?: EchoFallback;
+  /** How many of the host's sockets each kind of traffic may have. @default ALL_SOCKETS */
+  readonly shares?: SocketShares;
   /** Of the host's interfaces, now; needed where the settings close them to guests. */
   readonly hostAddresses?: () => readonly IpAddress[];
   /** May answer guests' outgoing connections itself: the transparent HTTP proxy. @default nobody */
@@ -108,7 +111,7 @@ export class VirtualNetwork {
   constructor(settings: NetworkSettings, parts: NetworkParts) {
     this.settings = settings;
     this.#parts = parts;
-    const { sockets, scheduler } = parts;
+    const { sockets, scheduler, shares = ALL_SOCKETS } = parts;
     const { gateway, host, ipv6, subnet, domain } = settings;
     const mac = new Uint8Array(6);
     writeMac(settings.gatewayMac, mac, 0);
@@ -203,7 +206,14 @@ export class VirtualNetwork {
     const sourceFor = (guest: IpAddress) => gateways.find((one) => one.version === guest.version);
     const shared = { sockets, resolveGuest, sourceFor };
     this.forwards = new ForwardTable({
-      tcp: (spec) => startTcpForward(spec, { ...shared, tcp: this.stack.tcp, queue, slab }),
+      tcp: (spec) =>
+        startTcpForward(spec, {
+          ...shared,
+          tcp: this.stack.tcp,
+          queue,
+          slab,
+          maxConnections: shares.forward,
+        }),
       udp: (spec) => startUdpForward(spec, { ...shared, udp: this.stack.udp, scheduler }),
     });
     this.tcpNat = new TcpNat({
@@ -213,17 +223,27 @@ export class VirtualNetwork {
       queue,
       slab,
       origin,
+      maxConnections: shares.tcp,
       serve: (attempt) => this.metadata.intercept(attempt),
       ...(parts.intercept !== undefined && { intercept: parts.intercept }),
       redirect: (local) =>
         gateways.some((one) => one.equals(local.address)) ? this.forwards.redirectOf(local) : undefined,
     });
-    this.udpNat = new UdpNat({ udp: this.stack.udp, sockets, addresses, scheduler, origin });
+    this.udpNat = new UdpNat({
+      udp: this.stack.udp,
+      sockets,
+      addresses,
+      scheduler,
+      origin,
+      maxFlows: shares.udp,
+    });
     this.echo = new EchoProxy({
       icmp: this.stack.icmp,
       sockets,
       addresses,
       scheduler,
+      origin,
+      maxFlows: shares.echo,
       ...(parts.echoFallback !== undefined && { fallback: parts.echoFallback }),
     });
     this.stack.tcp.listenAny((attempt) => this.tcpNat.onAttempt(attempt));

@@ -50,6 +50,23 @@ async function pass(net: TestNetwork, ms: number): Promise<void> {
 
 const upTo = (count: number) => Array.from({ length: count }, (_, id) => id);
 
+describe('DnsServer over UDP', () => {
+  it('answers 2000 questions that come at once, and loses none of the answers', async () => {
+    const net = testNetwork({}, { upstream: { resolve: async ({ message }) => message.slice() } });
+    const guest = net.plug(2);
+    let answers = 0;
+    const socket = guest.stack.udp.bind({}, { onDatagram: () => answers++ });
+    const question = questions(1).subarray(2);
+    // The first finds out where the gateway is.
+    for (const count of [1, 1999]) {
+      for (let n = 0; n < count; n++) socket.send(question, { address: ip(GATEWAY), port: 53 });
+      await pass(net, 100);
+    }
+    expect(net.network.stack.udp.counters.queueFull).toBe(0);
+    expect(answers).toBe(2000);
+  });
+});
+
 describe('DnsServer over TCP', () => {
   it('answers who has said its last, then closes', async () => {
     const net = testNetwork({}, { upstream });

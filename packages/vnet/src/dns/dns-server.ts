@@ -8,7 +8,7 @@ export interface DnsServerOptions {
   readonly resolver: DnsResolver;
   /**
    * Queries that wait for an answer at once, three quarters of them of one guest; more are refused with "server
-   * failure". @default 1024
+   * failure". @default 4096
    */
   readonly maxPending?: number;
   /** Who is behind the datagram that is being handled, whatever address it comes from. @default its address */
@@ -72,7 +72,7 @@ export class DnsServer {
       return true;
     }
     this.#options.resolver
-      .resolve(query, { signal: this.#abort.signal })
+      .resolve({ ...query, owner: guest }, { signal: this.#abort.signal })
       .catch(() => undefined)
       .then((answer) => {
         this.#settle(guest);
@@ -85,7 +85,7 @@ export class DnsServer {
   }
 
   #admit(guest: number | string): boolean {
-    const { maxPending = 1024 } = this.#options;
+    const { maxPending = 4096 } = this.#options;
     const own = this.#pendingOf.get(guest) ?? 0;
     if (this.#pending >= maxPending || own >= (maxPending * 3) / 4) return false;
     this.#pending++;

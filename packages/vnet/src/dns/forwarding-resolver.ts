@@ -3,6 +3,7 @@ import type { Scheduler } from '../scheduler.ts';
 import { questionKey, walkDnsMessage } from './raw-message.ts';
 import type { UpstreamServer } from './resolv-conf.ts';
 import type { DnsQuery, DnsResolver } from './resolver.ts';
+import { SocketLine } from './socket-line.ts';
 import { askTcp } from './tcp-exchange.ts';
 
 export interface ForwardingResolverOptions {
@@ -14,6 +15,8 @@ export interface ForwardingResolverOptions {
   readonly timeoutMs?: number;
   /** How often the list of servers is gone through. @default 2 */
   readonly attempts?: number;
+  /** Sockets at once, for as many questions; others wait for them. @default 512 */
+  readonly maxSockets?: number;
 }
 
 export interface ForwardingCounters {
@@ -33,9 +36,11 @@ export class ForwardingResolver implements DnsResolver {
   readonly #options: ForwardingResolverOptions;
   /** The server that answered last is asked first. */
   #preferred: string | undefined;
+  readonly #line: SocketLine;
 
   constructor(options: ForwardingResolverOptions) {
     this.#options = options;
+    this.#line = new SocketLine(options.maxSockets ?? 512);
   }
 
   async resolve(query: DnsQuery, options: { readonly signal: AbortSignal }): Promise<Uint8Array | undefined> {
@@ -44,7 +49,7 @@ export class ForwardingResolver implements DnsResolver {
       for (const server of this.#serversInOrder()) {
         if (options.signal.aborted) return undefined;
         this.counters.asked++;
-        const answer = await this.#ask(query, server).catch(() => undefined);
+        const answer = await this.#askInTurn(query, server).catch(() => undefined);
         if (answer === undefined) {
           this.counters.timedOut++;
           continue;
@@ -68,6 +73,16 @@ export class ForwardingResolver implements DnsResolver {
     const servers = this.#options.servers();
     const first = servers.find((server) => keyOf(server) === this.#preferred);
     return first === undefined ? servers : [first, ...servers.filter((server) => server !== first)];
+  }
+
+  async #askInTurn(query: DnsQuery, server: UpstreamServer): Promise<Uint8Array | undefined> {
+    const owner = query.owner ?? query.guest.toString();
+    await this.#line.enter(owner);
+    try {
+      return await this.#ask(query, server);
+    } finally {
+      this.#line.leave(owner);
+    }
   }
 
   #ask(query: DnsQuery, server: UpstreamServer): Promise<Uint8Array | undefined> {

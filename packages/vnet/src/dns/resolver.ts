@@ -5,6 +5,8 @@ export interface DnsQuery {
   readonly message: Uint8Array;
   readonly transport: 'udp' | 'tcp';
   readonly guest: IpAddress;
+  /** Whose share of the limits it is. @default the guest's address */
+  readonly owner?: number | string;
 }
 
 /** Answers queries of guests; a chain of them is the DNS service. */

@@ -11,6 +11,10 @@ export interface EchoProxyOptions {
   readonly scheduler: Scheduler;
   /** Used where the host gives no ping sockets to this user. @default none: requests stay unanswered */
   readonly fallback?: EchoFallback;
+  /** @default 256 */
+  readonly maxFlows?: number;
+  /** Who is behind the request that is being handled, whatever address it comes from. @default its address */
+  readonly origin?: () => number | undefined;
 }
 
 /** Asks somebody else whether an address answers; calls back once, if it does. */
@@ -28,7 +32,6 @@ export interface EchoCounters {
 
 const IDLE_MS = 30_000;
 const SWEEP_INTERVAL_MS = 5_000;
-const MAX_FLOWS = 256;
 
 interface EchoFlow {
   readonly socket: HostEchoSocket;
@@ -36,6 +39,8 @@ interface EchoFlow {
   /** As the guest sees it. */
   target: IpAddress;
   readonly identifier: number;
+  /** Whose share of the limits it is. */
+  readonly owner: number | string;
   usedAtMs: number;
 }
 
@@ -88,7 +93,8 @@ export class EchoProxy {
     const key = `${message.identifier} ${message.remote} ${message.local}`;
     const known = this.#flows.get(key);
     if (known !== undefined) return known;
-    if (this.#flows.size >= MAX_FLOWS) this.#evictOldest();
+    const owner = this.#options.origin?.() ?? message.remote.toString();
+    this.#makeRoom(owner);
     const socket = this.#options.sockets.openEcho(message.remote.version, {
       onReply: (sequence, payload) => {
         this.counters.replies++;
@@ -105,6 +111,7 @@ export class EchoProxy {
       guest: message.remote,
       target: message.local,
       identifier: message.identifier,
+      owner,
       usedAtMs: this.#options.scheduler.now(),
     };
     this.#flows.set(key, flow);
@@ -139,9 +146,13 @@ export class EchoProxy {
     });
   }
 
-  #evictOldest(): void {
+  /** Over a limit the flow goes that was idle for longest: of the same guest where that one has half of all. */
+  #makeRoom(owner: number | string): void {
+    const { maxFlows = 256 } = this.#options;
+    const own = [...this.#flows].filter(([, flow]) => flow.owner === owner);
+    if (own.length < maxFlows / 2 && this.#flows.size < maxFlows) return;
     let oldest: readonly [string, EchoFlow] | undefined;
-    for (const entry of this.#flows)
+    for (const entry of own.length < maxFlows / 2 ? this.#flows : own)
       if (oldest === undefined || entry[1].usedAtMs < oldest[1].usedAtMs) oldest = entry;
     if (oldest !== undefined) this.#remove(oldest[0], oldest[1]);
   }
