@@ -33,6 +33,8 @@ export class DockerSocket {
   readonly #options: DockerSocketOptions;
   readonly #server: Server;
   readonly #clients = new Set<Socket>();
+  /** Those of them that have no connection to dockerd yet. */
+  readonly #waiting = new Set<Socket>();
   #path: string | undefined;
   #refused = 0;
 
@@ -69,9 +71,10 @@ export class DockerSocket {
     this.#path = path;
   }
 
-  async close(): Promise<void> {
+  /** Ends the connections. @param options.answerWaiting those that wait for dockerd are told by who opens what has become of it */
+  async close({ answerWaiting = false }: { readonly answerWaiting?: boolean } = {}): Promise<void> {
     this.#server.close();
-    for (const client of this.#clients) client.destroy();
+    for (const client of this.#clients) if (!answerWaiting || !this.#waiting.has(client)) client.destroy();
     if (this.#path !== undefined) await rm(this.#path, { force: true });
   }
 
@@ -84,16 +87,19 @@ export class DockerSocket {
     const { open, logger, onCount, requestLimitMs = REQUEST_LIMIT_MS } = this.#options;
     const gone = new AbortController();
     this.#clients.add(client);
+    this.#waiting.add(client);
     onCount?.(this.#clients.size);
     client.once('close', () => {
       this.#clients.delete(client);
+      this.#waiting.delete(client);
       gone.abort();
       onCount?.(this.#clients.size);
     });
     // What is wrong with a connection ends it; the client sees that.
     client.on('error', () => client.destroy());
     open(gone.signal).then(
-      (server) =>
+      (server) => {
+        this.#waiting.delete(client);
         joinClient(client, server, {
           ...this.#options,
           requestLimitMs,
@@ -101,7 +107,8 @@ export class DockerSocket {
             this.#refused++;
             logger.info('a client was refused', { reason });
           },
-        }),
+        });
+      },
       (error: Error) => {
         if (!gone.signal.aborted) logger.info('a client could not reach dockerd', { reason: error.message });
         refuse(client, { message: error.message, requestLimitMs });

@@ -81,7 +81,7 @@ async function powerOff(
     runOn({ state, served }, before);
     throw error;
   }
-  await served.close();
+  await served.close({ answerWaiting: true });
   const why = isStuck ? "ended as by a power cut, since the host's disk was full" : notSaved;
   const detail = why === undefined ? {} : { detail: why };
   state.change({ kind: 'stopped', at: state.now(), reason: 'asked', ...detail });

@@ -143,6 +143,18 @@ describe('EngineLife', () => {
     expect(machine().isPaused).toBe(false);
   });
 
+  it('answers a request that comes while it is being stopped: it does not run', async () => {
+    await engine.life.start();
+    const hold = driver.hold('powerDown');
+    const stop = outcome(engine.life.stop());
+    await hold.reached;
+    const asked = ask().catch(({ code }: NodeJS.ErrnoException) => code);
+    await expect.poll(() => engine.life.connections).toBe(1);
+    hold.release();
+    expect([await stop, await asked, kind()]).toEqual(['done', 503, 'stopped']);
+    expect(existsSync(engine.paths.dockerSocket)).toBe(false);
+  });
+
   it('answers a request that comes while it is being suspended, by the machine that comes back', async () => {
     await engine.life.start();
     const hold = driver.hold('save');

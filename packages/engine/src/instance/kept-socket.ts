@@ -30,8 +30,8 @@ export class KeptSocket {
   }
 
   /** Harmless when it does not listen. */
-  async close(): Promise<void> {
-    await this.#socket?.close();
+  async close(options: { readonly answerWaiting?: boolean } = {}): Promise<void> {
+    await this.#socket?.close(options);
     this.#socket = undefined;
   }
 }

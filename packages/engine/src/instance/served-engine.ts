@@ -163,10 +163,13 @@ export class ServedEngine {
   async close({
     keepSockets = false,
     keepClients = false,
+    answerWaiting = false,
   }: {
     readonly keepSockets?: boolean;
     /** Those that wait are answered by who has opened for them. @default false */
     readonly keepClients?: boolean;
+    /** Those that wait are told that it does not run, once that is its state. @default false */
+    readonly answerWaiting?: boolean;
   } = {}): Promise<void> {
     const running = this.#running;
     this.#running = undefined;
@@ -175,7 +178,8 @@ export class ServedEngine {
     running?.stop();
     await this.#options.syncs.detach();
     if (keepSockets) this.drop();
-    else if (!keepClients) await Promise.all([this.#docker.close(), this.#commands.close()]);
+    else if (!keepClients)
+      await Promise.all([this.#docker.close({ answerWaiting }), this.#commands.close({ answerWaiting })]);
     running?.live.network.close();
   }
 }
