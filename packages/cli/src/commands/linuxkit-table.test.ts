@@ -220,6 +220,16 @@ describe("LinuxKit's flags, as linuxkit", () => {
     expect(await asLinuxkit(line.split(' '))).toMatchObject(expected);
   });
 
+  it.each(['build a.yml --name= --dir= --o= --input-tar=', 'run qemu x --state= --fw= --data-file='])(
+    'takes an empty value for none: %s',
+    async (line) => {
+      const words = line.split(' ');
+      const bare = words.filter((word) => !word.startsWith('--'));
+      const given = Object.entries(await asLinuxkit(words)).filter(([, value]) => value !== undefined);
+      expect(Object.fromEntries(given)).toEqual(await asLinuxkit(bare));
+    },
+  );
+
   it.each([
     ['pkg build --force --nobuild DIR', 'cannot be used with'],
     ['pkg build --disable-cache --enable-cache DIR', 'cannot be used with'],

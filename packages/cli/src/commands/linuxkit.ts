@@ -44,7 +44,9 @@ export function linuxkitProgram(context: CommandContext, globals: LinuxkitGlobal
 
 function registerLinuxkitBuild(program: Command, context: CommandContext, globals: LinuxkitGlobals): void {
   registerBuild(program, context);
-  commandOf(program, 'build')
+  const build = commandOf(program, 'build');
+  emptyIsNone(build, ['--name', '--dir', '--o', '--input-tar']);
+  build
     .addOption(new Option('--docker', 'look into Docker for images first').hideHelp())
     .action(async (files: string[], options: ImageBuildOptions & { readonly docker?: boolean }) => {
       if (files.length === 0 && !options.listFormats) {
@@ -74,9 +76,21 @@ function registerLinuxkitCache(program: Command, context: CommandContext): void 
 /** LinuxKit's defaults: QEMU's own network, `PATH-state`, and qcow2 for disks that are made. */
 function registerLinuxkitRun(program: Command, context: CommandContext): void {
   registerRun(program, context, { networking: 'user', diskFormat: 'qcow2', stateBesideImage: true });
-  commandOf(program, 'run')
-    .options.find(({ long }) => long === '--networking')
+  const run = commandOf(program, 'run');
+  emptyIsNone(run, ['--state', '--fw', '--data-file']);
+  run.options
+    .find(({ long }) => long === '--networking')
     ?.argParser((text) => (text === '' || text === 'default' ? 'user' : text));
+}
+
+/** Flags of Go's whose default is the empty string: scripts give variables that may not be set. */
+function emptyIsNone(command: Command, flags: readonly string[]): void {
+  for (const option of command.options) {
+    if (!flags.includes(option.long ?? '')) continue;
+    command.on(`option:${option.name()}`, (text: string) => {
+      if (text === '') command.setOptionValue(option.attributeName(), undefined);
+    });
+  }
 }
 
 /** Uploading to clouds is LinuxKit's; whoever asks for it is told what there is. */

@@ -117,6 +117,14 @@ describe('QemuDriver.start', () => {
     }
   });
 
+  it('says of a disk that is named twice what may be the matter', async () => {
+    const disk = { path: join(fixture.root.path, 'twice.img'), format: 'raw' as const, sizeBytes: 1 << 20 };
+    const spec = { ...fixture.spec, disks: [disk, disk] };
+    await expect(
+      fixture.driver.start(spec, { folder: fixture.folder('twice'), accelerator: 'tcg', paused: true }),
+    ).rejects.toMatchObject({ code: 'vm.start-failed', hint: expect.stringContaining('named twice') });
+  });
+
   it('makes the disks that are missing, whole, with qemu-img', async () => {
     const path = join(fixture.root.path, 'disks', 'd,1.qcow2');
     const spec = { ...fixture.spec, disks: [{ path, format: 'qcow2' as const, sizeBytes: 1 << 20 }] };

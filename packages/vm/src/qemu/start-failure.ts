@@ -17,10 +17,16 @@ export async function explainFailure(folder: MachineFolder, failure: Error): Pro
       hint: 'on Debian: apt-get install qemu-system-gui; or show it by VNC: --display vnc=127.0.0.1:1',
     });
   }
-  const hint = networkHint(words);
+  const hint = diskHint(words) ?? networkHint(words);
   return vmError('vm.start-failed', `QEMU did not start: ${words === '' ? failure.message : words}`, {
     ...(hint !== undefined && { hint }),
   });
+}
+
+/** QEMU locks its disks (QEMU manual, "Disk image file locking"). */
+function diskHint(words: string): string | undefined {
+  if (!/Failed to get "\w+" lock/.test(words)) return undefined;
+  return 'another machine has this disk (`orlop ps` lists them), or it is named twice';
 }
 
 /** What a user can do about a TAP device or a bridge that QEMU was refused (QEMU's qemu-bridge-helper; tun.rst). */
