@@ -83,7 +83,7 @@ export async function runGvproxy(context: CommandContext, options: GvproxyOption
 /** Until the signal; fails with why the file cannot be written. */
 async function record(file: FileHandle, { captures }: OpenNetwork, signal: AbortSignal): Promise<void> {
   try {
-    for await (const chunk of captures.start({ signal })) await file.write(chunk);
+    for await (const chunk of captures.start({ signal })) await file.appendFile(chunk);
   } finally {
     await file.close();
   }

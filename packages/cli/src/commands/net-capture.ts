@@ -47,7 +47,7 @@ async function record(context: CommandContext, options: CaptureOptions): Promise
   try {
     for await (const chunk of chunks) {
       file ??= await open(resolve(context.cwd, write), 'w', 0o600);
-      await file.write(chunk);
+      await file.appendFile(chunk);
     }
   } finally {
     await file?.close();

@@ -68,7 +68,7 @@ async function decompressInto(
   let offset = 0;
   const store = async (path: string, bytes: Uint8Array) => {
     modules.push({ path, info: parseModuleInfo(bytes, path), offset, sizeBytes: bytes.length });
-    await file.write(bytes, 0, bytes.length, offset);
+    await file.appendFile(bytes); // write may take a part
     offset += bytes.length;
   };
   async function* compressed(): AsyncIterable<Uint8Array> {

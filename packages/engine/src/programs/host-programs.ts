@@ -89,7 +89,7 @@ async function unpack(
       await mkdir(dirname(path), { recursive: true });
       const file = await open(path, 'wx', header.mode & 0o755);
       try {
-        for await (const chunk of body) await file.write(chunk);
+        for await (const chunk of body) await file.appendFile(chunk); // write may take a part
       } finally {
         await file.close();
       }

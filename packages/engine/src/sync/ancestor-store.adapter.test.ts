@@ -1,4 +1,4 @@
-import { appendFile, mkdtemp, readFile, rm, stat, writeFile } from 'node:fs/promises';
+import { appendFile, mkdir, mkdtemp, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
@@ -45,6 +45,15 @@ describe('AncestorStore', () => {
     expect(Object.keys(shown)).toEqual(['l', 'd', 'd/b']);
     expect(shown['d/b']).toEqual(file('two'));
     expect(shown['d']).toMatchObject({ mode: 0o700 });
+  });
+
+  it('leaves no half of a record behind when the whole cannot take its place', async () => {
+    const store = await AncestorStore.open(path);
+    await rm(path);
+    await mkdir(join(path, 'in the way'), { recursive: true });
+    await expect(store.reset('stamp')).rejects.toThrow();
+    await store.close();
+    expect(await readdir(join(path, '..'))).toEqual(['agreed']);
   });
 
   it('has either all or nothing of what belongs together, wherever the file ends', async () => {

@@ -1,4 +1,4 @@
-import { type FileHandle, open, readFile, rename } from 'node:fs/promises';
+import { type FileHandle, open, readFile, rename, rm } from 'node:fs/promises';
 import {
   countNodes,
   emptyFolder,
@@ -89,6 +89,19 @@ export class AncestorStore {
   async #rewrite(): Promise<void> {
     const temporary = `${this.#path}.new`;
     const handle = await open(temporary, 'w', 0o600);
+    try {
+      await this.#writeAll(handle);
+      await rename(temporary, this.#path);
+    } catch (error) {
+      await handle.close();
+      await rm(temporary, { force: true });
+      throw error;
+    }
+    await this.#handle?.close();
+    this.#handle = handle;
+  }
+
+  async #writeAll(handle: FileHandle): Promise<void> {
     this.#lines = 0;
     let text = '';
     for (const [path, node] of walkTree(this.root)) {
@@ -100,9 +113,6 @@ export class AncestorStore {
     }
     await handle.appendFile(`${text}${this.#mark()}\n`);
     await handle.sync();
-    await rename(temporary, this.#path);
-    await this.#handle?.close();
-    this.#handle = handle;
   }
 
   #mark(): string {

@@ -1,5 +1,6 @@
 import { mkdir, realpath, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
+import { addAbortSignal } from 'node:stream';
 import { text } from 'node:stream/consumers';
 import type { SyncStatus } from '@orlop/api';
 import { engineError } from '../errors.ts';
@@ -26,7 +27,7 @@ interface Attached {
 
 /** What a share that is removed still wants to bring to the host. */
 const LAST_FLUSH_MS = 60_000;
-const REMOVE_MS = 300_000;
+const LEAVE_MS = { detach: 30_000, remove: 300_000 };
 
 /** The synchronised shares of one engine, whether it runs or not; they follow the setting `syncs` at once. */
 export class EngineSyncs {
@@ -139,10 +140,11 @@ export class EngineSyncs {
 
   /** `detach`: the copy stays on the disk, and is nowhere to be seen. */
   async #leave(live: LiveEngine, what: 'detach' | 'remove', setting: SyncSetting): Promise<void> {
-    const signal = AbortSignal.timeout(REMOVE_MS);
+    const signal = AbortSignal.timeout(LEAVE_MS[what]);
     const stream = await live.network.dial(SYNC_PORT, signal);
     stream.write(greeting(live, what, setting));
-    const answer = await text(stream);
+    // A machine that is asleep takes the question, and does not answer.
+    const answer = await text(addAbortSignal(signal, stream));
     if (answer.includes('done')) return;
     throw engineError('engine.sync-failed', `the copy of ${setting.path} is still there: ${answer.trim()}`);
   }

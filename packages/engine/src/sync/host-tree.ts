@@ -121,7 +121,7 @@ export class HostTree implements SyncSide {
     await rm(path, { force: true });
     const handle = await open(path, 'wx', 0o600);
     try {
-      for await (const piece of content.bytes) await handle.write(piece);
+      for await (const piece of content.bytes) await handle.appendFile(piece); // write may take a part
       if (content.isWhole()) {
         await handle.chmod(mode & 0o777);
         const time = content.modifiedMs / 1000;

@@ -51,7 +51,10 @@ export async function openSyncLink(options: SyncLinkOptions): Promise<SyncLink> 
     asideName: (name) => replicas.asideName(name, 'host'),
   });
   const channel = new GuestChannel(await open('serve', setting, signal));
-  const store = await AncestorStore.open(join(folder, 'agreed'));
+  const store = await AncestorStore.open(join(folder, 'agreed')).catch((error: unknown) => {
+    channel.close();
+    throw error;
+  });
   const { owner } = setting;
   const copy = new GuestCopy(channel, owner === undefined ? {} : { owner });
   const replicas = new TwoReplicas({
@@ -64,6 +67,7 @@ export async function openSyncLink(options: SyncLinkOptions): Promise<SyncLink> 
     channel.close();
   };
   signal.addEventListener('abort', onAbort, { once: true });
+  if (signal.aborted) onAbort();
   let follows: { readonly host: ReturnType<typeof followHost>; readonly machine: { isOn(): boolean } };
   const close = async () => {
     follows?.host.close();
