@@ -1,5 +1,5 @@
 import { constants as fs } from 'node:fs';
-import { copyFile, mkdir, readdir, rename, rm, stat } from 'node:fs/promises';
+import { copyFile, mkdir, open, readdir, rename, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Snapshot } from '@orlop/api';
 import { runTool } from '@orlop/vm';
@@ -96,9 +96,20 @@ async function wholeOrNot(to: string, make: (temporary: string) => Promise<void>
   await rm(temporary, { force: true });
   try {
     await make(temporary);
+    await flushFile(temporary);
     await rename(temporary, to);
   } finally {
     await rm(temporary, { force: true });
+  }
+}
+
+/** Otherwise a power cut after the rename may leave less than either. */
+async function flushFile(path: string): Promise<void> {
+  const handle = await open(path, 'r+');
+  try {
+    await handle.sync();
+  } finally {
+    await handle.close();
   }
 }
 

@@ -1,5 +1,5 @@
 import type { ChildProcess } from 'node:child_process';
-import { writeFileSync } from 'node:fs';
+import { renameSync, writeFileSync } from 'node:fs';
 import { access } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import { ConsoleSocket } from '../console/console-socket.ts';
@@ -242,7 +242,10 @@ export class QemuMachine implements Machine {
     if (this.#child?.kill('SIGKILL') !== true) return;
     const at = new Date(this.#given.clock.wallMs()).toISOString();
     const state: StoppedState = { kind: 'stopped', at, reason: 'killed' };
-    writeFileSync(this.#folder.file('state'), JSON.stringify(state));
+    // Whole or not at all, as a state that is damaged is of no use to the next start.
+    const path = this.#folder.file('state');
+    writeFileSync(`${path}.tmp`, JSON.stringify(state), { mode: 0o600 });
+    renameSync(`${path}.tmp`, path);
   }
 
   release(): void {

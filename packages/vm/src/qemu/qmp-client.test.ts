@@ -60,8 +60,8 @@ describe('QmpClient', () => {
     qmp.close();
   });
 
-  it('refuses what is not QMP', async () => {
-    await expect(QmpClient.connect(new FakeQemu(() => undefined, 'SSH-2.0\n'))).rejects.toMatchObject({
+  it.each(['SSH-2.0\n', 'null\n', '7\n'])('refuses what is not QMP: %j', async (greeting) => {
+    await expect(QmpClient.connect(new FakeQemu(() => undefined, greeting))).rejects.toMatchObject({
       code: 'vm.qmp-closed',
     });
   });

@@ -139,6 +139,7 @@ export class QmpClient {
     let message: Message;
     try {
       message = JSON.parse(line) as Message;
+      if (typeof message !== 'object' || message === null) throw new Error('no object');
     } catch {
       this.#stream.destroy(new Error(`not QMP: ${line.slice(0, 80)}`));
       return;

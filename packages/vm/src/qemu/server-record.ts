@@ -1,5 +1,6 @@
-import { readdir, readFile, stat, writeFile } from 'node:fs/promises';
+import { readdir, readFile, stat } from 'node:fs/promises';
 import { join } from 'node:path';
+import { replaceFile } from '../machine-folder.ts';
 
 /** Which server of a machine is meant. */
 export interface ServerPlace {
@@ -25,7 +26,7 @@ export async function recordServer(
   }: { readonly shared: FileIdentity; readonly process: number; readonly socket: string },
 ): Promise<void> {
   const served: Served = { folder: identityOf(shared), process, socket };
-  await writeFile(servedFile(folder, index), JSON.stringify(served), { mode: 0o600 });
+  await replaceFile(servedFile(folder, index), JSON.stringify(served));
 }
 
 /**
@@ -39,8 +40,14 @@ export async function isReplaced(hostPath: string, place: ServerPlace): Promise<
 }
 
 async function readServed({ folder, index }: ServerPlace): Promise<Served | undefined> {
-  const text = await readFile(servedFile(folder, index), 'utf8').catch(() => undefined);
-  return text === undefined ? undefined : JSON.parse(text);
+  const path = servedFile(folder, index);
+  const served: Partial<Served> | null | undefined = await readFile(path, 'utf8')
+    .then((text) => JSON.parse(text))
+    .catch(() => undefined); // of a server that nothing was written down of, or of another Orlop
+  const { folder: identity, process, socket } = served ?? {};
+  if (typeof identity !== 'string' || typeof process !== 'number' || typeof socket !== 'string')
+    return undefined;
+  return { folder: identity, process, socket };
 }
 
 /**
