@@ -17,7 +17,7 @@ export type BodyLength = { readonly kind: 'sized'; readonly bytes: number } | { 
 const HIJACKED = /^\/(?:containers\/[^/]+\/attach|exec\/[^/]+\/start|session|grpc)$/;
 
 /** RFC 9110 §5.1: a token, and no white space before the colon; folded lines begin with it (RFC 9112 §5.2). */
-const HEADER_LINE = /^([!#$%&'*+.^_`|~0-9A-Za-z-]+):[ \t]*(.*?)[ \t]*$/s;
+const HEADER_NAME = /^([!#$%&'*+.^_`|~0-9A-Za-z-]+):/;
 
 /** A head of which two readers may think differently where its request ends (RFC 9112 §6.3, §11.2). */
 export interface AmbiguousHead {
@@ -43,8 +43,9 @@ export function parseRequestHead(text: string): RequestHead | AmbiguousHead | un
   let awaitsContinue = false;
   for (const line of lines) {
     if (line.includes('\n')) return ambiguous('a line ends without a carriage return');
-    const [, name, value = ''] = HEADER_LINE.exec(line) ?? [];
-    if (name === undefined) return ambiguous('a line of its head is no header');
+    const [start, name] = HEADER_NAME.exec(line) ?? [];
+    if (start === undefined || name === undefined) return ambiguous('a line of its head is no header');
+    const value = trimBlanks(line.slice(start.length));
     switch (name.toLowerCase()) {
       case 'upgrade':
         upgrade = true;
@@ -68,6 +69,16 @@ export function parseRequestHead(text: string): RequestHead | AmbiguousHead | un
   const hijacks = upgrade || HIJACKED.test(path);
   return { kind: 'head', method, path, body, hijacks, awaitsContinue };
 }
+
+/** By hand: a regular expression looks at a run of blanks within the text as often as that is long. */
+function trimBlanks(text: string): string {
+  let [start, end] = [0, text.length];
+  while (start < end && isBlank(text[start])) start++;
+  while (end > start && isBlank(text[end - 1])) end--;
+  return text.slice(start, end);
+}
+
+const isBlank = (char: string | undefined) => char === ' ' || char === '\t';
 
 /**
  * Whether the beginning of an answer says that what follows is another protocol: an upgrade, or a raw stream of Docker's for a

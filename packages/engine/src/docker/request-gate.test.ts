@@ -41,6 +41,17 @@ async function send(text: string, sizes: readonly number[] = [Number.POSITIVE_IN
   return { passed: (await passed).toString(), answers, judged, malformed, waits };
 }
 
+describe('parseRequestHead', () => {
+  it('reads a head full of white space in time that grows with its length', () => {
+    const head = `GET / HTTP/1.1\r\nA: b${' '.repeat(60_000)}c\r\nContent-Length: \t7 \t`;
+    const begin = performance.now();
+    for (let i = 0; i < 20; i++)
+      expect(parseRequestHead(head)).toMatchObject({ body: { kind: 'sized', bytes: 7 } });
+    // A regular expression that tries again from each blank takes many times as long.
+    expect(performance.now() - begin).toBeLessThan(2000);
+  });
+});
+
 describe('RequestGate', () => {
   it('passes every byte as it came, in whatever pieces it comes', async () => {
     const requests = [

@@ -57,11 +57,14 @@ export class GuestChannel {
 
   async hear(): Promise<Record<string, unknown>> {
     const line = await this.#line();
+    let answer: unknown;
     try {
-      return JSON.parse(line) as Record<string, unknown>;
+      answer = JSON.parse(line);
     } catch (cause) {
       throw engineError('engine.sync-failed', 'the machine answered with what is no JSON', { cause });
     }
+    if (typeof answer === 'object' && answer !== null) return answer as Record<string, unknown>;
+    throw engineError('engine.sync-failed', 'the machine answered with what is no object');
   }
 
   /** Exactly so many bytes, in pieces. */

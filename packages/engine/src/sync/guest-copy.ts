@@ -1,6 +1,7 @@
 import { engineError } from '../errors.ts';
 import type { GuestChannel } from './guest-channel.ts';
 import type { Change } from './reconcile.ts';
+import { MAX_ENTRIES, tooManyEntries } from './replica.ts';
 import {
   type Content,
   FILE_FLOOR,
@@ -21,6 +22,13 @@ export interface CopyState {
   readonly generation: number;
 }
 
+export interface GuestCopyOptions {
+  /** User and group of what is made in the machine. @default the machine's root */
+  readonly owner?: readonly [number, number];
+  /** Heard in answer to one question, so that a hostile machine does not fill the daemon. @default 2000000 */
+  readonly maxEntries?: number;
+}
+
 /** As many as the machine lists, or looks at, within a second or so. */
 const FOLDERS_AT_ONCE = 64;
 const PATHS_AT_ONCE = 400;
@@ -33,10 +41,12 @@ const MAX_TARGET = 4096;
 export class GuestCopy implements SyncSide {
   readonly #channel: GuestChannel;
   readonly #owner: readonly [number, number] | undefined;
+  readonly #maxEntries: number;
 
-  constructor(channel: GuestChannel, { owner }: { readonly owner?: readonly [number, number] } = {}) {
+  constructor(channel: GuestChannel, { owner, maxEntries = MAX_ENTRIES }: GuestCopyOptions = {}) {
     this.#channel = channel;
     this.#owner = owner;
+    this.#maxEntries = maxEntries;
   }
 
   async hello(): Promise<CopyState | undefined> {
@@ -63,19 +73,25 @@ export class GuestCopy implements SyncSide {
     return this.#channel.exchange(async () => {
       const found: (RawEntry[] | undefined)[] = [];
       let nowMs = 0;
+      let count = 0;
       for (const some of chunks(folders, FOLDERS_AT_ONCE)) {
         const lists = some.map((): RawEntry[] | undefined => []);
         await this.#channel.say({ do: 'list', folders: some });
         for (;;) {
           const answer: unknown = await this.#channel.hear();
           if (Array.isArray(answer)) {
-            const [index, entries] = answer as [number, unknown[]];
-            lists[index]?.push(...entries.map(readEntry));
+            const [index, entries] = answer as readonly unknown[];
+            if (!Array.isArray(entries)) throw unexpected('list', entries);
+            count += entries.length;
+            if (count > this.#maxEntries) throw tooManyEntries(this.#maxEntries);
+            const list = lists[Number(index)];
+            for (const entry of entries) list?.push(readEntry(entry));
             continue;
           }
           const { now, failed } = answer as { readonly now: unknown; readonly failed: unknown };
+          if (!Array.isArray(failed)) throw unexpected('list', failed);
           nowMs = Number(now);
-          for (const index of failed as number[]) lists[index] = undefined;
+          for (const index of failed) if (Number(index) < some.length) lists[Number(index)] = undefined;
           break;
         }
         found.push(...lists);

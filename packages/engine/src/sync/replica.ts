@@ -11,6 +11,11 @@ export interface ReplicaOptions {
 
 /** About 300 bytes each in memory; a container must not fill the daemon's. */
 export const MAX_ENTRIES = 2_000_000;
+
+export function tooManyEntries(most: number): Error {
+  return engineError('engine.sync-failed', `it holds more than ${most} files and folders`);
+}
+
 /** A second or so in the machine: as long as what is urgent waits for a look at everything. */
 const FOLDERS_AT_ONCE = 16;
 const DIGESTS_AT_ONCE = 256;
@@ -157,9 +162,7 @@ export class Replica {
       return;
     }
     this.#entries++;
-    if (this.#entries > MAX_ENTRIES) {
-      throw engineError('engine.sync-failed', `it holds more than ${MAX_ENTRIES} files and folders`);
-    }
+    if (this.#entries > MAX_ENTRIES) throw tooManyEntries(MAX_ENTRIES);
     if (kind === 'folder') {
       const made = emptyFolder(mode);
       folder.children.set(name, made);
