@@ -4,13 +4,14 @@
  */
 const mark = '@orlop-integer:';
 
-/** Strings are matched first, so that digits inside them stay as they are. */
-const stringOrLongInteger = /"(?:[^"\\]|\\.)*"|-?\d{16,}/g;
+/** Whole, so that digits inside strings, fractions and exponents are not looked at by themselves. */
+const stringOrNumber = /"(?:[^"\\]|\\.)*"|-?\d+(?:\.\d+)?(?:[eE][+-]?\d+)?/g;
+const longInteger = /^-?\d{16,}$/;
 
 /** Integers beyond 2^53 are kept as marked text, which {@link printJson} prints as they were. */
 export function parseJson(text: string): unknown {
   return JSON.parse(
-    text.replace(stringOrLongInteger, (token) => (token.startsWith('"') ? token : `"${mark}${token}"`)),
+    text.replace(stringOrNumber, (token) => (longInteger.test(token) ? `"${mark}${token}"` : token)),
   );
 }
 

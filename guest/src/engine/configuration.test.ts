@@ -48,6 +48,17 @@ describe('parseConfiguration', () => {
     ],
     ['a share of everything', '{"version": 1, "shares": [{"tag": "a", "path": "/"}]}', /absolute/],
     ['a share that climbs', '{"version": 1, "shares": [{"tag": "a", "path": "/home/../usr"}]}', /absolute/],
+    [
+      'a share of everything by two slashes',
+      '{"version": 1, "shares": [{"tag": "a", "path": "//"}]}',
+      /absolute/,
+    ],
+    ['a share of /etc by a detour', '{"version": 1, "shares": [{"tag": "a", "path": "/./etc"}]}', /absolute/],
+    [
+      'a share of /usr by two slashes',
+      '{"version": 1, "shares": [{"tag": "a", "path": "//usr"}]}',
+      /absolute/,
+    ],
     ['a tag of many words', '{"version": 1, "shares": [{"tag": "a b", "path": "/home"}]}', /tag/],
     [
       'an address without a prefix',

@@ -150,8 +150,9 @@ function readShare(value: unknown): ShareMount {
 
 function shareProblem({ tag, path }: ShareMount): string | undefined {
   if (!/^[\w.-]{1,36}$/.test(tag)) return `share tag "${tag}": 1 to 36 letters, digits, "_", "." and "-"`;
-  if (!/^\/[^\n\t]+$/.test(path) || path.split('/').includes('..'))
-    return `share path "${path}" is not absolute`;
+  // In one spelling only: another would pass for none of our own folders.
+  const isPlain = path.split('/').every((name, at) => at === 0 || !['', '.', '..'].includes(name));
+  if (!/^\/[^\n\t]+$/.test(path) || !isPlain) return `share path "${path}" is not absolute`;
   const own = ownFolders.find((folder) => path === folder || path.startsWith(`${folder}/`));
   if (own !== undefined || path === '/var') return `share path "${path}" would hide the engine's own files`;
   return undefined;

@@ -106,15 +106,18 @@ export class ContainerdRuntime implements ServiceRuntime {
     const { processes, time } = this.#system;
     this.#checks += 1;
     const id = `check-${this.#checks}`;
-    const cancel = time.after(check.timeoutMs, () => {
-      processes.run([...ctr(bundle), 'task', 'kill', '--signal', 'SIGKILL', '--exec-id', id, bundle.name], {
-        stdout: 'null',
-        stderr: 'null',
+    const quiet = { stdout: 'null', stderr: 'null' } as const;
+    let cancel = time.after(check.timeoutMs, () => {
+      const kill = [...ctr(bundle), 'task', 'kill', '--signal', 'SIGKILL', '--exec-id', id, bundle.name];
+      processes.start(kill, quiet, () => {});
+      // Where containerd itself does not answer, the one who asks it is given up.
+      cancel = time.after(check.timeoutMs, () => {
+        if (client.pid > 0) processes.signal(client.pid, 'KILL');
       });
     });
-    processes.start(
+    const client = processes.start(
       [...ctr(bundle), 'task', 'exec', '--exec-id', id, bundle.name, ...check.command],
-      { stdout: 'null', stderr: 'null' },
+      quiet,
       (ending) => {
         cancel();
         checked(succeeded(ending));
@@ -131,11 +134,12 @@ export class ContainerdRuntime implements ServiceRuntime {
 
   /** Reuses a containerd that an earlier supervisor has started and that still lives. */
   #startDaemon(): void {
-    const { files, processes, time } = this.#system;
+    const { files, processes } = this.#system;
     const pidFile = joinPath(paths.processes, '.containerd');
     const left = readPid(this.#system, pidFile);
     if (left !== undefined && processes.signal(left, 0)) {
       this.#daemonPid = left;
+      this.#watchAdopted(left);
       return;
     }
     files.remove(paths.containerdSocket);
@@ -146,13 +150,22 @@ export class ContainerdRuntime implements ServiceRuntime {
     const { pid } = processes.start(
       [paths.containerd, ...options.arguments],
       { stdout: { appendTo: options.stdout }, stderr: { appendTo: options.stderr } },
-      () => {
-        if (this.#phase === 'closing') this.#closed();
-        else time.after(restartPauseMs, () => this.#startDaemon());
-      },
+      () => this.#daemonEnded(),
     );
     this.#daemonPid = pid;
     files.write(pidFile, `${pid}\n`);
+  }
+
+  /** It is no child of this supervisor, so nobody tells of its end. */
+  #watchAdopted(pid: number): void {
+    if (this.#system.processes.signal(pid, 0))
+      this.#system.time.after(livenessPollMs, () => this.#watchAdopted(pid));
+    else this.#daemonEnded();
+  }
+
+  #daemonEnded(): void {
+    if (this.#phase === 'closing') this.#closed();
+    else this.#system.time.after(restartPauseMs, () => this.#startDaemon());
   }
 
   #followEvents(): void {

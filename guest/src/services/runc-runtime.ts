@@ -65,10 +65,11 @@ export class RuncRuntime implements ServiceRuntime {
     const pidFile = joinPath(paths.processes, `${bundle.name}.check`);
     files.remove(pidFile);
     const cancel = time.after(check.timeoutMs, () => {
-      const pid = readPid(this.#system, pidFile);
-      if (pid !== undefined) processes.signal(pid, 'KILL');
+      // Before there is a process of the command, runc itself is what does not answer.
+      const pid = readPid(this.#system, pidFile) ?? client.pid;
+      if (pid > 0) processes.signal(pid, 'KILL');
     });
-    processes.start(
+    const client = processes.start(
       [...runc, 'exec', '--pid-file', pidFile, bundle.name, ...check.command],
       { stdout: 'null', stderr: 'null' },
       (ending) => {

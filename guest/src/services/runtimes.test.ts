@@ -129,4 +129,47 @@ describe.each([
     }
     expect(answers).toEqual([true, false]);
   });
+
+  test('gives a health command up that does not even start, so that the next can be asked', () => {
+    const world = opened();
+    const bundle = readBundle(world.system, 'services', 'a');
+    const check = { command: ['ping', '-c1'], intervalMs: 1, timeoutMs: 1000, retries: 1, startPeriodMs: 0 };
+    world.runtime.check(bundle, check, () => {});
+    const client = world.system.processes.pidOf('ping -c1');
+    world.system.advance(2000);
+    expect(world.system.processes.signals).toContain(`KILL ${client}`);
+  });
+});
+
+describe('ContainerdRuntime with a containerd that an earlier supervisor has left', () => {
+  function adopting(): { system: MemorySystem; runtime: ContainerdRuntime; left: number } {
+    const system = machine();
+    system.files.put(paths.containerdSocket, '', 'socket');
+    const { pid: left } = system.processes.start([paths.containerd], {}, () => {});
+    system.files.put(`${paths.processes}/.containerd`, `${left}\n`);
+    const runtime = new ContainerdRuntime(system);
+    runtime.open(() => {});
+    return { system, runtime, left };
+  }
+
+  test('closes when that one has ended', () => {
+    const { system, runtime, left } = adopting();
+    const closed: string[] = [];
+    runtime.close(() => closed.push('closed'));
+    expect(system.processes.signals).toEqual([`TERM ${left}`]);
+    system.advance(3000);
+    expect(closed).toEqual([]);
+    system.end(left, { kind: 'killed', signal: 15 });
+    system.advance(3000);
+    expect(closed).toEqual(['closed']);
+  });
+
+  test('starts another when that one ends', () => {
+    const { system, left } = adopting();
+    const starts = () => system.commands.filter((command) => command === paths.containerd).length;
+    expect(starts()).toBe(1);
+    system.end(left, { kind: 'killed', signal: 9 });
+    system.advance(4000);
+    expect(starts()).toBe(2);
+  });
 });
