@@ -15,6 +15,18 @@ const spec: MachineSpec = {
 };
 
 describe('checkSpec', () => {
+  it('refuses more shares than a board has room for', () => {
+    const shares = Array.from({ length: 105 }, (_, index) => ({
+      ...({ kind: 'virtiofs', tag: `s${index}`, hostPath: '/' } as const),
+    }));
+    expect(() => checkSpec({ ...spec, shares: shares.slice(1) })).not.toThrow();
+    expect(() => checkSpec({ ...spec, shares })).toThrow(
+      expect.objectContaining({
+        problems: [{ message: '105 shares: 104 at most; share a folder that they lie in' }],
+      }),
+    );
+  });
+
   it('tells everything that is wrong at once', () => {
     const share = { kind: 'virtiofs', tag: 't', hostPath: '/' } as const;
     const wrong = () => checkSpec({ ...spec, name: '../x', cpus: 0, memoryMiB: 1.5, shares: [share, share] });

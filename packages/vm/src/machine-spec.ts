@@ -120,6 +120,9 @@ export function isMachineName(name: string): boolean {
   return NAME.test(name);
 }
 
+/** A board has slots for so many, beside its other devices. */
+export const MAX_SHARES = 104;
+
 /** @throws OrlopError `vm.bad-spec` with everything that is wrong */
 export function checkSpec(spec: MachineSpec): void {
   const problems: string[] = [];
@@ -132,6 +135,8 @@ export function checkSpec(spec: MachineSpec): void {
   if (!Number.isInteger(spec.memoryMiB) || spec.memoryMiB < 16) {
     problems.push(`memory ${spec.memoryMiB} MiB: a whole number, at least 16`);
   }
+  if (spec.shares.length > MAX_SHARES)
+    problems.push(`${spec.shares.length} shares: ${MAX_SHARES} at most; share a folder that they lie in`);
   const tags = spec.shares.map((share) => share.tag);
   for (const tag of new Set(tags)) {
     // The virtio-fs device has room for 36 bytes (virtio 1.2 §5.11.4).

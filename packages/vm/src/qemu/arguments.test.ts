@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import type { MachineSpec } from '../machine-spec.ts';
+import { MAX_SHARES, type MachineSpec } from '../machine-spec.ts';
 import { needsUefi, type QemuSurroundings, qemuArguments } from './arguments.ts';
 
 const spec: MachineSpec = {
@@ -172,6 +172,31 @@ describe('qemuArguments', () => {
       '-fsdev local,id=share1,path=/old,security_model=none,multidevs=remap,readonly=on',
       '-device virtio-9p-pci,fsdev=share1,mount_tag=old',
     ]);
+  });
+
+  it('has the ports of many shares in few slots, each at a place of its own', () => {
+    const shares = Array.from({ length: MAX_SHARES }, (_, index) => ({
+      ...({ kind: 'virtiofs', tag: `share${index}`, hostPath: `/s${index}` } as const),
+    }));
+    const ports = added({ shares }).filter((word) => word.startsWith('-device pcie-root-port'));
+    const places = ports
+      .map((word) => /addr=(\w+\.\d)/.exec(word)?.[1])
+      .filter((place) => place !== undefined);
+    expect(ports).toHaveLength(MAX_SHARES);
+    expect(places).toHaveLength(MAX_SHARES - 8);
+    expect(new Set(places).size).toBe(places.length);
+    expect(places.slice(0, 9)).toEqual([
+      '1e.0',
+      '1e.1',
+      '1e.2',
+      '1e.3',
+      '1e.4',
+      '1e.5',
+      '1e.6',
+      '1e.7',
+      '1d.0',
+    ]);
+    expect(ports.filter((word) => word.includes('multifunction=on'))).toHaveLength(places.length / 8);
   });
 
   it('shows the screen where it is told', () => {

@@ -34,17 +34,32 @@ export function sharePort(index: number): string {
   return `shareport${index}`;
 }
 
+/** So many ports have a slot of a board to themselves, of which it has some twenty beside those of other devices. */
+const OWN_SLOTS = 8;
+const FUNCTIONS = 8;
+/** What else a machine has takes slots from the first on; a q35 has devices of its own in the last. */
+const LAST_SLOT = 0x1e;
+
 /**
  * Each virtiofs share is behind a PCIe port of its own: only there a device can be taken away and put back while the guest runs,
  * which is how a machine with shares is saved, and how a server that died is replaced. The port stays. No addresses
- * are set aside for I/O ports, of which these devices have none and a board has few.
+ * are set aside for I/O ports, of which these devices have none and a board has few. Of many shares, eight have their ports
+ * in one slot.
  */
 export function sharePortArguments(shares: readonly Share[]): string[] {
   return shares.flatMap(({ kind }, index) => {
     if (kind !== 'virtiofs') return [];
     const number = index + 1;
-    return ['-device', `pcie-root-port,id=${sharePort(index)},chassis=${number},slot=${number},io-reserve=0`];
+    const port = `pcie-root-port,id=${sharePort(index)},chassis=${number},slot=${number},io-reserve=0`;
+    return ['-device', `${port}${portPlace(index)}`];
   });
+}
+
+function portPlace(index: number): string {
+  if (index < OWN_SLOTS) return '';
+  const slot = LAST_SLOT - Math.floor((index - OWN_SLOTS) / FUNCTIONS);
+  const place = (index - OWN_SLOTS) % FUNCTIONS;
+  return `,addr=${slot.toString(16)}.${place}${place === 0 ? ',multifunction=on' : ''}`;
 }
 
 /** @param virtiofsSockets one for each virtiofs share; undefined leaves these out */
