@@ -1,4 +1,4 @@
-import { silentLogger } from '@orlop/core';
+import { createLogger } from '@orlop/core';
 import { describe, expect, it } from 'vitest';
 import { LayeredSettings } from '../settings/layered-settings.ts';
 import { LiveRegistries } from './live-registries.ts';
@@ -13,6 +13,7 @@ const withMirrors = (...mirrors: string[]) =>
 function setup(startedWith: LayeredSettings | undefined) {
   const told: unknown[] = [];
   const machine = { answers: true };
+  const logged: string[] = [];
   const registries = new LiveRegistries({
     agent: {
       setRegistries: async (settings) => {
@@ -22,9 +23,9 @@ function setup(startedWith: LayeredSettings | undefined) {
     },
     gatewayAddress: '10.0.0.1',
     startedWith,
-    logger: silentLogger,
+    logger: createLogger('warn', (line) => logged.push(line)),
   });
-  return { told, machine, registries };
+  return { told, logged, machine, registries };
 }
 
 describe('LiveRegistries', () => {
@@ -47,10 +48,11 @@ describe('LiveRegistries', () => {
     expect(told).toEqual([['http://10.0.0.1:5000']]);
   });
 
-  it('tries again what the machine did not answer', async () => {
-    const { told, machine, registries } = setup(withMirrors());
+  it('tries again what the machine did not answer, and says so once', async () => {
+    const { told, logged, machine, registries } = setup(withMirrors());
     machine.answers = false;
-    await registries.apply(withMirrors('https://a'));
+    for (let i = 0; i < 3; i++) await registries.apply(withMirrors('https://a'));
+    expect(logged).toHaveLength(1);
     machine.answers = true;
     await registries.apply(withMirrors('https://a'));
     expect(told).toHaveLength(1);

@@ -17,6 +17,8 @@ export class LiveRegistries {
   readonly #options: LiveRegistriesOptions;
   /** What dockerd has; undefined when nobody knows. */
   #known: string | undefined;
+  /** What it did not take, told once: it is tried at each status. */
+  #refused: string | undefined;
   readonly #turns = new Turns();
 
   constructor(options: LiveRegistriesOptions) {
@@ -39,6 +41,8 @@ export class LiveRegistries {
       await agent.setRegistries(registries);
       this.#known = text;
     } catch (error) {
+      if (text === this.#refused) return;
+      this.#refused = text;
       logger.warn('dockerd could not be told of other registries', { reason: String(error) });
     }
   }
