@@ -40,6 +40,23 @@ describe('writeMetadata', () => {
     expect(system.files.read('/run/config/hello')).toBe('world');
   });
 
+  it('takes from a disc of cloud-init what it knows of, whatever else that says', () => {
+    const system = new MemorySystem((command) => {
+      if (command.includes('mount')) {
+        system.files.put('/run/config.disc/user-data', '#cloud-config\n');
+        system.files.put(
+          '/run/config.disc/meta-data',
+          'local-hostname: deck\nconstructor: x\nto-string: y\n',
+        );
+      }
+      return { status: 0 };
+    });
+    system.files.put('/sys/class/block/sr0', '');
+    expect(writeMetadata(system, ['cdrom'], () => {})).toBe(0);
+    expect(system.files.read('/run/config/userdata')).toBe('#cloud-config\n');
+    expect(system.files.list('/run/config')).toEqual(['hostname', 'provider', 'userdata']);
+  });
+
   it('asks the cloud that the firmware names, with its token', () => {
     const asked: string[] = [];
     const system = new MemorySystem((command) => {

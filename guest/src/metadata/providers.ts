@@ -184,13 +184,13 @@ function readDisc({ files }: System, folder: string): Omit<Metadata, 'provider'>
   const userData = files.read(`${folder}/user-data`);
   if (userData === undefined) return undefined;
   const values = new Map<string, string>();
-  const names: Readonly<Record<string, string>> = {
-    'local-hostname': 'hostname',
-    'instance-id': 'instance_id',
-  };
+  const names: ReadonlyMap<string, string> = new Map([
+    ['local-hostname', 'hostname'],
+    ['instance-id', 'instance_id'],
+  ]);
   for (const line of (files.read(`${folder}/meta-data`) ?? '').split('\n')) {
     const match = /^([a-z-]+):\s*["']?([^"'\s]+)/.exec(line);
-    const file = names[match?.[1] ?? ''];
+    const file = names.get(match?.[1] ?? '');
     if (file !== undefined && match?.[2] !== undefined) values.set(file, match[2]);
   }
   return { userData, values };

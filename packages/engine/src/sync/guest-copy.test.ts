@@ -41,6 +41,11 @@ describe('GuestCopy.list', () => {
     });
   });
 
+  it.each(['constructor', '__proto__', 'q', ''])('refuses an entry of the kind %j', async (kind) => {
+    const list = machineThatSays([0, [['a', kind, 0o644, 1, '1.1.1', 0]]], END).list(['']);
+    await expect(list).rejects.toMatchObject({ code: 'engine.sync-failed' });
+  });
+
   it('takes no folder for listed that was not asked for', async () => {
     const { folders } = await machineThatSays({ now: 7, failed: [9] }).list(['']);
     expect(folders).toEqual([[]]);

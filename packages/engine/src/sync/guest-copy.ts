@@ -214,12 +214,17 @@ function hintOf(node: SyncNode | undefined): { readonly of?: string } {
   return node.hint === undefined ? {} : { of: node.hint };
 }
 
-const KINDS: Readonly<Record<string, RawEntry['kind']>> = { f: 'file', d: 'folder', l: 'link', x: 'other' };
+const KINDS: ReadonlyMap<unknown, RawEntry['kind']> = new Map([
+  ['f', 'file'],
+  ['d', 'folder'],
+  ['l', 'link'],
+  ['x', 'other'],
+]);
 
 /** As of guest/src/sync/messages.ts. @throws OrlopError `engine.sync-failed` for what no file system has */
 function readEntry(value: unknown): RawEntry {
   const [name, letter, mode, size, hint, changed, target] = Array.isArray(value) ? value : [];
-  const kind = KINDS[String(letter)];
+  const kind = KINDS.get(letter);
   if (
     typeof name !== 'string' ||
     kind === undefined ||

@@ -57,6 +57,14 @@ describe('HostSources', () => {
     expect(await init('a.yml')).toEqual(['c', 'docker.io/orlop/b:1', 'a']);
   });
 
+  it.each(['http://[', 'https://'])('says at its place that %s is no URL', async (bad) => {
+    await expect(init('-', `include: ["${bad}"]\n`)).rejects.toMatchObject({
+      code: 'kit.invalid-yaml',
+      problems: [{ message: `include[0]: ${bad} is no URL` }],
+    });
+    await expect(init(bad)).rejects.toMatchObject({ code: 'kit.source-unreadable' });
+  });
+
   it('reads a URL, and what it includes relative to it', async () => {
     expect(await init(`${url}/x/a.yml`)).toEqual(['b', 'a']);
   });

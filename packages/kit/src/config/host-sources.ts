@@ -35,6 +35,7 @@ export class HostSources implements SourceReader {
       return { name: '<stdin>', text: await textOf(this.#options.stdin, 'standard input') };
     const base = from !== undefined && isUrl(from) ? from : undefined;
     if (isUrl(location) || base !== undefined) {
+      if (!URL.canParse(location, base)) throw kitError('kit.source-unreadable', `${location} is no URL`);
       const url = new URL(location, base).href;
       return { name: url, text: await this.#fetch(url), identity: url };
     }

@@ -88,8 +88,12 @@ async function orderedModules(root: DirectoryNode): Promise<(readonly [string, T
   const dependencies = await readDependencies(folder, base);
   const byName = new Map([...dependencies.keys()].map((path) => [moduleName(path), path]));
   const ordered = new Map<string, TreeNode>();
+  const open = new Set<string>();
   const add = (path: string) => {
     if (ordered.has(path)) return;
+    if (open.has(path))
+      throw kitError('kit.invalid-image', `modules.dep of the kernel has ${path} in a ring of needs`);
+    open.add(path);
     // modules.dep names what a module needs from the nearest to the farthest.
     for (const needed of [...(dependencies.get(path) ?? [])].reverse()) add(needed);
     const node = lookUp(folder, path);

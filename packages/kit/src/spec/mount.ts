@@ -19,13 +19,13 @@ export interface IdMapping {
 /** A mount as the YAML has it, where much can be left out. */
 export type PartialMount = Partial<Mount>;
 
-const DESTINATIONS: Readonly<Record<string, string>> = {
-  proc: '/proc',
-  devpts: '/dev/pts',
-  sysfs: '/sys',
-  cgroup: '/sys/fs/cgroup',
-  mqueue: '/dev/mqueue',
-};
+const DESTINATIONS: ReadonlyMap<string, string> = new Map([
+  ['proc', '/proc'],
+  ['devpts', '/dev/pts'],
+  ['sysfs', '/sys'],
+  ['cgroup', '/sys/fs/cgroup'],
+  ['mqueue', '/dev/mqueue'],
+]);
 const SELF_NAMED = ['mqueue', 'devpts', 'proc', 'sysfs', 'cgroup'];
 
 /** Fills in what LinuxKit infers: the type from the source, the destination from the type, the source from it. */
@@ -35,7 +35,7 @@ export function completeMount(partial: PartialMount): Parsed<Mount> {
   if (type === '' && source !== undefined && SELF_NAMED.includes(source)) type = source;
   if (type === '' && partial.destination === '/dev') type = 'tmpfs';
   if (type === '') return { message: `mount for destination ${partial.destination ?? ''} is missing type` };
-  const destination = partial.destination ?? DESTINATIONS[type] ?? '';
+  const destination = partial.destination ?? DESTINATIONS.get(type) ?? '';
   if (destination === '') return { message: `mount type ${type} is missing destination` };
   return {
     value: {
