@@ -17,8 +17,12 @@ export interface EchoProxyOptions {
   readonly origin?: () => number | undefined;
 }
 
-/** Asks somebody else whether an address answers; calls back once, if it does. */
-export type EchoFallback = (address: IpAddress, payload: Uint8Array, onReply: () => void) => void;
+/** Asks somebody else whether an address answers; calls back once at most: that it does, or why it cannot. */
+export type EchoFallback = (
+  address: IpAddress,
+  payload: Uint8Array,
+  onOutcome: (failure: HostFailure | undefined) => void,
+) => void;
 
 export interface EchoCounters {
   requests: number;
@@ -140,7 +144,11 @@ export class EchoProxy {
     this.counters.unavailable++;
     const { local, remote, identifier, sequence } = message;
     const data = message.data.slice();
-    this.#options.fallback?.(address, data, () => {
+    this.#options.fallback?.(address, data, (failure) => {
+      if (failure !== undefined) {
+        this.#reject({ local, remote, identifier, sequence }, failure);
+        return;
+      }
       this.counters.replies++;
       this.#options.icmp.sendEchoReply({ local, remote, identifier, sequence, data });
     });
