@@ -69,6 +69,17 @@ describe('TcpNat', () => {
     expect(gateway.events).toEqual(['close refused']);
   });
 
+  it('reaches by the host address what listens on the other loopback address alone', async () => {
+    const net = testNetwork();
+    await echoServer(net, '::1', 80);
+    const guest = net.plug(2);
+    const [open, refused] = [connect(guest, '192.168.127.254', 80), connect(guest, '192.168.127.254', 81)];
+    net.scheduler.advance(100);
+    expect(open.events).toEqual(['open']);
+    expect(refused.events).toEqual(['close refused']);
+    expect(net.network.tcpNat.size).toBe(1);
+  });
+
   it('does not reach the loopback of the host when that is turned off', async () => {
     const net = testNetwork({ host: false });
     await echoServer(net, '127.0.0.1', 80);

@@ -1,4 +1,4 @@
-import type { Endpoint, TcpAttempt, TcpInfo, TcpRejection } from '@orlop/netstack';
+import { type Endpoint, IpAddress, type TcpAttempt, type TcpInfo, type TcpRejection } from '@orlop/netstack';
 import type { ForwardRedirect, ForwardStats } from '../forward/forward.ts';
 import { formatHostEndpoint } from '../host/endpoint-text.ts';
 import type {
@@ -68,11 +68,11 @@ interface Connection {
   readonly id: number;
   readonly share: Share;
   readonly attempt: TcpAttempt;
-  readonly target: HostEndpoint;
+  target: HostEndpoint;
   /** Of the forward that it came by. */
   readonly stats: ForwardStats | undefined;
   readonly startedAtMs: number;
-  readonly stream: HostStream;
+  stream: HostStream;
   relay: Relay | undefined;
   cancelTimeout: () => void;
 }
@@ -186,11 +186,21 @@ export class TcpNat {
       onReadable: () => connection.relay?.hostEvents.onReadable(),
       onWritable: () => connection.relay?.hostEvents.onWritable(),
       onFailed: (failure) => {
-        if (connection.relay === undefined) this.#connectFailed(connection, failure);
-        else connection.relay.hostEvents.onFailed(failure);
+        if (connection.relay !== undefined) connection.relay.hostEvents.onFailed(failure);
+        else if (failure !== 'refused' || !retry()) this.#connectFailed(connection, failure);
       },
     };
-    const stream = this.#options.sockets.connect(target, events, { mayOpenAtOnce: true });
+    const dial = (to: HostEndpoint) => this.#options.sockets.connect(to, events, { mayOpenAtOnce: true });
+    // A server of the host listens on one loopback address often, and guests that know both do not all try both.
+    const retry = (): boolean => {
+      const other = target === connection.target ? otherLoopback(target) : undefined;
+      if (other === undefined) return false;
+      connection.target = other;
+      connection.stream = dial(other);
+      if (connection.stream.isOpen) this.#opened(connection);
+      return true;
+    };
+    const stream = dial(target);
     const connection: Connection = {
       id: this.#nextId++,
       share,
@@ -209,11 +219,11 @@ export class TcpNat {
       return;
     }
     connection.cancelTimeout = this.#options.scheduler.after(this.#options.connectTimeoutMs ?? 60_000, () => {
-      stream.close();
+      connection.stream.close();
       this.#connectFailed(connection, 'timed-out');
     });
     attempt.onCancel = () => {
-      stream.close();
+      connection.stream.close();
       this.#forget(connection);
     };
   }
@@ -259,6 +269,16 @@ export class TcpNat {
     if (relay === undefined) share.connecting--;
     if (share.connections === 0) this.#shares.delete(share.key);
   }
+}
+
+const LOOPBACKS = [IpAddress.v4(0x7f00_0001), IpAddress.v6(0, 0, 0, 1)] as const;
+
+/** The other one of the host's two loopback addresses, where `target` is one. */
+function otherLoopback(target: HostEndpoint): HostEndpoint | undefined {
+  if (target.kind !== 'ip') return undefined;
+  const index = LOOPBACKS.findIndex((one) => one.equals(target.address));
+  const address = LOOPBACKS[1 - index];
+  return index < 0 || address === undefined ? undefined : { ...target, address };
 }
 
 /** Nothing happens to an accepted socket before the guest's next segment: its relay is there by then. */
