@@ -57,6 +57,8 @@ describe('what readNetworkConfig refuses', () => {
       ],
     ],
     [{ gatewayMac: '01:00:5e:00:00:01' }, [['gatewayMac']]],
+    [{ boot: { file: 'x'.repeat(128) } }, [['boot', 'file']]],
+    [{ boot: { file: 'x', server: 'fd00::1' } }, [['boot', 'server']]],
     [
       { search: ['example.com', 'two words', ''], domain: '' },
       [
@@ -132,6 +134,7 @@ describe('NETWORK_SCHEMA', () => {
       resolver: 'host',
       zones: [{ name: 'own.test', records: [{ name: '@', type: 'MX', value: '10 mail' }] }],
       names: { nas: '10.0.0.7' },
+      boot: { file: 'pxelinux.0', server: '10.0.0.9' },
       leaseSeconds: 3600,
       leases: [{ mac: '52:54:00:00:00:02', address: '10.0.0.2', name: 'web' }],
       routes: [{ to: '172.17.0.0/16', via: '10.0.0.2' }],

@@ -1,7 +1,7 @@
 import { OrlopError, type Problem } from '@orlop/core';
 import { IpAddress, IpPrefix } from '@orlop/netstack';
 import { formatMac, isDnsName, isGroupMac, type MacAddress, parseMac } from '@orlop/wire';
-import type { StaticLease } from './dhcp/leases.ts';
+import type { Boot, StaticLease } from './dhcp/leases.ts';
 import { Zone, type ZoneConfig } from './dns/zone.ts';
 import { vnetError } from './errors.ts';
 import type { ForwardSpec } from './forward/forward.ts';
@@ -37,7 +37,14 @@ export interface NetworkConfig {
   readonly names?: Readonly<Record<string, string | readonly string[]>>;
   /** @default 86400 */
   readonly leaseSeconds?: number;
-  readonly leases?: readonly { readonly mac: string; readonly address: string; readonly name?: string }[];
+  readonly leases?: readonly {
+    readonly mac: string;
+    readonly address: string;
+    readonly name?: string;
+    readonly boot?: BootConfig;
+  }[];
+  /** What guests start from that have nothing else (PXE). @default nothing */
+  readonly boot?: BootConfig;
   readonly forwards?: readonly string[];
   /** Networks behind guests (those of their containers), each with the guest that leads there. */
   readonly routes?: readonly { readonly to: string; readonly via: string }[];
@@ -55,6 +62,13 @@ export interface NetworkConfig {
   readonly spoofGuard?: boolean;
   /** @default 'f6:16:36:' and three bytes of the network's name */
   readonly gatewayMac?: string;
+}
+
+export interface BootConfig {
+  /** A name on the server, or a URL for who understands one (iPXE). */
+  readonly file: string;
+  /** TFTP server. @default the address behind which the host is */
+  readonly server?: string;
 }
 
 /** The same, read and complete. */
@@ -75,6 +89,7 @@ export interface NetworkSettings {
   readonly names: ReadonlyMap<string, readonly IpAddress[]>;
   readonly leaseSeconds: number;
   readonly leases: readonly StaticLease[];
+  readonly boot: Boot | undefined;
   readonly forwards: readonly ForwardSpec[];
   readonly routes: readonly { readonly to: string; readonly via: string }[];
   readonly policy: PolicyConfig;
@@ -106,6 +121,7 @@ const KEYS: Readonly<Record<keyof NetworkConfig, true>> = {
   names: true,
   leaseSeconds: true,
   leases: true,
+  boot: true,
   forwards: true,
   routes: true,
   policy: true,
@@ -116,6 +132,8 @@ const KEYS: Readonly<Record<keyof NetworkConfig, true>> = {
   gatewayMac: true,
 };
 
+/** A field of 128 bytes and its end (RFC 2131 §2). */
+const MAX_BOOT_FILE_LEN = 127;
 /** Room for two guests at least. */
 const MAX_SUBNET_LENGTH = 29;
 /** Locally administered, and not a vendor's. */
@@ -186,6 +204,7 @@ class ConfigReader {
       names: this.#names(config),
       leaseSeconds: config.leaseSeconds ?? 86_400,
       leases: this.#leases(config, { subnet, gateway, host }),
+      boot: this.#boot(config.boot, host ?? gateway, ['boot']),
       forwards: this.#forwards(config),
       routes: this.#routes(config, subnet),
       policy: this.#policy(config),
@@ -234,7 +253,7 @@ class ConfigReader {
       if (taken.has(text)) this.#problem(`${text} has a lease already`, path);
       taken.add(text);
     };
-    return leases.map(({ mac: macText, address: addressText, name: hostName }, i) => {
+    return leases.map(({ mac: macText, address: addressText, name: hostName, boot: bootConfig }, i) => {
       const problems = this.problems.length;
       const mac = this.#at(['leases', i, 'mac'], () => this.#mac(macText));
       const address = this.#at(['leases', i, 'address'], () => this.#address(addressText, 'lease'));
@@ -246,8 +265,26 @@ class ConfigReader {
         if (address.equals(gateway) || host?.equals(address) === true)
           this.#problem(`${address} is the gateway's or the host's`, ['leases', i, 'address']);
       }
-      return { mac, address, ...(hostName !== undefined && { hostName }) };
+      const boot = this.#boot(bootConfig, host ?? gateway, ['leases', i, 'boot']);
+      return {
+        mac,
+        address,
+        ...(hostName !== undefined && { hostName }),
+        ...(boot !== undefined && { boot }),
+      };
     });
+  }
+
+  #boot(boot: BootConfig | undefined, host: IpAddress, path: SchemaPath): Boot | undefined {
+    if (boot === undefined) return undefined;
+    const { file, server: text } = boot;
+    if (file === '' || file.includes('\0') || Buffer.byteLength(file) > MAX_BOOT_FILE_LEN)
+      this.#problem(`the boot file has no 1 to ${MAX_BOOT_FILE_LEN} bytes`, [...path, 'file']);
+    const server =
+      text === undefined ? host : this.#at([...path, 'server'], () => this.#address(text, 'server'));
+    if (server.version !== 4)
+      this.#problem(`server ${server} is not of IPv4, as DHCP's is`, [...path, 'server']);
+    return { file, server };
   }
 
   #forwards({ forwards = [] }: NetworkConfig): readonly ForwardSpec[] {

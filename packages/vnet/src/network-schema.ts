@@ -12,6 +12,17 @@ const textOrFalse = (description: string): JsonSchema => ({
   description,
 });
 
+const BOOT: JsonSchema = {
+  type: 'object',
+  description: 'what guests start from by PXE',
+  required: ['file'],
+  properties: {
+    file: text('a name on the server, or a URL for iPXE'),
+    server: text('address of the TFTP server; the host'),
+  },
+  additionalProperties: false,
+};
+
 const RULE: JsonSchema = {
   type: 'object',
   required: ['action'],
@@ -56,10 +67,12 @@ export const NETWORK_SCHEMA: JsonSchema = {
           mac: text('Ethernet address'),
           address: text('IPv4 address'),
           name: text('of the guest'),
+          boot: BOOT,
         },
         additionalProperties: false,
       },
     },
+    boot: BOOT,
     forwards: texts('[ADDRESS:]HOSTPORT:[GUEST:]GUESTPORT[/udp][,proxy=2] and other forms'),
     routes: {
       type: 'array',

@@ -253,6 +253,7 @@ export class VirtualNetwork {
     this.dhcp = new Dhcpv4Server({
       udp: this.stack.udp,
       leases: this.leases,
+      bootOf: (mac) => settings.leases.find((lease) => lease.mac === mac)?.boot ?? settings.boot,
       network: {
         server: gateway,
         subnetMask: -1 << (32 - subnet.length),

@@ -50,6 +50,7 @@ const BESIDE: Readonly<Record<string, string>> = {
   to: '10.9.0.0/24',
   via: '192.168.127.9',
   action: 'deny',
+  file: 'a',
 };
 
 /** Every key of the schema, each in a document that has what is around it. */

@@ -57,6 +57,26 @@ function send(stack: Stack, messageType: Dhcpv4MessageType, more: Partial<Dhcpv4
 }
 
 describe('Dhcpv4Server', () => {
+  it.each([
+    ['the network’s file from the host', {}, 'pxelinux.0', '192.168.127.254'],
+    [
+      'its own from its own server',
+      { file: 'http://a/b.ipxe', server: '10.0.0.9' },
+      'http://a/b.ipxe',
+      '10.0.0.9',
+    ],
+  ])('tells a guest what it starts from: %s', (_, own, file, server) => {
+    const lease = { mac: '52:54:00:00:00:02', address: '192.168.127.2' };
+    const leases = [{ ...lease, ...('file' in own && { boot: own }) }];
+    const net = testNetwork({ boot: { file: 'pxelinux.0' }, leases });
+    const { stack, answers } = client(net);
+    send(stack, 'discover');
+    send(stack, 'request', { options: { requestedIp: ip('192.168.127.2').w3 >>> 0 } });
+    net.scheduler.advance(5);
+    const told = answers.map(({ bootFile, serverIp }) => `${bootFile} ${IpAddress.v4(serverIp)}`);
+    expect(told).toEqual([`${file} ${server}`, `${file} ${server}`]);
+  });
+
   it('offers no address that a guest has by hand, while there are others', () => {
     const net = testNetwork();
     const { stack, answers } = client(net);

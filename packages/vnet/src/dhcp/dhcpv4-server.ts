@@ -7,16 +7,19 @@ import {
   type Dhcpv4Options,
   dhcpv4Length,
   emitDhcpv4,
+  type MacAddress,
   parseDhcpv4,
 } from '@orlop/wire';
 import { cleanHostName } from './host-name.ts';
-import type { LeaseTable } from './leases.ts';
+import type { Boot, LeaseTable } from './leases.ts';
 
 export interface Dhcpv4ServerOptions {
   readonly udp: UdpService;
   readonly leases: LeaseTable;
   /** What every guest is told; lease times and the server's identifier are added. */
   readonly network: Dhcpv4NetworkOptions;
+  /** What a guest starts from. @default nothing */
+  readonly bootOf?: (mac: MacAddress) => Boot | undefined;
 }
 
 export interface Dhcpv4NetworkOptions {
@@ -176,6 +179,7 @@ export class Dhcpv4Server {
   ): void {
     const { server } = this.#options.network;
     const { clientIdentifier } = request.options;
+    const boot = messageType === 'refuse' ? undefined : this.#options.bootOf?.(request.clientMac);
     const fields: Dhcpv4Fields = {
       operation: 'reply',
       messageType,
@@ -185,11 +189,12 @@ export class Dhcpv4Server {
       broadcast: request.broadcast,
       clientIp: messageType === 'acknowledge' ? request.clientIp : 0,
       yourIp: yours.w3 >>> 0,
-      serverIp: server.w3 >>> 0,
+      // RFC 2131 §2: of the next server to use, for what the guest starts from.
+      serverIp: (boot?.server ?? server).w3 >>> 0,
       relayIp: 0,
       clientMac: request.clientMac,
       serverName: '',
-      bootFile: '',
+      bootFile: boot?.file ?? '',
       // RFC 6842 §3: a client that shares its Ethernet address knows its own answers by what it said.
       options: {
         serverIdentifier: server.w3 >>> 0,

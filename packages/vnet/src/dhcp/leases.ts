@@ -19,6 +19,13 @@ export interface StaticLease {
   readonly mac: MacAddress;
   readonly address: IpAddress;
   readonly hostName?: string;
+  readonly boot?: Boot;
+}
+
+/** What a guest starts from, and the server that has it. */
+export interface Boot {
+  readonly file: string;
+  readonly server: IpAddress;
 }
 
 /** Where leases outlive the process. */
