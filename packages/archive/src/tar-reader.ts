@@ -20,11 +20,11 @@ interface Extension {
   gnuLinkName?: string;
 }
 
-/** Records that are applied to the header, and so do not stand in {@link EntryHeader.pax}. */
 /** Of users and groups (uid_t), and of devices (include/linux/kdev_t.h). */
 const MAX_OWNER = 0xffff_ffff;
 const MAX_DEVICE_MAJOR = 0xfff;
 const MAX_DEVICE_MINOR = 0xf_ffff;
+/** Records that are applied to the header, and so do not stand in {@link EntryHeader.pax}. */
 const APPLIED = new Set(['path', 'linkpath', 'size', 'uid', 'gid', 'uname', 'gname', 'mtime', 'hdrcharset']);
 
 /**

@@ -78,13 +78,13 @@ export interface HostDatagramSocket {
   close(): void;
 }
 
-/** An ICMP echo socket without privileges (Linux `ping_group_range`, macOS). */
 /**
  * What waits in the kernel to be read from a UDP socket, as far as the host allows (`net.core.rmem_max`): even by its
  * defaults twice what a socket has, some 200 datagrams of 1200 bytes.
  */
 export const DATAGRAM_BUFFER_BYTES = 1 << 20;
 
+/** An ICMP echo socket without privileges (Linux `ping_group_range`, macOS). */
 export interface HostEchoSocket {
   /** Sends an echo request: identifier is the host's, `sequence` and payload are ours. */
   send(sequence: number, payload: Uint8Array, address: IpAddress): HostFailure | undefined;

@@ -95,6 +95,7 @@ export class NativeEcho implements HostEchoSocket {
       this.#events.onReply(sequenceOf(payload), payload.subarray(ECHO_HEADER_LEN, count), from.address);
     }
   }
+
   /** Whether there was any. */
   #readErrors(): boolean {
     let any = false;
