@@ -166,9 +166,7 @@ interface LinkContext {
 async function openLink(spec: LinkSpec, context: LinkContext): Promise<HostListener | undefined> {
   const { network, sockets, options } = context;
   const { mtu } = network.settings;
-  const onLink = (link: Link) => {
-    network.attach(link);
-  };
+  const onLink = (link: Link) => network.admit(link);
   switch (spec.kind) {
     case 'qemu':
       return listenQemu(spec.endpoint, { sockets, mtu, onLink });
@@ -188,7 +186,7 @@ async function openLink(spec: LinkSpec, context: LinkContext): Promise<HostListe
       return listenVfkit(spec.path, { poller: needPoller(context, spec.kind), mtu, onLink });
     case 'qemu-dgram':
       await removeDeadSocket(spec.localPath);
-      onLink(
+      network.attach(
         openQemuDgram(spec.localPath, spec.remotePath, {
           poller: needPoller(context, spec.kind),
           mtu,
@@ -198,7 +196,7 @@ async function openLink(spec: LinkSpec, context: LinkContext): Promise<HostListe
       return undefined;
     case 'tap': {
       const { name, namespace } = spec;
-      onLink(
+      network.attach(
         openTap(needPoller(context, spec.kind), {
           name,
           mtu,
@@ -211,7 +209,7 @@ async function openLink(spec: LinkSpec, context: LinkContext): Promise<HostListe
     case 'stdio':
       if (options.stdio === undefined)
         throw vnetError('vnet.link-failed', 'standard input and output are not given');
-      onLink(openStdioLink(options.stdio, mtu));
+      network.attach(openStdioLink(options.stdio, mtu));
       return undefined;
   }
 }

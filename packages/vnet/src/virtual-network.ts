@@ -1,4 +1,4 @@
-import type { Logger, Random } from '@orlop/core';
+import { type Logger, OrlopError, type Random } from '@orlop/core';
 import {
   type createStack,
   IpAddress,
@@ -277,17 +277,32 @@ export class VirtualNetwork {
     for (const spec of this.settings.forwards) await this.forwards.add(spec);
   }
 
-  /** Plugs a link in; the network closes it with itself. @throws OrlopError `vnet.link-failed` */
+  /** Plugs a link in; the network closes it with itself, and where it has no port. @throws OrlopError `vnet.link-failed` */
   attach(link: Link, name: string = link.peer): Port {
     const { logger } = this.#parts;
-    const port = this.segment.attach(link, name, {
-      onClosed: (gone, reason, macs) => {
-        logger.info('a guest left', { port: gone.name, reason });
-        this.onGuestLeft?.(macs);
-      },
-    });
+    const onClosed = (gone: Port, reason: string, macs: ReadonlySet<number>) => {
+      logger.info('a guest left', { port: gone.name, reason });
+      this.onGuestLeft?.(macs);
+    };
+    let port: Port;
+    try {
+      port = this.segment.attach(link, name, { onClosed });
+    } catch (error) {
+      link.close();
+      throw error;
+    }
     logger.info('a guest joined', { port: port.name, kind: link.kind, mtu: link.mtu });
     return port;
+  }
+
+  /** The same for one who has come by itself: it is turned away where there is no port. */
+  admit(link: Link, name: string = link.peer): void {
+    try {
+      this.attach(link, name);
+    } catch (error) {
+      if (!(error instanceof OrlopError)) throw error;
+      this.#parts.logger.warn('a guest was turned away', { port: name, reason: error.message });
+    }
   }
 
   close(): void {

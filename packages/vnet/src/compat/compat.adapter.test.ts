@@ -137,6 +137,26 @@ describe('the APIs of others', () => {
       await expect.poll(ports).toHaveLength(before);
     });
 
+    it.each(['/connect', 'QEMU’s socket'])(
+      'turns guests of %s away that its switch has no port for',
+      async (way) => {
+        const isHttp = way === '/connect';
+        const place = isHttp ? path : join(net.folder, 'qemu.sock');
+        const guests = Array.from({ length: 70 }, () => connect({ path: place }));
+        let turnedAway = 0;
+        for (const guest of guests) {
+          guest.on('error', () => {}).resume();
+          guest.once('close', () => turnedAway++);
+          if (isHttp) guest.write('POST /connect HTTP/1.1\r\nHost: x\r\n\r\n');
+        }
+        const { segment } = net.opened.network;
+        await expect.poll(() => turnedAway).toBe(70 - 64);
+        expect([...segment.ports()]).toHaveLength(64);
+        for (const guest of guests) guest.destroy();
+        await expect.poll(() => [...segment.ports()]).toHaveLength(0);
+      },
+    );
+
     it('tells what it does not know', async () => {
       expect((await ask(path, { path: '/services/nothing' })).status).toBe(404);
       expect((await post('/services/forwarder/expose', { local: 7 })).status).toBe(400);

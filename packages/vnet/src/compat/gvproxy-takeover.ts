@@ -40,7 +40,7 @@ export function gvproxyTakeover(
 function plugIn(network: VirtualNetwork, connection: Socket, early: Uint8Array): void {
   if (early.length > 0) connection.unshift(early);
   const streams = { input: connection, output: connection, release: () => connection.destroySoon() };
-  network.attach(openStdioLink(streams, network.settings.mtu), 'connect');
+  network.admit(openStdioLink(streams, network.settings.mtu), 'connect');
   connection.resume();
 }
 

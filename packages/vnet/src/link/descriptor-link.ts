@@ -57,6 +57,7 @@ export class DescriptorLink implements Link {
   readonly #beforeWrite: (() => boolean) | undefined;
   #waitingLength = 0;
   #starved = false;
+  #isClosed = false;
   readonly #budget = new ReadBudget();
   #handler: LinkHandler | undefined;
 
@@ -100,7 +101,8 @@ export class DescriptorLink implements Link {
   flush(): void {}
 
   close(): void {
-    if (this.#handler === undefined) return;
+    if (this.#isClosed) return;
+    this.#isClosed = true;
     this.#handler = undefined;
     this.#watch.close();
     this.#poller.library.close(this.#descriptor);

@@ -37,7 +37,11 @@ const BUFFER_BYTES = 4 * 1024 * 1024;
 export function listenBess(path: string, options: PacketListenerOptions): HostListener {
   const { poller, mtu, onLink } = options;
   const descriptor = bindUnix(poller, SOCK_SEQPACKET, path);
-  if (poller.library.listen(descriptor, 16) < 0) throw failed(poller, 'listen on', path);
+  if (poller.library.listen(descriptor, 16) < 0) {
+    const error = failed(poller, 'listen on', path);
+    poller.library.close(descriptor);
+    throw error;
+  }
   let count = 0;
   const watch = poller.watch(descriptor, () => {
     const length = Uint8Array.of(SOCKET_ADDRESS_MAX_LEN, 0, 0, 0);

@@ -98,8 +98,13 @@ function lengthenQueue(poller: Poller, name: Uint8Array): void {
 
 /** Only this thread moves, and back again before anything else runs. */
 function inNamespace(poller: Poller, path: string, open: () => number): number {
+  let other: number;
+  try {
+    other = openSync(path, 'r');
+  } catch (cause) {
+    throw vnetError('vnet.link-failed', `cannot open the network namespace ${path}`, { cause });
+  }
   const own = openSync('/proc/thread-self/ns/net', 'r');
-  const other = openSync(path, 'r');
   try {
     if (poller.library.setns(other, CLONE_NEWNET) < 0) {
       throw vnetError('vnet.link-failed', `cannot enter ${path} (errno ${poller.library.errno()})`, {
