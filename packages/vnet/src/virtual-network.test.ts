@@ -292,6 +292,26 @@ describe('UdpNat', () => {
 });
 
 describe('EchoProxy', () => {
+  it('tells a guest that its ping could not be sent, where another program does that', () => {
+    const asked: string[] = [];
+    const net = testNetwork(
+      {},
+      {
+        echoFallback: (address, _, onOutcome) => {
+          asked.push(address.toString());
+          onOutcome('network-unreachable');
+        },
+      },
+    );
+    net.sockets.openEcho = () => undefined;
+    const { stack, address } = net.plug(2);
+    const request = { local: address, remote: OUTSIDE, identifier: 7, sequence: 1, data: new Uint8Array(8) };
+    stack.icmp.sendEchoRequest(request);
+    net.scheduler.advance(10);
+    expect(asked).toEqual([OUTSIDE.toString()]);
+    expect(stack.icmp.counters.errorsIn).toBe(1);
+  });
+
   it('passes echo requests on and answers with the same identifier and data', () => {
     const net = testNetwork();
     net.sockets.echoing.add('203.0.113.5');

@@ -5,6 +5,7 @@ import {
   type HostDatagramEvents,
   type HostDatagramSocket,
   type HostEchoEvents,
+  type HostEchoSocket,
   type HostEndpoint,
   type HostFailure,
   type HostSockets,
@@ -90,7 +91,7 @@ export class MemorySockets implements HostSockets {
     return this.#datagram(address, chosen, events);
   }
 
-  openEcho(_family: 4 | 6, events: HostEchoEvents) {
+  openEcho(_family: 4 | 6, events: HostEchoEvents): HostEchoSocket | undefined {
     return {
       send: (sequence: number, payload: Uint8Array, address: IpAddress): HostFailure | undefined => {
         const copy = payload.slice();
