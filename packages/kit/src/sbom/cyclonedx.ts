@@ -47,15 +47,15 @@ function component(one: Json): Json {
 
 /** What contains or needs what, of packages only. */
 function dependencies(relationships: readonly Json[], known: ReadonlySet<unknown>): readonly Json[] {
-  const on = new Map<string, string[]>();
+  const on = new Map<string, Set<string>>();
   for (const one of relationships) {
     const type = one['relationshipType'];
     const from = one['spdxElementId'] === 'SPDXRef-DOCUMENT' ? IMAGE_REF : one['spdxElementId'];
     const to = one['relatedSpdxElement'];
     if (type !== 'DESCRIBES' && type !== 'CONTAINS' && type !== 'DEPENDS_ON') continue;
     if (typeof from !== 'string' || typeof to !== 'string' || !known.has(from) || !known.has(to)) continue;
-    const needs = on.get(from) ?? [];
-    if (!needs.includes(to)) on.set(from, [...needs, to]);
+    const needs = on.get(from) ?? new Set();
+    on.set(from, needs.add(to));
   }
-  return [...on].map(([ref, dependsOn]) => ({ ref, dependsOn }));
+  return [...on].map(([ref, needs]) => ({ ref, dependsOn: [...needs] }));
 }

@@ -33,4 +33,18 @@ describe('environmentProxies', () => {
     const find = environmentProxies({ ALL_PROXY: 'socks5://a.invalid:1080' });
     expect(() => find(new URL('https://b.invalid'))).toThrow('"socks5://a.invalid:1080" is no proxy');
   });
+
+  it.each([
+    ['https://me:secret@a.invalid', 'https://…@a.invalid'],
+    ['http://me:secret%@a.invalid', 'http://…@a.invalid'],
+    ['me:secret@[', '…@['],
+  ])('refuses %s, and does not say its password', (written, said) => {
+    const find = environmentProxies({ ALL_PROXY: written });
+    expect(() => find(new URL('https://b.invalid'))).toThrow(
+      expect.objectContaining({
+        code: 'oci.bad-reference',
+        message: `"${said}" is no proxy that can be used: http://HOST:PORT is`,
+      }),
+    );
+  });
 });

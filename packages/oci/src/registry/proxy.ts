@@ -21,13 +21,20 @@ export function environmentProxies(env: Readonly<Record<string, string | undefin
     if (written === undefined) return undefined;
     const text = written.includes('://') ? written : `http://${written}`;
     const proxy = URL.canParse(text) ? new URL(text) : undefined;
-    if (proxy?.protocol !== 'http:')
-      throw ociError(
-        'oci.bad-reference',
-        `${JSON.stringify(written)} is no proxy that can be used: http://HOST:PORT is`,
-      );
-    return proxy;
+    if (proxy?.protocol === 'http:' && hasReadableCredentials(proxy)) return proxy;
+    // The text may hold a password.
+    const shown = JSON.stringify(written.replace(/^([a-z0-9]+:\/\/)?.*@/i, '$1…@'));
+    throw ociError('oci.bad-reference', `${shown} is no proxy that can be used: http://HOST:PORT is`);
   };
+}
+
+function hasReadableCredentials({ username, password }: URL): boolean {
+  try {
+    decodeURIComponent(username + password);
+    return true;
+  } catch {
+    return false;
+  }
 }
 
 /** A connection to the address of an HTTPS request, encrypted end to end, through a proxy's CONNECT (RFC 9110 §9.3.6). */
