@@ -125,4 +125,16 @@ describe.skipIf(process.platform !== 'linux')('TreeWatcher (Linux)', () => {
     expect(seen.filter((one) => one.startsWith('attributes')).length).toBe(folders);
     expect(watcher.folders).toBe(folders);
   });
+
+  it('looks at the tree once for a queue that ran over again before it could', async () => {
+    const { seen, watcher, inject } = await followed();
+    const overflow = { watch: -1, mask: IN_Q_OVERFLOW, cookie: 0, name: '' };
+    inject([overflow, overflow, overflow]);
+    inject([overflow]);
+    await watcher.settled();
+    expect(seen.filter((one) => one.startsWith('attributes')).length).toBe(watcher.folders);
+    inject([overflow]);
+    await watcher.settled();
+    expect(seen.filter((one) => one.startsWith('attributes')).length).toBe(2 * watcher.folders);
+  });
 });

@@ -78,6 +78,7 @@ export class TreeWatcher {
   /** The folder whose watch has ended last: that it was removed is told next, by the folder that it was in. */
   #removed: { readonly path: BytePath; readonly inode: bigint | undefined } | undefined;
   #partial = false;
+  #isRescanDue = false;
   #closed = false;
 
   constructor(options: TreeWatcherOptions) {
@@ -109,7 +110,7 @@ export class TreeWatcher {
   #take({ watch, mask, cookie, name }: inotify.InotifyEvent): void {
     const { root, onChange } = this.#options;
     if ((mask & inotify.IN_Q_OVERFLOW) !== 0) {
-      void this.#rescan();
+      this.#rescan();
       return;
     }
     const folder = this.#paths.get(watch);
@@ -142,9 +143,16 @@ export class TreeWatcher {
     onChange({ root, path, name: '', folderInode, mask: inotify.IN_ATTRIB | inotify.IN_ISDIR, cookie: 0 });
   }
 
-  async #rescan(): Promise<void> {
-    for (const path of [...this.#folders.keys()]) this.#tellWhole(path);
-    await this.#walk(this.#options.root, 'silently');
+  /** Once for all overflows that come before it begins: each is of the same queue. */
+  #rescan(): void {
+    if (this.#isRescanDue) return;
+    this.#isRescanDue = true;
+    this.#walks = this.#walks.then(() => {
+      this.#isRescanDue = false;
+      if (this.#closed) return undefined;
+      for (const path of [...this.#folders.keys()]) this.#tellWhole(path);
+      return this.#walkNow(this.#options.root, 'silently');
+    });
   }
 
   /** One walk at a time, in the order of the events that asked for them. */
