@@ -1,9 +1,10 @@
 import { spawn } from 'node:child_process';
 import { createHash, randomBytes } from 'node:crypto';
-import { mkdir, readFile, writeFile } from 'node:fs/promises';
+import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect, it } from 'vitest';
 import { collect, type EngineUnderTest, endOf, fetchText, freePort, tryFetch } from './engine-under-test.ts';
+import { GitHost } from './git-host.ts';
 
 const sha256 = (bytes: Uint8Array) => createHash('sha256').update(bytes).digest('hex');
 
@@ -36,6 +37,22 @@ COPY big /big
       `second secret\n2\n${sha256(big)}  /big\n`,
     );
     await docker('rmi', 'one', 'two');
+  });
+
+  it('builds out of a git repository on the host, with its submodule, and adds one with its history', async () => {
+    const hosted = new GitHost(join(engine.home, 'git'));
+    const out = join(engine.home, 'from-git');
+    try {
+      await hosted.open(() => ({
+        Dockerfile: `FROM scratch\nCOPY . /context\nADD --keep-git-dir=true ${hosted.url('part.git#main')} /added\n`,
+      }));
+      await docker('buildx', 'build', '-q', '-o', out, hosted.url('main.git#main'));
+    } finally {
+      hosted.close();
+    }
+    expect(await readFile(join(out, 'context', 'part', 'in-part'), 'utf8')).toBe('of the submodule\n');
+    expect(await readFile(join(out, 'added', 'in-part'), 'utf8')).toBe('of the submodule\n');
+    expect(await readdir(join(out, 'added', '.git'))).toContain('HEAD');
   });
 
   it('brings three services up by compose, which find each other by name', async () => {
