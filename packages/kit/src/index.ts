@@ -16,7 +16,7 @@ export { kitError } from './errors.ts';
 export type { FormatContext, FormatInput, InitrdCompression, OutputFormat } from './formats/format.ts';
 export { outputFile, outputPlace } from './formats/output-place.ts';
 export { type FinishedOutput, OutputSet, type OutputSink } from './formats/output-set.ts';
-export { renamedSink, streamSink } from './formats/single-output.ts';
+export { deviceSink, renamedSink, streamSink } from './formats/single-output.ts';
 export { bootComponentsOf, findFormat, outputFormats } from './formats/table.ts';
 export { type Lock, type LockedImage, mergeLocks, parseLock, printLock } from './lock/lock-file.ts';
 export { type LockRequest, lockImages } from './lock/lock-images.ts';

@@ -1,5 +1,5 @@
 import { basename, dirname, join, resolve } from 'node:path';
-import type { BuildReport, InitrdCompression, OutputFormat } from '@orlop/kit';
+import type { BuildReport, InitrdCompression, OutputFormat, OutputSet, OutputSink } from '@orlop/kit';
 import type { CommandContext } from '../context.ts';
 import { formatBytes } from '../progress.ts';
 import { outOfRoom } from '../system-error.ts';
@@ -71,12 +71,7 @@ export async function runBuild(
   const folder = resolve(cwd, options.dir ?? '.');
   const outputs = new kit.OutputSet(folder, { signal });
   const toStdout = options.o === '-';
-  const sink =
-    options.o === undefined
-      ? undefined
-      : toStdout
-        ? kit.streamSink(stdout, outputs)
-        : kit.renamedSink(resolve(cwd, options.o), outputs);
+  const sink = await singleSink(options.o, { outputs, context, kit });
   checkInputTar(options, { folder, name, formats, cwd });
   const lock = options.locked ? await readLocks(files, { context, lockFile: options.lockFile }) : undefined;
   const report = await inputs.withResolver((resolver) => {
@@ -112,6 +107,21 @@ export async function runBuild(
       });
   }, lock);
   voice.done(report);
+}
+
+async function singleSink(
+  output: string | undefined,
+  {
+    outputs,
+    context,
+    kit,
+  }: { outputs: OutputSet; context: CommandContext; kit: typeof import('@orlop/kit') },
+): Promise<OutputSink | undefined> {
+  if (output === undefined) return undefined;
+  const { stdout, cwd, signal } = context;
+  if (output === '-') return kit.streamSink(stdout, outputs);
+  const { kind, path } = await kit.outputPlace(resolve(cwd, output));
+  return kind === 'stream' ? kit.deviceSink(path, { outputs, signal }) : kit.renamedSink(path, outputs);
 }
 
 function ownVoice({ stdout, stderr }: CommandContext, options: ImageBuildOptions): BuildVoice {

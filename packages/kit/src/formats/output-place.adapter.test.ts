@@ -1,9 +1,11 @@
 import { execFileSync } from 'node:child_process';
-import { mkdir, realpath, symlink, writeFile } from 'node:fs/promises';
+import { mkdir, readFile, realpath, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type TemporaryFolder, temporaryFolder } from '@orlop/testkit';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { outputFile, outputPlace } from './output-place.ts';
+import { OutputSet } from './output-set.ts';
+import { deviceSink } from './single-output.ts';
 
 describe('outputPlace', () => {
   let folder: TemporaryFolder;
@@ -28,6 +30,24 @@ describe('outputPlace', () => {
     execFileSync('mkfifo', [place('pipe')]);
     expect(await outputPlace(place('pipe'))).toEqual({ kind: 'stream', path: place('pipe') });
     await expect(outputFile(place('pipe'))).rejects.toMatchObject({ code: 'kit.output-failed' });
+  });
+
+  it('is a pipe that gets the content as it comes, and a device that may be full', async () => {
+    const { signal } = new AbortController();
+    const outputs = new OutputSet(folder.path, { signal });
+    const content = async function* () {
+      yield Buffer.from('one ');
+      yield Buffer.from('two');
+    };
+    execFileSync('mkfifo', [place('pipe')]);
+    const [read] = await Promise.all([
+      readFile(place('pipe'), 'utf8'),
+      deviceSink(place('pipe'), { outputs, signal }).write('x', content()),
+    ]);
+    expect(read).toBe('one two');
+    await expect(deviceSink('/dev/full', { outputs, signal }).write('x', content())).rejects.toMatchObject({
+      ...{ code: 'kit.output-failed', message: 'cannot write /dev/full', cause: { code: 'ENOSPC' } },
+    });
   });
 
   it('is nowhere where a name is too long, or a file is taken for a folder', async () => {
