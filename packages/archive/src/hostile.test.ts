@@ -57,6 +57,9 @@ function pax(records: Record<string, string>): Uint8Array {
 }
 
 const END = new Uint8Array(1024);
+const sparse = (map: string, size: number) => pax({ 'GNU.sparse.map': map, 'GNU.sparse.size': String(size) });
+const sparse1 = pax({ 'GNU.sparse.major': '1', 'GNU.sparse.minor': '0', 'GNU.sparse.realsize': '5' });
+
 const read = (...parts: Uint8Array[]) => drain(readTar(chunked(Buffer.concat(parts))));
 
 describe('readTar', () => {
@@ -78,7 +81,14 @@ describe('readTar', () => {
     ['archive.malformed', 'has no usable target', [block({ typeflag: '2' })]],
     ['archive.unsupported', 'of the unknown type "Q"', [block({ typeflag: 'Q' })]],
     ['archive.unsupported', 'a multi-volume archive', [block({ typeflag: 'M' })]],
-    ['archive.unsupported', 'a sparse file', [pax({ 'GNU.sparse.major': '1' }), block({})]],
+    ['archive.unsupported', 'is of pax format 0.0', [pax({ 'GNU.sparse.size': '1' }), block({})]],
+    ['archive.malformed', 'has "" where a number is', [pax({ 'GNU.sparse.major': '1' }), block({})]],
+    ['archive.malformed', 'a run of 9 bytes at 3, after 0 and within 5', [sparse('3,9', 5), block({})]],
+    ['archive.malformed', 'a run of 1 bytes at 1, after 2 and within 5', [sparse('1,1,1,1', 5), block({})]],
+    ['archive.malformed', 'has runs of 2 bytes, and 0 stored', [sparse('0,2', 5), block({})]],
+    ['archive.malformed', 'has "x" where a number is', [sparse('x', 5), block({})]],
+    ['archive.limit', 'has 9007199254740991 bytes of holes', [sparse('', 2 ** 53 - 1), block({})]],
+    ['archive.limit', 'the map of the sparse file at byte 1024 is over', [sparse1, block({})]],
     ['archive.malformed', 'the pax record size', [pax({ size: '-1' }), block({})]],
     ['archive.malformed', 'the pax record mtime', [pax({ mtime: 'now' }), block({})]],
     ['archive.limit', 'a name of 9000 characters', [pax({ path: 'x'.repeat(9000) }), block({})]],

@@ -20,13 +20,13 @@ export interface SparseFile {
 
 /** Fields of the old GNU format: GNU tar manual, "Storing Sparse Files", "Old GNU Format"; offsets in blocks. */
 const GNU_MAGIC = 'ustar  \0';
-const MAP_AT = 386;
-const ENTRIES_IN_HEADER = 4;
-const IS_EXTENDED_AT = 482;
-const REAL_SIZE_AT = 483;
-const ENTRIES_IN_EXTENSION = 21;
-const EXTENSION_IS_EXTENDED_AT = 504;
-const NUMBER_BYTES = 12;
+export const MAP_AT = 386;
+export const ENTRIES_IN_HEADER = 4;
+export const IS_EXTENDED_AT = 482;
+export const REAL_SIZE_AT = 483;
+export const ENTRIES_IN_EXTENSION = 21;
+export const EXTENSION_IS_EXTENDED_AT = 504;
+export const NUMBER_BYTES = 12;
 const PIECE_BYTES = 1 << 20;
 
 /**

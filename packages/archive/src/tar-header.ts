@@ -118,10 +118,18 @@ function parseNumber(
   block: Uint8Array,
   { field, offset }: { field: keyof typeof FIELD; offset: number },
 ): number {
-  const [start, length] = FIELD[field];
+  return numberAt(block, FIELD[field], { what: field, offset });
+}
+
+/** A number in a field, octal or GNU's base 256. @throws OrlopError archive.malformed, which calls it `what` */
+export function numberAt(
+  block: Uint8Array,
+  [start, length]: FieldRange,
+  { what, offset }: { what: string; offset: number },
+): number {
   const first = block[start] ?? 0;
   const wrong = (why: string) =>
-    archiveError('archive.malformed', `the tar header at byte ${offset} has a ${field} ${why}`);
+    archiveError('archive.malformed', `the tar header at byte ${offset} has a ${what} ${why}`);
   if (first & 0x80) {
     // GNU's base-256: a big-endian two's complement number whose top bit is the mark.
     const negative = (first & 0x40) !== 0;
@@ -130,7 +138,7 @@ function parseNumber(
       value = value * 256 + (block[i] ?? 0);
       if (!Number.isSafeInteger(value)) throw wrong('out of range');
     }
-    if (value < 0 && field !== 'mtime') throw wrong('below zero');
+    if (value < 0 && what !== 'mtime') throw wrong('below zero');
     return value;
   }
   let at = start;

@@ -5,6 +5,7 @@ import { type ArchiveLimits, DEFAULT_LIMITS, MAX_NAME_BYTES } from './limits.ts'
 import { readMemberBody } from './member-body.ts';
 import { decodeName, normalizeName } from './name.ts';
 import { parsePaxRecords, XATTR_PREFIX } from './pax-records.ts';
+import { fillHoles, isSparseRecord, type SparseMap, takeSparseMap } from './sparse-map.ts';
 import {
   ENTRY_TYPES,
   isZeroBlock,
@@ -20,6 +21,8 @@ interface Extension {
   gnuLinkName?: string;
 }
 
+/** Holes cost an archive nothing, and whoever reads them much: as much as a layer may hold. */
+const MAX_HOLE_BYTES = 64 * 2 ** 30;
 /** Of users and groups (uid_t), and of devices (include/linux/kdev_t.h). */
 const MAX_OWNER = 0xffff_ffff;
 const MAX_DEVICE_MAJOR = 0xfff;
@@ -28,7 +31,7 @@ const MAX_DEVICE_MINOR = 0xf_ffff;
 const APPLIED = new Set(['path', 'linkpath', 'size', 'uid', 'gid', 'uname', 'gname', 'mtime', 'hdrcharset']);
 
 /**
- * Reads a tar archive: ustar, pax, and GNU's long names and large numbers. The source is read to its end, also
+ * Reads a tar archive: ustar, pax, and GNU's long names, large numbers and sparse files. The source is read to its end, also
  * behind the end mark, so that a digest over it is complete.
  *
  * @throws OrlopError archive.* (from the iterator) on a damaged, hostile or unsupported archive
@@ -41,6 +44,7 @@ export async function* readTar(source: AsyncIterable<Uint8Array>, limits: Archiv
   let extendedBytes = 0;
   let entries = 0;
   let totalBytes = 0;
+  let holeBytes = 0;
   try {
     for (;;) {
       const at = reader.consumed;
@@ -63,20 +67,37 @@ export async function* readTar(source: AsyncIterable<Uint8Array>, limits: Archiv
         applyExtension(raw.typeflag, { content, extension, global, at });
         continue;
       }
-      const header = resolveHeader(raw, { extension, global, at });
+      const { records } = extension;
+      const isOldGnu = raw.typeflag === 'S';
+      const written = records.get('size');
+      const size = integer(written && decodeName(written), { key: 'size', at }) ?? raw.size;
+      const maxMapBytes = bounds.maxExtendedBytes;
+      const sparse =
+        isOldGnu || isSparse(raw, records)
+          ? await takeSparseMap(reader, { block, isOldGnu, size, records, at, maxMapBytes })
+          : undefined;
+      const header = resolveHeader(raw, { extension, global, at, sparse });
       extension = { records: new Map() };
       extendedBytes = 0;
       entries++;
       totalBytes += header.sizeBytes;
       checkBounds(header, { bounds, entries, totalBytes });
-      if (header.sizeBytes === 0) {
+      holeBytes += sparse === undefined ? 0 : sparse.sizeBytes - sparse.storedBytes;
+      if (holeBytes > MAX_HOLE_BYTES)
+        throw archiveError(
+          'archive.limit',
+          `at ${JSON.stringify(header.name)} the archive has ${holeBytes} bytes of holes; at most ${MAX_HOLE_BYTES} are allowed`,
+        );
+      const storedBytes = sparse?.storedBytes ?? header.sizeBytes;
+      if (header.sizeBytes === 0 && storedBytes === 0) {
         yield { header, body: emptyBody };
         continue;
       }
-      const member = readMemberBody(reader, header.sizeBytes);
-      yield { header, body: member.body } satisfies ArchiveEntry;
+      const member = readMemberBody(reader, storedBytes);
+      const body = sparse === undefined ? member.body : fillHoles(member.body, sparse);
+      yield { header, body } satisfies ArchiveEntry;
       await member.finish();
-      await reader.skip(padding(header.sizeBytes));
+      await reader.skip(padding(storedBytes));
     }
   } finally {
     await reader.close();
@@ -117,16 +138,26 @@ function applyExtension(
 
 function resolveHeader(
   raw: RawTarHeader,
-  { extension, global, at }: { extension: Extension; global: ReadonlyMap<string, Uint8Array>; at: number },
+  {
+    extension,
+    global,
+    at,
+    sparse,
+  }: {
+    extension: Extension;
+    global: ReadonlyMap<string, Uint8Array>;
+    at: number;
+    sparse: SparseMap | undefined;
+  },
 ): EntryHeader {
   const text = (key: string): string | undefined => {
     const bytes = extension.records.get(key) ?? global.get(key);
     return bytes === undefined || bytes.length === 0 ? undefined : decodeName(bytes);
   };
-  const writtenName = text('path') ?? extension.gnuName ?? raw.name;
+  const writtenName = sparse?.name ?? text('path') ?? extension.gnuName ?? raw.name;
   const writtenLink = text('linkpath') ?? extension.gnuLinkName ?? raw.linkName;
-  const listed = ENTRY_TYPES.get(raw.typeflag);
-  if (listed === undefined || isSparse(extension.records))
+  const listed = sparse === undefined ? ENTRY_TYPES.get(raw.typeflag) : 'file';
+  if (listed === undefined)
     throw archiveError(
       'archive.unsupported',
       `${JSON.stringify(writtenName)} at byte ${at} is ${describeUnsupported(raw.typeflag)}`,
@@ -144,7 +175,7 @@ function resolveHeader(
   const isLink = type === 'symlink' || type === 'hardlink';
   if (isLink && (writtenLink === '' || writtenLink.includes('\0')))
     throw archiveError('archive.malformed', `the ${type} ${JSON.stringify(name)} has no usable target`);
-  const size = integer(text('size'), { key: 'size', at }) ?? raw.size;
+  const size = sparse?.sizeBytes ?? integer(text('size'), { key: 'size', at }) ?? raw.size;
   if (size > 0 && listed !== 'file' && type !== 'hardlink' && type !== 'directory')
     throw archiveError('archive.malformed', `the ${type} ${JSON.stringify(name)} claims ${size} bytes`);
   if (size > 0 && (type === 'hardlink' || listed === 'directory'))
@@ -203,14 +234,13 @@ function checkBounds(
     throw over(`${totalBytes} bytes of content; at most ${bounds.maxTotalBytes} are allowed`);
 }
 
-function isSparse(records: ReadonlyMap<string, Uint8Array>): boolean {
-  for (const key of records.keys()) if (key.startsWith('GNU.sparse.')) return true;
+function isSparse({ typeflag }: RawTarHeader, records: ReadonlyMap<string, Uint8Array>): boolean {
+  if (ENTRY_TYPES.get(typeflag) !== 'file') return false;
+  for (const key of records.keys()) if (isSparseRecord(key)) return true;
   return false;
 }
 
 function describeUnsupported(typeflag: string): string {
-  if (ENTRY_TYPES.has(typeflag) || typeflag === 'S')
-    return 'a sparse file; write the archive without --sparse';
   if (typeflag === 'M') return 'the continuation of a multi-volume archive';
   return `of the unknown type ${JSON.stringify(typeflag)}`;
 }
@@ -231,7 +261,8 @@ function collectOther(
   const found = new Map<string, string>();
   for (const records of [global, own]) {
     for (const [key, value] of records) {
-      if (!APPLIED.has(key) && !key.startsWith(XATTR_PREFIX)) found.set(key, decodeName(value));
+      if (!APPLIED.has(key) && !key.startsWith(XATTR_PREFIX) && !isSparseRecord(key))
+        found.set(key, decodeName(value));
     }
   }
   return found;

@@ -165,7 +165,7 @@ async function scanLayer(
   try {
     // A member that claims too much is refused before it is read.
     const maxEntryBytes = mostContent(limits, descriptor.size);
-    for await (const { header } of readTar(content, { maxEntryBytes })) {
+    for await (const { header } of readTar(content, { maxEntryBytes, maxTotalBytes: maxEntryBytes })) {
       signal?.throwIfAborted();
       if (++counts.entries > limits.maxEntries)
         throw ociError('oci.layer-limit', `the image has over ${limits.maxEntries} members`);
