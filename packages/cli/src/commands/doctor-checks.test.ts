@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { judgeNode, judgeOpenFiles, judgeRoom } from './doctor-checks.ts';
+import { judgeMemory, judgeNode, judgeOpenFiles, judgeRoom } from './doctor-checks.ts';
 
 /** A line of /proc/self/limits (proc(5)). */
 const limits = (hard: string) =>
@@ -29,6 +29,20 @@ describe('judgeRoom', () => {
     const { hint, ...finding } = judgeRoom('/home/o', free);
     expect(finding).toMatchObject({ status, detail: expect.stringMatching(/ free in \/home\/o$/) });
     expect(hint === undefined).toBe(status === 'ok');
+  });
+});
+
+describe('judgeMemory', () => {
+  it('says what the host has, and of a control group that allows less, that', () => {
+    expect(judgeMemory(2e9, Number.POSITIVE_INFINITY)).toMatchObject({
+      status: 'ok',
+      detail: '2.0 GB available',
+    });
+    expect(judgeMemory(1e9, 1.8e19)).toMatchObject({ status: 'note', detail: '1.0 GB available' });
+    expect(judgeMemory(8e9, 1e9)).toMatchObject({
+      status: 'note',
+      detail: '1.0 GB by the limit of this control group',
+    });
   });
 });
 

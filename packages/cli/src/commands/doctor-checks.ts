@@ -257,14 +257,22 @@ export function judgeRoom(home: string, free: number): Finding {
   };
 }
 
-/** `MemAvailable` of proc_meminfo(5), where there is one. */
+/** `MemAvailable` of proc_meminfo(5), where there is one, and what a control group leaves of it. */
 async function memoryFinding(proc: string): Promise<Finding> {
   const text = await readFile(`${proc}/meminfo`, 'utf8').catch(() => '');
   const kib = /^MemAvailable:\s+(\d+) kB/m.exec(text)?.[1];
   if (kib === undefined)
     return { name: 'memory', status: 'note', detail: 'this host does not say how much is free' };
-  const free = Number(kib) * 1024;
-  const detail = `${formatBytes(free)} available`;
+  const allowed = process.constrainedMemory() || Number.POSITIVE_INFINITY;
+  return judgeMemory(Number(kib) * 1024, allowed);
+}
+
+export function judgeMemory(available: number, allowed: number): Finding {
+  const free = Math.min(available, allowed);
+  const isLimited = allowed < available;
+  const detail = isLimited
+    ? `${formatBytes(free)} by the limit of this control group`
+    : `${formatBytes(free)} available`;
   if (free >= 1.5e9) return { name: 'memory', status: 'ok', detail };
   return { name: 'memory', status: 'note', detail, hint: 'a machine takes 1 GB unless --mem says otherwise' };
 }

@@ -43,7 +43,7 @@ export async function loadSettings(
   const refused = [...given.values.keys()].find((name) => locked.includes(name));
   if (refused !== undefined) throw lockedError(refused, paths.policySettings);
   return new LayeredSettings({
-    host: { cpus: availableParallelism(), memoryBytes: totalmem() },
+    host: { cpus: availableParallelism(), memoryBytes: memoryOfProcess() },
     locked,
     layers: {
       policy: policy?.values ?? new Map(),
@@ -52,6 +52,11 @@ export async function loadSettings(
       flag: given.values,
     },
   });
+}
+
+/** The host's, or what a control group lets this process and its machines have; Node.js says 0, or more than there is, for none. */
+function memoryOfProcess(): number {
+  return Math.min(totalmem(), process.constrainedMemory() || Number.POSITIVE_INFINITY);
 }
 
 /**
