@@ -42,7 +42,7 @@ describe('rotateLog', () => {
 describe('rotateLogs', () => {
   it('looks at the logs of every machine, and at those that are named', async () => {
     const machines = join(folder.path, 'machines');
-    const long = [path, join(machines, 'a', 'console.log'), join(machines, 'b', 'driver.log')];
+    const long = [path, join(machines, 'a', 'console.log'), join(machines, 'b', 'share0.log')];
     for (const name of ['a', 'b']) await mkdir(join(machines, name), { recursive: true });
     for (const log of long) {
       await writeFile(log, 'begins\n');

@@ -2,7 +2,6 @@ import { constants, createReadStream, createWriteStream } from 'node:fs';
 import { readdir, rm, stat, truncate } from 'node:fs/promises';
 import { join } from 'node:path';
 import { pipeline } from 'node:stream/promises';
-import { machineFiles } from './machine-folder.ts';
 
 /** A log that has grown beyond this is cut; its end stays beside it as `.1`, once. */
 const MAX_LOG_BYTES = 16 * 1024 * 1024;
@@ -12,7 +11,7 @@ const LOOK_EVERY_MS = 30_000;
 export const NEW_LOG = constants.O_WRONLY | constants.O_CREAT | constants.O_TRUNC | constants.O_APPEND;
 
 export interface LogPlaces {
-  /** The folder of machines' folders; two logs of each are looked at. */
+  /** The folder of machines' folders; their consoles', QEMU's and virtiofsd's logs are looked at. */
   readonly machines: string;
   readonly logs: readonly string[];
 }
@@ -43,10 +42,14 @@ export function keepLogsShort(
 }
 
 export async function rotateLogs({ machines, logs }: LogPlaces): Promise<void> {
-  const names = await readdir(machines).catch(() => []);
-  const ofMachines = names.flatMap((name) => [
-    join(machines, name, machineFiles.consoleLog),
-    join(machines, name, machineFiles.stderr),
-  ]);
-  for (const path of [...logs, ...ofMachines]) await rotateLog(path);
+  for (const path of logs) await rotateLog(path);
+  for (const name of await namesIn(machines)) {
+    const folder = join(machines, name);
+    for (const file of await namesIn(folder)) if (file.endsWith('.log')) await rotateLog(join(folder, file));
+  }
+}
+
+/** None where there is no such folder, or no longer. */
+async function namesIn(folder: string): Promise<string[]> {
+  return readdir(folder).catch(() => []);
 }

@@ -5,6 +5,7 @@ import { userInfo } from 'node:os';
 import { join, resolve } from 'node:path';
 import { vmError } from '../errors.ts';
 import { findProgram } from '../find-program.ts';
+import { NEW_LOG } from '../log-files.ts';
 import type { Share } from '../machine-spec.ts';
 import { runTool } from '../run-tool.ts';
 import { virtiofsdPaths } from './programs.ts';
@@ -57,7 +58,7 @@ export async function startVirtiofsd(share: Share, options: StartVirtiofsdOption
       hasIdentityRanges: lack === undefined,
     },
   );
-  const log = await open(logPath, 'w', 0o600);
+  const log = await open(logPath, NEW_LOG, 0o600);
   let outcome: string | ChildProcess = '';
   try {
     for (const command of commands) {
