@@ -130,7 +130,7 @@ function parse(bytes: Uint8Array, what: string): Json {
 function noSbom(path: string, cause?: unknown): OrlopError {
   return kitError('kit.no-sbom', `${path} has no bill of materials that can be read`, {
     ...(cause === undefined ? {} : { cause }),
-    hint: 'it can be an SPDX or CycloneDX file, an image of the format tar or docker, or an initial RAM disk',
+    hint: 'it can be an SPDX or CycloneDX file in JSON (not tag-value, not XML), an image of the format tar or docker, or an initial RAM disk',
   });
 }
 
