@@ -1,12 +1,13 @@
 #!/usr/bin/env node
-import { spawnSync } from 'node:child_process';
-import { mkdirSync, mkdtempSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { mkdirSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 /** What composing costs; see USAGE. */
 import { build } from 'esbuild';
 import { readWords } from '../read-words.mjs';
+import { timeProgram } from '../time-program.mjs';
+import { makeWorkFolder } from '../work-folder.mjs';
 
 const USAGE = `usage: node bench/compose/run.mjs
 
@@ -21,14 +22,10 @@ const MAX_RESIDENT_MB = 200;
 const LAYERS = 8;
 const LAYER_MB = 512;
 
-const folder = mkdtempSync(join(tmpdir(), 'orlop-bench-compose-'));
+const folder = makeWorkFolder('compose');
 const rows = [];
-try {
-  measureRedis();
-  await measureLarge();
-} finally {
-  rmSync(folder, { recursive: true, force: true });
-}
+await measureRedis();
+await measureLarge();
 console.table(rows);
 const over = rows.filter((row) => row['peak MB'] > MAX_RESIDENT_MB);
 if (over.length > 0) {
@@ -36,13 +33,13 @@ if (over.length > 0) {
   process.exit(1);
 }
 
-function measureRedis() {
+async function measureRedis() {
   const yaml = join(root, 'examples/redis-os.yml');
   const words = ['build', '--quiet', '--dir', folder, yaml];
-  run('warming the store', [join(root, 'orlop'), ...words], process.env, false);
+  await run('warming the store', [join(root, 'orlop'), ...words], process.env, false);
   for (const format of ['tar', 'kernel+initrd', 'tar,kernel+initrd']) {
     const outputs = { tar: ['redis-os.tar'], 'kernel+initrd': ['redis-os-initrd.img'] };
-    run(`redis-os ${format}`, [join(root, 'orlop'), ...words, '-f', format]);
+    await run(`redis-os ${format}`, [join(root, 'orlop'), ...words, '-f', format]);
     rows.at(-1)['output MB'] = Math.round(
       format
         .split(',')
@@ -67,7 +64,7 @@ async function measureLarge() {
   const home = join(folder, 'home');
   const env = { ...process.env, ORLOP_HOME: home };
   mkdirSync(home);
-  run(
+  await run(
     'making the layers',
     [process.execPath, program, join(home, 'cache'), String(LAYERS), String(LAYER_MB)],
     env,
@@ -75,18 +72,17 @@ async function measureLarge() {
   );
   writeFileSync(join(folder, 'large.yml'), 'services:\n  - {name: large, image: bench/large}\n');
   const words = ['build', '--quiet', '--no-pull', '--dir', folder, '-f', 'tar', join(folder, 'large.yml')];
-  run(`${(LAYERS * LAYER_MB) / 1024} GB in ${LAYERS} layers, tar`, [join(root, 'orlop'), ...words], env);
+  await run(
+    `${(LAYERS * LAYER_MB) / 1024} GB in ${LAYERS} layers, tar`,
+    [join(root, 'orlop'), ...words],
+    env,
+  );
   rows.at(-1)['output MB'] = Math.round(statSync(join(folder, 'large.tar')).size / 1e6);
 }
 
-/** Runs a command to its end and notes its time and the peak of its resident memory, which the kernel counts. */
-function run(what, words, env = process.env, noted = true) {
+/** Runs a command to its end and notes its time and the peak of its memory. */
+async function run(what, words, env = process.env, noted = true) {
   process.stderr.write(`${what} …\n`);
-  const started = performance.now();
-  const result = spawnSync('/usr/bin/time', ['-f', '%M', ...words], { env, encoding: 'utf8' });
-  const seconds = (performance.now() - started) / 1000;
-  if (result.status !== 0) throw new Error(`${words.join(' ')} failed:\n${result.stderr}`);
-  if (!noted) return;
-  const peakKiB = Number(result.stderr.trim().split('\n').at(-1));
-  rows.push({ what, seconds: Number(seconds.toFixed(1)), 'peak MB': Math.round((peakKiB * 1024) / 1e6) });
+  const { seconds, peakMb } = await timeProgram(words, env);
+  if (noted) rows.push({ what, seconds: Number(seconds.toFixed(1)), 'peak MB': Math.round(peakMb) });
 }

@@ -1,12 +1,13 @@
 #!/usr/bin/env node
-import { spawnSync } from 'node:child_process';
-import { existsSync, mkdirSync, mkdtempSync, rmSync, statSync } from 'node:fs';
+import { existsSync, mkdirSync, rmSync, statSync } from 'node:fs';
 import { loadavg, tmpdir } from 'node:os';
 import { dirname, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 /** Every writer of images against the best public tool, on one tree, in one run; see USAGE. */
 import { build } from 'esbuild';
+import { timeProgram } from '../time-program.mjs';
+import { makeWorkFolder } from '../work-folder.mjs';
 import { containerPeers, fileSystemPeers, rowPeers } from './peers.mjs';
 
 const USAGE = `usage: node bench/formats/run.mjs [options] [small|large] [FORMAT…]
@@ -39,30 +40,27 @@ const DISK_BYTES = 2n ** 30n;
 
 const options = readOptions();
 const { mebibytes, wanted, rounds } = options;
-const folder = mkdtempSync(join(tmpdir(), 'orlop-bench-formats-'));
+const folder = makeWorkFolder('formats');
 const input = options.input === undefined ? folder : resolve(options.input);
 const tree = join(input, 'tree');
 const disk = join(input, 'disk.raw');
 const work = join(folder, 'work');
 const out = join(folder, 'out');
 const rows = [];
-try {
-  const makeTree = await bundle('make-tree');
-  const writeFormat = await bundle('write-format');
-  if (!existsSync(tree)) {
-    mkdirSync(tree, { recursive: true });
-    run(`${process.execPath} ${makeTree} ${tree} ${mebibytes}`);
-  }
-  for (const [format, peers] of chosen({ ...fileSystemPeers, ...rowPeers }))
-    measure(writeFormat, { format, source: tree, peers });
-  if (chosen(containerPeers).length > 0 || wanted.includes('none')) {
-    // A disk without holes: the tree as ISO 9660.
-    if (!existsSync(disk)) run(fileSystemPeers.iso.xorriso({ tree, out: disk }));
-    for (const [format, peers] of chosen(containerPeers))
-      measure(writeFormat, { format, source: disk, peers });
-  }
-} finally {
-  rmSync(folder, { recursive: true, force: true });
+const run = (words) => timeProgram(['sh', '-c', words]);
+const makeTree = await bundle('make-tree');
+const writeFormat = await bundle('write-format');
+if (!existsSync(tree)) {
+  mkdirSync(tree, { recursive: true });
+  await run(`${process.execPath} ${makeTree} ${tree} ${mebibytes}`);
+}
+for (const [format, peers] of chosen({ ...fileSystemPeers, ...rowPeers }))
+  await measure(writeFormat, { format, source: tree, peers });
+if (chosen(containerPeers).length > 0 || wanted.includes('none')) {
+  // A disk without holes: the tree as ISO 9660.
+  if (!existsSync(disk)) await run(fileSystemPeers.iso.xorriso({ tree, out: disk }));
+  for (const [format, peers] of chosen(containerPeers))
+    await measure(writeFormat, { format, source: disk, peers });
 }
 console.table(rows);
 console.log(
@@ -112,14 +110,14 @@ function chosen(peers) {
 }
 
 /** Takes turns with the tools, and keeps the best of each. */
-function measure(program, { format, source, peers }) {
+async function measure(program, { format, source, peers }) {
   process.stderr.write(`${format} …\n`);
   let own;
   const others = new Map();
   for (let i = 0; i < rounds; i++) {
     // What the output and what lies on the way to it take, for both alike.
     const room = Math.ceil(mebibytes * 1.15) + (rowPeers[format] === undefined ? 0 : 1024);
-    const result = run(`${node} ${program} ${format} ${source} ${out} ${room} ${settle}`);
+    const result = await run(`${node} ${program} ${format} ${source} ${out} ${room} ${settle}`);
     const ours = { ...JSON.parse(result.stdout), peakMb: result.peakMb };
     if (own === undefined || ours.seconds < own.seconds) own = ours;
     const size = BigInt(ours.outputBytes);
@@ -127,8 +125,8 @@ function measure(program, { format, source, peers }) {
     rmSync(out);
     for (const [tool, words] of Object.entries(peers)) {
       mkdirSync(work);
-      run(`sh ${settle} ${folder} ${room} ${source}`);
-      const other = run(words({ tree, disk, out, work, size, diskBytes }));
+      await run(`sh ${settle} ${folder} ${room} ${source}`);
+      const other = await run(words({ tree, disk, out, work, size, diskBytes }));
       const known = others.get(tool);
       if (known === undefined || other.seconds < known.seconds)
         others.set(tool, { ...other, outputMb: statSync(out).size / 1e6 });
@@ -154,19 +152,6 @@ function measure(program, { format, source, peers }) {
   process.stderr.write(`  ${JSON.stringify(rows.at(-1))}\n`);
   for (const [name, other] of others)
     if (name !== tool) process.stderr.write(`  ${name}: ${round(other.seconds)} s\n`);
-}
-
-/** Runs a command to its end; its peak of resident memory is what the kernel counted. */
-function run(words) {
-  const started = performance.now();
-  const result = spawnSync('/usr/bin/time', ['-f', '%M %U %S', 'sh', '-c', words], {
-    encoding: 'utf8',
-    maxBuffer: 1 << 26,
-  });
-  const seconds = (performance.now() - started) / 1000;
-  if (result.status !== 0) throw new Error(`${words} failed:\n${result.stderr}`);
-  const [peakKiB, user, system] = result.stderr.trim().split('\n').at(-1).split(' ').map(Number);
-  return { seconds, cpuSeconds: user + system, peakMb: (peakKiB * 1024) / 1e6, stdout: result.stdout };
 }
 
 async function bundle(name) {

@@ -1,12 +1,11 @@
 #!/usr/bin/env node
 /** Bundles one of the benchmarks here and runs it; see USAGE. */
 import { spawnSync } from 'node:child_process';
-import { mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { build } from 'esbuild';
 import { readProgram } from '../read-words.mjs';
+import { makeWorkFolder } from '../work-folder.mjs';
 
 const USAGE = `usage: node bench/netstack/run.mjs [PROGRAM]
 
@@ -25,20 +24,16 @@ const { name, values } = readProgram(USAGE, {
   loss: {},
 });
 const args = Object.values(values).map(String);
-const folder = mkdtempSync(join(tmpdir(), 'orlop-bench-'));
-try {
-  const outfile = join(folder, 'bench.mjs');
-  await build({
-    entryPoints: [fileURLToPath(new URL(`./${name}.ts`, import.meta.url))],
-    bundle: true,
-    platform: 'node',
-    format: 'esm',
-    target: 'node20.19',
-    outfile,
-    logLevel: 'warning',
-  });
-  const result = spawnSync(process.execPath, ['--expose-gc', outfile, ...args], { stdio: 'inherit' });
-  process.exitCode = result.status ?? 1;
-} finally {
-  rmSync(folder, { recursive: true });
-}
+const folder = makeWorkFolder('netstack');
+const outfile = join(folder, 'bench.mjs');
+await build({
+  entryPoints: [fileURLToPath(new URL(`./${name}.ts`, import.meta.url))],
+  bundle: true,
+  platform: 'node',
+  format: 'esm',
+  target: 'node20.19',
+  outfile,
+  logLevel: 'warning',
+});
+const result = spawnSync(process.execPath, ['--expose-gc', outfile, ...args], { stdio: 'inherit' });
+process.exitCode = result.status ?? 1;

@@ -1,11 +1,11 @@
 #!/usr/bin/env node
 /** Bundles one of the benchmarks here and runs it; see USAGE. */
-import { mkdtempSync, rmSync, symlinkSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { symlinkSync } from 'node:fs';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { build } from 'esbuild';
 import { readProgram } from '../read-words.mjs';
+import { makeWorkFolder } from '../work-folder.mjs';
 
 const USAGE = `usage: node bench/network/run.mjs [PROGRAM] [OPTIONS]
 
@@ -33,9 +33,8 @@ const { name, values } = readProgram(USAGE, {
   linux: {},
 });
 
-// What was started is ended with this process, however that ends.
+// Each program that was started is ended by a listener of its own when this process exits.
 process.setMaxListeners(100);
-for (const name of ['SIGINT', 'SIGTERM']) process.once(name, () => process.exit(130));
 
 const programs = {
   peers: ['bench', 'runBench'],
@@ -46,22 +45,18 @@ const programs = {
   linux: ['linux', 'runLinuxGrid'],
 };
 const [file, entry] = programs[name];
-const folder = mkdtempSync(join(tmpdir(), 'orlop-bench-'));
-try {
-  // koffi, which is not bundled, is found beside the program.
-  symlinkSync(join(import.meta.dirname, '..', '..', 'node_modules'), join(folder, 'node_modules'));
-  const outfile = join(folder, 'bench.mjs');
-  await build({
-    entryPoints: [join(import.meta.dirname, `${file}.ts`)],
-    outfile,
-    bundle: true,
-    platform: 'node',
-    format: 'esm',
-    logLevel: 'warning',
-  });
-  const program = await import(pathToFileURL(outfile).href);
-  const repository = join(import.meta.dirname, '..', '..');
-  await program[entry]({ repository, folder, values });
-} finally {
-  rmSync(folder, { recursive: true });
-}
+const folder = makeWorkFolder('network');
+// koffi, which is not bundled, is found beside the program.
+symlinkSync(join(import.meta.dirname, '..', '..', 'node_modules'), join(folder, 'node_modules'));
+const outfile = join(folder, 'bench.mjs');
+await build({
+  entryPoints: [join(import.meta.dirname, `${file}.ts`)],
+  outfile,
+  bundle: true,
+  platform: 'node',
+  format: 'esm',
+  logLevel: 'warning',
+});
+const program = await import(pathToFileURL(outfile).href);
+const repository = join(import.meta.dirname, '..', '..');
+await program[entry]({ repository, folder, values });

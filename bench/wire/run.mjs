@@ -1,11 +1,10 @@
 #!/usr/bin/env node
 /** Bundles and runs bench.ts; see USAGE. */
-import { mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { build } from 'esbuild';
 import { readWords } from '../read-words.mjs';
+import { makeWorkFolder } from '../work-folder.mjs';
 
 const USAGE = `usage: node bench/wire/run.mjs
 
@@ -15,21 +14,17 @@ Prints what parsing and emitting each format costs. Some seconds.
 
 readWords(USAGE, {});
 
-const folder = mkdtempSync(join(tmpdir(), 'orlop-bench-wire-'));
-try {
-  const outfile = join(folder, 'bench.mjs');
-  await build({
-    entryPoints: [join(import.meta.dirname, 'bench.ts')],
-    outfile,
-    bundle: true,
-    platform: 'node',
-    format: 'esm',
-    banner: {
-      js: "import { createRequire } from 'node:module'; const require = createRequire(import.meta.url);",
-    },
-    logLevel: 'warning',
-  });
-  await import(pathToFileURL(outfile).href);
-} finally {
-  rmSync(folder, { recursive: true });
-}
+const folder = makeWorkFolder('wire');
+const outfile = join(folder, 'bench.mjs');
+await build({
+  entryPoints: [join(import.meta.dirname, 'bench.ts')],
+  outfile,
+  bundle: true,
+  platform: 'node',
+  format: 'esm',
+  banner: {
+    js: "import { createRequire } from 'node:module'; const require = createRequire(import.meta.url);",
+  },
+  logLevel: 'warning',
+});
+await import(pathToFileURL(outfile).href);
