@@ -1,4 +1,4 @@
-import { encodeName, hasRawBytes } from '@orlop/core';
+import { decodeName, encodeName, hasRawBytes } from '@orlop/core';
 import { diskError } from './errors.ts';
 
 /** What every node has: the inode's metadata. */
@@ -136,11 +136,12 @@ export class TreeBuilder {
       let next = parent.children.get(part);
       if (next?.type !== 'directory') {
         next = { ...impliedDirectory, type: 'directory', children: new Map() };
-        parent.children.set(part, next);
+        parent.children.set(decodeName(encodeName(part)), next);
       }
       parent = next as GrowingDirectory;
     }
-    return { parent, name };
+    // Anew: a part of a string keeps all of it.
+    return { parent, name: decodeName(encodeName(name)) };
   }
 }
 

@@ -1,17 +1,15 @@
 import type { FileHandle } from 'node:fs/promises';
-import { type EntryHeader, emptyBody, recycle, share } from '@orlop/archive';
+import { emptyBody, recycle, share } from '@orlop/archive';
 import type { ContentStore } from '@orlop/disk';
 import { FileContents, type Reading } from '../file-contents.ts';
 import type { Window } from './windows.ts';
 
-/** An entry, and where its content lies. */
-export interface SpooledMember {
-  readonly header: EntryHeader;
+/** Where a content lies. */
+interface SpooledContent {
+  readonly sizeBytes: number;
   readonly offset: number;
   /** Absent for large and empty files. */
-  readonly window?: Window;
-  /** Equal for equal contents; absent where no other file is as long. */
-  contentKey?: string;
+  readonly window: Window | undefined;
 }
 
 /** Layers that were merged are read alternately. */
@@ -32,9 +30,8 @@ export class SpooledContents implements ContentStore {
     return this.#file.read(offset, into);
   }
 
-  /** The content of a member, in chunks that are the reader's to keep or to recycle. */
-  body({ header, offset, window }: SpooledMember): AsyncIterable<Uint8Array> {
-    const { sizeBytes } = header;
+  /** A content, in chunks that are the reader's to keep or to recycle. */
+  body({ sizeBytes, offset, window }: SpooledContent): AsyncIterable<Uint8Array> {
     if (sizeBytes === 0) return emptyBody;
     if (window === undefined) return this.#file.chunks(offset, sizeBytes);
     return {

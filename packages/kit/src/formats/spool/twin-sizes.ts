@@ -1,5 +1,3 @@
-import type { SpooledMember } from './spooled-contents.ts';
-
 /** Smaller files are not worth finding again elsewhere. */
 const MIN_HASHED_BYTES = 16 * 1024;
 
@@ -8,17 +6,16 @@ const MIN_HASHED_BYTES = 16 * 1024;
  * only when the second comes.
  */
 export class TwinSizes {
-  /** The first of each size; undefined once another has come. */
-  readonly #firstOf = new Map<number, SpooledMember | undefined>();
-  readonly #withTwin: SpooledMember[] = [];
+  /** Number of the first member of each size; undefined once another has come. */
+  readonly #firstOf = new Map<number, number | undefined>();
+  readonly #withTwin: number[] = [];
 
   /** Whether a member of that size came before. */
   seen(sizeBytes: number): boolean {
     return this.#firstOf.has(sizeBytes);
   }
 
-  add(member: SpooledMember): void {
-    const { sizeBytes } = member.header;
+  add(member: number, sizeBytes: number): void {
     if (sizeBytes < MIN_HASHED_BYTES) return;
     if (!this.#firstOf.has(sizeBytes)) {
       this.#firstOf.set(sizeBytes, member);
@@ -30,7 +27,7 @@ export class TwinSizes {
   }
 
   /** The first of each size that came again, whose content went by without a digest. */
-  firstOnes(): readonly SpooledMember[] {
+  firstOnes(): readonly number[] {
     return this.#withTwin;
   }
 }

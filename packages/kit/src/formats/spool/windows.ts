@@ -13,19 +13,29 @@ export interface Window {
 
 /** Puts small files together as they come, so that one reading serves many. */
 export class Windows {
-  #open: Window | undefined;
+  readonly #all: Window[] = [];
+  #isOpen = false;
 
-  /** Where a file lies that begins at `offset`, right behind the one before; undefined for one that is read alone. */
-  place(offset: number, sizeBytes: number): Window | undefined {
-    const window = this.#open;
+  /** In which a file lies that begins at `offset`, right behind the one before; undefined for one that is read alone. */
+  place(offset: number, sizeBytes: number): number | undefined {
+    const last = this.#isOpen ? this.#all.at(-1) : undefined;
     if (sizeBytes > MAX_SMALL_BYTES) {
-      this.#open = undefined;
-    } else if (window !== undefined && window.sizeBytes + sizeBytes <= CHUNK_BYTES) {
-      window.sizeBytes += sizeBytes;
-    } else {
-      this.#open = { start: offset, sizeBytes, next: undefined };
-      if (window !== undefined) window.next = this.#open;
+      this.#isOpen = false;
+      return undefined;
     }
-    return this.#open;
+    if (last !== undefined && last.sizeBytes + sizeBytes <= CHUNK_BYTES) {
+      last.sizeBytes += sizeBytes;
+    } else {
+      const window: Window = { start: offset, sizeBytes, next: undefined };
+      if (last !== undefined) last.next = window;
+      this.#all.push(window);
+      this.#isOpen = true;
+    }
+    return this.#all.length - 1;
+  }
+
+  /** @param number that {@link Windows.place} gave */
+  get(number: number): Window | undefined {
+    return this.#all[number];
   }
 }
