@@ -34,7 +34,7 @@ const BUFFERS = 3;
  * buffers that are used over and over, many small files at once; other contents stream.
  */
 export async function visitContents<File extends ContentFile>(
-  files: readonly File[],
+  files: Iterable<File>,
   visitor: ContentVisitor<File>,
 ): Promise<void> {
   const buffers: Uint8Array[] = [];
@@ -99,13 +99,14 @@ interface RunningLoad<File> {
   readonly buffer: Uint8Array;
 }
 
-function* planLoads<File extends ContentFile>(files: readonly File[]): Generator<Load<File>, undefined> {
-  for (let i = 0; i < files.length; ) {
-    const file = files[i] as File;
+function* planLoads<File extends ContentFile>(files: Iterable<File>): Generator<Load<File>, undefined> {
+  const source = files[Symbol.iterator]();
+  for (let upcoming = source.next(); !upcoming.done; ) {
+    const file = upcoming.value;
     const { stored, sizeBytes } = file.node;
     if (stored === undefined) {
       if (sizeBytes > 0) yield { kind: 'stream', file };
-      i++;
+      upcoming = source.next();
     } else if (sizeBytes > MAX_SMALL_BYTES) {
       for (let at = 0; at < sizeBytes; at += CONTENT_PIECE_BYTES) {
         const length = Math.min(CONTENT_PIECE_BYTES, sizeBytes - at);
@@ -117,12 +118,12 @@ function* planLoads<File extends ContentFile>(files: readonly File[]): Generator
           pieces: [{ file, at, offset, length, place: 0 }],
         };
       }
-      i++;
+      upcoming = source.next();
     } else {
       const pieces: Piece<File>[] = [];
       let total = 0;
-      for (; i < files.length; i++) {
-        const next = files[i] as File;
+      for (; !upcoming.done; upcoming = source.next()) {
+        const next = upcoming.value;
         const { stored: place, sizeBytes: length } = next.node;
         if (place?.store !== stored.store || length > MAX_SMALL_BYTES) break;
         if (total + length > CONTENT_PIECE_BYTES || pieces.length === MAX_SMALL_FILES) break;
@@ -183,7 +184,7 @@ async function visitLoad<File extends ContentFile>(
   }
   const { file } = load;
   let at = 0;
-  for await (const piece of contentPieces(file.path, file.node, CONTENT_PIECE_BYTES)) {
+  for await (const piece of contentPieces(() => file.path, file.node, CONTENT_PIECE_BYTES)) {
     visitor.visit(file, at, piece);
     await visitor.step();
     at += piece.length;

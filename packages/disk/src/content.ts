@@ -5,10 +5,11 @@ import type { FileNode } from './tree.ts';
  * A file's content in pieces of `pieceBytes`, the last one shorter; each piece is the caller's to keep, and to be
  * left unchanged.
  *
+ * @param pathOf for messages
  * @throws OrlopError when the content has another length than the node says.
  */
 export async function* contentPieces(
-  path: string,
+  pathOf: () => string,
   node: FileNode,
   pieceBytes: number,
 ): AsyncGenerator<Uint8Array> {
@@ -19,7 +20,7 @@ export async function* contentPieces(
     for (let at = 0; at < chunk.length; ) {
       const wanted = Math.min(pieceBytes, node.sizeBytes - done);
       const part = chunk.subarray(at, at + Math.min(chunk.length - at, wanted - filled));
-      if (part.length === 0) throw sizeMismatch(path, node, done + filled + chunk.length - at);
+      if (part.length === 0) throw sizeMismatch(pathOf(), node, done + filled + chunk.length - at);
       at += part.length;
       if (part.length === wanted) {
         done += wanted;
@@ -37,7 +38,7 @@ export async function* contentPieces(
       yield whole;
     }
   }
-  if (done !== node.sizeBytes) throw sizeMismatch(path, node, done + filled);
+  if (done !== node.sizeBytes) throw sizeMismatch(pathOf(), node, done + filled);
 }
 
 function sizeMismatch(path: string, node: FileNode, bytes: number): Error {

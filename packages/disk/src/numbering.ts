@@ -1,33 +1,73 @@
-import { type DirectoryNode, sortedChildren, type TreeNode } from './tree.ts';
+import { compareUtf8, type DirectoryNode, sortedChildren, type TreeNode } from './tree.ts';
 
-/** A tree's inodes in the order in which a walk by name meets them, the root first. */
-export interface Numbering {
-  /** Index of each node, from 0; a node in several places has one. */
-  readonly indexes: ReadonlyMap<TreeNode, number>;
-  /** Each node once, with its first path (`''` is the root), in order. */
-  readonly nodes: readonly (readonly [path: string, node: TreeNode])[];
-  /** How many names each node has. */
-  readonly names: ReadonlyMap<TreeNode, number>;
+/**
+ * A tree's inodes in the order in which a walk by name meets them, the root first; a node of several names counts once.
+ * There can be hundreds of thousands, so paths, which only messages want, are not kept.
+ */
+export class Numbering {
+  /** Each node once, in order. */
+  readonly nodes: readonly TreeNode[];
+  readonly #indexes = new Map<TreeNode, number>();
+  /** By index, that of the directory in which the walk met it; the root is in itself. */
+  readonly #parents: number[] = [];
+  /** Of nodes that have several. */
+  readonly #names = new Map<TreeNode, number>();
+
+  constructor(root: DirectoryNode) {
+    const nodes: TreeNode[] = [];
+    const walk = (node: TreeNode, parent: number) => {
+      if (this.#indexes.has(node)) {
+        this.#names.set(node, this.namesOf(node) + 1);
+        return;
+      }
+      const index = nodes.push(node) - 1;
+      this.#indexes.set(node, index);
+      this.#parents.push(parent);
+      if (node.type === 'directory') for (const [, child] of sortedChildren(node)) walk(child, index);
+    };
+    walk(root, 0);
+    this.nodes = nodes;
+  }
+
+  /** From 0. @param node of this tree */
+  indexOf(node: TreeNode): number {
+    const index = this.#indexes.get(node);
+    if (index === undefined) throw new Error('bug: a node of another tree');
+    return index;
+  }
+
+  /** How many names a node has. */
+  namesOf(node: TreeNode): number {
+    return this.#names.get(node) ?? 1;
+  }
+
+  /** Index of the directory that holds a node; the root holds itself. */
+  parentOf(index: number): number {
+    return this.#parents[index] ?? 0;
+  }
+
+  /** The first path of a node, `''` for the root: looked for anew, so for messages only. */
+  pathOf(index: number): string {
+    if (index === 0) return '';
+    const parent = this.parentOf(index);
+    const { children } = this.nodes[parent] as DirectoryNode;
+    const [name = ''] = sortedNamesOf(children, this.nodes[index] as TreeNode);
+    return joinPath(this.pathOf(parent), name);
+  }
 }
 
-/** Walks a tree, the root first, children in the order of their names; a node of several names counts once. */
-export function numberNodes(root: DirectoryNode): Numbering {
-  const indexes = new Map<TreeNode, number>();
-  const names = new Map<TreeNode, number>();
-  const nodes: [string, TreeNode][] = [];
-  const walk = (path: string, node: TreeNode) => {
-    names.set(node, (names.get(node) ?? 0) + 1);
-    if (indexes.has(node)) return;
-    indexes.set(node, nodes.length);
-    nodes.push([path, node]);
-    if (node.type === 'directory')
-      for (const [name, child] of sortedChildren(node)) walk(joinPath(path, name), child);
-  };
-  walk('', root);
-  return { indexes, nodes, names };
+/** How many links a directory has: its name, its `.`, and the `..` of each directory in it. */
+export function directoryLinks(directory: DirectoryNode): number {
+  let links = 2;
+  for (const child of directory.children.values()) if (child.type === 'directory') links++;
+  return links;
 }
 
 /** The path of a child; that of the root is empty. */
 export function joinPath(parent: string, name: string): string {
   return parent === '' ? name : `${parent}/${name}`;
+}
+
+function sortedNamesOf(children: DirectoryNode['children'], node: TreeNode): string[] {
+  return [...children].flatMap(([name, child]) => (child === node ? [name] : [])).sort(compareUtf8);
 }

@@ -7,61 +7,65 @@ import { BLOCK_BYTES, entryType } from './constants.ts';
 const ENTRY_BYTES = 12;
 const MAX_NAME_BYTES = 255;
 
-/** A name stays a string: as bytes, each would be a buffer of its own. */
-interface Entry {
-  readonly name: string;
-  readonly nameBytes: number;
-  readonly node: TreeNode;
-}
+type Entry = readonly [name: string, node: TreeNode];
 
 /** A directory's entries over its blocks: by the bytes of their names, `.` and `..` among them. */
 export class DirectoryBlocks {
-  readonly #blocks: readonly (readonly Entry[])[];
+  readonly sizeBytes: number;
+  readonly #directory: DirectoryNode;
+  readonly #parent: DirectoryNode;
+  /** How many entries each block has. */
+  readonly #counts: readonly number[];
 
-  constructor(path: string, directory: DirectoryNode, parent: DirectoryNode) {
-    const entries = [['.', directory] as const, ['..', parent] as const, ...directory.children]
-      .sort(([a], [b]) => compareUtf8(a, b))
-      .map(([name, node]): Entry => ({ name, nameBytes: encodeName(name).length, node }));
-    const blocks: Entry[][] = [[]];
+  constructor(pathOf: () => string, directory: DirectoryNode, parent: DirectoryNode) {
+    this.#directory = directory;
+    this.#parent = parent;
+    const counts = [0];
     let filled = 0;
-    for (const entry of entries) {
-      if (entry.nameBytes > MAX_NAME_BYTES)
-        throw diskError('disk.bad-name', `a name in "/${path}" is longer than ${MAX_NAME_BYTES} bytes`);
-      const bytes = ENTRY_BYTES + entry.nameBytes;
+    for (const [name] of this.#entries()) {
+      const nameBytes = encodeName(name).length;
+      if (nameBytes > MAX_NAME_BYTES)
+        throw diskError('disk.bad-name', `a name in "/${pathOf()}" is longer than ${MAX_NAME_BYTES} bytes`);
+      const bytes = ENTRY_BYTES + nameBytes;
       if (filled + bytes > BLOCK_BYTES) {
-        blocks.push([]);
+        counts.push(0);
         filled = 0;
       }
-      blocks[blocks.length - 1]?.push(entry);
+      counts[counts.length - 1] = (counts.at(-1) ?? 0) + 1;
       filled += bytes;
     }
-    this.#blocks = blocks;
-  }
-
-  get sizeBytes(): number {
-    const last = this.#blocks[this.#blocks.length - 1] ?? [];
-    return (this.#blocks.length - 1) * BLOCK_BYTES + bytesOf(last);
+    this.#counts = counts;
+    this.sizeBytes = (counts.length - 1) * BLOCK_BYTES + filled;
   }
 
   /** @param numberOf the slot in which a node's inode begins */
   encode(numberOf: (node: TreeNode) => number): Uint8Array {
     const layout = new Layout(this.sizeBytes);
-    this.#blocks.forEach((entries, block) => {
+    const all = this.#entries();
+    let first = 0;
+    for (const [block, count] of this.#counts.entries()) {
       const start = block * BLOCK_BYTES;
-      let nameAt = entries.length * ENTRY_BYTES;
-      entries.forEach(({ name, nameBytes, node }, i) => {
+      let nameAt = count * ENTRY_BYTES;
+      for (const [i, [name, node]] of all.slice(first, first + count).entries()) {
+        const bytes = encodeName(name);
         layout
           .u64le(start + i * ENTRY_BYTES, numberOf(node))
           .u16le(start + i * ENTRY_BYTES + 8, nameAt)
           .u8(start + i * ENTRY_BYTES + 10, entryType[node.type])
-          .set(start + nameAt, encodeName(name));
-        nameAt += nameBytes;
-      });
-    });
+          .set(start + nameAt, bytes);
+        nameAt += bytes.length;
+      }
+      first += count;
+    }
     return layout.bytes;
   }
-}
 
-function bytesOf(entries: readonly Entry[]): number {
-  return entries.reduce((sum, { nameBytes }) => sum + ENTRY_BYTES + nameBytes, 0);
+  /** Sorted anew each time: kept, they are most of what a large tree takes. */
+  #entries(): Entry[] {
+    const dots: Entry[] = [
+      ['.', this.#directory],
+      ['..', this.#parent],
+    ];
+    return [...dots, ...this.#directory.children].sort(([a], [b]) => compareUtf8(a, b));
+  }
 }

@@ -1,7 +1,7 @@
 import { encodeName } from '@orlop/core';
 import { roundUp } from '../bytes.ts';
 import { diskError } from '../errors.ts';
-import type { Numbering } from '../numbering.ts';
+import { directoryLinks, type Numbering } from '../numbering.ts';
 import type { DirectoryNode, TreeNode } from '../tree.ts';
 import { BLOCK_BYTES, type DataLayout, INODE_BYTES, SLOT_BYTES } from './constants.ts';
 import { DirectoryBlocks } from './directory.ts';
@@ -9,7 +9,6 @@ import { encodeXattrs } from './xattrs.ts';
 
 /** Where an inode and its content lie. */
 export interface PlannedInode {
-  readonly path: string;
   readonly node: TreeNode;
   readonly links: number;
   /** Byte offset in the image. */
@@ -45,24 +44,25 @@ const MAX_BLOCKS = 0xffff_ffff;
  * inode lies in one block; so does what stands behind it of its content.
  */
 export function planErofs(numbering: Numbering): ErofsPlan {
-  const parents = parentsOf(numbering);
   const inodes: Mutable[] = [];
   // The superblock has the first block alone.
   let end = BLOCK_BYTES;
-  for (const [path, node] of numbering.nodes) {
-    const xattrs = encodeXattrs(path, node.xattrs);
+  for (const [index, node] of numbering.nodes.entries()) {
+    const pathOf = () => numbering.pathOf(index);
+    const xattrs = encodeXattrs(pathOf, node.xattrs);
     const listing =
-      node.type === 'directory' ? new DirectoryBlocks(path, node, parents.get(node) ?? node) : undefined;
-    const sizeBytes = listing?.sizeBytes ?? contentBytes(path, node);
+      node.type === 'directory'
+        ? new DirectoryBlocks(pathOf, node, numbering.nodes[numbering.parentOf(index)] as DirectoryNode)
+        : undefined;
+    const sizeBytes = listing?.sizeBytes ?? contentBytes(pathOf, node);
     const headBytes = INODE_BYTES + xattrs.length;
     const tailBytes = sizeBytes % BLOCK_BYTES;
     const inlined = tailBytes === 0 ? undefined : placeInode(end, headBytes, tailBytes);
     const start = inlined ?? placeInode(end, headBytes, 0) ?? roundUp(end, BLOCK_BYTES);
     const layout = inlined === undefined ? 'plain' : 'inline';
     inodes.push({
-      path,
       node,
-      links: linksOf(node, numbering),
+      links: node.type === 'directory' ? directoryLinks(node) : numbering.namesOf(node),
       start,
       xattrs,
       sizeBytes,
@@ -103,30 +103,14 @@ function placeInode(end: number, headBytes: number, tailBytes: number): number |
   });
 }
 
-function contentBytes(path: string, node: TreeNode): number {
+function contentBytes(pathOf: () => string, node: TreeNode): number {
   if (node.type === 'file') return node.sizeBytes;
   if (node.type !== 'symlink') return 0;
   const { length } = encodeName(node.target);
   if (length > MAX_TARGET_BYTES)
     throw diskError(
       'disk.bad-name',
-      `the target of the symlink "/${path}" is longer than ${MAX_TARGET_BYTES} bytes`,
+      `the target of the symlink "/${pathOf()}" is longer than ${MAX_TARGET_BYTES} bytes`,
     );
   return length;
-}
-
-function linksOf(node: TreeNode, { names }: Numbering): number {
-  if (node.type !== 'directory') return names.get(node) ?? 1;
-  let links = 2;
-  for (const child of node.children.values()) if (child.type === 'directory') links++;
-  return links;
-}
-
-function parentsOf({ nodes }: Numbering): ReadonlyMap<TreeNode, DirectoryNode> {
-  const parents = new Map<TreeNode, DirectoryNode>();
-  for (const [, node] of nodes) {
-    if (node.type !== 'directory') continue;
-    for (const child of node.children.values()) if (child.type === 'directory') parents.set(child, node);
-  }
-  return parents;
 }

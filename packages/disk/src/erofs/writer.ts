@@ -7,8 +7,8 @@ import { chainChecksum } from '../ext4/checksum.ts';
 import { uuidBytes } from '../ext4/superblock.ts';
 import { type GatheringSink, gatherWrites } from '../gather.ts';
 import type { Guid } from '../guid.ts';
-import { numberNodes } from '../numbering.ts';
-import type { DirectoryNode, TreeNode } from '../tree.ts';
+import { Numbering } from '../numbering.ts';
+import type { DirectoryNode, FileNode, TreeNode } from '../tree.ts';
 import { BLOCK_BITS, BLOCK_BYTES, INODE_BYTES, SLOT_BYTES, SUPERBLOCK_OFFSET } from './constants.ts';
 import { encodeInode } from './inode.ts';
 import { type ErofsPlan, type PlannedInode, planErofs } from './plan.ts';
@@ -38,27 +38,25 @@ export async function writeErofs(
   root: DirectoryNode,
   options: ErofsOptions,
 ): Promise<number> {
-  const plan = planErofs(numberNodes(root));
-  const superblock = encodeSuperblock(plan, root, options);
+  const numbering = new Numbering(root);
+  const plan = planErofs(numbering);
+  const superblock = encodeSuperblock(plan, options);
   await sink.truncate(plan.blocks * BLOCK_BYTES);
   await sink.write(SUPERBLOCK_OFFSET, superblock);
   // Inodes and contents are two streams that ascend side by side.
   await gatherWrites(sink, { unitBytes: BLOCK_BYTES }, (data) =>
-    gatherWrites(sink, {}, (metadata) => writeInodes(plan, metadata, data)),
+    gatherWrites(sink, {}, (metadata) => writeInodes({ plan, numbering }, { metadata, data })),
   );
   return plan.blocks * BLOCK_BYTES;
 }
 
 /** Inodes in their order; each stands with what is behind it, a file's when its content has been seen. */
-async function writeInodes(plan: ErofsPlan, metadata: GatheringSink, data: GatheringSink): Promise<void> {
-  const starts = new Map<TreeNode, number>(plan.inodes.map(({ node, start }) => [node, start]));
-  const numberOf = (node: TreeNode) => (starts.get(node) ?? 0) / SLOT_BYTES;
-  const files = plan.inodes.flatMap((inode, index): PlannedContent[] => {
-    const { path, node, shared, layout } = inode;
-    // A twin whose content is all in blocks need not be read again.
-    if (node.type !== 'file' || node.sizeBytes === 0 || (shared && layout === 'plain')) return [];
-    return [{ path, node, inode, index }];
-  });
+async function writeInodes(
+  { plan, numbering }: { readonly plan: ErofsPlan; readonly numbering: Numbering },
+  { metadata, data }: { readonly metadata: GatheringSink; readonly data: GatheringSink },
+): Promise<void> {
+  const numberOf = (node: TreeNode) =>
+    (plan.inodes[numbering.indexOf(node)] as PlannedInode).start / SLOT_BYTES;
   const scratch = new Uint8Array(4 * BLOCK_BYTES);
   const encode = (index: number, putTail: (tail: Uint8Array) => void) => {
     const inode = plan.inodes[index] as PlannedInode;
@@ -77,7 +75,7 @@ async function writeInodes(plan: ErofsPlan, metadata: GatheringSink, data: Gathe
       if (inode.node.type !== 'file') putBytes(inode, contentOf(inode, numberOf), data, tail);
     });
   };
-  await visitContents(files, {
+  await visitContents(plannedContents(plan, numbering), {
     visit: ({ inode, index }, at, bytes) => {
       while (next < index) encodeOther();
       // Pieces are whole blocks, so that only the last has a tail.
@@ -98,9 +96,32 @@ async function writeInodes(plan: ErofsPlan, metadata: GatheringSink, data: Gathe
   }
 }
 
-interface PlannedContent extends ContentFile {
+class PlannedContent implements ContentFile {
+  readonly node: FileNode;
   readonly inode: PlannedInode;
   readonly index: number;
+  readonly #numbering: Numbering;
+
+  constructor(node: FileNode, inode: PlannedInode, index: number, numbering: Numbering) {
+    this.node = node;
+    this.inode = inode;
+    this.index = index;
+    this.#numbering = numbering;
+  }
+
+  get path(): string {
+    return this.#numbering.pathOf(this.index);
+  }
+}
+
+/** What must be read, in order. */
+function* plannedContents(plan: ErofsPlan, numbering: Numbering): Generator<PlannedContent> {
+  for (const [index, inode] of plan.inodes.entries()) {
+    const { node, shared, layout } = inode;
+    // A twin whose content is all in blocks need not be read again.
+    if (node.type !== 'file' || node.sizeBytes === 0 || (shared && layout === 'plain')) continue;
+    yield new PlannedContent(node, inode, index, numbering);
+  }
 }
 
 /** @param tail takes what stands behind the inode */
@@ -114,14 +135,14 @@ function contentOf({ node, listing }: PlannedInode, numberOf: (node: TreeNode) =
   return node.type === 'symlink' ? encodeName(node.target) : new Uint8Array(0);
 }
 
-function encodeSuperblock(plan: ErofsPlan, root: DirectoryNode, options: ErofsOptions): Uint8Array {
+function encodeSuperblock(plan: ErofsPlan, options: ErofsOptions): Uint8Array {
   const label = new TextEncoder().encode(options.label ?? '');
   if (label.length > MAX_LABEL_BYTES)
     throw diskError(
       'disk.bad-option',
       `the label "${options.label}" is longer than ${MAX_LABEL_BYTES} bytes`,
     );
-  const rootStart = plan.inodes.find(({ node }) => node === root)?.start ?? 0;
+  const rootStart = plan.inodes[0]?.start ?? 0;
   const layout = new Layout(BLOCK_BYTES - SUPERBLOCK_OFFSET)
     .u32le(0, MAGIC)
     .u32le(8, COMPATIBLE_CHECKSUM | COMPATIBLE_MTIME)

@@ -18,16 +18,19 @@ const MAX_VALUE_BYTES = 65535;
 const MAX_BYTES = HEAD_BYTES + (65535 - 1) * 4;
 
 /** The attributes as they stand behind an inode; empty without any. */
-export function encodeXattrs(path: string, xattrs: ReadonlyMap<string, Uint8Array> | undefined): Uint8Array {
+export function encodeXattrs(
+  pathOf: () => string,
+  xattrs: ReadonlyMap<string, Uint8Array> | undefined,
+): Uint8Array {
   if (xattrs === undefined || xattrs.size === 0) return NONE;
   const attributes = [...xattrs]
-    .map(([name, value]) => splitName(path, name, value))
+    .map(([name, value]) => splitName(pathOf, name, value))
     .sort((a, b) => a.index - b.index || (a.suffix < b.suffix ? -1 : 1));
   const sizeBytes = attributes.reduce((sum, attribute) => sum + entryBytes(attribute), HEAD_BYTES);
   if (sizeBytes > MAX_BYTES || attributes.some(({ name, value }) => isTooLong(name, value))) {
     throw diskError(
       'disk.too-large',
-      `the extended attributes of "/${path}" take ${sizeBytes} bytes; erofs holds ${MAX_BYTES}`,
+      `the extended attributes of "/${pathOf()}" take ${sizeBytes} bytes; erofs holds ${MAX_BYTES}`,
     );
   }
   const layout = new Layout(sizeBytes);
@@ -57,7 +60,7 @@ interface Attribute {
   readonly value: Uint8Array;
 }
 
-function splitName(path: string, full: string, value: Uint8Array): Attribute {
+function splitName(pathOf: () => string, full: string, value: Uint8Array): Attribute {
   for (const [prefix, index] of PREFIXES) {
     if (!full.startsWith(prefix)) continue;
     const suffix = full.slice(prefix.length);
@@ -65,7 +68,7 @@ function splitName(path: string, full: string, value: Uint8Array): Attribute {
   }
   throw diskError(
     'disk.unsupported-node',
-    `extended attribute "${full}" of "/${path}" has no prefix that erofs knows`,
+    `extended attribute "${full}" of "/${pathOf()}" has no prefix that erofs knows`,
   );
 }
 

@@ -1,14 +1,14 @@
 import { roundUp } from '../bytes.ts';
-import { numberNodes } from '../numbering.ts';
+import { Numbering } from '../numbering.ts';
 import type { DirectoryNode } from '../tree.ts';
 import { BLOCK_BYTES, BLOCKS_PER_GROUP, FAST_TARGET_BYTES, FIRST_OWN_INODE } from './constants.ts';
 import { planExt4 } from './geometry.ts';
 
 /** A size that holds `root` with `freeBytes` to spare, rounded up to a whole MiB. */
 export function ext4SizeFor(root: DirectoryNode, freeBytes = 0): number {
-  const { nodes } = numberNodes(root);
+  const { nodes } = new Numbering(root);
   let blocks = 64;
-  for (const [, node] of nodes) {
+  for (const node of nodes) {
     if (node.type === 'file')
       blocks +=
         Math.ceil(node.sizeBytes / BLOCK_BYTES) +

@@ -4,7 +4,8 @@ import { visitContents } from '../content-visit.ts';
 import { diskError } from '../errors.ts';
 import { type GatheringSink, gatherWrites } from '../gather.ts';
 import type { Guid } from '../guid.ts';
-import { type DirectoryNode, type FileNode, sortedChildren, type TreeNode } from '../tree.ts';
+import { directoryLinks } from '../numbering.ts';
+import { type DirectoryNode, sortedChildren, type TreeNode } from '../tree.ts';
 import { BlockAllocator } from './allocator.ts';
 import { fileSystemSeed, inodeSeed } from './checksum.ts';
 import {
@@ -15,7 +16,6 @@ import {
   fileKind,
   inodeFlag,
   JOURNAL_INODE,
-  ROOT_INODE,
   SUPERBLOCK_OFFSET,
 } from './constants.ts';
 import { type DirectoryEntry, encodeDirectory } from './directory.ts';
@@ -24,7 +24,7 @@ import { FileBlocks } from './file-blocks.ts';
 import { type Ext4Geometry, hasBackup, planExt4 } from './geometry.ts';
 import { GroupTables } from './groups.ts';
 import { encodeDeviceRoot, type InodeFields, MAX_LINKS, putInode } from './inode.ts';
-import { type InodeOrder, type OrderedNode, orderInodes } from './inode-order.ts';
+import { InodeOrder, type OrderedFile } from './inode-order.ts';
 import { encodeJournalHead, encodeSuperblock, uuidBytes } from './superblock.ts';
 import { encodeXattrs, sealXattrBlock } from './xattrs.ts';
 
@@ -49,12 +49,8 @@ const MAX_TARGET_BYTES = 4095;
  * Documentation/filesystems/ext4.
  */
 export async function writeExt4(sink: BlockSink, root: DirectoryNode, options: Ext4Options): Promise<void> {
-  const inodes = orderInodes(root);
-  const geometry = planExt4(
-    options.sizeBytes,
-    FIRST_OWN_INODE + inodes.order.length,
-    options.journal ?? true,
-  );
+  const inodes = new InodeOrder(root);
+  const geometry = planExt4(options.sizeBytes, FIRST_OWN_INODE + inodes.length, options.journal ?? true);
   await sink.truncate(geometry.blocks * BLOCK_BYTES);
   await gatherWrites(sink, { unitBytes: BLOCK_BYTES }, (gathering) =>
     new Ext4Writer(gathering, geometry, inodes, options).write(),
@@ -67,7 +63,7 @@ type Stored = Pick<InodeFields, 'sizeBytes' | 'blocks' | 'flags' | 'root'>;
 class Ext4Writer {
   readonly #sink: GatheringSink;
   readonly #geometry: Ext4Geometry;
-  readonly #nodes: InodeOrder;
+  readonly #inodes: InodeOrder;
   readonly #options: Ext4Options;
   readonly #uuid: Uint8Array;
   readonly #hashSeed: Uint32Array;
@@ -75,10 +71,10 @@ class Ext4Writer {
   readonly #allocator: BlockAllocator;
   readonly #groups: GroupTables;
 
-  constructor(sink: GatheringSink, geometry: Ext4Geometry, nodes: InodeOrder, options: Ext4Options) {
+  constructor(sink: GatheringSink, geometry: Ext4Geometry, inodes: InodeOrder, options: Ext4Options) {
     this.#sink = sink;
     this.#geometry = geometry;
-    this.#nodes = nodes;
+    this.#inodes = inodes;
     this.#options = options;
     this.#uuid = uuidBytes(options.uuid);
     // The hash seed keeps strangers from choosing names that collide; here the tree is known beforehand.
@@ -89,10 +85,9 @@ class Ext4Writer {
   }
 
   async write(): Promise<void> {
-    const { order } = this.#nodes;
-    this.#writeNode(order[0] as OrderedNode);
+    this.#writeNode(0);
     const journal = this.#writeJournal();
-    await this.#writeNodes(order);
+    await this.#writeNodes();
     const { descriptors, freeBlocks, freeInodes } = this.#groups.finish(this.#allocator);
     const fields = {
       geometry: this.#geometry,
@@ -113,40 +108,38 @@ class Ext4Writer {
   }
 
   /** All but the root, in their order: contents as they come, the other nodes between. */
-  async #writeNodes(order: readonly OrderedNode[]): Promise<void> {
+  async #writeNodes(): Promise<void> {
     let next = 1;
-    const upcoming = () => order[next] as OrderedNode;
     let open: FileBlocks | undefined;
-    const files = order.filter((ordered): ordered is OrderedNode & { node: FileNode } =>
-      hasContent(ordered.node),
-    );
-    await visitContents(files, {
+    await visitContents(this.#inodes.filesWithContent(), {
       visit: (file, at, bytes) => {
         if (open === undefined) {
-          for (; upcoming() !== file; next++) this.#writeNode(upcoming());
+          while (next < file.position) this.#writeNode(next++);
           open = new FileBlocks(this.#sink, this.#allocator);
         }
         open.add(at / BLOCK_BYTES, bytes);
         if (at + bytes.length < file.node.sizeBytes) return;
-        this.#writeInode(file, this.#finishFile(file, open));
+        this.#writeInode(file.position, this.#finishFile(file, open));
         open = undefined;
         next++;
       },
       step: () => this.#sink.step(),
     });
-    for (; next < order.length; next++) {
-      this.#writeNode(upcoming());
+    while (next < this.#inodes.length) {
+      this.#writeNode(next++);
       if (this.#sink.full) await this.#sink.step();
     }
   }
 
   /** Anything but a file with content. */
-  #writeNode(ordered: OrderedNode): void {
-    this.#writeInode(ordered, this.#store(ordered));
+  #writeNode(position: number): void {
+    this.#writeInode(position, this.#store(position));
   }
 
-  #writeInode({ path, node, inode }: OrderedNode, stored: Stored): void {
-    const xattrs = encodeXattrs(path, node.xattrs);
+  #writeInode(position: number, stored: Stored): void {
+    const node = this.#inodes.nodeAt(position);
+    const inode = this.#inodes.inodeAt(position);
+    const xattrs = encodeXattrs(() => this.#inodes.pathAt(position), node.xattrs);
     let xattrBlock: number | undefined;
     if (xattrs.place === 'block') {
       xattrBlock = this.#allocator.allocateRun(1);
@@ -161,7 +154,7 @@ class Ext4Writer {
         uid: node.uid,
         gid: node.gid,
         mtime: node.mtime,
-        links: directory ? 2 + countSubdirectories(node) : this.#namesOf(path, node),
+        links: directory ? directoryLinks(node) : this.#namesOf(position, node),
         blocks: stored.blocks + (xattrBlock === undefined ? 0 : 1),
         ...(xattrs.place === 'inode' && { xattrs: xattrs.bytes }),
         ...(xattrBlock !== undefined && { xattrBlock }),
@@ -172,21 +165,26 @@ class Ext4Writer {
   }
 
   /** How many names a node has that is no directory. */
-  #namesOf(path: string, node: TreeNode): number {
-    const names = this.#nodes.numbering.names.get(node) ?? 1;
+  #namesOf(position: number, node: TreeNode): number {
+    const names = this.#inodes.namesOf(node);
     if (names > MAX_LINKS)
-      throw diskError('disk.too-large', `"/${path}" has ${names} names; on ext4 a file has ${MAX_LINKS}`);
+      throw diskError(
+        'disk.too-large',
+        `"/${this.#inodes.pathAt(position)}" has ${names} names; on ext4 a file has ${MAX_LINKS}`,
+      );
     return names;
   }
 
-  #store({ path, node, inode }: OrderedNode): Stored {
+  #store(position: number): Stored {
+    const node = this.#inodes.nodeAt(position);
+    const inode = this.#inodes.inodeAt(position);
     switch (node.type) {
       case 'directory':
-        return this.#storeDirectory(inode, path, node);
+        return this.#storeDirectory(position, node);
       case 'file':
         return { sizeBytes: 0, ...this.#extentTree(inode, [], 0) };
       case 'symlink':
-        return this.#storeSymlink(inode, path, node.target);
+        return this.#storeSymlink(position, node.target);
       case 'char':
       case 'block':
         return { sizeBytes: 0, blocks: 0, flags: 0, root: encodeDeviceRoot(node.major, node.minor) };
@@ -195,13 +193,17 @@ class Ext4Writer {
     }
   }
 
-  #storeDirectory(inode: number, path: string, node: DirectoryNode): Stored {
+  #storeDirectory(position: number, node: DirectoryNode): Stored {
+    const inode = this.#inodes.inodeAt(position);
     const entries = sortedChildren(node).map(([name, child]): DirectoryEntry => {
       if (name.length > MAX_NAME_BYTES / 3 && encodeName(name).length > MAX_NAME_BYTES)
-        throw diskError('disk.bad-name', `"${name}" in "/${path}" is longer than ${MAX_NAME_BYTES} bytes`);
-      return { name, inode: this.#nodes.inodes.get(child) ?? 0, kind: fileKind[child.type].entry };
+        throw diskError(
+          'disk.bad-name',
+          `"${name}" in "/${this.#inodes.pathAt(position)}" is longer than ${MAX_NAME_BYTES} bytes`,
+        );
+      return { name, inode: this.#inodes.inodeOf(child), kind: fileKind[child.type].entry };
     });
-    const parent = this.#nodes.parents.get(node) ?? ROOT_INODE;
+    const parent = this.#inodes.parentInode(position);
     const seed = inodeSeed(this.#seed, inode);
     const { blocks, indexed } = encodeDirectory(entries, { inode, parent, seed, hashSeed: this.#hashSeed });
     const extents: FileExtent[] = [];
@@ -220,7 +222,8 @@ class Ext4Writer {
     };
   }
 
-  #finishFile({ node, inode }: OrderedNode & { node: FileNode }, { extents, used }: FileBlocks): Stored {
+  #finishFile({ node, position }: OrderedFile, { extents, used }: FileBlocks): Stored {
+    const inode = this.#inodes.inodeAt(position);
     return { sizeBytes: node.sizeBytes, ...this.#extentTree(inode, extents, used) };
   }
 
@@ -230,17 +233,18 @@ class Ext4Writer {
     return { blocks: used + treeBlocks, flags: inodeFlag.extents, root };
   }
 
-  #storeSymlink(inode: number, path: string, target: string): Stored {
+  #storeSymlink(position: number, target: string): Stored {
     const bytes = encodeName(target);
     if (bytes.length > MAX_TARGET_BYTES)
       throw diskError(
         'disk.bad-name',
-        `the target of the symlink "/${path}" is longer than ${MAX_TARGET_BYTES} bytes`,
+        `the target of the symlink "/${this.#inodes.pathAt(position)}" is longer than ${MAX_TARGET_BYTES} bytes`,
       );
     if (bytes.length <= FAST_TARGET_BYTES)
       return { sizeBytes: bytes.length, blocks: 0, flags: 0, root: bytes };
     const start = this.#allocator.allocateRun(1);
     this.#sink.put(start * BLOCK_BYTES, bytes);
+    const inode = this.#inodes.inodeAt(position);
     return { sizeBytes: bytes.length, ...this.#extentTree(inode, [{ logical: 0, start, count: 1 }], 1) };
   }
 
@@ -275,14 +279,4 @@ class Ext4Writer {
     );
     return { root: tree.root, sizeBytes };
   }
-}
-
-function hasContent(node: TreeNode): boolean {
-  return node.type === 'file' && node.sizeBytes > 0;
-}
-
-function countSubdirectories(directory: DirectoryNode): number {
-  let count = 0;
-  for (const child of directory.children.values()) if (child.type === 'directory') count++;
-  return count;
 }

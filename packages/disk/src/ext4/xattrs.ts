@@ -34,12 +34,12 @@ export type EncodedXattrs =
 
 /** In the inode if they fit there, else in a block. @throws OrlopError for what neither holds */
 export function encodeXattrs(
-  path: string,
+  pathOf: () => string,
   xattrs: ReadonlyMap<string, Uint8Array> | undefined,
 ): EncodedXattrs {
   if (xattrs === undefined || xattrs.size === 0) return { place: 'none' };
   const attributes = [...xattrs]
-    .map(([name, value]) => splitName(path, name, value))
+    .map(([name, value]) => splitName(pathOf, name, value))
     .sort((a, b) => a.index - b.index || a.name.length - b.name.length || (a.text < b.text ? -1 : 1));
   const needed = attributes.reduce(
     (sum, { name, value }) => sum + roundUp4(ENTRY_HEAD + name.length) + roundUp4(value.length),
@@ -53,7 +53,7 @@ export function encodeXattrs(
   if (needed > BLOCK_BYTES - BLOCK_HEAD) {
     throw diskError(
       'disk.too-large',
-      `the extended attributes of "/${path}" take ${needed} bytes; ext4 holds ${BLOCK_BYTES - BLOCK_HEAD}`,
+      `the extended attributes of "/${pathOf()}" take ${needed} bytes; ext4 holds ${BLOCK_BYTES - BLOCK_HEAD}`,
     );
   }
   const layout = new Layout(BLOCK_BYTES).u32le(0, MAGIC).u32le(4, 1).u32le(8, 1);
@@ -74,26 +74,26 @@ interface Attribute {
   readonly value: Uint8Array;
 }
 
-function splitName(path: string, full: string, value: Uint8Array): Attribute {
+function splitName(pathOf: () => string, full: string, value: Uint8Array): Attribute {
   for (const [prefix, index] of PREFIXES) {
     if (!full.startsWith(prefix)) continue;
     const text = full.slice(prefix.length);
-    const stored = prefix.startsWith('system.posix_acl_') ? storedAcl(path, full, value) : value;
+    const stored = prefix.startsWith('system.posix_acl_') ? storedAcl(pathOf, full, value) : value;
     return { index, text, name: new TextEncoder().encode(text), value: stored };
   }
   throw diskError(
     'disk.unsupported-node',
-    `extended attribute "${full}" of "/${path}" has no prefix that ext4 knows`,
+    `extended attribute "${full}" of "/${pathOf()}" has no prefix that ext4 knows`,
   );
 }
 
-function storedAcl(path: string, name: string, value: Uint8Array): Uint8Array {
+function storedAcl(pathOf: () => string, name: string, value: Uint8Array): Uint8Array {
   const from = new DataView(value.buffer, value.byteOffset, value.byteLength);
   const entries = (value.length - ACL.headBytes) / ACL.entryBytes;
   if (!Number.isInteger(entries) || entries < 0 || from.getUint32(0, true) !== ACL.version) {
     throw diskError(
       'disk.unsupported-node',
-      `the attribute "${name}" of "/${path}" is no access control list`,
+      `the attribute "${name}" of "/${pathOf()}" is no access control list`,
     );
   }
   const layout = new Layout(ACL.headBytes + entries * ACL.entryBytes).u32le(0, STORED_ACL_VERSION);

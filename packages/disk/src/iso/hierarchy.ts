@@ -1,5 +1,5 @@
 import { Layout } from '../bytes.ts';
-import { joinPath, type Numbering } from '../numbering.ts';
+import { directoryLinks, type Numbering } from '../numbering.ts';
 import { type DirectoryNode, sortedChildren, type TreeNode } from '../tree.ts';
 import { encodePathTable, type PathTableEntry } from './descriptors.ts';
 import { DirectoryEncoder, type EncodedDirectory, type Placed } from './directory.ts';
@@ -7,7 +7,6 @@ import { both16, both32, ISO_SECTOR_BYTES, ShortDates, sectorsOf, shortDate } fr
 import { isoNames, jolietNames } from './names.ts';
 
 interface PlannedDirectory {
-  readonly path: string;
   readonly node: DirectoryNode;
   readonly identifier: string;
   readonly parent: PlannedDirectory | undefined;
@@ -27,17 +26,17 @@ const NOWHERE: Placed = { sector: 0, sizeBytes: 0 };
 export class Hierarchy {
   readonly joliet: boolean;
   readonly #numbering: Numbering;
-  readonly #files: ReadonlyMap<TreeNode, Placed>;
+  readonly #files: readonly (Placed | undefined)[];
   readonly #directories: PlannedDirectory[] = [];
   readonly #encoder: DirectoryEncoder;
   readonly #links = new Map<DirectoryNode, number>();
 
-  /** @param files the files' sizes; their sectors may follow until {@link finish}. */
+  /** @param files by index, their sizes; their sectors may follow until {@link finish}. */
   constructor(
     joliet: boolean,
     root: DirectoryNode,
     numbering: Numbering,
-    files: ReadonlyMap<TreeNode, Placed>,
+    files: readonly (Placed | undefined)[],
   ) {
     this.joliet = joliet;
     this.#numbering = numbering;
@@ -97,18 +96,13 @@ export class Hierarchy {
 
   /** Level by level, since the path table is in that order (ECMA-119 6.9.1). */
   #plan(root: DirectoryNode): void {
-    this.#add('', root, '', undefined);
+    this.#add(root, '', undefined);
     for (let i = 0; i < this.#directories.length; i++) this.#encode(this.#directories[i] as PlannedDirectory);
   }
 
-  #add(
-    path: string,
-    node: DirectoryNode,
-    identifier: string,
-    parent: PlannedDirectory | undefined,
-  ): PlannedDirectory {
+  #add(node: DirectoryNode, identifier: string, parent: PlannedDirectory | undefined): PlannedDirectory {
     const number = this.#directories.length + 1;
-    const planned = { path, node, identifier, parent, number, encoded: undefined, sector: 0, sizeBytes: 0 };
+    const planned = { node, identifier, parent, number, encoded: undefined, sector: 0, sizeBytes: 0 };
     this.#directories.push(planned);
     return planned;
   }
@@ -129,8 +123,8 @@ export class Hierarchy {
     for (const { name, child, identifier } of named) {
       const target =
         child.type === 'directory'
-          ? this.#add(joinPath(directory.path, name), child, identifier, directory)
-          : (this.#files.get(child) ?? NOWHERE);
+          ? this.#add(child, identifier, directory)
+          : (this.#files[this.#numbering.indexOf(child)] ?? NOWHERE);
       this.#addRecord(identifier, name, child, target);
     }
     directory.encoded = this.#encoder.finish();
@@ -156,8 +150,8 @@ export class Hierarchy {
   }
 
   #context(node: TreeNode): { links: number; serial: number } {
-    const serial = (this.#numbering.indexes.get(node) ?? 0) + 1;
-    if (node.type !== 'directory') return { links: this.#numbering.names.get(node) ?? 1, serial };
+    const serial = this.#numbering.indexOf(node) + 1;
+    if (node.type !== 'directory') return { links: this.#numbering.namesOf(node), serial };
     return { links: this.#linksOf(node), serial };
   }
 
@@ -165,8 +159,7 @@ export class Hierarchy {
   #linksOf(node: DirectoryNode): number {
     let links = this.#links.get(node);
     if (links !== undefined) return links;
-    links = 2;
-    for (const child of node.children.values()) if (child.type === 'directory') links++;
+    links = directoryLinks(node);
     this.#links.set(node, links);
     return links;
   }

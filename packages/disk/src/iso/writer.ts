@@ -1,10 +1,10 @@
 import type { BlockSink } from '../block.ts';
 import { roundUp } from '../bytes.ts';
 import { contentPieces } from '../content.ts';
-import { visitContents } from '../content-visit.ts';
+import { type ContentFile, visitContents } from '../content-visit.ts';
 import { diskError } from '../errors.ts';
 import { type GatheringSink, gatherWrites } from '../gather.ts';
-import { numberNodes } from '../numbering.ts';
+import { Numbering } from '../numbering.ts';
 import type { DirectoryNode, FileNode, TreeNode } from '../tree.ts';
 import {
   type BootImage,
@@ -74,14 +74,14 @@ async function writeImage(sink: GatheringSink, root: DirectoryNode, options: Iso
   await writeHierarchies(sink, layout, options);
   if (catalogSector !== undefined) await sink.write(at(catalogSector), encodeBootCatalog(bootImages));
   const patched = new Set(bootImages.filter((image) => image.infoTable).map(({ sector }) => sector));
-  for (const { path, node, placed } of files) {
-    if (patched.has(placed.sector))
-      await sink.write(at(placed.sector), patchInfoTable(await readAll(path, node), placed.sector));
+  for (const file of files) {
+    if (patched.has(file.sector))
+      await sink.write(at(file.sector), patchInfoTable(await readAll(file), file.sector));
   }
   await visitContents(
-    files.filter(({ placed }) => !patched.has(placed.sector)),
+    files.filter(({ sector }) => !patched.has(sector)),
     {
-      visit: ({ placed }, from, bytes) => sink.put(at(placed.sector) + from, bytes),
+      visit: ({ sector }, from, bytes) => sink.put(at(sector) + from, bytes),
       step: () => sink.step(),
     },
   );
@@ -90,8 +90,8 @@ async function writeImage(sink: GatheringSink, root: DirectoryNode, options: Iso
 
 /** Descriptors (primary, boot record, Joliet, terminator), boot catalog, path tables, directories, files, padding. */
 function layOut(root: DirectoryNode, options: IsoOptions): IsoLayout {
-  const numbering = numberNodes(root);
-  const { files, places } = planFiles(numbering.nodes);
+  const numbering = new Numbering(root);
+  const { files, places } = planFiles(numbering);
   const boot = options.boot ?? [];
   let sector = SYSTEM_AREA_SECTORS + 3 + (boot.length > 0 ? 1 : 0);
   const catalogSector = boot.length > 0 ? sector++ : undefined;
@@ -104,15 +104,15 @@ function layOut(root: DirectoryNode, options: IsoOptions): IsoLayout {
     return { hierarchy, pathTableBytes, littleSector, bigSector };
   });
   for (const { hierarchy } of hierarchies) sector = hierarchy.place(sector);
-  for (const { node, placed } of files) {
-    placed.sector = sector;
-    sector += sectorsOf(node.sizeBytes);
+  for (const file of files) {
+    file.sector = sector;
+    sector += sectorsOf(file.sizeBytes);
   }
   const imageBytes = roundUp(
     at(sector + PAD_SECTORS),
     options.hybrid === undefined ? ISO_SECTOR_BYTES : HYBRID_ALIGN_BYTES,
   );
-  const bootImages = boot.map((image) => placeBootImage(root, places, image));
+  const bootImages = boot.map((image) => placeBootImage(numbering, places, image));
   return { hierarchies, files, catalogSector, bootImages, imageBytes };
 }
 
@@ -150,53 +150,63 @@ function at(sector: number): number {
   return sector * ISO_SECTOR_BYTES;
 }
 
-/** A file whose content is stored. */
-interface PlannedFile {
-  readonly path: string;
+/** A file whose content is stored, and where. */
+class PlannedFile implements ContentFile, Placed {
+  sector = 0;
   readonly node: FileNode;
-  readonly placed: { sector: number; readonly sizeBytes: number };
+  readonly #index: number;
+  readonly #numbering: Numbering;
+
+  constructor(node: FileNode, index: number, numbering: Numbering) {
+    this.node = node;
+    this.#index = index;
+    this.#numbering = numbering;
+  }
+
+  get sizeBytes(): number {
+    return this.node.sizeBytes;
+  }
+
+  get path(): string {
+    return this.#numbering.pathOf(this.#index);
+  }
 }
 
-/** Which contents are stored, and by every file the place of its own, which has no sector yet. */
-function planFiles(nodes: readonly (readonly [string, TreeNode])[]): {
+/** Which contents are stored, and by the index of every file the place of its own, which has no sector yet. */
+function planFiles(numbering: Numbering): {
   files: PlannedFile[];
-  places: ReadonlyMap<TreeNode, Placed>;
+  places: readonly (Placed | undefined)[];
 } {
-  const byKey = new Map<string, Placed>();
-  const places = new Map<TreeNode, Placed>();
+  const byKey = new Map<string, PlannedFile>();
   const files: PlannedFile[] = [];
-  for (const [path, node] of nodes) {
-    if (node.type !== 'file') continue;
+  const places = numbering.nodes.map((node, index): Placed | undefined => {
+    if (node.type !== 'file' || node.sizeBytes === 0) return undefined;
     const { contentKey } = node;
     const twin = contentKey === undefined ? undefined : byKey.get(contentKey);
-    if (twin !== undefined) {
-      places.set(node, twin);
-      continue;
-    }
-    const placed = { sector: 0, sizeBytes: node.sizeBytes };
-    places.set(node, placed);
-    if (node.sizeBytes === 0) continue;
-    if (contentKey !== undefined) byKey.set(contentKey, placed);
-    files.push({ path, node, placed });
-  }
+    if (twin !== undefined) return twin;
+    const file = new PlannedFile(node, index, numbering);
+    if (contentKey !== undefined) byKey.set(contentKey, file);
+    files.push(file);
+    return file;
+  });
   return { files, places };
 }
 
 function placeBootImage(
-  root: DirectoryNode,
-  places: ReadonlyMap<TreeNode, Placed>,
+  numbering: Numbering,
+  places: readonly (Placed | undefined)[],
   image: BootImage,
 ): PlacedBootImage {
-  let node: TreeNode | undefined = root;
+  let node: TreeNode | undefined = numbering.nodes[0];
   for (const part of image.path.split('/'))
     node = node?.type === 'directory' ? node.children.get(part) : undefined;
-  const placed = node === undefined ? undefined : places.get(node);
-  if (placed === undefined || placed.sizeBytes === 0)
+  const placed = node === undefined ? undefined : places[numbering.indexOf(node)];
+  if (placed === undefined)
     throw diskError('disk.bad-option', `the boot image "${image.path}" is no file of the tree`);
-  return { ...image, ...placed };
+  return { ...image, sector: placed.sector, sizeBytes: placed.sizeBytes };
 }
 
-async function readAll(path: string, node: FileNode): Promise<Uint8Array> {
-  for await (const piece of contentPieces(path, node, node.sizeBytes)) return piece;
+async function readAll({ path, node }: PlannedFile): Promise<Uint8Array> {
+  for await (const piece of contentPieces(() => path, node, node.sizeBytes)) return piece;
   return new Uint8Array(0);
 }

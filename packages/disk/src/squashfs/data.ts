@@ -5,6 +5,9 @@ import { contentPieces } from '../content.ts';
 import type { FileNode } from '../tree.ts';
 import { DATA_UNCOMPRESSED, NO_FRAGMENT } from './constants.ts';
 
+/** Most files are small: one array for all of them. */
+const NO_BLOCKS = Object.freeze<number[]>([]) as number[];
+
 /** Where a file's content lies. */
 export interface StoredContent {
   /** Start of the first block in the image; 0 where there is none. */
@@ -44,7 +47,7 @@ export class DataWriter {
   }
 
   /** The result is complete only after {@link finish}. */
-  async add(path: string, node: FileNode): Promise<StoredContent> {
+  async add(pathOf: () => string, node: FileNode): Promise<StoredContent> {
     const twin = node.contentKey === undefined ? undefined : this.#byKey.get(node.contentKey);
     if (twin !== undefined) {
       this.duplicates++;
@@ -53,13 +56,13 @@ export class DataWriter {
     const { blockBytes } = this.#options;
     const stored: StoredContent = {
       start: 0,
-      blockSizes: [],
+      blockSizes: node.sizeBytes < blockBytes ? NO_BLOCKS : [],
       fragment: NO_FRAGMENT,
       fragmentOffset: 0,
       sparseBytes: 0,
     };
     if (node.contentKey !== undefined) this.#byKey.set(node.contentKey, stored);
-    for await (const piece of contentPieces(path, node, blockBytes)) {
+    for await (const piece of contentPieces(pathOf, node, blockBytes)) {
       if (node.sizeBytes < blockBytes) await this.#addFragment(stored, piece);
       else await this.#addBlock(stored, piece);
     }

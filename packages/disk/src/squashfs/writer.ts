@@ -4,7 +4,7 @@ import { Layout, roundUp } from '../bytes.ts';
 import type { BlockCompressor } from '../compressor.ts';
 import { diskError } from '../errors.ts';
 import { gatherWrites } from '../gather.ts';
-import { joinPath, type Numbering, numberNodes } from '../numbering.ts';
+import { joinPath, Numbering } from '../numbering.ts';
 import { type DirectoryNode, sortedChildren, type TreeNode } from '../tree.ts';
 import {
   compressionId,
@@ -62,11 +62,11 @@ async function writeImage(sink: BlockSink, root: DirectoryNode, options: Squashf
       `squashfs block of ${blockBytes} bytes; it is a power of two from 4096 to 1048576`,
     );
   }
-  const numbering = numberNodes(root);
+  const numbering = new Numbering(root);
   const data = new DataWriter(sink, { start: SUPERBLOCK_BYTES, blockBytes, compressor });
-  const contents = new Map<TreeNode, StoredContent>();
-  for (const [path, node] of numbering.nodes)
-    if (node.type === 'file') contents.set(node, await data.add(path, node));
+  const contents: StoredContent[] = [];
+  for (const [index, node] of numbering.nodes.entries())
+    if (node.type === 'file') contents[index] = await data.add(() => numbering.pathOf(index), node);
   const { end: dataEnd, fragments, fragmentCount } = await data.finish();
 
   const tables = new InodeTables(compressor, numbering, contents);
@@ -166,20 +166,19 @@ class InodeTables {
   readonly listings: MetadataTable;
   readonly xattrs: XattrTable;
   readonly #numbering: Numbering;
-  readonly #contents: ReadonlyMap<TreeNode, StoredContent>;
+  /** By index. */
+  readonly #contents: readonly StoredContent[];
   readonly #ids: number[] = [];
-  readonly #places = new Map<TreeNode, MetadataPosition>();
+  /** By index, where an inode lies as a reference to it says it; NaN where it has no place yet. */
+  readonly #references: Float64Array;
 
-  constructor(
-    compressor: BlockCompressor,
-    numbering: Numbering,
-    contents: ReadonlyMap<TreeNode, StoredContent>,
-  ) {
+  constructor(compressor: BlockCompressor, numbering: Numbering, contents: readonly StoredContent[]) {
     this.inodes = new MetadataTable(compressor);
     this.listings = new MetadataTable(compressor);
     this.xattrs = new XattrTable(compressor);
     this.#numbering = numbering;
     this.#contents = contents;
+    this.#references = new Float64Array(numbering.nodes.length).fill(Number.NaN);
   }
 
   get idCount(): number {
@@ -213,10 +212,9 @@ class InodeTables {
 
   /** Inode references by number, for NFS export. */
   encodeExports(): Uint8Array {
-    const layout = new Layout(this.#numbering.nodes.length * 8);
-    this.#numbering.nodes.forEach(([, node], i) => {
-      const { block, offset } = this.#places.get(node) ?? { block: 0, offset: 0 };
-      layout.u64le(i * 8, block * 0x10000 + offset);
+    const layout = new Layout(this.#references.length * 8);
+    this.#references.forEach((reference, i) => {
+      layout.u64le(i * 8, reference);
     });
     return layout.bytes;
   }
@@ -230,23 +228,23 @@ class InodeTables {
   }
 
   async #writeLeaf(path: string, node: Exclude<TreeNode, DirectoryNode>): Promise<MetadataPosition> {
-    const known = this.#places.get(node);
-    if (known !== undefined) return known;
-    const context = await this.#context(path, node, this.#numbering.names.get(node) ?? 1);
+    const known = this.#references[this.#numbering.indexOf(node)] as number;
+    if (!Number.isNaN(known)) return { block: Math.floor(known / 0x10000), offset: known % 0x10000 };
+    const context = await this.#context(path, node, this.#numbering.namesOf(node));
     return this.#append(node, this.#encodeLeaf(node, context));
   }
 
   #encodeLeaf(node: Exclude<TreeNode, DirectoryNode>, context: InodeContext): Uint8Array {
     if (node.type === 'symlink') return encodeSymlinkInode(node, context);
     if (node.type !== 'file') return encodeSpecialInode(node, context);
-    const stored = this.#contents.get(node);
+    const stored = this.#contents[this.#numbering.indexOf(node)];
     if (stored === undefined) throw new Error('bug: a file without stored content');
     return encodeFileInode(node, context, stored);
   }
 
   async #append(node: TreeNode, bytes: Uint8Array): Promise<MetadataPosition> {
     const place = this.inodes.position;
-    this.#places.set(node, place);
+    this.#references[this.#numbering.indexOf(node)] = place.block * 0x10000 + place.offset;
     await this.inodes.append(bytes);
     return place;
   }
@@ -263,7 +261,7 @@ class InodeTables {
   }
 
   #number(node: TreeNode): number {
-    return (this.#numbering.indexes.get(node) ?? 0) + 1;
+    return this.#numbering.indexOf(node) + 1;
   }
 
   #idIndex(id: number): number {
