@@ -23,10 +23,6 @@ interface Linkable {
   readonly target: Uint8Array | undefined;
 }
 
-/** What may not be linked, and why; tens of thousands of files share these two. */
-const SINGLE = 'declared to have no links';
-const DIRECTORY = 'a directory';
-
 /**
  * Writes a cpio archive in the "newc" form, the one that Linux unpacks as an initramfs
  * (Documentation/driver-api/early-userspace/buffer-format.rst). Hard links share the inode number of their
@@ -41,7 +37,8 @@ const DIRECTORY = 'a directory';
  */
 export async function* writeCpio(entries: EntryStream): AsyncGenerator<Uint8Array> {
   const packer = new ChunkPacker();
-  const linkable = new Map<string, Linkable | string>();
+  /** By name. Nearly every file says that it has no links, and is not kept. */
+  const linkable = new Map<string, Linkable>();
   let inode = 0;
   let total = 0;
   const add = (fields: CpioFields, name: string) => {
@@ -58,7 +55,8 @@ export async function* writeCpio(entries: EntryStream): AsyncGenerator<Uint8Arra
       member = newMember(header, ++inode);
     }
     add(member.fields, header.name);
-    linkable.set(header.name, whyNoLinks(header) ?? member);
+    if (mayHaveLinks(header)) linkable.set(header.name, member);
+    else linkable.delete(header.name);
     let written = 0;
     if (member.target !== undefined) {
       packer.add(member.target);
@@ -131,17 +129,16 @@ function linkCountOf(header: EntryHeader): number {
   return header.linkCount ?? (header.type === 'file' ? 2 : 1);
 }
 
-function whyNoLinks({ type, linkCount }: EntryHeader): string | undefined {
-  if (type === 'directory') return DIRECTORY;
-  return linkCount === 1 ? SINGLE : undefined;
+function mayHaveLinks({ type, linkCount }: EntryHeader): boolean {
+  return type !== 'directory' && linkCount !== 1;
 }
 
-function linkTarget(header: EntryHeader, linkable: ReadonlyMap<string, Linkable | string>): Linkable {
-  const target = linkable.get(header.linkName ?? '') ?? 'not before it in the archive';
-  if (typeof target === 'string')
+function linkTarget(header: EntryHeader, linkable: ReadonlyMap<string, Linkable>): Linkable {
+  const target = linkable.get(header.linkName ?? '');
+  if (target === undefined)
     throw archiveError(
       'archive.link-target',
-      `the hard link ${JSON.stringify(header.name)} means ${JSON.stringify(header.linkName)}, which is ${target}`,
+      `the hard link ${JSON.stringify(header.name)} means ${JSON.stringify(header.linkName)}, which is no file before it in the archive that may have links`,
     );
   return target;
 }

@@ -6,23 +6,16 @@ import { type DirectoryNode, type FileNode, sortedChildren, type TreeNode } from
  * links of one, so that a library that several images brought takes its room once, in the archive and in memory.
  */
 export async function* treeEntries(root: DirectoryNode): EntryStream {
-  const paths: (readonly [string, TreeNode])[] = [];
-  collect(root, '', paths);
-  const groups = new Map<TreeNode | string, number>();
-  for (const [, node] of paths) {
-    if (node.type === 'directory') continue;
-    const key = identity(node);
-    groups.set(key, (groups.get(key) ?? 0) + 1);
-  }
+  const counts = countNames(root);
   const written = new Map<TreeNode | string, string>();
-  for (const [name, node] of paths) {
+  for (const [name, node] of walk(root, '')) {
     const header = headerOf(name, node);
     if (node.type === 'directory') {
       yield { header, body: emptyBody };
       continue;
     }
     const key = identity(node);
-    const linkCount = groups.get(key) ?? 1;
+    const linkCount = counts.get(key) ?? 1;
     const first = written.get(key);
     if (first !== undefined) {
       yield { header: { ...header, type: 'hardlink', sizeBytes: 0, linkName: first }, body: emptyBody };
@@ -36,12 +29,26 @@ export async function* treeEntries(root: DirectoryNode): EntryStream {
   }
 }
 
-function collect(directory: DirectoryNode, prefix: string, paths: (readonly [string, TreeNode])[]): void {
+/** All below a directory, with its path. */
+function* walk(directory: DirectoryNode, prefix: string): Generator<readonly [string, TreeNode]> {
   for (const [name, node] of sortedChildren(directory)) {
     const path = `${prefix}${name}`;
-    paths.push([path, node]);
-    if (node.type === 'directory') collect(node, `${path}/`, paths);
+    yield [path, node];
+    if (node.type === 'directory') yield* walk(node, `${path}/`);
   }
+}
+
+/** By identity, how many names what has several of them has. */
+function countNames(root: DirectoryNode): ReadonlyMap<TreeNode | string, number> {
+  const once = new Set<TreeNode | string>();
+  const counts = new Map<TreeNode | string, number>();
+  for (const [, node] of walk(root, '')) {
+    if (node.type === 'directory') continue;
+    const key = identity(node);
+    if (once.has(key)) counts.set(key, (counts.get(key) ?? 1) + 1);
+    else once.add(key);
+  }
+  return counts;
 }
 
 /** The node itself, or what it has in common with files that can be links of it. */
