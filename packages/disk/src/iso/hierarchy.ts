@@ -11,9 +11,9 @@ interface PlannedDirectory {
   readonly identifier: string;
   readonly parent: PlannedDirectory | undefined;
   readonly number: number;
-  encoded: EncodedDirectory | undefined;
   sector: number;
   sizeBytes: number;
+  continuationBytes: number;
 }
 
 /** What has no content of its own. */
@@ -21,13 +21,16 @@ const NOWHERE: Placed = { sector: 0, sizeBytes: 0 };
 
 /**
  * One of the two trees of directories of an image: the primary one with Rock Ridge, or Joliet's. First
- * {@link place} gives the directories sectors; when the files have theirs, too, {@link finish} gives the bytes.
+ * {@link place} gives the directories sectors; when the files have theirs, too, {@link finish} gives the bytes. Records
+ * are encoded for their length first, and again when they are written: all of them together are most of what a large
+ * tree takes.
  */
 export class Hierarchy {
   readonly joliet: boolean;
   readonly #numbering: Numbering;
   readonly #files: readonly (Placed | undefined)[];
   readonly #directories: PlannedDirectory[] = [];
+  readonly #planned = new Map<DirectoryNode, PlannedDirectory>();
   readonly #encoder: DirectoryEncoder;
   readonly #links = new Map<DirectoryNode, number>();
 
@@ -62,18 +65,17 @@ export class Hierarchy {
   place(firstSector: number): number {
     let sector = firstSector;
     for (const directory of this.#directories) {
-      const { records, continuations } = directory.encoded as EncodedDirectory;
       directory.sector = sector;
-      directory.sizeBytes = records.length;
-      sector += sectorsOf(records.length) + sectorsOf(continuations.length);
+      sector += sectorsOf(directory.sizeBytes) + sectorsOf(directory.continuationBytes);
     }
     return sector;
   }
 
   /** The bytes of each directory and where they go. */
   *finish(): Generator<{ offset: number; bytes: Uint8Array }> {
-    for (const { encoded, sector } of this.#directories) {
-      const { records, continuations, finish } = encoded as EncodedDirectory;
+    for (const directory of this.#directories) {
+      const { sector } = directory;
+      const { records, continuations, finish } = this.#encode(directory);
       const continuationSector = sector + sectorsOf(records.length);
       finish(continuationSector);
       yield { offset: sector * ISO_SECTOR_BYTES, bytes: records };
@@ -97,17 +99,23 @@ export class Hierarchy {
   /** Level by level, since the path table is in that order (ECMA-119 6.9.1). */
   #plan(root: DirectoryNode): void {
     this.#add(root, '', undefined);
-    for (let i = 0; i < this.#directories.length; i++) this.#encode(this.#directories[i] as PlannedDirectory);
+    // Those within a directory come to the end of the list while it is encoded.
+    for (const directory of this.#directories) {
+      const { records, continuations } = this.#encode(directory);
+      directory.sizeBytes = records.length;
+      directory.continuationBytes = continuations.length;
+    }
   }
 
   #add(node: DirectoryNode, identifier: string, parent: PlannedDirectory | undefined): PlannedDirectory {
     const number = this.#directories.length + 1;
-    const planned = { node, identifier, parent, number, encoded: undefined, sector: 0, sizeBytes: 0 };
+    const planned = { node, identifier, parent, number, sector: 0, sizeBytes: 0, continuationBytes: 0 };
     this.#directories.push(planned);
+    this.#planned.set(node, planned);
     return planned;
   }
 
-  #encode(directory: PlannedDirectory): void {
+  #encode(directory: PlannedDirectory): EncodedDirectory {
     const all = sortedChildren(directory.node);
     const children = this.joliet
       ? all.filter(([, child]) => child.type === 'directory' || child.type === 'file')
@@ -123,11 +131,11 @@ export class Hierarchy {
     for (const { name, child, identifier } of named) {
       const target =
         child.type === 'directory'
-          ? this.#add(child, identifier, directory)
+          ? (this.#planned.get(child) ?? this.#add(child, identifier, directory))
           : (this.#files[this.#numbering.indexOf(child)] ?? NOWHERE);
       this.#addRecord(identifier, name, child, target);
     }
-    directory.encoded = this.#encoder.finish();
+    return this.#encoder.finish();
   }
 
   #addDot(holder: PlannedDirectory, identifier: string, target: PlannedDirectory): void {
