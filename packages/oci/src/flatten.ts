@@ -65,20 +65,23 @@ export async function* flattenImage(
   const limits = { ...DEFAULT_LAYER_LIMITS, ...options.limits };
   const layers = layersOf(image);
   const { inodes } = options.scan ?? (await scanImage(store, image, options));
-  const wanted = layers.map(() => new Map<number, LayerInode>());
-  for (const inode of inodes) wanted[inode.layer]?.set(inode.member, inode);
+  const wanted = layers.map((): (LayerInode | undefined)[] => []);
+  for (const inode of inodes) {
+    const members = wanted[inode.layer];
+    if (members !== undefined) members[inode.member] = inode;
+  }
   const emission = new Emission();
   for (const layer of layers) {
-    const members = wanted[layer.index] ?? new Map<number, LayerInode>();
-    if (![...members.values()].some(({ header }) => header.sizeBytes > 0)) {
-      for (const inode of members.values()) yield* emission.emit(inode, emptyBody);
+    const members = wanted[layer.index] ?? [];
+    if (!members.some((inode) => inode !== undefined && inode.header.sizeBytes > 0)) {
+      for (const inode of inodes) if (inode.layer === layer.index) yield* emission.emit(inode, emptyBody);
       continue;
     }
     let member = -1;
     try {
       for await (const { body } of readTar(openLayer(store, layer, { limits, signal }))) {
         signal?.throwIfAborted();
-        const inode = members.get(++member);
+        const inode = members[++member];
         if (inode !== undefined) yield* emission.emit(inode, body);
       }
     } catch (error) {

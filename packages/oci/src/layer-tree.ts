@@ -1,13 +1,15 @@
 import type { EntryHeader } from '@orlop/archive';
+import { decodeName, encodeName } from '@orlop/core';
 import { ociError } from './errors.ts';
 
 /** A file, whatever names it has. Its content is the given member of the given layer. */
 export interface LayerInode {
+  /** Without its name: the nodes have it. */
   readonly header: EntryHeader;
   readonly layer: number;
   readonly member: number;
   /** Its names in the finished tree, filled in by {@link LayerTree.finish}. */
-  readonly names: LayerNode[];
+  names: LayerNode[];
 }
 
 /** A name in the tree. */
@@ -17,6 +19,7 @@ export interface LayerNode {
   inode: LayerInode;
   /** The last layer that spoke of it; -1 for parents that no layer lists. */
   layer: number;
+  /** What is no directory shares one that is empty. */
   readonly children: Map<string, LayerNode>;
   /** The layer whose whiteout emptied it of lower layers' entries last. */
   prunedBy: number;
@@ -36,7 +39,10 @@ const MAX_STEPS = 1024;
  * inside a root folder: symbolic links among the parents are followed and cannot lead out of it.
  */
 export class LayerTree {
-  readonly #root: LayerNode = node(undefined, '', implicitDirectory());
+  /** Of which there are hundreds of thousands, each would take 180 bytes of its own. */
+  readonly #noChildren = new Map<string, LayerNode>();
+  readonly #noNames: LayerNode[] = [];
+  readonly #root = this.#node(undefined, '', this.#implicitDirectory());
   /** Hard links that came before their target, per layer. */
   #early: { readonly header: EntryHeader; readonly layer: number }[] = [];
 
@@ -53,7 +59,11 @@ export class LayerTree {
     if (base.startsWith(WHITEOUT)) this.#whiteOut({ header, folder, base, layer });
     else if (header.type === 'hardlink') {
       if (!this.#link(header, layer)) this.#early.push({ header, layer });
-    } else this.#place(header, { layer, inode: { header, layer, member, names: [] } });
+    } else
+      this.#place(header, {
+        layer,
+        inode: { header: { ...header, name: '' }, layer, member, names: this.#noNames },
+      });
   }
 
   /** Ends a layer. @throws OrlopError oci.bad-layer for a hard link without a target */
@@ -71,8 +81,13 @@ export class LayerTree {
     const inodes: LayerInode[] = [];
     const pending: LayerNode[] = [...this.#root.children.values()].reverse();
     for (let next = pending.pop(); next !== undefined; next = pending.pop()) {
-      if (next.inode.names.length === 0) inodes.push(next.inode);
-      next.inode.names.push(next);
+      const { inode } = next;
+      if (inode.names.length > 0) {
+        inode.names.push(next);
+      } else {
+        inode.names = [next];
+        inodes.push(inode);
+      }
       for (const child of [...next.children.values()].reverse()) pending.push(child);
     }
     return inodes;
@@ -88,9 +103,10 @@ export class LayerTree {
       return;
     }
     parent.children.delete(base); // so that the order is that of the last writing
-    const fresh = node(parent, base, inode);
+    // Anew: a part of a string keeps all of it.
+    const fresh = this.#node(parent, decodeName(encodeName(base)), inode);
     fresh.layer = layer;
-    parent.children.set(base, fresh);
+    parent.children.set(fresh.name, fresh);
   }
 
   /** Returns whether the target was there. */
@@ -154,7 +170,7 @@ export class LayerTree {
       if (child === undefined) {
         if (missing === 'find') return { parent: undefined, base };
         if (part.startsWith(WHITEOUT)) throw bad(name, 'is below a whiteout');
-        child = node(at, part, implicitDirectory());
+        child = this.#node(at, part, this.#implicitDirectory());
         at.children.set(part, child);
       }
       if (child.inode.header.type === 'symlink') {
@@ -170,6 +186,21 @@ export class LayerTree {
       }
     }
     return { parent: at, base };
+  }
+
+  #node(parent: LayerNode | undefined, name: string, inode: LayerInode): LayerNode {
+    const children = inode.header.type === 'directory' ? new Map<string, LayerNode>() : this.#noChildren;
+    return { parent, name, inode, layer: -1, children, prunedBy: -1 };
+  }
+
+  /** What a container runtime makes where a layer leaves a parent out. */
+  #implicitDirectory(): LayerInode {
+    return {
+      header: { name: '', type: 'directory', mode: 0o755, uid: 0, gid: 0, sizeBytes: 0, mtime: 0 },
+      layer: -1,
+      member: -1,
+      names: this.#noNames,
+    };
   }
 }
 
@@ -199,20 +230,6 @@ function prune(top: LayerNode, layer: number): void {
     at.prunedBy = layer;
     for (const child of at.children.values()) stack.push({ at: child, visited: false });
   }
-}
-
-function node(parent: LayerNode | undefined, name: string, inode: LayerInode): LayerNode {
-  return { parent, name, inode, layer: -1, children: new Map(), prunedBy: -1 };
-}
-
-/** What a container runtime makes where a layer leaves a parent out. */
-function implicitDirectory(): LayerInode {
-  return {
-    header: { name: '', type: 'directory', mode: 0o755, uid: 0, gid: 0, sizeBytes: 0, mtime: 0 },
-    layer: -1,
-    member: -1,
-    names: [],
-  };
 }
 
 function bad(name: string, why: string): Error {
