@@ -59,7 +59,10 @@ export async function ensureEngineImage(options: EngineImageOptions): Promise<En
   const images = join(home.home, 'engine', '.images');
   const folder = join(images, key);
   const present = await findBoot(folder);
-  if (present !== undefined) return { boot: present, key, built: false };
+  if (present !== undefined) {
+    await removeUnused(images, home.machines, key);
+    return { boot: present, key, built: false };
+  }
   await mkdir(folder, { recursive: true, mode: 0o700 });
   await options.withRegistry((client) =>
     buildImage({
@@ -92,7 +95,7 @@ export async function ensureEngineImage(options: EngineImageOptions): Promise<En
   );
   const boot = await findBoot(folder);
   if (boot === undefined) throw engineError('engine.no-image', `${description} gave no kernel and no root`);
-  await removeOthers(images, key);
+  await removeUnused(images, home.machines, key);
   return { boot, key, built: true };
 }
 
@@ -139,10 +142,19 @@ async function findBoot(folder: string): Promise<EngineImage['boot'] | undefined
   };
 }
 
-/** A machine that runs has its image open and keeps it. */
-async function removeOthers(images: string, key: string): Promise<void> {
+/**
+ * Removes images that no machine was started with last: another engine may have an image of its own, and one that is
+ * suspended comes back with its own.
+ */
+export async function removeUnused(images: string, machines: string, key: string): Promise<void> {
+  const used = await Promise.all(
+    (await readdir(machines).catch(() => [])).map((machine) =>
+      readFile(join(machines, machine, 'spec.json'), 'utf8').catch(() => ''),
+    ),
+  );
   for (const other of await readdir(images)) {
-    if (other !== key) await rm(join(images, other), { recursive: true, force: true });
+    if (other === key || used.some((spec) => spec.includes(`/${other}/`))) continue;
+    await rm(join(images, other), { recursive: true, force: true });
   }
 }
 
