@@ -124,6 +124,7 @@ const schemas: Readonly<Record<string, JsonSchema>> = {
       connections: COUNT,
       ports: { type: 'array', items: { $ref: '#/components/schemas/PortStatus' } },
       pendingRestart: { type: 'array', items: TEXT },
+      settingsProblems: { type: 'array', items: TEXT },
     },
   },
   Snapshot: {

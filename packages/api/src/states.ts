@@ -78,6 +78,8 @@ export interface EngineStatus {
   readonly ports: readonly PortStatus[];
   /** Settings that were changed and have no effect before a restart. */
   readonly pendingRestart: readonly string[];
+  /** Why the settings cannot be used as they are, each with its place; absent where they can. */
+  readonly settingsProblems?: readonly string[];
 }
 
 /**

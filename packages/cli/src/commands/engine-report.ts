@@ -80,6 +80,9 @@ export function formatEngine(status: EngineStatus): string {
   if (status.pendingRestart.length > 0) {
     lines.push(`  settings  changed, in force after a restart: ${status.pendingRestart.join(', ')}`);
   }
+  for (const problem of status.settingsProblems ?? []) {
+    lines.push(`  settings  CANNOT BE USED at the next start: ${problem}`);
+  }
   if ('stages' in state) {
     for (const stage of state.stages) lines.push(`  stage     ${formatStage(stage)}`);
   }

@@ -97,6 +97,19 @@ describe('Engines', () => {
     expect(engines.list().map(({ name }) => name)).toEqual(['two']);
   });
 
+  it('tell of themselves with settings that cannot be read, with the place, and go on', async () => {
+    await engines.get('two').life.start();
+    const { folder: of, instanceSettings } = instancePaths(around.home, 'two');
+    await mkdir(of, { recursive: true });
+    await writeFile(instanceSettings, 'cpus: 1\nmemory: [\n');
+    const status = await engines.get('two').status();
+    expect(status.state.kind).toBe('running');
+    expect(status.settingsProblems?.[0]).toContain(`${instanceSettings}:`);
+    expect((await engines.get('three').status()).settingsProblems).toBeUndefined();
+    await engines.get('two').life.stop();
+    await expect(engines.get('two').life.start()).rejects.toMatchObject({ code: 'engine.bad-setting' });
+  });
+
   it('are stopped each for itself: one whose machine does not end goes on, and none is left halfway for it', async () => {
     await Promise.all(NAMES.map((name) => engines.get(name).life.start()));
     const stuck = around.driver.machines.get(instancePaths(around.home, 'default').machine);

@@ -1,9 +1,10 @@
 import { rm } from 'node:fs/promises';
 import type { DiskReclaim, EngineEvent, EngineStatus, EngineUsage, PortStatus, Snapshot } from '@orlop/api';
+import { formatProblem } from '@orlop/core';
 import { removeMachineFolder } from '@orlop/vm';
 import type { HostSide } from '../docker/asked-ports.ts';
 import { changedSettings, type LayeredSettings } from '../settings/layered-settings.ts';
-import { loadSettings } from '../settings/load-settings.ts';
+import { inspectSettings } from '../settings/load-settings.ts';
 import { settingOf } from '../settings/schema.ts';
 import { EngineSyncs } from '../sync/engine-syncs.ts';
 import { diskUsage } from './data-disk.ts';
@@ -132,10 +133,12 @@ export class EngineInstance {
     const live = this.life.running?.live;
     const shareEvents = this.life.running?.events.way;
     const lostShares = this.life.running?.live.shares.lost ?? [];
-    const wanted = await loadSettings(this.paths);
-    // `orlop config set` asks for the status: what it changed holds then.
-    await this.syncs.reload(wanted);
-    if (this.life.state.kind === 'running') await this.life.running?.registries.apply(wanted);
+    const { settings: wanted, problems } = await inspectSettings(this.paths);
+    if (problems.length === 0) {
+      // `orlop config set` asks for the status: what it changed holds then.
+      await this.syncs.reload(wanted);
+      if (this.life.state.kind === 'running') await this.life.running?.registries.apply(wanted);
+    }
     const settings = live?.settings ?? wanted;
     const machine = await live?.machine.state();
     const disk = await diskUsage(this.paths.dataDisk);
@@ -154,7 +157,8 @@ export class EngineInstance {
       ...(lostShares.length > 0 && { lostShares }),
       connections: this.life.connections,
       ports: this.ports(),
-      pendingRestart: live === undefined ? [] : pendingRestart(live.settings, wanted),
+      pendingRestart: live === undefined || problems.length > 0 ? [] : pendingRestart(live.settings, wanted),
+      ...(problems.length > 0 && { settingsProblems: problems.map(formatProblem) }),
     };
   }
 }

@@ -19,6 +19,12 @@ export interface SettingChange {
 
 const NOTHING: SettingsText = { values: new Map(), locked: [], problems: [] };
 
+/** Settings as far as they can be read, and what cannot. */
+export interface SettingsReading {
+  readonly settings: LayeredSettings;
+  readonly problems: readonly Problem[];
+}
+
 /**
  * The settings of an instance out of all layers.
  * @throws OrlopError `engine.bad-setting` with every problem of every file and its place
@@ -27,22 +33,31 @@ export async function loadSettings(
   paths: InstancePaths,
   flags: Readonly<Record<string, unknown>> = {},
 ): Promise<LayeredSettings> {
-  const [policy, user, instance] = await Promise.all(
-    [paths.policySettings, paths.userSettings, paths.instanceSettings].map(readFileIfAny),
-  );
-  const given = checkFlags(flags);
-  const files = [policy ?? NOTHING, user ?? NOTHING, instance ?? NOTHING];
-  const problems = [...files.flatMap((file) => file.problems), ...given.problems];
+  const { settings, problems } = await inspectSettings(paths, flags);
   if (problems.length > 0) {
     throw engineError('engine.bad-setting', 'the settings cannot be used as they are', {
       problems,
       hint: '`orlop config ls` names every setting',
     });
   }
+  return settings;
+}
+
+/** For who tells of an engine rather than starts it: a file that cannot be used is no reason to tell nothing. */
+export async function inspectSettings(
+  paths: InstancePaths,
+  flags: Readonly<Record<string, unknown>> = {},
+): Promise<SettingsReading> {
+  const [policy, user, instance] = await Promise.all(
+    [paths.policySettings, paths.userSettings, paths.instanceSettings].map(readFileIfAny),
+  );
+  const given = checkFlags(flags);
+  const files = [policy ?? NOTHING, user ?? NOTHING, instance ?? NOTHING];
+  const problems = [...files.flatMap((file) => file.problems), ...given.problems];
   const locked = policy?.locked ?? [];
   const refused = [...given.values.keys()].find((name) => locked.includes(name));
-  if (refused !== undefined) throw lockedError(refused, paths.policySettings);
-  return new LayeredSettings({
+  if (refused !== undefined && problems.length === 0) throw lockedError(refused, paths.policySettings);
+  const settings = new LayeredSettings({
     host: { cpus: availableParallelism(), memoryBytes: memoryOfProcess() },
     locked,
     layers: {
@@ -52,6 +67,7 @@ export async function loadSettings(
       flag: given.values,
     },
   });
+  return { settings, problems };
 }
 
 /** The host's, or what a control group lets this process and its machines have; Node.js says 0, or more than there is, for none. */
