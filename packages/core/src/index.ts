@@ -5,4 +5,5 @@ export * from './file-name.ts';
 export * from './logger.ts';
 export * from './progress.ts';
 export * from './random.ts';
+export * from './trim-blanks.ts';
 export * from './until-drained.ts';

@@ -1,3 +1,5 @@
+import { trimBlanks } from '@orlop/core';
+
 /** The head of an HTTP/1 request, as far as it says where the request ends and what it asks for. */
 export interface RequestHead {
   readonly kind: 'head';
@@ -69,16 +71,6 @@ export function parseRequestHead(text: string): RequestHead | AmbiguousHead | un
   const hijacks = upgrade || HIJACKED.test(path);
   return { kind: 'head', method, path, body, hijacks, awaitsContinue };
 }
-
-/** By hand: a regular expression looks at a run of blanks within the text as often as that is long. */
-function trimBlanks(text: string): string {
-  let [start, end] = [0, text.length];
-  while (start < end && isBlank(text[start])) start++;
-  while (end > start && isBlank(text[end - 1])) end--;
-  return text.slice(start, end);
-}
-
-const isBlank = (char: string | undefined) => char === ' ' || char === '\t';
 
 /**
  * Whether the beginning of an answer says that what follows is another protocol: an upgrade, or a raw stream of Docker's for a

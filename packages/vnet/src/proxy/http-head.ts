@@ -1,3 +1,5 @@
+import { trimBlanks } from '@orlop/core';
+
 /** The head of an HTTP/1.1 request (RFC 9112), as far as a proxy looks at it. */
 export interface RequestHead {
   readonly method: string;
@@ -23,16 +25,6 @@ export function parseRequestHead(bytes: Uint8Array): RequestHead | undefined {
   }
   return { method: match[1] ?? '', target: match[2] ?? '', version: match[3] ?? '', headers };
 }
-
-/** By hand: a regular expression looks at a run of blanks within the text as often as that is long. */
-function trimBlanks(text: string): string {
-  let [start, end] = [0, text.length];
-  while (start < end && isBlank(text[start])) start++;
-  while (end > start && isBlank(text[end - 1])) end--;
-  return text.slice(start, end);
-}
-
-const isBlank = (char: string | undefined) => char === ' ' || char === '\t';
 
 export function headerOf(head: RequestHead, name: string): string | undefined {
   return head.headers.find(([key]) => key.toLowerCase() === name)?.[1];
