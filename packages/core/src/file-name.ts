@@ -35,6 +35,11 @@ export function encodeName(name: string): Uint8Array {
   return bytes.subarray(0, used);
 }
 
+/** The same name in memory of its own: a part of a string keeps all of that string. */
+export function detachName(name: string): string {
+  return decodeName(encodeName(name));
+}
+
 /** Whether the name stands for bytes that are no UTF-8. */
 export function hasRawBytes(name: string): boolean {
   return /[\udc80-\udcff]/u.test(name);

@@ -1,4 +1,4 @@
-import { decodeName, encodeName, hasRawBytes } from '@orlop/core';
+import { detachName, encodeName, hasRawBytes } from '@orlop/core';
 import { diskError } from './errors.ts';
 
 /** What every node has: the inode's metadata. */
@@ -136,12 +136,11 @@ export class TreeBuilder {
       let next = parent.children.get(part);
       if (next?.type !== 'directory') {
         next = { ...impliedDirectory, type: 'directory', children: new Map() };
-        parent.children.set(decodeName(encodeName(part)), next);
+        parent.children.set(detachName(part), next);
       }
       parent = next as GrowingDirectory;
     }
-    // Anew: a part of a string keeps all of it.
-    return { parent, name: decodeName(encodeName(name)) };
+    return { parent, name: detachName(name) };
   }
 }
 

@@ -1,5 +1,5 @@
 import type { EntryHeader } from '@orlop/archive';
-import { decodeName, encodeName } from '@orlop/core';
+import { detachName } from '@orlop/core';
 import { ociError } from './errors.ts';
 
 /** A file, whatever names it has. Its content is the given member of the given layer. */
@@ -103,8 +103,7 @@ export class LayerTree {
       return;
     }
     parent.children.delete(base); // so that the order is that of the last writing
-    // Anew: a part of a string keeps all of it.
-    const fresh = this.#node(parent, decodeName(encodeName(base)), inode);
+    const fresh = this.#node(parent, detachName(base), inode);
     fresh.layer = layer;
     parent.children.set(fresh.name, fresh);
   }
