@@ -1,4 +1,4 @@
-import { compareUtf8, type DirectoryNode, sortedChildren, type TreeNode } from './tree.ts';
+import { type DirectoryNode, sortedChildren, type TreeNode } from './tree.ts';
 
 /**
  * A tree's inodes in the order in which a walk by name meets them, the root first; a node of several names counts once.
@@ -50,8 +50,8 @@ export class Numbering {
   pathOf(index: number): string {
     if (index === 0) return '';
     const parent = this.parentOf(index);
-    const { children } = this.nodes[parent] as DirectoryNode;
-    const [name = ''] = sortedNamesOf(children, this.nodes[index] as TreeNode);
+    const siblings = sortedChildren(this.nodes[parent] as DirectoryNode);
+    const [name = ''] = siblings.find(([, child]) => child === this.nodes[index]) ?? [];
     return joinPath(this.pathOf(parent), name);
   }
 }
@@ -66,8 +66,4 @@ export function directoryLinks(directory: DirectoryNode): number {
 /** The path of a child; that of the root is empty. */
 export function joinPath(parent: string, name: string): string {
   return parent === '' ? name : `${parent}/${name}`;
-}
-
-function sortedNamesOf(children: DirectoryNode['children'], node: TreeNode): string[] {
-  return [...children].flatMap(([name, child]) => (child === node ? [name] : [])).sort(compareUtf8);
 }
