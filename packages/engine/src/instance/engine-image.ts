@@ -4,7 +4,7 @@ import { dirname, join } from 'node:path';
 import type { ReportProgress } from '@orlop/core';
 import { buildImage, Components, findFormat, HostSources, ImageResolver, OutputSet } from '@orlop/kit';
 import { ImageStore, pullImage, type RegistryClient } from '@orlop/oci';
-import type { Boot } from '@orlop/vm';
+import { type Boot, machineFiles } from '@orlop/vm';
 import { engineError } from '../errors.ts';
 import type { EngineHome } from './instance-paths.ts';
 
@@ -149,7 +149,7 @@ async function findBoot(folder: string): Promise<EngineImage['boot'] | undefined
 export async function removeUnused(images: string, machines: string, key: string): Promise<void> {
   const used = await Promise.all(
     (await readdir(machines).catch(() => [])).map((machine) =>
-      readFile(join(machines, machine, 'spec.json'), 'utf8').catch(() => ''),
+      readFile(join(machines, machine, machineFiles.spec), 'utf8').catch(() => ''),
     ),
   );
   for (const other of await readdir(images)) {

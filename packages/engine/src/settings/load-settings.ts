@@ -40,6 +40,10 @@ export async function loadSettings(
       hint: '`orlop config ls` names every setting',
     });
   }
+  const refused = Object.keys(flags)
+    .filter(isSettingName)
+    .find((name) => settings.find(name).locked);
+  if (refused !== undefined) throw lockedError(refused, paths.policySettings);
   return settings;
 }
 
@@ -54,12 +58,9 @@ export async function inspectSettings(
   const given = checkFlags(flags);
   const files = [policy ?? NOTHING, user ?? NOTHING, instance ?? NOTHING];
   const problems = [...files.flatMap((file) => file.problems), ...given.problems];
-  const locked = policy?.locked ?? [];
-  const refused = [...given.values.keys()].find((name) => locked.includes(name));
-  if (refused !== undefined && problems.length === 0) throw lockedError(refused, paths.policySettings);
   const settings = new LayeredSettings({
     host: { cpus: availableParallelism(), memoryBytes: memoryOfProcess() },
-    locked,
+    locked: policy?.locked ?? [],
     layers: {
       policy: policy?.values ?? new Map(),
       user: user?.values ?? new Map(),
