@@ -4,6 +4,7 @@ export { readCpio } from './cpio-reader.ts';
 export { writeCpio } from './cpio-writer.ts';
 export * from './entry.ts';
 export { archiveError } from './errors.ts';
+export { type ContentPlace, HeaderTable } from './header-table.ts';
 export { type ArchiveLimits, DEFAULT_LIMITS } from './limits.ts';
 export { normalizeName } from './name.ts';
 export { type DataRun, type SparseFile, writeSparseTar } from './sparse-tar.ts';

@@ -2,6 +2,7 @@ export * from './assert.ts';
 export * from './clock.ts';
 export * from './error.ts';
 export * from './file-name.ts';
+export * from './int-column.ts';
 export * from './logger.ts';
 export * from './progress.ts';
 export * from './random.ts';

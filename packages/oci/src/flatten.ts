@@ -1,12 +1,15 @@
+import { randomInt } from 'node:crypto';
 import { type ArchiveEntry, type EntryHeader, type EntryStream, emptyBody, readTar } from '@orlop/archive';
 import { OrlopError } from '@orlop/core';
 import { decompress } from './decompress.ts';
 import { Digester } from './digest.ts';
 import { ociError } from './errors.ts';
 import type { OciImage } from './image.ts';
+import type { LayerFiles } from './layer-files.ts';
 import { DEFAULT_LAYER_LIMITS, type LayerLimits, mostContent, withinLimits } from './layer-limits.ts';
-import { isDirectory, type LayerInode, type LayerNode, LayerTree, pathOf } from './layer-tree.ts';
+import { LayerTree } from './layer-tree.ts';
 import { layerCompression } from './media-types.ts';
+import { NO_NODE } from './name-tree.ts';
 import type { ImageStore } from './store.ts';
 import type { Descriptor, Digest } from './types.ts';
 
@@ -19,7 +22,7 @@ export interface FlattenOptions {
 
 /** What an image's layers add up to, without the content. */
 export interface ImageScan {
-  readonly inodes: readonly LayerInode[];
+  readonly files: LayerFiles;
 }
 
 /** Reads the headers of all layers: the first half of {@link flattenImage}, which can take the result. */
@@ -30,21 +33,18 @@ export async function scanImage(
 ): Promise<ImageScan> {
   const { signal } = options;
   const limits = { ...DEFAULT_LAYER_LIMITS, ...options.limits };
-  const tree = new LayerTree();
+  const tree = new LayerTree(randomInt(2 ** 31));
   const counts = { entries: 0, devices: 0 };
   for (const layer of layersOf(image)) {
     const content = openLayer(store, layer, { limits, signal });
     await scanLayer(checkDiffId(content, layer), { ...layer, tree, limits, counts, signal });
   }
-  return { inodes: tree.finish() };
+  return { files: tree.finish() };
 }
 
 /** The headers of the members that {@link flattenImage} yields, hard links left out, in no order of use. */
-export function* scannedHeaders(scan: ImageScan): Generator<EntryHeader> {
-  for (const inode of scan.inodes) {
-    const [first] = inode.names;
-    if (first !== undefined) yield headerOf(inode, pathOf(first));
-  }
+export function* scannedHeaders({ files }: ImageScan): Generator<EntryHeader> {
+  for (const file of files.inTreeOrder()) yield files.header(file);
 }
 
 /**
@@ -64,25 +64,19 @@ export async function* flattenImage(
   const { signal } = options;
   const limits = { ...DEFAULT_LAYER_LIMITS, ...options.limits };
   const layers = layersOf(image);
-  const { inodes } = options.scan ?? (await scanImage(store, image, options));
-  const wanted = layers.map((): (LayerInode | undefined)[] => []);
-  for (const inode of inodes) {
-    const members = wanted[inode.layer];
-    if (members !== undefined) members[inode.member] = inode;
-  }
-  const emission = new Emission();
+  const { files } = options.scan ?? (await scanImage(store, image, options));
+  const withContent = layersWithContent(files);
+  const emission = new Emission(files);
   for (const layer of layers) {
-    const members = wanted[layer.index] ?? [];
-    if (!members.some((inode) => inode !== undefined && inode.header.sizeBytes > 0)) {
-      for (const inode of inodes) if (inode.layer === layer.index) yield* emission.emit(inode, emptyBody);
+    if (!withContent.has(layer.index)) {
+      yield* emission.emitLayer(layer.index);
       continue;
     }
     let member = -1;
     try {
       for await (const { body } of readTar(openLayer(store, layer, { limits, signal }))) {
         signal?.throwIfAborted();
-        const inode = members[++member];
-        if (inode !== undefined) yield* emission.emit(inode, body);
+        yield* emission.emitMember({ layer: layer.index, member: ++member }, body);
       }
     } catch (error) {
       signal?.throwIfAborted();
@@ -90,7 +84,14 @@ export async function* flattenImage(
     }
   }
   // Parents that no layer lists, and that have no children left.
-  for (const inode of inodes) if (inode.layer === -1) yield* emission.emit(inode, emptyBody);
+  yield* emission.emitLayer(undefined);
+}
+
+/** The layers that must be read once more: those of files that are not empty and still there. */
+function layersWithContent(files: LayerFiles): ReadonlySet<number | undefined> {
+  const found = new Set<number | undefined>();
+  for (const file of files.inTreeOrder()) if (files.sizeBytes(file) > 0) found.add(files.layer(file));
+  return found;
 }
 
 interface OpenLayer {
@@ -183,47 +184,72 @@ async function scanLayer(
   }
 }
 
-/** Remembers which names are out, and gives those that must come before. */
+/** Yields each file once, with all of its names, and what must come before it. */
 class Emission {
-  readonly #done = new Set<LayerNode>();
+  readonly #files: LayerFiles;
+  readonly #done: Uint8Array;
+  /** The lowest file that may be of the next member. */
+  #next = 0;
 
-  *emit(inode: LayerInode, body: AsyncIterable<Uint8Array>): Generator<ArchiveEntry> {
-    const [first, ...others] = inode.names;
-    if (first === undefined || this.#done.has(first)) return;
+  constructor(files: LayerFiles) {
+    this.#files = files;
+    this.#done = new Uint8Array(files.end);
+  }
+
+  /** All files of a layer, which have no content. */
+  *emitLayer(layer: number | undefined): Generator<ArchiveEntry> {
+    for (const file of this.#files.inTreeOrder())
+      if (this.#files.layer(file) === layer) yield* this.#emit(file, emptyBody);
+  }
+
+  /** The file that a member is the content of, if it is still there. Members must come in their order. */
+  *emitMember(
+    { layer, member }: { readonly layer: number; readonly member: number },
+    body: AsyncIterable<Uint8Array>,
+  ): Generator<ArchiveEntry> {
+    const files = this.#files;
+    for (; this.#next < files.end; this.#next++) {
+      const of = files.layer(this.#next) ?? -1;
+      if (of > layer || (of === layer && files.member(this.#next) > member)) return;
+      if (of === layer && files.member(this.#next) === member) {
+        yield* this.#emit(this.#next++, body);
+        return;
+      }
+    }
+  }
+
+  *#emit(file: number, body: AsyncIterable<Uint8Array>): Generator<ArchiveEntry> {
+    const first = this.#files.firstName(file);
+    if (first === NO_NODE || this.#done[file] === 1) return;
     yield* this.#parents(first);
-    this.#done.add(first);
-    const name = pathOf(first);
-    yield { header: headerOf(inode, name), body };
-    for (const other of others) {
+    this.#done[file] = 1;
+    const header = this.#files.header(file);
+    yield { header, body };
+    for (const other of this.#files.otherNames(file)) {
       yield* this.#parents(other);
-      this.#done.add(other);
-      const { mode, uid, gid, mtime } = inode.header;
-      const header: EntryHeader = {
-        name: pathOf(other),
+      const { mode, uid, gid, mtime } = header;
+      const link: EntryHeader = {
+        name: this.#files.path(other),
         type: 'hardlink',
-        linkName: name,
+        linkName: header.name,
         ...{ mode, uid, gid, mtime },
         sizeBytes: 0,
       };
-      yield { header, body: emptyBody };
+      yield { header: link, body: emptyBody };
     }
   }
 
-  *#parents(leaf: LayerNode): Generator<ArchiveEntry> {
-    const missing: LayerNode[] = [];
-    for (let at = leaf.parent; at?.parent !== undefined && !this.#done.has(at); at = at.parent)
-      missing.push(at);
-    for (const parent of missing.reverse()) {
-      this.#done.add(parent);
-      yield { header: headerOf(parent.inode, pathOf(parent)), body: emptyBody };
+  *#parents(name: number): Generator<ArchiveEntry> {
+    const missing: number[] = [];
+    for (const file of this.#files.parents(name)) {
+      if (this.#done[file] === 1) break;
+      missing.push(file);
+    }
+    for (const file of missing.reverse()) {
+      this.#done[file] = 1;
+      yield { header: this.#files.header(file), body: emptyBody };
     }
   }
-}
-
-function headerOf(inode: LayerInode, name: string): EntryHeader {
-  const first = inode.names[0];
-  const linkCount = first !== undefined && !isDirectory(first) ? inode.names.length : undefined;
-  return { ...inode.header, name, ...(linkCount !== undefined && { linkCount }) };
 }
 
 /** Says in which layer an archive's error happened. */

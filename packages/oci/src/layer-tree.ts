@@ -1,29 +1,8 @@
-import type { EntryHeader } from '@orlop/archive';
-import { detachName } from '@orlop/core';
+import { type EntryHeader, type EntryType, HeaderTable } from '@orlop/archive';
+import { IntColumn } from '@orlop/core';
 import { ociError } from './errors.ts';
-
-/** A file, whatever names it has. Its content is the given member of the given layer. */
-export interface LayerInode {
-  /** Without its name: the nodes have it. */
-  readonly header: EntryHeader;
-  readonly layer: number;
-  readonly member: number;
-  /** Its names in the finished tree, filled in by {@link LayerTree.finish}. */
-  names: LayerNode[];
-}
-
-/** A name in the tree. */
-export interface LayerNode {
-  readonly parent: LayerNode | undefined;
-  readonly name: string;
-  inode: LayerInode;
-  /** The last layer that spoke of it; -1 for parents that no layer lists. */
-  layer: number;
-  /** What is no directory shares one that is empty. */
-  readonly children: Map<string, LayerNode>;
-  /** The layer whose whiteout emptied it of lower layers' entries last. */
-  prunedBy: number;
-}
+import { LayerFiles } from './layer-files.ts';
+import { NameTree, NO_NODE } from './name-tree.ts';
 
 const WHITEOUT = '.wh.';
 /** Of AUFS, and the opaque marker. OCI image-spec, layer.md "Whiteouts". */
@@ -39,12 +18,23 @@ const MAX_STEPS = 1024;
  * inside a root folder: symbolic links among the parents are followed and cannot lead out of it.
  */
 export class LayerTree {
-  /** Of which there are hundreds of thousands, each would take 180 bytes of its own. */
-  readonly #noChildren = new Map<string, LayerNode>();
-  readonly #noNames: LayerNode[] = [];
-  readonly #root = this.#node(undefined, '', this.#implicitDirectory());
+  readonly #names: NameTree;
+  /** Without their names: the tree has them. A file's content is a member (position) of a layer (source). */
+  readonly #headers = new HeaderTable();
+  /** Of each name: the number of its file, which other names may mean too. */
+  readonly #files = new IntColumn();
+  /** Of each name: the last layer that spoke of it; -1 for parents that no layer lists. */
+  readonly #layers = new IntColumn(-1);
+  /** Of each name: the layer whose whiteout emptied it of lower layers' entries last. */
+  readonly #prunedBy = new IntColumn(-1);
   /** Hard links that came before their target, per layer. */
   #early: { readonly header: EntryHeader; readonly layer: number }[] = [];
+
+  /** @param seed see {@link NameTree} */
+  constructor(seed: number) {
+    this.#names = new NameTree(seed);
+    this.#files.set(this.#names.root, this.#addImplicitDirectory());
+  }
 
   /** Applies one member. @throws OrlopError oci.bad-layer, naming the member */
   add(header: EntryHeader, { layer, member }: { layer: number; member: number }): void {
@@ -56,13 +46,13 @@ export class LayerTree {
       if (folder.startsWith(WHITEOUT_META) || folder.includes(`/${WHITEOUT_META}`)) return; // AUFS's own
       throw bad(header.name, 'is below a whiteout');
     }
-    if (base.startsWith(WHITEOUT)) this.#whiteOut({ header, folder, base, layer });
+    if (base.startsWith(WHITEOUT)) this.#whiteOut(header, layer);
     else if (header.type === 'hardlink') {
       if (!this.#link(header, layer)) this.#early.push({ header, layer });
     } else
       this.#place(header, {
         layer,
-        inode: { header: { ...header, name: '' }, layer, member, names: this.#noNames },
+        file: this.#headers.add({ ...header, name: '' }, { source: layer, position: member }),
       });
   }
 
@@ -76,85 +66,63 @@ export class LayerTree {
     }
   }
 
-  /** Collects the names of every inode. Parents come before their children. */
-  finish(): readonly LayerInode[] {
-    const inodes: LayerInode[] = [];
-    const pending: LayerNode[] = [...this.#root.children.values()].reverse();
-    for (let next = pending.pop(); next !== undefined; next = pending.pop()) {
-      const { inode } = next;
-      if (inode.names.length > 0) {
-        inode.names.push(next);
-      } else {
-        inode.names = [next];
-        inodes.push(inode);
-      }
-      for (const child of [...next.children.values()].reverse()) pending.push(child);
-    }
-    return inodes;
+  /** What is left when every layer was applied. */
+  finish(): LayerFiles {
+    return new LayerFiles(this.#headers, { tree: this.#names, files: this.#files });
   }
 
-  #place(header: EntryHeader, { layer, inode }: { layer: number; inode: LayerInode }): void {
+  #place(header: EntryHeader, { layer, file }: { layer: number; file: number }): void {
     const { parent, base } = this.#parentOf(header.name, 'create');
-    const known = parent.children.get(base);
-    if (known !== undefined && isDirectory(known) && header.type === 'directory') {
-      // A directory that is listed again gets other metadata and keeps its children.
-      known.inode = inode;
-      known.layer = layer;
-      return;
+    const known = this.#names.child(parent, base);
+    if (known !== NO_NODE) {
+      if (this.#type(known) === 'directory' && this.#headers.type(file) === 'directory') {
+        // A directory that is listed again gets other metadata and keeps its children.
+        this.#files.set(known, file);
+        this.#layers.set(known, layer);
+        return;
+      }
+      this.#names.remove(known); // so that the order is that of the last writing
     }
-    parent.children.delete(base); // so that the order is that of the last writing
-    const fresh = this.#node(parent, detachName(base), inode);
-    fresh.layer = layer;
-    parent.children.set(fresh.name, fresh);
+    const fresh = this.#names.add(parent, base);
+    this.#files.set(fresh, file);
+    this.#layers.set(fresh, layer);
   }
 
   /** Returns whether the target was there. */
   #link(header: EntryHeader, layer: number): boolean {
     const { parent, base } = this.#parentOf(header.linkName ?? '', 'find');
-    const target = parent?.children.get(base);
-    if (target === undefined) return false;
-    if (isDirectory(target))
+    const target = parent === NO_NODE ? NO_NODE : this.#names.child(parent, base);
+    if (target === NO_NODE) return false;
+    if (this.#type(target) === 'directory')
       throw bad(header.name, `is a hard link to the directory ${JSON.stringify(header.linkName)}`);
-    if (target.parent !== undefined && pathOf(target) === header.name) return true; // a link to itself
-    this.#place(header, { layer, inode: target.inode });
+    if (this.#names.path(target) === header.name) return true; // a link to itself
+    this.#place(header, { layer, file: this.#files.get(target) });
     return true;
   }
 
-  #whiteOut({
-    header,
-    folder,
-    base,
-    layer,
-  }: {
-    header: EntryHeader;
-    folder: string;
-    base: string;
-    layer: number;
-  }): void {
+  #whiteOut(header: EntryHeader, layer: number): void {
+    const { parent, base } = this.#parentOf(header.name, 'find');
     if (base === OPAQUE) {
-      const { parent, base: last } = this.#parentOf(folder, 'find');
-      const directory = folder === '' ? this.#root : parent?.children.get(last);
-      if (directory !== undefined) prune(directory, layer);
+      if (parent !== NO_NODE) this.#prune(parent, layer);
       return;
     }
     if (base.startsWith(WHITEOUT_META)) return;
     const hidden = base.slice(WHITEOUT.length);
     if (hidden === '' || hidden === '.' || hidden === '..')
       throw bad(header.name, 'is a whiteout of no name');
-    const { parent } = this.#parentOf(header.name, 'find');
-    const victim = parent?.children.get(hidden);
-    if (parent === undefined || victim === undefined) return;
+    const victim = parent === NO_NODE ? NO_NODE : this.#names.child(parent, hidden);
+    if (victim === NO_NODE) return;
     // A whiteout speaks of lower layers only, wherever it stands in its own.
-    prune(victim, layer);
-    if (victim.layer < layer && victim.children.size === 0) parent.children.delete(hidden);
+    this.#prune(victim, layer);
+    this.#removeIfLower(victim, layer);
   }
 
-  #parentOf(name: string, missing: 'create'): { parent: LayerNode; base: string };
-  #parentOf(name: string, missing: 'find'): { parent: LayerNode | undefined; base: string };
-  #parentOf(name: string, missing: 'create' | 'find'): { parent: LayerNode | undefined; base: string } {
+  /** The folder that a name is in; {@link NO_NODE} if there is none, which can only be when it is to be found. */
+  #parentOf(name: string, missing: 'create' | 'find'): { parent: number; base: string } {
     const parts = name.split('/');
     const base = parts.pop() ?? '';
-    let at = this.#root;
+    const { root } = this.#names;
+    let at = root;
     let followed = 0;
     let steps = 0;
     parts.reverse();
@@ -162,72 +130,67 @@ export class LayerTree {
       if (++steps > MAX_STEPS) throw bad(name, 'is nested too deeply');
       if (part === '' || part === '.') continue;
       if (part === '..') {
-        at = at.parent ?? at; // above the root is the root
+        at = at === root ? root : this.#names.parent(at); // above the root is the root
         continue;
       }
-      let child = at.children.get(part);
-      if (child === undefined) {
-        if (missing === 'find') return { parent: undefined, base };
+      let child = this.#names.child(at, part);
+      if (child === NO_NODE) {
+        if (missing === 'find') return { parent: NO_NODE, base };
         if (part.startsWith(WHITEOUT)) throw bad(name, 'is below a whiteout');
-        child = this.#node(at, part, this.#implicitDirectory());
-        at.children.set(part, child);
+        child = this.#names.add(at, part);
+        this.#files.set(child, this.#addImplicitDirectory());
       }
-      if (child.inode.header.type === 'symlink') {
-        if (++followed > MAX_SYMLINKS) throw bad(name, `is below a loop of symbolic links`);
-        const target = child.inode.header.linkName ?? '';
-        if (target.startsWith('/')) at = this.#root;
-        parts.push(...target.split('/').reverse());
-      } else if (isDirectory(child)) {
+      const type = this.#type(child);
+      if (type === 'directory') {
         at = child;
+      } else if (type === 'symlink') {
+        if (++followed > MAX_SYMLINKS) throw bad(name, `is below a loop of symbolic links`);
+        const target = this.#headers.linkName(this.#files.get(child)) ?? '';
+        if (target.startsWith('/')) at = root;
+        parts.push(...target.split('/').reverse());
       } else {
-        if (missing === 'find') return { parent: undefined, base };
-        throw bad(name, `is below ${JSON.stringify(pathOf(child))}, which is no directory`);
+        if (missing === 'find') return { parent: NO_NODE, base };
+        throw bad(name, `is below ${JSON.stringify(this.#names.path(child))}, which is no directory`);
       }
     }
     return { parent: at, base };
   }
 
-  #node(parent: LayerNode | undefined, name: string, inode: LayerInode): LayerNode {
-    const children = inode.header.type === 'directory' ? new Map<string, LayerNode>() : this.#noChildren;
-    return { parent, name, inode, layer: -1, children, prunedBy: -1 };
+  #type(node: number): EntryType {
+    return this.#headers.type(this.#files.get(node));
   }
 
   /** What a container runtime makes where a layer leaves a parent out. */
-  #implicitDirectory(): LayerInode {
-    return {
-      header: { name: '', type: 'directory', mode: 0o755, uid: 0, gid: 0, sizeBytes: 0, mtime: 0 },
-      layer: -1,
-      member: -1,
-      names: this.#noNames,
-    };
+  #addImplicitDirectory(): number {
+    return this.#headers.add(
+      { name: '', type: 'directory', mode: 0o755, uid: 0, gid: 0, sizeBytes: 0, mtime: 0 },
+      { source: undefined, position: 0 },
+    );
   }
-}
 
-/** The full name. */
-export function pathOf(leaf: LayerNode): string {
-  let path = leaf.name;
-  for (let at = leaf.parent; at?.parent !== undefined; at = at.parent) path = `${at.name}/${path}`;
-  return path;
-}
-
-export function isDirectory(at: LayerNode): boolean {
-  return at.inode.header.type === 'directory';
-}
-
-/** Removes what lower layers put below. Once per directory and layer, however often a layer asks for it. */
-function prune(top: LayerNode, layer: number): void {
-  // Depth first, children before parents, without recursion: a hostile layer may nest deeply.
-  const stack: { at: LayerNode; visited: boolean }[] = [{ at: top, visited: false }];
-  for (let frame = stack.pop(); frame !== undefined; frame = stack.pop()) {
-    const { at, visited } = frame;
-    if (visited) {
-      if (at !== top && at.layer < layer && at.children.size === 0) at.parent?.children.delete(at.name);
-      continue;
+  /** Removes what lower layers put below. Once per directory and layer, however often a layer asks for it. */
+  #prune(top: number, layer: number): void {
+    const names = this.#names;
+    // Children before parents, without recursion: a hostile layer may nest deeply.
+    for (let at = top; ; ) {
+      while (this.#prunedBy.get(at) !== layer) {
+        this.#prunedBy.set(at, layer);
+        const first = names.firstChild(at);
+        if (first !== NO_NODE) at = first;
+      }
+      for (let next = NO_NODE; next === NO_NODE; ) {
+        if (at === top) return;
+        next = names.nextSibling(at);
+        const parent = names.parent(at);
+        this.#removeIfLower(at, layer);
+        at = next === NO_NODE ? parent : next;
+      }
     }
-    stack.push({ at, visited: true });
-    if (at.prunedBy === layer) continue;
-    at.prunedBy = layer;
-    for (const child of at.children.values()) stack.push({ at: child, visited: false });
+  }
+
+  /** Unless something of this layer is below it. */
+  #removeIfLower(node: number, layer: number): void {
+    if (this.#layers.get(node) < layer && this.#names.firstChild(node) === NO_NODE) this.#names.remove(node);
   }
 }
 

@@ -1,4 +1,4 @@
-import type { MemberTable } from './member-table.ts';
+import type { HeaderTable } from '@orlop/archive';
 
 /**
  * How many names files of several have: a hard link means the last member of that name before it. Only names that hard
@@ -6,7 +6,7 @@ import type { MemberTable } from './member-table.ts';
  *
  * @param members numbers, in order
  */
-export function countLinks(table: MemberTable, members: readonly number[]): ReadonlyMap<number, number> {
+export function countLinks(table: HeaderTable, members: readonly number[]): ReadonlyMap<number, number> {
   const counts = new Map<number, number>();
   const concerned = new Set<string>();
   for (const member of members) {

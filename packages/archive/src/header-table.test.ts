@@ -1,7 +1,7 @@
-import type { EntryHeader } from '@orlop/archive';
 import { seededRandom } from '@orlop/testkit';
 import { describe, expect, it } from 'vitest';
-import { MemberTable } from './member-table.ts';
+import type { EntryHeader } from './entry.ts';
+import { HeaderTable } from './header-table.ts';
 
 const rare: readonly Partial<EntryHeader>[] = [
   {},
@@ -27,25 +27,25 @@ function headers(count: number): EntryHeader[] {
   }));
 }
 
-describe('MemberTable', () => {
+describe('HeaderTable', () => {
   it('gives every header back as it was added, beyond one block and one piece of its index', () => {
     const all = headers(70_000);
-    const table = new MemberTable();
+    const table = new HeaderTable();
     for (const [i, header] of all.entries())
-      expect(table.add(header, { offset: i * 2 ** 20, window: i % 4 === 0 ? undefined : i })).toBe(i);
+      expect(table.add(header, { position: i * 2 ** 20, source: i % 4 === 0 ? undefined : i })).toBe(i);
     expect(table.size).toBe(all.length);
     for (const [i, header] of all.entries()) {
       if (i > 200 && i % 97 !== 0) continue;
       expect(table.header(i)).toEqual(header);
-      expect(table.offset(i)).toBe(i * 2 ** 20);
-      expect(table.window(i)).toBe(i % 4 === 0 ? undefined : i);
+      expect(table.position(i)).toBe(i * 2 ** 20);
+      expect(table.source(i)).toBe(i % 4 === 0 ? undefined : i);
     }
   });
 
   it('keeps what many members share once', () => {
-    const table = new MemberTable();
+    const table = new HeaderTable();
     for (const [i, header] of headers(12).entries())
-      table.add({ ...header, pax: new Map([['LINUXKIT.location', 'init[0]']]) }, { offset: i, window: 0 });
+      table.add({ ...header, pax: new Map([['LINUXKIT.location', 'init[0]']]) }, { position: i, source: 0 });
     const [first, second] = [table.header(0), table.header(6)];
     expect(first.pax).toEqual(new Map([['LINUXKIT.location', 'init[0]']]));
     expect(second.pax).toBe(first.pax);

@@ -1,12 +1,11 @@
-import type { EntryHeader, EntryType } from '@orlop/archive';
-import { decodeName, encodeName } from '@orlop/core';
+import { decodeName, encodeName, IntColumn } from '@orlop/core';
+import type { EntryHeader, EntryType } from './entry.ts';
 
 /** Records lie in blocks of this many bytes; a larger one has a block of its own. */
 const BLOCK_BYTES = 1 << 20;
-/** Records begin at multiples of this, so that 32 bits say where in 32 GiB one lies. */
+/** Records begin at multiples of this, so that 31 bits say where in 16 GiB one lies. */
 const ALIGNMENT = 8;
 const UNITS_PER_BLOCK = BLOCK_BYTES / ALIGNMENT;
-const INDEX_CHUNK = 1 << 16;
 
 /** Where in a record what lies. Numbers are little-endian. */
 const TYPE = 0;
@@ -16,11 +15,11 @@ const UID = 4;
 const GID = 8;
 const NAME_BYTES = 12;
 const LINK_BYTES = 16;
-const WINDOW = 20;
+const SOURCE = 20;
 const REST = 24;
 const SIZE = 32;
 const MTIME = 40;
-const OFFSET = 48;
+const POSITION = 48;
 const NAMES = 56;
 
 const HAS_LINK_NAME = 1;
@@ -38,32 +37,33 @@ interface Block {
   readonly view: DataView;
 }
 
-interface Place {
-  /** Where the content begins. */
-  readonly offset: number;
-  /** Number of the window that the content lies in. */
-  readonly window: number | undefined;
+/** Where a member's content is: two numbers that are the owner's to read. */
+export interface ContentPlace {
+  /** Which of the owner's sources it is in, below 2³² - 1, if it is in any. */
+  readonly source: number | undefined;
+  /** Where in the source. */
+  readonly position: number;
 }
 
 /**
- * The headers of a spool and where their contents lie, in about 100 bytes each outside of the heap; as objects they
- * take 500 to 900, and twice that while the collector waits.
+ * Headers by number and where their contents lie, in about 100 bytes each outside of the heap; as objects they take
+ * 500 to 900, and twice that while the collector waits.
  */
-export class MemberTable {
+export class HeaderTable {
   readonly #blocks: Block[] = [];
   #used = BLOCK_BYTES;
-  readonly #starts: Uint32Array[] = [];
-  #size = 0;
+  /** Units from the first block's beginning. */
+  readonly #starts = new IntColumn();
   readonly #rests: Rest[] = [];
   readonly #restNumbers = new Map<string, number>();
   readonly #xattrs = new Map<number, ReadonlyMap<string, Uint8Array>>();
 
   get size(): number {
-    return this.#size;
+    return this.#starts.size;
   }
 
-  /** @returns the member's number */
-  add(header: EntryHeader, { offset, window }: Place): number {
+  /** @returns the header's number: how many were added before it */
+  add(header: EntryHeader, { source, position }: ContentPlace): number {
     const isNameAscii = isAscii(header.name);
     const name = isNameAscii ? undefined : encodeName(header.name);
     const nameBytes = name?.length ?? header.name.length;
@@ -71,7 +71,7 @@ export class MemberTable {
     const isLinkNameAscii = isAscii(linkName);
     const link = isLinkNameAscii ? undefined : encodeName(linkName);
     const linkBytes = link?.length ?? linkName.length;
-    const number = this.#size;
+    const number = this.size;
     const { bytes, view, at } = this.#append(NAMES + nameBytes + linkBytes);
     view.setUint8(at + TYPE, types.indexOf(header.type));
     view.setUint8(
@@ -86,11 +86,11 @@ export class MemberTable {
     view.setUint32(at + GID, header.gid, true);
     view.setUint32(at + NAME_BYTES, nameBytes, true);
     view.setUint32(at + LINK_BYTES, linkBytes, true);
-    view.setUint32(at + WINDOW, window === undefined ? 0 : window + 1, true);
+    view.setUint32(at + SOURCE, source === undefined ? 0 : source + 1, true);
     view.setUint32(at + REST, this.#restNumber(header), true);
     view.setFloat64(at + SIZE, header.sizeBytes, true);
     view.setFloat64(at + MTIME, header.mtime, true);
-    view.setFloat64(at + OFFSET, offset, true);
+    view.setFloat64(at + POSITION, position, true);
     if (name === undefined) bytes.write(header.name, at + NAMES, 'latin1');
     else bytes.set(name, at + NAMES);
     if (link === undefined) bytes.write(linkName, at + NAMES + nameBytes, 'latin1');
@@ -172,15 +172,15 @@ export class MemberTable {
     return (view.getUint8(at + FLAGS) & HAS_XATTRS) === 0 ? undefined : this.#xattrs.get(number);
   }
 
-  offset(number: number): number {
+  position(number: number): number {
     const { view, at } = this.#record(number);
-    return view.getFloat64(at + OFFSET, true);
+    return view.getFloat64(at + POSITION, true);
   }
 
-  window(number: number): number | undefined {
+  source(number: number): number | undefined {
     const { view, at } = this.#record(number);
-    const window = view.getUint32(at + WINDOW, true);
-    return window === 0 ? undefined : window - 1;
+    const source = view.getUint32(at + SOURCE, true);
+    return source === 0 ? undefined : source - 1;
   }
 
   #append(length: number): Block & { readonly at: number } {
@@ -191,18 +191,12 @@ export class MemberTable {
     }
     const at = this.#used;
     this.#used = Math.ceil((at + length) / ALIGNMENT) * ALIGNMENT;
-    const within = this.#size % INDEX_CHUNK;
-    if (within === 0) this.#starts.push(new Uint32Array(INDEX_CHUNK));
-    (this.#starts.at(-1) as Uint32Array)[within] =
-      (this.#blocks.length - 1) * UNITS_PER_BLOCK + at / ALIGNMENT;
-    this.#size++;
+    this.#starts.push((this.#blocks.length - 1) * UNITS_PER_BLOCK + at / ALIGNMENT);
     return { ...(this.#blocks.at(-1) as Block), at };
   }
 
   #record(number: number): Block & { readonly at: number } {
-    const start = (this.#starts[Math.floor(number / INDEX_CHUNK)] as Uint32Array)[
-      number % INDEX_CHUNK
-    ] as number;
+    const start = this.#starts.get(number);
     const { bytes, view } = this.#blocks[Math.floor(start / UNITS_PER_BLOCK)] as Block;
     return { bytes, view, at: (start % UNITS_PER_BLOCK) * ALIGNMENT };
   }
