@@ -122,7 +122,8 @@ function ended(command: string, child: ChildProcess, signal: AbortSignal | undef
   });
 }
 
-function startFailed(command: string, cause: NodeJS.ErrnoException): OrlopError {
+/** That a host tool cannot be run at all. */
+export function startFailed(command: string, cause: NodeJS.ErrnoException): OrlopError {
   if (cause.code !== 'ENOENT') {
     return debianError('debian.tool-failed', `${command} cannot be started`, { cause });
   }
@@ -133,13 +134,15 @@ function startFailed(command: string, cause: NodeJS.ErrnoException): OrlopError 
   });
 }
 
-function abortReason(signal: AbortSignal): OrlopError {
+/** What work fails with that a signal has stopped. */
+export function abortReason(signal: AbortSignal): OrlopError {
   return signal.reason instanceof OrlopError
     ? signal.reason
     : debianError('debian.cancelled', 'the build was stopped', { cause: signal.reason });
 }
 
-function collectErrors(child: ChildProcess): { text(): string } {
+/** Reads a tool's standard error; the end of it is kept. */
+export function collectErrors(child: ChildProcess): { text(): string } {
   let text = '';
   child.stderr?.setEncoding('utf8');
   child.stderr?.on('data', (chunk: string) => {
