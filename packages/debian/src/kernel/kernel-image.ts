@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { type ArchiveEntry, bytesBody, type EntryHeader, type EntryStream, writeTar } from '@orlop/archive';
+import type { OrlopError } from '@orlop/core';
 import type { ComponentDefinition, KernelSection } from '../definition/definition.ts';
 import { debianError } from '../errors.ts';
 import { compileGlobs } from '../layer/globs.ts';
@@ -39,7 +40,8 @@ interface Found {
  * The content of a kernel image as LinuxKit's composer takes it: `kernel`, the bootable file, and `kernel.tar`,
  * the modules (uncompressed, so that every modprobe reads them) with depmod's tables, and device trees under `boot/dtb`.
  *
- * @throws OrlopError `debian.kernel-missing`, `debian.unmatched-pattern` (from the iterator).
+ * @throws OrlopError `debian.kernel-missing`, `debian.layer-conflict` for two kernels, `debian.unmatched-pattern` (from the
+ * iterator).
  */
 export async function* kernelEntries(request: KernelRequest): EntryStream {
   const { definition, section, signal } = request;
@@ -104,7 +106,7 @@ async function* readModules(
 }
 
 async function* readPackages(
-  { packages, section }: KernelRequest,
+  { definition, packages, section }: KernelRequest,
   image: string,
   found: Found,
 ): AsyncIterable<ShippedModule> {
@@ -115,6 +117,7 @@ async function* readPackages(
       const path = mergedPath(header.name);
       const version = /^boot\/vmlinu[xz]-(.+)$/.exec(path)?.[1];
       if (version !== undefined) {
+        if (found.version !== '') throw twoKernels(definition, [found.version, version]);
         found.version = version;
         found.modified = header.mtime;
         await pipeline(Readable.from(body), createWriteStream(image, { mode: 0o600 }));
@@ -140,6 +143,13 @@ async function* readPackages(
       }
     }
   }
+}
+
+/** Their modules would lie over each other. */
+function twoKernels({ image }: ComponentDefinition, versions: readonly string[]): OrlopError {
+  return debianError('debian.layer-conflict', `${image} has two kernels: ${versions.join(' and ')}`, {
+    hint: 'name the package of one of them under packages',
+  });
 }
 
 function checkDeviceTrees({ definition, section }: KernelRequest, { version, deviceTrees }: Found): void {

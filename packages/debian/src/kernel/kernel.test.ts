@@ -128,6 +128,15 @@ describe('xzContentSize', () => {
     expect(xzContentSize(new Uint8Array(64))).toBeUndefined();
     expect(xzContentSize(new Uint8Array(3))).toBeUndefined();
   });
+
+  it('is undefined, at once, for an index that counts more blocks than it can hold', () => {
+    // The index: a zero, then 2^49 - 1 as a multibyte integer. The footer: the index has two words; "YZ".
+    const index = [0, ...Array.from({ length: 6 }, () => 0xff), 0x7f];
+    const footer = [...[0, 0, 0, 0], ...[1, 0, 0, 0], ...[0, 1], ...[0x59, 0x5a]];
+    expect(
+      xzContentSize(Uint8Array.from([...Array.from({ length: 16 }, () => 0), ...index, ...footer])),
+    ).toBeUndefined();
+  });
 });
 
 describe('parseModuleInfo', () => {

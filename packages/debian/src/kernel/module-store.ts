@@ -5,6 +5,9 @@ import { type ModuleInfo, parseModuleInfo } from './modinfo.ts';
 import { type KernelModule, uncompressed } from './module-tables.ts';
 import { xzContentSize } from './xz-size.ts';
 
+/** Larger than any module; amdgpu's is 30 MB. */
+const MAX_MODULE_BYTES = 512 * 2 ** 20;
+
 /** A compressed module as a package ships it. */
 export interface ShippedModule {
   /** Below `lib/modules/VERSION`. */
@@ -78,6 +81,12 @@ async function decompressInto(
         throw debianError(
           'debian.module-invalid',
           `the module ${path} is not compressed by xz, as Debian's are`,
+        );
+      }
+      if (sizeBytes > MAX_MODULE_BYTES) {
+        throw debianError(
+          'debian.module-invalid',
+          `the module ${path} says that it holds ${sizeBytes} bytes`,
         );
       }
       expected.push({ path: uncompressed(path), sizeBytes });

@@ -1,5 +1,7 @@
 /** Stream footer of the .xz format: CRC, backward size, flags, and the magic "YZ". The .xz File Format, 2.1.2. */
 const FOOTER_BYTES = 12;
+/** Of a block the index says two sizes, each in a byte or more. */
+const RECORD_BYTES = 2;
 
 /**
  * The size of what an .xz file of one stream holds, read from its index without decompressing. The .xz File
@@ -24,6 +26,7 @@ export function xzContentSize(bytes: Uint8Array): number | undefined {
     return Number.NaN;
   };
   const records = next();
+  if (!(records <= (end - at) / RECORD_BYTES)) return undefined;
   let total = 0;
   for (let record = 0; record < records; record++) {
     next(); // the size of the compressed block
