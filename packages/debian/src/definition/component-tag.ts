@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { createReadStream } from 'node:fs';
-import { lstat, readdir, readlink } from 'node:fs/promises';
+import { lstat, readdir, readlink, realpath } from 'node:fs/promises';
 import { join } from 'node:path';
 import { debianError } from '../errors.ts';
 import { type AnyComponent, type ComponentDefinition, isByDockerfile, repositoryOf } from './definition.ts';
@@ -17,19 +17,30 @@ const TAG_DIGITS = 40;
 
 /**
  * The hash of everything of the component's own that its image is made from: the files of its folder, what its
- * definition takes from elsewhere, and the architectures. What the Debian archive holds does not count.
+ * definition takes from elsewhere, and the architectures. What the Debian archive holds does not count. Where a path leads
+ * over links, what it leads to counts; links within the folder and within what is taken count as links.
+ *
+ * @throws OrlopError `debian.source-missing`
  */
 export async function componentHash(definition: AnyComponent): Promise<string> {
   const hash = createHash('sha256');
   hash.update(`${isByDockerfile(definition) ? DOCKERFILE_REVISION : BUILDER_REVISION}\n`);
-  const outside = [
+  const folder = await realPath(definition.folder);
+  await addTree(hash, folder, '.');
+  const taken = [
     ...definition.extraSources,
     ...(isByDockerfile(definition) ? [] : filesOfDebian(definition)),
-  ].filter((path) => !path.startsWith(`${definition.folder}/`));
-  await addTree(hash, definition.folder, '.');
-  for (const [index, path] of [...new Set(outside)].sort().entries())
-    await addTree(hash, path, `outside-${index}`);
+  ];
+  const real = await Promise.all(taken.map(realPath));
+  const outside = new Set(real.filter((path) => !path.startsWith(`${folder}/`)));
+  for (const [index, path] of [...outside].sort().entries()) await addTree(hash, path, `outside-${index}`);
   return hash.digest('hex').slice(0, TAG_DIGITS);
+}
+
+async function realPath(path: string): Promise<string> {
+  return await realpath(path).catch((cause) => {
+    throw debianError('debian.source-missing', `${path}, which the component needs, is not there`, { cause });
+  });
 }
 
 function filesOfDebian({ debian: { files, symlinks, kernel } }: ComponentDefinition): readonly string[] {
@@ -61,9 +72,7 @@ type Hash = ReturnType<typeof createHash>;
 
 /** Adds a file or a folder by relative names, executable bits, links and contents. */
 async function addTree(hash: Hash, path: string, name: string): Promise<void> {
-  const found = await lstat(path).catch((cause) => {
-    throw debianError('debian.source-missing', `${path}, which the component needs, is not there`, { cause });
-  });
+  const found = await lstat(path);
   if (found.isDirectory()) {
     hash.update(`directory ${JSON.stringify(name)}\n`);
     for (const child of (await readdir(path)).sort())
