@@ -137,7 +137,10 @@ const hostSources: LayerSources = {
         cause,
       });
     });
-    return { sizeBytes: found.size, body: createReadStream(path) };
+    if (!found.isFile()) {
+      throw debianError('debian.source-missing', `${path}, which the component needs, is no file`);
+    }
+    return { sizeBytes: found.size, body: contentOf(path) };
   },
   async names(path) {
     const text = await readFile(path, 'utf8').catch((cause) => {
@@ -146,3 +149,8 @@ const hostSources: LayerSources = {
     return text.split('\n').filter((line) => line !== '' && !line.startsWith('#'));
   },
 };
+
+/** Opened when its turn comes: one that cannot be read is a failure of who reads it then. */
+async function* contentOf(path: string): AsyncGenerator<Uint8Array> {
+  yield* createReadStream(path);
+}
