@@ -7,6 +7,7 @@ import { flattenImage, ImageStore, openImage, readSboms } from '@orlop/oci';
 import { type TemporaryFolder, temporaryFolder } from '@orlop/testkit';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type BuildRequest, buildComponent } from './build-component.ts';
+import { type ComponentDefinition, isByDockerfile } from './definition/definition.ts';
 import { findComponent, loadComponent } from './definition/load-component.ts';
 import { TestArchive } from './testing/debian-archive.ts';
 
@@ -61,6 +62,12 @@ function define(name: string, text: string): string {
   return path;
 }
 
+async function debianDefinition(path: string): Promise<ComponentDefinition> {
+  const definition = await loadComponent(path);
+  if (isByDockerfile(definition)) throw new Error(`${path} is made of Debian packages`);
+  return definition;
+}
+
 /** A build into a store of its own, with the state that is asked for. */
 async function build(
   changes: Partial<BuildRequest> & { readonly storeName?: string; readonly state?: string },
@@ -68,7 +75,7 @@ async function build(
   const { storeName = 'store', state = 'state', ...rest } = changes;
   const store = await ImageStore.open(join(folder.path, storeName));
   const result = await buildComponent({
-    definition: await loadComponent(join(folder.path, 'pkg', 'tool')),
+    definition: await debianDefinition(join(folder.path, 'pkg', 'tool')),
     platform: { os: 'linux', architecture: 'amd64' },
     stateFolder: join(folder.path, state),
     archive,
@@ -198,13 +205,24 @@ describe('buildComponent', () => {
   });
 
   it('says what apt says about packages that there are not', async () => {
-    const definition = await loadComponent(
+    const definition = await debianDefinition(
       define('wrong', DEFINITION.replace('[tool]\n  without', '[no-such]\n  without')),
     );
     const error = await failure(build({ definition, force: true }));
     expect([error.code, error.message]).toEqual([
       'debian.unsolvable',
       'apt finds no way to install no-such: Unable to locate package no-such',
+    ]);
+  });
+
+  it('refuses a source that is no file, naming it', async () => {
+    const definition = await debianDefinition(
+      define('of-folder', DEFINITION.replace('source: motd', 'source: .')),
+    );
+    const error = await failure(build({ definition, storeName: 'of-folder' }));
+    expect([error.code, error.message]).toEqual([
+      'debian.source-missing',
+      `${definition.folder}, which the component needs, is no file`,
     ]);
   });
 

@@ -3,7 +3,6 @@ import { defineErrors } from '@orlop/core';
 export const debianError = defineErrors({
   'debian.invalid-definition': 'invalid',
   'debian.no-definition': 'not-found',
-  'debian.dockerfile-unsupported': 'invalid',
   /** No docker program, or no engine behind it. */
   'debian.docker-missing': 'unavailable',
   'debian.docker-failed': 'failed',

@@ -11,8 +11,8 @@ export interface SpdxRequest {
   readonly packages: readonly DebianPackage[];
 }
 
-/** A time is required, and a build's own would differ each time. */
-const CREATED = '1970-01-01T00:00:00Z';
+/** Of every image and document: an own time would make a build's bytes depend on when it was made. */
+export const CREATED = '1970-01-01T00:00:00Z';
 
 /**
  * The bill of materials of a component: an SPDX 2.3 document in JSON's object form, a package for the image and

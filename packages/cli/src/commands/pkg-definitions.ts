@@ -30,10 +30,10 @@ export async function loadAll(
   folders: readonly string[],
   { context, options }: Invocation<DefinitionOptions>,
 ): Promise<readonly AnyComponent[]> {
-  const { loadAnyComponent } = await import('@orlop/debian');
+  const { loadComponent } = await import('@orlop/debian');
   return await Promise.all(
     folders.map((folder) =>
-      loadAnyComponent(resolve(context.cwd, folder), {
+      loadComponent(resolve(context.cwd, folder), {
         buildFile: options.buildYml,
         organisation: options.org ?? context.env['ORLOP_PKG_ORG'],
         tag: options.tag,

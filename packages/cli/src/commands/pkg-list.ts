@@ -18,12 +18,12 @@ export async function listPackages(
   folder: string,
   { context, json }: { readonly context: CommandContext; readonly json: boolean },
 ): Promise<void> {
-  const { componentReference, loadAnyComponent } = await import('@orlop/debian');
+  const { componentReference, loadComponent } = await import('@orlop/debian');
   const { isAttestation, isIndexType } = await import('@orlop/oci');
   const store = await openStore(context, {});
   const rows: PackageRow[] = [];
   for (const path of await componentFolders(resolve(context.cwd, folder))) {
-    const definition = await loadAnyComponent(path);
+    const definition = await loadComponent(path);
     const reference = await componentReference(definition);
     const found = await store.find(reference);
     const manifests =

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { type TemporaryFolder, temporaryFolder } from '@orlop/testkit';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { componentHash } from './component-tag.ts';
-import { loadAnyComponent } from './load-component.ts';
+import { loadComponent } from './load-component.ts';
 
 describe('componentHash', () => {
   let folder: TemporaryFolder;
@@ -12,7 +12,7 @@ describe('componentHash', () => {
   });
   afterEach(() => folder.remove());
 
-  const hashOf = async (name: string) => componentHash(await loadAnyComponent(join(folder.path, name)));
+  const hashOf = async (name: string) => componentHash(await loadComponent(join(folder.path, name)));
   const define = async (name: string, files: Readonly<Record<string, string>>) => {
     await mkdir(join(folder.path, name), { recursive: true });
     for (const [file, text] of Object.entries(files)) await writeFile(join(folder.path, name, file), text);

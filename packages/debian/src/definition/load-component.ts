@@ -1,7 +1,7 @@
 import { access, readdir, readFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { debianError } from '../errors.ts';
-import { type AnyComponent, type ComponentDefinition, isByDockerfile, repositoryOf } from './definition.ts';
+import { type AnyComponent, repositoryOf } from './definition.ts';
 import { parseDefinition } from './parse-definition.ts';
 
 export interface LoadOptions {
@@ -18,7 +18,7 @@ export interface LoadOptions {
  *
  * @throws OrlopError `debian.no-definition`, `debian.invalid-definition` with every problem
  */
-export async function loadAnyComponent(folder: string, options: LoadOptions = {}): Promise<AnyComponent> {
+export async function loadComponent(folder: string, options: LoadOptions = {}): Promise<AnyComponent> {
   const file = resolve(folder, options.buildFile ?? 'build.yml');
   const text = await readFile(file, 'utf8').catch((cause) => {
     throw debianError('debian.no-definition', `there is no component in ${folder}: ${file} cannot be read`, {
@@ -37,27 +37,11 @@ export async function loadAnyComponent(folder: string, options: LoadOptions = {}
 }
 
 /**
- * Reads the definition of a component that is made of Debian packages.
- *
- * @throws OrlopError as {@link loadAnyComponent} does, and `debian.dockerfile-unsupported` for one that only Docker
- * can build
- */
-export async function loadComponent(folder: string, options: LoadOptions = {}): Promise<ComponentDefinition> {
-  const definition = await loadAnyComponent(folder, options);
-  if (!isByDockerfile(definition)) return definition;
-  throw debianError(
-    'debian.dockerfile-unsupported',
-    `${definition.file} describes a build by Dockerfile, which needs Docker`,
-    { hint: `build it first: orlop pkg build ${folder}` },
-  );
-}
-
-/**
  * The component whose repository is this, in folders of component folders; undefined when none defines it.
  *
  * @param pkgFolders - e.g. `['pkg']`; the first that has it wins.
  * @param repository - as image YAMLs write it, `orlop/redis`, or expanded, `docker.io/orlop/redis`; no tag.
- * @throws OrlopError as {@link loadAnyComponent} does, for a definition that is wrong.
+ * @throws OrlopError as {@link loadComponent} does, for a definition that is wrong.
  */
 export async function findComponent(
   pkgFolders: readonly string[],
@@ -76,7 +60,7 @@ export async function findComponent(
       const folder = join(pkgFolder, name);
       if (!(await hasDefinition(folder))) continue;
       if (name !== last && !(await mentions(folder, last))) continue;
-      const definition = await loadAnyComponent(folder);
+      const definition = await loadComponent(folder);
       if (repositoryOf(definition) === wanted) return definition;
     }
   }

@@ -5,7 +5,7 @@ import { ImageStore } from '@orlop/oci';
 import { type TemporaryFolder, temporaryFolder } from '@orlop/testkit';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { isByDockerfile } from '../definition/definition.ts';
-import { loadAnyComponent } from '../definition/load-component.ts';
+import { loadComponent } from '../definition/load-component.ts';
 import { buildDockerfile } from './build-dockerfile.ts';
 
 const hasDocker = (() => {
@@ -31,7 +31,7 @@ describe('buildDockerfile', () => {
     const path = join(folder.path, 'hello');
     await mkdir(path, { recursive: true });
     for (const [name, text] of Object.entries(files)) await writeFile(join(path, name), text);
-    const definition = await loadAnyComponent(path);
+    const definition = await loadComponent(path);
     if (!isByDockerfile(definition)) throw new Error('not by Dockerfile');
     return buildDockerfile({
       definition,

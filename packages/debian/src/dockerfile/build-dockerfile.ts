@@ -3,79 +3,55 @@ import { cp, mkdir, mkdtemp, rm, stat } from 'node:fs/promises';
 import { dirname, join, resolve, sep } from 'node:path';
 import { stripVTControlCharacters } from 'node:util';
 import type { ReportProgress } from '@orlop/core';
+import { type Descriptor, type ImageStore, importArchive, isIndexType } from '@orlop/oci';
 import {
-  type Descriptor,
-  expandReference,
-  type ImageStore,
-  importArchive,
-  isIndexType,
-  type Platform,
-} from '@orlop/oci';
-import { type BuiltComponent, checkArchitecture, componentLabels } from '../build-component.ts';
-import { findBuilt, joinPlatforms } from '../component-index.ts';
-import { componentHash, componentReference, componentTag } from '../definition/component-tag.ts';
+  type BuildPlace,
+  type BuildTarget,
+  type BuiltComponent,
+  buildOnce,
+  type MadeImage,
+} from '../build-once.ts';
+import { componentLabels } from '../component-labels.ts';
+import { componentReference } from '../definition/component-tag.ts';
 import { type DockerfileComponent, repositoryOf } from '../definition/definition.ts';
-import { loadAnyComponent } from '../definition/load-component.ts';
+import { loadComponent } from '../definition/load-component.ts';
 import { debianError } from '../errors.ts';
-import { withFileLock } from '../file-lock.ts';
 import { runTool, streamTool } from '../tool.ts';
 import { findDocker } from './docker-client.ts';
 
-export interface DockerfileBuildRequest {
+export interface DockerfileBuildRequest extends BuildPlace {
   readonly definition: DockerfileComponent;
-  readonly platform: Platform;
-  readonly store: ImageStore;
-  /** Holds the context while it is put together, and the lock of the index. */
-  readonly stateFolder: string;
-  readonly force?: boolean | undefined;
-  /** Replaces the content hash. */
-  readonly hash?: string | undefined;
   /** A line that Docker says. */
   readonly onLine?: (line: string) => void;
   readonly progress: ReportProgress;
-  readonly signal?: AbortSignal | undefined;
 }
 
 /**
- * Builds a component by the user's Docker and brings the result into the store: under its content hash and as
- * `latest`, beside what the index has for other platforms. The engine is left as it was, but for its build cache.
+ * Builds a component by the user's Docker and brings the result into the store, as {@link buildOnce} does. The engine is
+ * left as it was, but for its build cache.
  *
  * @throws OrlopError `debian.docker-missing`, `debian.docker-failed` with Docker's last words, `oci.*`
  */
 export async function buildDockerfile(request: DockerfileBuildRequest): Promise<BuiltComponent> {
-  const { definition, platform, store, stateFolder, progress, signal } = request;
-  const architecture = checkArchitecture(definition, platform);
-  const hash = request.hash ?? (await componentHash(definition));
-  const repository = repositoryOf(definition);
-  const reference = expandReference(`${repository}:${await componentTag(definition, { hash })}`);
-  const names = [reference, expandReference(`${repository}:latest`)];
-  const found = request.force === true ? undefined : await findBuilt(store, reference, platform);
-  if (found !== undefined) {
-    for (const name of names) await store.tag(name, found.index);
-    return { descriptor: found.index, manifest: found.manifest, reference, built: false, packages: [] };
-  }
-  const task = `build ${repositoryOf(definition)} (${architecture}) by Docker`;
-  progress({ task, done: 0, total: 1, unit: 'items' });
-  await mkdir(stateFolder, { recursive: true, mode: 0o700 });
   const temporary = `orlop-build:${randomUUID()}`;
   try {
-    const manifest = await buildManifest(request, { architecture, hash, reference, temporary });
-    progress({ task, done: 1, total: 1, unit: 'items', finished: true });
-    const descriptor = await withFileLock(join(stateFolder, 'index.lock'), signal, async () => {
-      const index = await joinPlatforms(store, { reference, manifest });
-      for (const name of names) await store.tag(name, index);
-      return index;
-    });
-    return { descriptor, manifest, reference, built: true, packages: [] };
+    return await buildOnce(request.definition, request, (target) =>
+      makeImage(request, { ...target, temporary }),
+    );
   } finally {
-    await store.untag(temporary);
+    await request.store.untag(temporary);
   }
 }
 
-interface Build {
-  readonly architecture: string;
-  readonly hash: string;
-  readonly reference: string;
+async function makeImage(request: DockerfileBuildRequest, build: Build): Promise<MadeImage> {
+  const task = `build ${repositoryOf(request.definition)} (${build.architecture}) by Docker`;
+  request.progress({ task, done: 0, total: 1, unit: 'items' });
+  const manifest = await buildManifest(request, build);
+  request.progress({ task, done: 1, total: 1, unit: 'items', finished: true });
+  return { manifest, packages: [] };
+}
+
+interface Build extends BuildTarget {
   /** The image's name until the index has it, in the engine and in the store. */
   readonly temporary: string;
 }
@@ -88,20 +64,17 @@ async function buildManifest(request: DockerfileBuildRequest, build: Build): Pro
   try {
     const words = [...client.buildWords, ...(await optionsOf(definition, build)), '--tag', temporary];
     const dockerfile = join(context.folder, definition.dockerfile.name);
-    const said: string[] = [];
     const result = await runTool('docker', [...words, '--file', dockerfile, context.folder], {
       signal,
-      onLine: (line) => {
-        said.push(line);
-        onLine?.(line);
-      },
+      ...(onLine === undefined ? {} : { onLine }),
     });
     if (result.status !== 0) {
       // The old builder speaks of what failed on its standard output, BuildKit on its standard error.
-      const words = plainLines(`${said.slice(-5).join('\n')}\n${result.stderr}`)
-        .slice(-6)
-        .join('; ');
-      throw debianError('debian.docker-failed', `docker build of ${definition.folder} failed: ${words}`);
+      const said = [...plainLines(result.stdout).slice(-5), ...plainLines(result.stderr)].slice(-6);
+      throw debianError(
+        'debian.docker-failed',
+        `docker build of ${definition.folder} failed: ${said.join('; ')}`,
+      );
     }
     const saved = streamTool('docker', ['save', temporary], { signal });
     const [image] = await importArchive(store, saved, { name: temporary });
@@ -150,7 +123,7 @@ async function fillTemplate(text: string, folder: string): Promise<string> {
   const match = /^([^=]*=)@lkt:pkg:(.*)$/.exec(text);
   if (match === null) return text;
   const [, key = '', path = ''] = match;
-  return `${key}${await componentReference(await loadAnyComponent(resolve(folder, path)))}`;
+  return `${key}${await componentReference(await loadComponent(resolve(folder, path)))}`;
 }
 
 /** The component's folder, or a copy of it with what its definition takes from elsewhere. */

@@ -6,7 +6,7 @@ import {
   componentTag,
   findComponent,
   isByDockerfile,
-  loadAnyComponent,
+  loadComponent,
 } from '@orlop/debian';
 import { type Descriptor, expandReference, type ImageStore, type Platform } from '@orlop/oci';
 
@@ -35,7 +35,7 @@ export class Components {
 
   /** The full reference of the component in a folder: what a template `@pkg:FOLDER` stands for. */
   async reference(folder: string): Promise<string> {
-    const definition = await loadAnyComponent(folder);
+    const definition = await loadComponent(folder);
     const reference = expandReference(await componentReference(definition));
     this.#named.set(reference, definition);
     return reference;
