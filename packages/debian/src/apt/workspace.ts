@@ -226,17 +226,21 @@ export class AptWorkspace {
   }
 }
 
-/** What trixie's indexes of one architecture take with those of its updates: 57 MB in November 2026. */
+/** What trixie's indexes of one architecture take with those of its updates, 57 MB in November 2026, and some. */
 const INDEX_ROOM_BYTES = 80e6;
 
 /** On a full disk apt's methods wait for ever (seen of apt 2.6), so it is not started there. */
 async function requireRoom(folder: string): Promise<void> {
   const { bavail, bsize } = await statfs(folder);
   if (bavail * bsize >= INDEX_ROOM_BYTES) return;
-  const freeMB = Math.floor((bavail * bsize) / 1e6);
-  throw debianError('debian.no-room', `${folder} has ${freeMB} MB free, and Debian's indexes take 60 MB`, {
-    hint: 'make room there, or set ORLOP_HOME to a folder on another file system',
-  });
+  const [freeMB, neededMB] = [bavail * bsize, INDEX_ROOM_BYTES].map((bytes) => Math.floor(bytes / 1e6));
+  throw debianError(
+    'debian.no-room',
+    `${folder} has ${freeMB} MB free, and Debian's indexes need ${neededMB} MB`,
+    {
+      hint: 'make room there, or set ORLOP_HOME to a folder on another file system',
+    },
+  );
 }
 
 /** Writes a file that another process may be reading. */
