@@ -4,10 +4,17 @@ import { ARCHIVE_AREAS, type Assignment, type DebianSection } from './definition
 import { readDirectory, readFile, readSymlink } from './file-entries.ts';
 import { readKernel } from './kernel-section.ts';
 import { readGlob, readMatching, readMode, readOwner, readPath, splitRestriction } from './words.ts';
-import type { YamlReader, YamlValue } from './yaml-reader.ts';
+import type { FieldReaders, YamlReader, YamlValue } from './yaml-reader.ts';
 
 /** A section under construction. */
 type Draft = { -readonly [Key in keyof DebianSection]: DebianSection[Key] };
+
+interface SectionContext {
+  readonly reader: YamlReader;
+  readonly draft: Draft;
+  /** What relative paths start at. */
+  readonly folder: string;
+}
 
 /** Reads `debian:`; what is wrong is noted in the reader. */
 export function parseDebianSection(reader: YamlReader, value: YamlValue, folder: string): DebianSection {
@@ -30,12 +37,21 @@ export function parseDebianSection(reader: YamlReader, value: YamlValue, folder:
     owners: [],
     capabilities: [],
   };
-  const list = <Item>(read: (item: YamlValue) => Item | undefined) => {
-    return (field: YamlValue): readonly Item[] => reader.items(field).flatMap((item) => read(item) ?? []);
-  };
-  const names = list((item) => splitRestriction(reader, item, /^[a-z0-9][a-z0-9+.-]+$/));
-  const globs = list((item) => readGlob(reader, item, reader.string(item)));
+  const context = { reader, draft, folder };
   reader.fields(value, {
+    ...packageFields(context),
+    ...ownFields(context),
+    ...attributeFields(context),
+    ...startFields(context),
+  });
+  return draft;
+}
+
+/** What is taken from Debian's archive. */
+function packageFields({ reader, draft }: SectionContext): FieldReaders {
+  const names = listOf(reader, (item) => splitRestriction(reader, item, /^[a-z0-9][a-z0-9+.-]+$/));
+  const globs = listOf(reader, (item) => readGlob(reader, item, reader.string(item)));
+  return {
     suite: (field) => {
       draft.suite =
         readMatching(reader, field, /^[a-z][a-z0-9-]*$/, "a release's name, e.g. trixie") ?? draft.suite;
@@ -69,21 +85,33 @@ export function parseDebianSection(reader: YamlReader, value: YamlValue, folder:
         }),
       );
     },
+  };
+}
+
+/** What the definition adds itself. */
+function ownFields({ reader, draft, folder }: SectionContext): FieldReaders {
+  return {
     files: (field) => {
-      draft.files = list((item) => readFile(reader, item, folder))(field);
+      draft.files = listOf(reader, (item) => readFile(reader, item, folder))(field);
     },
     symlinks: (field) => {
-      draft.symlinks = list((item) => readSymlink(reader, item, folder))(field);
+      draft.symlinks = listOf(reader, (item) => readSymlink(reader, item, folder))(field);
     },
     directories: (field) => {
-      draft.directories = list((item) => readDirectory(reader, item))(field);
+      draft.directories = listOf(reader, (item) => readDirectory(reader, item))(field);
     },
     users: (field) => {
-      draft.users = list((item) => readUser(reader, item))(field);
+      draft.users = listOf(reader, (item) => readUser(reader, item))(field);
     },
     groups: (field) => {
-      draft.groups = list((item) => readGroup(reader, item))(field);
+      draft.groups = listOf(reader, (item) => readGroup(reader, item))(field);
     },
+  };
+}
+
+/** What is said of paths, whoever brought them, and of the kernel. */
+function attributeFields({ reader, draft, folder }: SectionContext): FieldReaders {
+  return {
     modes: (field) => {
       draft.modes = readAssignments(reader, field, (item) => readMode(reader, item));
     },
@@ -98,6 +126,12 @@ export function parseDebianSection(reader: YamlReader, value: YamlValue, folder:
     kernel: (field) => {
       draft.kernel = readKernel(reader, field, folder);
     },
+  };
+}
+
+/** How a container of the image starts. */
+function startFields({ reader, draft }: SectionContext): FieldReaders {
+  return {
     entrypoint: (field) => {
       draft.entrypoint = reader.strings(field);
     },
@@ -105,7 +139,9 @@ export function parseDebianSection(reader: YamlReader, value: YamlValue, folder:
       draft.command = reader.strings(field);
     },
     env: (field) => {
-      draft.environment = list((item) => readMatching(reader, item, /^[^=]+=/s, 'NAME=value'))(field);
+      draft.environment = listOf(reader, (item) => readMatching(reader, item, /^[^=]+=/s, 'NAME=value'))(
+        field,
+      );
     },
     workdir: (field) => {
       draft.workingFolder = readMatching(reader, field, /^\//, 'an absolute path') ?? '/';
@@ -117,8 +153,15 @@ export function parseDebianSection(reader: YamlReader, value: YamlValue, folder:
       draft.stopSignal =
         readMatching(reader, field, /^SIG[A-Z0-9+-]+$/, 'a signal, e.g. SIGTERM') ?? 'SIGTERM';
     },
-  });
-  return draft;
+  };
+}
+
+/** A reader of lists; items that are wrong are left out. */
+function listOf<Item>(
+  reader: YamlReader,
+  read: (item: YamlValue) => Item | undefined,
+): (field: YamlValue) => readonly Item[] {
+  return (field) => reader.items(field).flatMap((item) => read(item) ?? []);
 }
 
 function readAssignments<Value>(

@@ -1,13 +1,43 @@
 import { basename, dirname, resolve } from 'node:path';
 import type { Problem } from '@orlop/core';
 import { parseDebianSection } from './debian-section.ts';
-import { type AnyComponent, ARCHITECTURES, type Architecture, type DebianSection } from './definition.ts';
-import { YamlReader, type YamlValue } from './yaml-reader.ts';
+import {
+  type AnyComponent,
+  ARCHITECTURES,
+  type Architecture,
+  type DebianSection,
+  type DockerfileSection,
+} from './definition.ts';
+import { type FieldReaders, YamlReader, type YamlValue } from './yaml-reader.ts';
 
 export interface ParsedDefinition {
   /** Absent when there are problems. */
   readonly definition?: AnyComponent;
   readonly problems: readonly Problem[];
+}
+
+/** A definition under construction. */
+interface Draft {
+  image: string | undefined;
+  organisation: string;
+  tag: string;
+  architectures: readonly Architecture[];
+  extraSources: DockerfileSection['context'];
+  source: string | undefined;
+  config: Readonly<Record<string, unknown>> | undefined;
+  debian: DebianSection | undefined;
+  dockerfile: string;
+  buildArguments: readonly string[];
+  network: boolean;
+  /** The fields that say how Docker builds it. */
+  dockerfileFields: readonly YamlValue[];
+}
+
+interface DefinitionContext {
+  readonly reader: YamlReader;
+  readonly draft: Draft;
+  /** What relative paths start at. */
+  readonly folder: string;
 }
 
 /**
@@ -17,81 +47,31 @@ export interface ParsedDefinition {
  */
 export function parseDefinition(file: string, text: string): ParsedDefinition {
   const reader = new YamlReader(file, text);
-  const folder = dirname(file);
   if (reader.problems.length > 0) return { problems: reader.problems };
-  let image: string | undefined;
-  let organisation = 'orlop';
-  let tag = '{{.Hash}}';
-  let architectures: readonly Architecture[] = ARCHITECTURES;
-  let extraSources: readonly { readonly from: string; readonly to: string }[] = [];
-  let source: string | undefined;
-  let config: Readonly<Record<string, unknown>> | undefined;
-  let debian: DebianSection | undefined;
-  let dockerfile = 'Dockerfile';
-  let buildArguments: readonly string[] = [];
-  let network = false;
-  const dockerfileKeys: YamlValue[] = [];
-  const ignoredSwitch = (value: YamlValue) => void reader.boolean(value);
-  reader.fields(
-    reader.root,
-    {
-      image: (value) => {
-        image = readName(reader, value);
-      },
-      org: (value) => {
-        organisation = readName(reader, value, { host: true }) ?? organisation;
-      },
-      tag: (value) => {
-        tag = readTag(reader, value) ?? tag;
-      },
-      arches: (value) => {
-        architectures = reader.items(value).flatMap((item) => reader.oneOf(item, ARCHITECTURES) ?? []);
-        if (architectures.length === 0) reader.note(value, 'arches must name at least one architecture');
-      },
-      'extra-sources': (value) => {
-        // LinuxKit's form is `source:destination`; the destination is a place in Docker's build context.
-        extraSources = reader.strings(value).map((text) => {
-          const [from = text, to = basename(from)] = text.split(':');
-          return { from: resolve(folder, from), to };
-        });
-      },
-      gitrepo: (value) => {
-        source = reader.string(value);
-      },
-      network: (value) => {
-        network = reader.boolean(value) ?? network;
-      },
-      'disable-cache': ignoredSwitch,
-      config: (value) => {
-        config = readConfig(reader, value);
-      },
-      debian: (value) => {
-        debian = parseDebianSection(reader, value, folder);
-      },
-      dockerfile: (value) => {
-        dockerfileKeys.push(value);
-        dockerfile = reader.string(value) ?? dockerfile;
-      },
-      buildArgs: (value) => {
-        dockerfileKeys.push(value);
-        buildArguments = reader.items(value).flatMap((item) => readBuildArgument(reader, item) ?? []);
-      },
-      depends: (value) => {
-        dockerfileKeys.push(value);
-        if (debian === undefined)
-          reader.note(
-            value,
-            'depends: Orlop puts no images into a build context; use COPY --from in the Dockerfile',
-          );
-      },
-    },
-    ['image'],
-  );
-  if (debian !== undefined) {
-    for (const value of dockerfileKeys) {
-      reader.note(value, `${value.path} belongs to a build by Dockerfile, beside debian it has no meaning`);
+  const folder = dirname(file);
+  const draft: Draft = {
+    image: undefined,
+    organisation: 'orlop',
+    tag: '{{.Hash}}',
+    architectures: ARCHITECTURES,
+    extraSources: [],
+    source: undefined,
+    config: undefined,
+    debian: undefined,
+    dockerfile: 'Dockerfile',
+    buildArguments: [],
+    network: false,
+    dockerfileFields: [],
+  };
+  const context = { reader, draft, folder };
+  const readers = { ...nameFields(context), ...buildFields(context), ...dockerfileFields(context) };
+  reader.fields(reader.root, readers, ['image']);
+  if (draft.debian !== undefined) {
+    for (const field of draft.dockerfileFields) {
+      reader.note(field, `${field.path} belongs to a build by Dockerfile, beside debian it has no meaning`);
     }
   }
+  const { image, organisation, tag, architectures, extraSources, source, config, debian } = draft;
   if (reader.problems.length > 0 || image === undefined) return { problems: reader.problems };
   const names = {
     ...{ folder, file, image, organisation, tag, architectures },
@@ -100,8 +80,78 @@ export function parseDefinition(file: string, text: string): ParsedDefinition {
     ...(config === undefined ? {} : { config }),
   };
   if (debian !== undefined) return { problems: [], definition: { ...names, debian } };
-  const section = { name: dockerfile, buildArguments, network, context: extraSources };
-  return { problems: [], definition: { ...names, dockerfile: section } };
+  const { dockerfile: name, buildArguments, network } = draft;
+  const dockerfile = { name, buildArguments, network, context: extraSources };
+  return { problems: [], definition: { ...names, dockerfile } };
+}
+
+/** What the image is called, and for what and of what it is. */
+function nameFields({ reader, draft, folder }: DefinitionContext): FieldReaders {
+  return {
+    image: (field) => {
+      draft.image = readName(reader, field);
+    },
+    org: (field) => {
+      draft.organisation = readName(reader, field, { host: true }) ?? draft.organisation;
+    },
+    tag: (field) => {
+      draft.tag = readTag(reader, field) ?? draft.tag;
+    },
+    arches: (field) => {
+      draft.architectures = reader.items(field).flatMap((item) => reader.oneOf(item, ARCHITECTURES) ?? []);
+      if (draft.architectures.length === 0) reader.note(field, 'arches must name at least one architecture');
+    },
+    'extra-sources': (field) => {
+      // LinuxKit's form is `source:destination`; the destination is a place in Docker's build context.
+      draft.extraSources = reader.strings(field).map((text) => {
+        const [from = text, to = basename(from)] = text.split(':');
+        return { from: resolve(folder, from), to };
+      });
+    },
+    gitrepo: (field) => {
+      draft.source = reader.string(field);
+    },
+  };
+}
+
+function buildFields({ reader, draft, folder }: DefinitionContext): FieldReaders {
+  return {
+    network: (field) => {
+      draft.network = reader.boolean(field) ?? draft.network;
+    },
+    // Of LinuxKit's own builds.
+    'disable-cache': (field) => void reader.boolean(field),
+    config: (field) => {
+      draft.config = readConfig(reader, field);
+    },
+    debian: (field) => {
+      draft.debian = parseDebianSection(reader, field, folder);
+    },
+  };
+}
+
+function dockerfileFields({ reader, draft }: DefinitionContext): FieldReaders {
+  const note = (field: YamlValue) => {
+    draft.dockerfileFields = [...draft.dockerfileFields, field];
+  };
+  return {
+    dockerfile: (field) => {
+      note(field);
+      draft.dockerfile = reader.string(field) ?? draft.dockerfile;
+    },
+    buildArgs: (field) => {
+      note(field);
+      draft.buildArguments = reader.items(field).flatMap((item) => readBuildArgument(reader, item) ?? []);
+    },
+    depends: (field) => {
+      note(field);
+      if (draft.debian !== undefined) return;
+      reader.note(
+        field,
+        'depends: Orlop puts no images into a build context; use COPY --from in the Dockerfile',
+      );
+    },
+  };
 }
 
 /** `KEY=VALUE`; of LinuxKit's templates the one for a package's tag is filled in when it is built. */

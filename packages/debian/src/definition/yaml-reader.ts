@@ -18,6 +18,9 @@ export interface YamlValue {
   readonly path: string;
 }
 
+/** What reads each field of a mapping, by its key. */
+export type FieldReaders = Readonly<Record<string, (field: YamlValue) => void>>;
+
 /**
  * Reads a YAML document into typed values and collects everything that is wrong with it, each with its place.
  * A reader method whose value is wrong notes the problem and returns undefined.
@@ -53,11 +56,7 @@ export class YamlReader {
   }
 
   /** The fields of a mapping, each given to its own reader; a key that has none is a problem. */
-  fields(
-    value: YamlValue,
-    readers: Readonly<Record<string, (field: YamlValue) => void>>,
-    required: readonly string[] = [],
-  ): void {
+  fields(value: YamlValue, readers: FieldReaders, required: readonly string[] = []): void {
     const map = this.#map(value);
     if (map === undefined) return;
     const seen = new Set<string>();
