@@ -1,3 +1,4 @@
+import { emitIpv6, emitIpv6Fragment, foldSum, sealUdp, sumBytes } from '@orlop/wire';
 import { describe, expect, it } from 'vitest';
 import type { UdpError } from '../face.ts';
 import { CallbackSink } from '../frame-sinks.ts';
@@ -89,6 +90,29 @@ describe('datagrams', () => {
       expect(sizes.sort((x, y) => x - y)).toEqual(sent);
     },
   );
+
+  it('over IPv6 arrive when the headers before them were cut along (RFC 8200 §4.5)', () => {
+    const { a, b } = twoHosts({ seed: 3, version: 6 });
+    const got: number[] = [];
+    b.stack.udp.bind({ port: 9 }, { onDatagram: (d) => got.push(...d.bytes) });
+    // Eight bytes of destination options (a PadN), then UDP: cut after 16 bytes.
+    const payload = Uint8Array.of(17, 0, 1, 4, 0, 0, 0, 0, 0, 5, 0, 9, 0, 12, 0, 0, 1, 2, 3, 4);
+    const addresses = { source: a.address.toIpv6(), destination: b.address.toIpv6() };
+    const sum = sumBytes(a.address.toBytes(), 0, 16) + sumBytes(b.address.toBytes(), 0, 16);
+    sealUdp(payload, 8, 20, foldSum(sum + 17 + 12));
+    const say = (from: number, to: number): void => {
+      const frame = new Uint8Array(14 + 40 + 8 + to - from);
+      frame.set([2, 0, 0, 0, 0, 2, 2, 0, 0, 0, 0, 1, 0x86, 0xdd]);
+      const fields = { trafficClass: 0, flowLabel: 0, hopLimit: 64, nextHeader: 44, ...addresses };
+      const at = emitIpv6({ ...fields, payloadLength: 8 + to - from }, frame, 14);
+      const fragment = { nextHeader: 60, identification: 7, fragmentOffset: from, moreFragments: to < 20 };
+      frame.set(payload.subarray(from, to), emitIpv6Fragment(fragment, frame, at));
+      b.stack.receive(frame, 0);
+    };
+    say(0, 16);
+    say(16, 20);
+    expect(got).toEqual([1, 2, 3, 4]);
+  });
 
   it.each([4, 6] as const)('to a closed port come back as an error to the socket (IPv%i)', (version) => {
     const { a, b, simulation } = twoHosts({ seed: 3, version });

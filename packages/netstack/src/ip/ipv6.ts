@@ -82,18 +82,26 @@ export class Ipv6 implements IpVersion, EthernetReceiver {
       counters.notForUs++;
       return;
     }
-    const chain = this.#extensions;
     packet.end = offset + IPV6_HEADER_LEN + Ipv6View.payloadLength(bytes, offset);
-    const of = { nextHeader: Ipv6View.nextHeader(bytes, offset), end: packet.end };
-    if (chain.read(bytes, offset + IPV6_HEADER_LEN, of) !== undefined) {
+    if (!this.#readExtensions()) return;
+    packet.addressSum = sumBytes(bytes, offset + 8, offset + 40);
+    if (this.#extensions.isFragment && !this.#reassemble(now)) return;
+    this.#ip.deliver(now);
+  }
+
+  /** What the packet at hand carries behind its extension headers; false when that cannot be told. */
+  #readExtensions(): boolean {
+    const { packet, counters } = this.#ip;
+    const { bytes, header, end } = packet;
+    const chain = this.#extensions;
+    const of = { nextHeader: Ipv6View.nextHeader(bytes, header), end };
+    if (chain.read(bytes, header + IPV6_HEADER_LEN, of) !== undefined) {
       counters.malformed++;
-      return;
+      return false;
     }
     packet.payload = chain.payloadOffset;
     packet.protocol = chain.protocol;
-    packet.addressSum = sumBytes(bytes, offset + 8, offset + 40);
-    if (chain.isFragment && !this.#reassemble(now)) return;
-    this.#ip.deliver(now);
+    return true;
   }
 
   neighbour(nextHop: IpAddress): Neighbour {
@@ -168,7 +176,8 @@ export class Ipv6 implements IpVersion, EthernetReceiver {
         key: `${addresses.join()},${chain.identification}`,
         offset: chain.fragmentOffset,
         more: chain.moreFragments,
-        bytes: bytes.subarray(packet.payload, packet.end),
+        // Headers behind the fragment header belong to what was cut (RFC 8200 §4.5).
+        bytes: bytes.subarray(chain.fragmentHeader + IPV6_FRAGMENT_HEADER_LEN, packet.end),
       },
       now,
     );
@@ -176,13 +185,15 @@ export class Ipv6 implements IpVersion, EthernetReceiver {
     // Only the first fragment names the protocol for sure; ours and Linux's name the same in all (RFC 8200 §4.5).
     const rebuilt = new Uint8Array(IPV6_HEADER_LEN + whole.length);
     rebuilt.set(bytes.subarray(header, header + IPV6_HEADER_LEN));
-    rebuilt[6] = packet.protocol;
+    rebuilt[6] = bytes[chain.fragmentHeader];
     writeU16(rebuilt, 4, whole.length);
     rebuilt.set(whole, IPV6_HEADER_LEN);
     packet.bytes = rebuilt;
     packet.header = 0;
-    packet.payload = IPV6_HEADER_LEN;
     packet.end = rebuilt.length;
-    return true;
+    if (!this.#readExtensions()) return false;
+    if (!chain.isFragment) return true;
+    counters.malformed++;
+    return false;
   }
 }
