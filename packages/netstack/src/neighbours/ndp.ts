@@ -88,13 +88,22 @@ export class Ndp {
   }
 
   #onAdvertisement(
-    message: { readonly options: readonly NdpOption[] },
+    message: {
+      readonly options: readonly NdpOption[];
+      readonly solicited: boolean;
+      readonly override: boolean;
+    },
     target: IpAddress,
     now: number,
   ): void {
     this.counters.advertisementsIn++;
-    const mac = linkLayer(message.options, 'target-link-layer');
-    if (mac === undefined || this.#local.isLocal(target)) return;
+    if (this.#local.isLocal(target)) return;
+    const known = this.neighbours.find(target);
+    // The answer to a question that only its address got names none (Linux does so, RFC 4861 §4.4).
+    const mac = linkLayer(message.options, 'target-link-layer') ?? (message.solicited ? known : undefined);
+    if (mac === undefined) return;
+    // A second voice, such as a proxy's, does not override the first (RFC 4861 §7.2.5).
+    if (!message.override && known !== undefined && known !== mac) return;
     this.neighbours.learn(target, mac, now, false);
   }
 

@@ -58,3 +58,41 @@ describe.each([4, 6] as const)('neighbours over IPv%i', (version) => {
     expect(got).toEqual(['2003 ms']);
   });
 });
+
+describe('Ndp', () => {
+  const advertised = { kind: 'neighbor-advertisement', router: false, override: true } as const;
+  const MAC = 0x020000000002;
+  const OTHER = 0x020000000009;
+
+  function known() {
+    const { a, b } = twoHosts({ seed: 1, version: 6 });
+    const { ndp } = a.stack.host;
+    const say = (solicited: boolean, override: boolean, mac: number | undefined, now: number) => {
+      const options = mac === undefined ? [] : [{ kind: 'target-link-layer' as const, mac }];
+      const target = b.address.toIpv6();
+      ndp.receive({ ...advertised, target, solicited, override, options }, b.address, 255, now);
+    };
+    const neighbour = ndp.neighbours.get(b.address);
+    ndp.neighbours.prepare(neighbour, 0);
+    say(true, true, MAC, 0);
+    return { ndp, neighbour, say };
+  }
+
+  it('is answered by a neighbour that names no address, as Linux does when it alone was asked', () => {
+    const { ndp, neighbour, say } = known();
+    ndp.neighbours.prepare(neighbour, 31_000);
+    expect(neighbour.state).toBe('probing');
+    say(false, false, undefined, 31_001);
+    expect(neighbour.state).toBe('probing');
+    say(true, false, undefined, 31_002);
+    expect(neighbour).toMatchObject({ state: 'reachable', mac: MAC });
+  });
+
+  it('keeps an address that a later voice does not override (RFC 4861 §7.2.5)', () => {
+    const { neighbour, say } = known();
+    say(true, false, OTHER, 10);
+    expect(neighbour.mac).toBe(MAC);
+    say(true, true, OTHER, 20);
+    expect(neighbour.mac).toBe(OTHER);
+  });
+});
