@@ -44,7 +44,26 @@ describe('Reno', () => {
   });
 });
 
+describe.each([Reno, Cubic])('%o', (Algorithm) => {
+  it('begins with ten segments as the peer takes them, not as the path could carry', () => {
+    const congestion = new Algorithm(65_480);
+    congestion.setSegmentSize(MSS);
+    expect(congestion.windowBytes).toBe(initialWindow(MSS));
+  });
+});
+
 describe('Cubic', () => {
+  it('begins a new curve after a time-out, where it stands (RFC 9438 §4.8)', () => {
+    const cubic = new Cubic(MSS);
+    cubic.onAcknowledged(90_000, 0, 100);
+    cubic.onTimeout(100_000, 0, false);
+    cubic.onAcknowledged(69_000, 0, 100);
+    expect(cubic.windowBytes).toBe(70_000);
+    for (let now = 0; now <= 2000; now += 100) cubic.onAcknowledged(cubic.windowBytes, now, 100);
+    // 0.4 · 2³ more by the cubic, 20 · 0.53 by Reno's estimate; the old peak would have drawn it to 95.
+    expect(Math.abs(cubic.windowBytes / MSS - 80)).toBeLessThan(3);
+  });
+
   it('keeps seven tenths on loss and is back at the old window after K seconds (RFC 9438 §4.2)', () => {
     const cubic = new Cubic(MSS);
     cubic.onAcknowledged(90_000, 0, 100); // slow start to 100 segments

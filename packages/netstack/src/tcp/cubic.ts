@@ -13,6 +13,8 @@ export class Cubic implements CongestionControl {
   #segment: number;
   /** In segments, as in the RFC. */
   #windowMax = 0;
+  /** cwnd_prior: the window at the last reduction. */
+  #priorWindow = 0;
   #epochStart = -1;
   #epochWindow = 0;
   #k = 0;
@@ -25,6 +27,8 @@ export class Cubic implements CongestionControl {
   }
 
   setSegmentSize(bytes: number): void {
+    // Made for the path, whose segments may be larger than those that the peer takes.
+    if (this.windowBytes === initialWindow(this.#segment)) this.windowBytes = initialWindow(bytes);
     this.#segment = bytes;
     this.windowBytes = Math.max(this.windowBytes, 2 * bytes);
   }
@@ -39,7 +43,7 @@ export class Cubic implements CongestionControl {
     const segments = bytes / this.#segment;
     const seconds = (now - this.#epochStart) / 1000;
     const target = this.#cubicAt(seconds + smoothedRttMs / 1000);
-    this.#renoEstimate += (this.#renoEstimate < this.#windowMax ? RENO_ALPHA : 1) * (segments / window);
+    this.#renoEstimate += (this.#renoEstimate < this.#priorWindow ? RENO_ALPHA : 1) * (segments / window);
     const next =
       this.#cubicAt(seconds) < this.#renoEstimate
         ? Math.max(window, this.#renoEstimate)
@@ -54,6 +58,8 @@ export class Cubic implements CongestionControl {
 
   onTimeout(inFlight: number, _now: number, again: boolean): void {
     if (!again) this.#reduce(inFlight);
+    // The old peak is no aim any more: the next epoch begins its curve where it starts (RFC 9438 §4.8).
+    this.#windowMax = 0;
     this.windowBytes = this.#segment;
   }
 
@@ -89,6 +95,7 @@ export class Cubic implements CongestionControl {
       windowMax: this.#windowMax,
     };
     const window = this.windowBytes / this.#segment;
+    this.#priorWindow = window;
     // Fast convergence (RFC 9438 §4.7): a smaller peak than last time leaves room for newcomers.
     this.#windowMax = window < this.#windowMax ? (window * (1 + BETA)) / 2 : window;
     this.thresholdBytes = Math.max(inFlight * BETA, 2 * this.#segment);

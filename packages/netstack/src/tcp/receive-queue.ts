@@ -44,11 +44,6 @@ export class ReceiveQueue {
     return this.#assembler !== undefined && this.#assembler.rangeCount > 0;
   }
 
-  /** Bytes from the first unconsumed to the last held, holes included. */
-  get span(): number {
-    return (this.#assembler?.lastEnd(this.#received) ?? this.#received) - this.#consumed;
-  }
-
   /**
    * Stores `bytes[from .. from + length)`, which begin `offset` bytes after the next expected byte. Returns by how
    * many bytes the readable part grew; -1 when there were too many holes to keep them.

@@ -14,6 +14,8 @@ export class Reno implements CongestionControl {
   }
 
   setSegmentSize(bytes: number): void {
+    // Made for the path, whose segments may be larger than those that the peer takes.
+    if (this.windowBytes === initialWindow(this.#segment)) this.windowBytes = initialWindow(bytes);
     this.#segment = bytes;
     this.windowBytes = Math.max(this.windowBytes, 2 * bytes);
   }

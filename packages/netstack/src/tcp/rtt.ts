@@ -34,20 +34,14 @@ export class RttEstimator {
     return Math.min(timeout, this.#options.maxTimeoutMs);
   }
 
-  /**
-   * Takes a measured round trip; never one of a retransmitted segment without timestamps (Karn). `samplesPerRtt`
-   * weakens each of many samples in one flight (RFC 7323 appendix G).
-   */
-  sample(measuredMs: number, samplesPerRtt = 1): void {
+  /** Takes a measured round trip; never one of a retransmitted segment without timestamps (Karn). */
+  sample(measuredMs: number): void {
     if (this.#smoothed < 0) {
       this.#smoothed = measuredMs;
       this.#variation = measuredMs / 2;
     } else {
-      const samples = Math.max(1, samplesPerRtt);
-      const alpha = 1 / 8 / samples;
-      const beta = 1 / 4 / samples;
-      this.#variation += beta * (Math.abs(this.#smoothed - measuredMs) - this.#variation);
-      this.#smoothed += alpha * (measuredMs - this.#smoothed);
+      this.#variation += (Math.abs(this.#smoothed - measuredMs) - this.#variation) / 4;
+      this.#smoothed += (measuredMs - this.#smoothed) / 8;
     }
     const timeout = this.#smoothed + Math.max(GRANULARITY_MS, 4 * this.#variation);
     this.#base = Math.min(this.#options.maxTimeoutMs, Math.max(this.#options.minTimeoutMs, timeout));

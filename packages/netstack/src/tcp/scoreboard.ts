@@ -109,9 +109,4 @@ export class Scoreboard {
     }
     return most;
   }
-
-  /** The end of the highest range, or `otherwise`. */
-  highest(otherwise: number): number {
-    return this.#rights[this.#rights.length - 1] ?? otherwise;
-  }
 }
