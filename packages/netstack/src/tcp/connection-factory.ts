@@ -58,7 +58,7 @@ export class ConnectionFactory {
         initialSequence: of.initialSequence ?? this.#initialSequence(tuple),
         timestampOffset: this.timestampOffset(tuple),
         sendLimit: limitOf(options.sendBuffer, settings.sendBuffer),
-        receiveLimit: limitOf(options.receiveBuffer, settings.receiveBuffer),
+        receiveLimit: this.receiveLimit(options),
         state: of.state,
       },
       this.#onNeighbour,
@@ -76,6 +76,11 @@ export class ConnectionFactory {
   /** The same for all handshakes of one 4-tuple: cookies need not remember it. */
   timestampOffset(tuple: readonly number[]): number {
     return this.#hash.hash(tuple, 1);
+  }
+
+  /** How much a connection with these options may hold received. */
+  receiveLimit(options: TcpSocketOptions): Limits {
+    return limitOf(options.receiveBuffer, this.#context.settings.receiveBuffer);
   }
 
   /** Where ephemeral ports to one destination begin; not negative. */

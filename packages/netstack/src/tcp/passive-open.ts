@@ -146,7 +146,7 @@ export class PassiveOpen implements AttemptOwner {
     const { ip } = this.#parts.context;
     if (listener.isFull || this.#tableIsFull) {
       listener.overflowedAt = ip.now;
-      this.#sendCookie(local, remote, segment);
+      this.#sendCookie(listener, local, remote, segment);
       return;
     }
     const path = ip.path(remote.address, PROTOCOL_TCP, local.address);
@@ -206,10 +206,11 @@ export class PassiveOpen implements AttemptOwner {
     return block;
   }
 
-  #sendCookie(local: Endpoint, remote: Endpoint, segment: Segment): void {
+  #sendCookie(listener: Listener, local: Endpoint, remote: Endpoint, segment: Segment): void {
     const { context, factory, bare } = this.#parts;
     const { now, mtu } = context.ip;
     const peer = readPeerSyn(segment);
+    const receiveLimit = factory.receiveLimit(listener.socketOptions);
     const tuple = tupleOf(local, remote);
     const value = this.#cookies.stamp((Math.floor(now) + factory.timestampOffset(tuple)) | 0, peer);
     const headers = (remote.address.version === 4 ? 20 : 40) + TCP_HEADER_LEN;
@@ -218,13 +219,13 @@ export class PassiveOpen implements AttemptOwner {
       sequence: this.#cookies.make(tuple, peer, now),
       acknowledgment: (peer.sequence + 1) | 0,
       flags: TCP_SYN | TCP_ACK,
-      window: this.#firstWindow,
+      window: firstWindow(receiveLimit.initial),
       options: {
         mss: Math.min(0xffff, mtu - headers),
         // Without timestamps there is no room to remember the options.
         ...(peer.hasTimestamps && {
           ...(peer.sackPermitted && { sackPermitted: true }),
-          ...(peer.windowScale >= 0 && { windowScale: scaleFor(context.settings.receiveBuffer.max) }),
+          ...(peer.windowScale >= 0 && { windowScale: scaleFor(receiveLimit.max) }),
           timestamps: { value: value >>> 0, echo: peer.timestampValue },
         }),
       },
@@ -247,16 +248,11 @@ export class PassiveOpen implements AttemptOwner {
     const block = factory.create({ path, local, remote, state: 'syn-received', options, initialSequence });
     adoptPeerSyn(context, block, peer);
     context.counters.synCookiesAccepted++;
-    block.receiveWindow.start((block.receiveNext + this.#firstWindow) | 0);
+    block.receiveWindow.start((block.receiveNext + firstWindow(block.receiveLimit)) | 0);
     listener.enter(block);
     segmentArrives(context, block, segment);
     context.dispatch(block);
     return true;
-  }
-
-  /** What a SYN-ACK with a cookie offers: not scaled (RFC 7323 §2.2). */
-  get #firstWindow(): number {
-    return Math.min(0xffff, this.#parts.context.settings.receiveBuffer.initial);
   }
 
   #forget(attempt: Attempt): void {
@@ -280,4 +276,9 @@ export class PassiveOpen implements AttemptOwner {
     const local = packet.destinationAddress();
     return listeners.find((l) => (l.address === undefined ? packet.toUs : l.address.equals(local)));
   }
+}
+
+/** What a SYN-ACK with a cookie offers: not scaled (RFC 7323 §2.2). */
+function firstWindow(receiveLimit: number): number {
+  return Math.min(0xffff, receiveLimit);
 }

@@ -23,6 +23,15 @@ describe('SynCookies', () => {
     expect(cookies.check(TUPLE, answer(cookie), timestamps, 2000)).toEqual({ ...PEER, timestampValue: 9 });
   });
 
+  it('never stamps a time that has not come: what follows would be old to the peer (RFC 7323 §5.3)', () => {
+    for (let clock = -64; clock < 64; clock++) {
+      const ahead = cookies.stamp(clock, PEER) - clock;
+      expect(ahead).toBeLessThanOrEqual(0);
+      expect(ahead).toBeGreaterThan(-32);
+    }
+    expect(cookies.stamp(-0x80000000, PEER) & 31).toBe(7 | 16);
+  });
+
   it('is good for the next period and not for the one after', () => {
     const cookie = cookies.make(TUPLE, PEER, 60_000);
     expect(cookies.check(TUPLE, answer(cookie), undefined, 100_000)).toMatchObject({ mss: 1460 });

@@ -1,5 +1,6 @@
 import type { KeyedHash } from '../keyed-hash.ts';
 import type { PeerSyn } from './control-block.ts';
+import { isAfter } from './sequence.ts';
 
 /** MSS values that three bits can name (those of Linux's table and ours for large links). */
 const MSS_TABLE = [536, 1220, 1300, 1440, 1460, 4312, 8960, 65_495] as const;
@@ -30,11 +31,15 @@ export class SynCookies {
     return this.#cookie(tuple, peer.sequence, period, mssIndex);
   }
 
-  /** Our timestamp with the options in its low bits; `value` is what it would be. */
+  /**
+   * Our timestamp with the options in its low bits; `value` is what it would be. Never later than that: the peer
+   * would take what we send next for old (RFC 7323 §5.3).
+   */
   stamp(value: number, peer: PeerSyn): number {
     const scale = peer.windowScale < 0 ? 15 : Math.min(14, peer.windowScale);
     const bits = scale | (peer.sackPermitted ? 16 : 0);
-    return (value & -(1 << TIMESTAMP_BITS)) | bits;
+    const stamped = (value & -(1 << TIMESTAMP_BITS)) | bits;
+    return isAfter(stamped, value) ? (stamped - (1 << TIMESTAMP_BITS)) | 0 : stamped;
   }
 
   /**
