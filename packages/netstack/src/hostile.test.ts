@@ -189,6 +189,35 @@ describe('Stack against a hostile peer', () => {
     expect(peer.stack.tcp.counters.synCookiesAccepted).toBe(1);
   });
 
+  it('a cookie agrees on the window scale that the connection then uses, also where the listener sets its buffer', () => {
+    const peer = new HostilePeer();
+    const served: TcpSocket[] = [];
+    peer.stack.tcp.listen({ port: 80, backlog: 1, socket: { receiveBuffer: 20_000 } }, (socket) => {
+      served.push(socket);
+      return silent;
+    });
+    peer.sayArp(PEER_IP);
+    peer.saySegment({ flags: TCP_SYN, sequence: 0, sourcePort: 1, options: {} });
+    const timestamps = { value: 77, echo: 0 };
+    peer.saySegment({ flags: TCP_SYN, sequence: 900, options: { windowScale: 5, timestamps } });
+    peer.poll();
+    const answer = peer.heard.find(({ fields }) => fields.destinationPort === 5000)?.fields;
+    expect(answer).toMatchObject({ window: 20_000, options: { windowScale: 0 } });
+    peer.saySegment({ flags: TCP_RST, sequence: 1, sourcePort: 1 });
+    const echo = answer?.options.timestamps?.value ?? 0;
+    const acknowledgment = ((answer?.sequence ?? 0) + 1) >>> 0;
+    peer.saySegment({ sequence: 901, acknowledgment, options: { timestamps: { value: 78, echo } } });
+    expect(served[0]?.info().receiveWindowBytes).toBe(20_000);
+  });
+
+  it('who claims to be a broadcast address or a group is not heard (RFC 1122 §3.2.1.3)', () => {
+    const peer = new HostilePeer();
+    for (const from of [0x0a00ffff, 0xffffffff, 0xe0000001, 0x7f000001]) {
+      peer.saySegment({ flags: TCP_SYN, from, sourcePort: 1 });
+    }
+    expect(peer.stack.host.ip.counters.notForUs).toBe(4);
+  });
+
   it('made-up acknowledgements open nothing, even while cookies are in use', () => {
     const peer = new HostilePeer();
     peer.stack.tcp.listen({ port: 80, backlog: 1 }, () => silent);

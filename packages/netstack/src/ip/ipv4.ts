@@ -65,7 +65,12 @@ export class Ipv4 implements IpVersion, EthernetReceiver {
     const to = readWord(bytes, offset + 16);
     const toUs = addresses.isLocalVersion4(to);
     const toGroup = addresses.isBroadcastVersion4(to) || to >>> 28 === 0xe;
-    if (isForeignSource(from) || isGroupMac(source) || (!toUs && !toGroup && !this.#ip.promiscuous)) {
+    if (
+      isForeignSource(from) ||
+      addresses.isBroadcastVersion4(from) ||
+      isGroupMac(source) ||
+      (!toUs && !toGroup && !this.#ip.promiscuous)
+    ) {
       counters.notForUs++;
       return;
     }
@@ -186,9 +191,9 @@ export class Ipv4 implements IpVersion, EthernetReceiver {
   }
 }
 
-/** Nobody honest sends from a group, from loopback or from the limited broadcast (RFC 1122 §3.2.1.3). */
+/** Nobody honest sends from a group or from loopback, nor from a broadcast address (RFC 1122 §3.2.1.3). */
 function isForeignSource(word: number): boolean {
-  return word >>> 28 === 0xe || word >>> 24 === 127 || word === -1;
+  return word >>> 28 === 0xe || word >>> 24 === 127;
 }
 
 function seal(bytes: Uint8Array, at: number): void {

@@ -24,7 +24,7 @@ export class IpPacket {
   destination3 = 0;
   /** One of our own unicast addresses. */
   toUs = false;
-  /** Broadcast or multicast, by IP address or by Ethernet address. */
+  /** Broadcast or multicast, by IP address. */
   toGroup = false;
   /** One's complement sum of the addresses, for pseudo headers. */
   addressSum = 0;
