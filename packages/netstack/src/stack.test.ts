@@ -29,6 +29,21 @@ describe('createStack', () => {
     expect(answers).toEqual(['polro']);
   });
 
+  it('sleeps between retransmissions to a peer that is gone, also when keepalive is on', () => {
+    const { a, b, there, simulation } = twoHosts({ seed: 2 });
+    b.stack.tcp.listen({ port: 80 }, () => ({}));
+    let opened: TcpSocket | undefined;
+    const remote = { address: b.address, port: 80 };
+    a.stack.tcp.connect({ remote }, { onOpen: (socket) => (opened = socket) });
+    simulation.run(() => opened !== undefined, 1000);
+    there.up = false;
+    if (opened !== undefined) opened.keepalive = { idleMs: 1000, intervalMs: 1000, count: 3 };
+    opened?.write(new Uint8Array(10));
+    let events = 0;
+    simulation.run(() => events++ < 0, 60_000);
+    expect(events).toBeLessThan(200);
+  });
+
   it('opens, carries bytes both ways, and closes a TCP connection in order', () => {
     const { a, b, simulation } = twoHosts({ seed: 2 });
     const log: string[] = [];

@@ -82,7 +82,12 @@ function onKeepalive(context: TcpContext, block: ControlBlock): void {
   if (keepalive === undefined || block.state === 'time-wait') return;
   const { now } = context;
   const idleFor = now - block.lastHeardAt;
-  if (idleFor < keepalive.idleMs || block.una !== block.next) {
+  if (block.una !== block.next) {
+    // What is in flight asks by itself, and its time-out ends the connection.
+    block.keepaliveAt = now + keepalive.idleMs;
+    return;
+  }
+  if (idleFor < keepalive.idleMs) {
     block.keepaliveAt = now + Math.max(1, keepalive.idleMs - idleFor);
     return;
   }
