@@ -68,7 +68,9 @@ function arrivesInTimeWait(context: TcpContext, block: ControlBlock, segment: Se
     }
   }
   if (segment.isFin) context.restartTimeWait(block);
-  context.challenge(block);
+  // A bare acknowledgement where it belongs asks nothing: two peers in TIME-WAIT would answer each other for ever.
+  const asks = segment.sequenceLength > 0 || segment.sequence !== block.receiveNext;
+  if (asks) context.challenge(block);
   return 'taken';
 }
 

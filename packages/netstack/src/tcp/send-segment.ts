@@ -140,9 +140,11 @@ function onSynSent(context: TcpContext, block: ControlBlock, window: number): vo
     block.receiveWindow.start((block.receiveNext + window) | 0);
     onAcknowledgementSent(block);
   }
-  block.timedAt = block.retries === 0 ? now : -1;
+  // A repeated SYN of the peer has it sent again too: that is no round trip, and the attempt lives no longer for it.
+  const isFirst = block.retransmitAt === Number.POSITIVE_INFINITY;
+  block.timedAt = isFirst ? now : -1;
   block.timedEnd = block.next;
-  block.retransmitAt = now + block.rtt.timeoutMs;
+  if (isFirst) block.retransmitAt = now + block.rtt.timeoutMs;
   context.schedule(block);
 }
 

@@ -105,8 +105,10 @@ const TABLES: readonly Table[] = [
       [11, 'out', '. 2 ack 2'],
       [20, 'in', '. 2 ack 2'],
       [20, 'tell', 'close finished'],
+      // Were a bare acknowledgement answered, two peers in TIME-WAIT would go on with it.
       [1000, 'in', '. 2 ack 2'],
-      [1000, 'out', '. 2 ack 2'],
+      [2000, 'in', 'F. 1 ack 2'],
+      [2000, 'out', '. 2 ack 2'],
     ],
   },
   {
@@ -117,6 +119,8 @@ const TABLES: readonly Table[] = [
       [0, 'out', 'S. 0 ack 1 <mss 1460>'],
       [500, 'in', 'S 0 <mss 1000>'],
       [500, 'out', 'S. 0 ack 1 <mss 1460>'],
+      // Who repeats it keeps a place in the backlog no longer.
+      [1000, 'out', 'S. 0 ack 1 <mss 1460>'],
     ],
   },
   {
