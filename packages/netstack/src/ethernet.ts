@@ -141,7 +141,10 @@ export class EthernetPort {
     while (this.#head < this.#queue.length) {
       const frame = this.#queue[this.#head];
       const length = ETHERNET_HEADER_LEN + frame.length;
-      if (!sink.reserve(length)) return false;
+      if (!sink.reserve(length)) {
+        this.#forgetSent();
+        return false;
+      }
       sink.buffer.set(frame.header, sink.offset);
       frame.write(sink.buffer, sink.offset + ETHERNET_HEADER_LEN);
       this.commit(sink, length);
@@ -151,6 +154,13 @@ export class EthernetPort {
     this.#queue = [];
     this.#head = 0;
     return true;
+  }
+
+  /** On a link that is never quite drained the queue never becomes empty: what was sent must not stay in it. */
+  #forgetSent(): void {
+    if (this.#head * 2 < this.#queue.length) return;
+    this.#queue = this.#queue.slice(this.#head);
+    this.#head = 0;
   }
 
   /** Hands a frame that was written into the sink to the link. */

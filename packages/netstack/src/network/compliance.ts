@@ -99,6 +99,16 @@ export const networkCompliance: readonly ComplianceCase[] = [
     },
   },
   {
+    title: 'rejects a write after the end instead of waiting for ever',
+    run: async (pair) => {
+      const { stream } = await connected(pair, async (served) => {
+        await readAll(served);
+      });
+      stream.end();
+      equal(await codeOf(stream.write(encode('x'))), 'netstack.reset');
+    },
+  },
+  {
     title: 'refuses a second listener on one port with netstack.port-in-use',
     run: async (pair) => {
       const listener = await pair.server.listen({ port: pair.freePort() }, async () => {});

@@ -69,6 +69,7 @@ class StackStream implements ByteStream, TcpHandler {
   #reading: (() => void) | undefined;
   #writing: (() => void) | undefined;
   #broken: TcpCloseReason | undefined;
+  #ended = false;
 
   constructor(socket: TcpSocket) {
     this.#socket = socket;
@@ -103,6 +104,7 @@ class StackStream implements ByteStream, TcpHandler {
     let rest = bytes;
     for (;;) {
       this.#throwIfBroken();
+      if (this.#ended) throw closeError('finished', this.remote);
       rest = rest.subarray(this.#socket.write(rest));
       if (rest.length === 0) return;
       await new Promise<void>((resolve) => {
@@ -112,6 +114,8 @@ class StackStream implements ByteStream, TcpHandler {
   }
 
   end(): void {
+    this.#ended = true;
+    this.#wakeWriter();
     this.#socket.shutdown();
   }
 
