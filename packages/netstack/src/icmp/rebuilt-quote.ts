@@ -17,6 +17,7 @@ export function rebuildQuote(path: IpPath, local: IpAddress, transport: QuotedTr
   return quote;
 }
 
+/** Source and destination stand at the end of either version's header; the checksum is the same after the swap. */
 function swapAddresses(header: Uint8Array, headerLength: number, addressLength: number): void {
   const source = header.slice(headerLength - 2 * addressLength, headerLength - addressLength);
   header.copyWithin(headerLength - 2 * addressLength, headerLength - addressLength, headerLength);

@@ -240,5 +240,3 @@ function verify(packet: IpPacket, length: number): boolean {
   const pseudoSum = foldSum(packet.addressSum + PROTOCOL_UDP + length);
   return verifyUdp(bytes, payload, payload + length, pseudoSum);
 }
-
-/** Source and destination stand at the end of either version's header; the checksum is the same after the swap. */
