@@ -162,8 +162,14 @@ export interface TcpInfo {
   readonly retransmittedSegments: number;
 }
 
-/** How an attempt is turned down: RST, an ICMP destination-unreachable of that kind, or silence. */
-export type TcpRejection = 'refused' | 'host-unreachable' | 'network-unreachable' | 'prohibited' | 'drop';
+/** How an attempt is turned down: RST, an ICMP error of that kind, or silence. */
+export type TcpRejection =
+  | 'refused'
+  | 'host-unreachable'
+  | 'network-unreachable'
+  | 'prohibited'
+  | 'time-exceeded'
+  | 'drop';
 
 /**
  * A SYN that waits for a decision, for as long as its owner needs (to connect on the host, say). Repeated SYNs of
@@ -173,13 +179,16 @@ export interface TcpAttempt {
   /** Where the client believes to connect to. */
   readonly local: Endpoint;
   readonly remote: Endpoint;
+  /** Of the SYN. */
+  readonly hopLimit: number;
   /** True while a decision still matters (the client may have reset or given up). */
   readonly pending: boolean;
   /** Called when the client gives up before the decision. */
   onCancel: (() => void) | undefined;
   /** Answers SYN-ACK. The socket is in `syn-received`; `onOpen` follows. Undefined when no longer pending. */
   accept(handler: TcpHandler, options?: TcpSocketOptions): TcpSocket | undefined;
-  reject(how: TcpRejection): void;
+  /** @param by - who said so by ICMP, where that was not this stack */
+  reject(how: TcpRejection, by?: IcmpReporter): void;
 }
 
 export interface TcpSocketOptions {
@@ -257,6 +266,8 @@ export interface UdpDatagram {
   readonly local: Endpoint;
   readonly remote: Endpoint;
   readonly bytes: Uint8Array;
+  /** Of the packet that brought it. */
+  readonly hopLimit?: number;
 }
 
 /** An ICMP error about a datagram that was sent from `local` to `remote`. */
@@ -299,12 +310,25 @@ export interface UdpService {
   listenAny(handler: UdpHandler | undefined): void;
   /** Sends a datagram from any address and port. False when the output queue is full. */
   send(datagram: UdpDatagram): boolean;
-  /** Answers a datagram with ICMP destination unreachable (what the host's socket reported, say). */
-  reject(datagram: Omit<UdpDatagram, 'bytes'>, how: UnreachableKind): void;
+  /** Answers a datagram with an ICMP error (what the host's socket reported, say). */
+  reject(datagram: Omit<UdpDatagram, 'bytes'>, how: UndeliverableKind, by?: IcmpReporter): void;
   readonly counters: Readonly<UdpCounters>;
 }
 
-export type UnreachableKind = 'port-unreachable' | 'host-unreachable' | 'network-unreachable' | 'prohibited';
+/** Why a packet cannot be delivered, as ICMP can say it. */
+export type UndeliverableKind =
+  | 'port-unreachable'
+  | 'host-unreachable'
+  | 'network-unreachable'
+  | 'prohibited'
+  | 'time-exceeded';
+
+/** A router or host on the way, in whose name an ICMP error is sent. */
+export interface IcmpReporter {
+  readonly address: IpAddress;
+  /** What is left of its packet's hop limit. @default as many as we give our own */
+  readonly hopLimit?: number;
+}
 
 export interface UdpCounters {
   datagramsIn: number;
@@ -343,7 +367,11 @@ export interface IcmpService {
   sendEchoRequest(message: Omit<EchoMessage, 'hopLimit'>): boolean;
   sendEchoReply(message: Omit<EchoMessage, 'hopLimit'>): boolean;
   /** Tells whoever sent an echo request that it could not be delivered. */
-  rejectEcho(request: Omit<EchoMessage, 'hopLimit' | 'data'>, how: UnreachableKind): void;
+  rejectEcho(
+    request: Omit<EchoMessage, 'hopLimit' | 'data'>,
+    how: UndeliverableKind,
+    by?: IcmpReporter,
+  ): void;
   readonly counters: Readonly<IcmpCounters>;
 }
 

@@ -24,7 +24,10 @@ export interface HostOptions {
   readonly mtu?: number;
   /** Take packets to any destination address, as a gateway does. @default false */
   readonly promiscuous?: boolean;
-  /** Say in neighbour advertisements that this station is a router (RFC 4861 §4.4). @default false */
+  /**
+   * Say in neighbour advertisements that this station is a router (RFC 4861 §4.4), and take packets to others only
+   * if they may go a hop further. @default false
+   */
   readonly router?: boolean;
   /**
    * The link cannot corrupt (a VM's socket): checksums of received packets are not verified. @default false

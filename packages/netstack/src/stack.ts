@@ -34,6 +34,7 @@ export function createHost(options: HostOptions): HostParts {
     routes: options.routes ?? [],
     mtu,
     promiscuous: options.promiscuous ?? false,
+    router: options.router ?? false,
     trustedLink: options.trustedLink ?? false,
   });
   const { random } = options;

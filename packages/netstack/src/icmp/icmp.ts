@@ -31,7 +31,14 @@ import {
   verifyIcmp,
   verifyIcmpv6,
 } from '@orlop/wire';
-import type { EchoMessage, IcmpCounters, IcmpService, Icmpv6Message, UnreachableKind } from '../face.ts';
+import type {
+  EchoMessage,
+  IcmpCounters,
+  IcmpReporter,
+  IcmpService,
+  Icmpv6Message,
+  UndeliverableKind,
+} from '../face.ts';
 import type { IpAddress } from '../ip/address.ts';
 import type { IpLayer } from '../ip/ip-layer.ts';
 import type { IpPacket, TransportProtocol } from '../ip/packet.ts';
@@ -46,8 +53,11 @@ const MAX_QUOTE_6 = 1280 - 40 - ICMPV6_HEADER_LEN;
 
 /** Sends ICMP errors about packets that cannot be delivered; what UDP, TCP and IP see of ICMP. */
 export interface ErrorSender {
-  unreachable(about: RefusedPacket, kind: UnreachableKind | 'protocol-unreachable'): void;
+  /** @param by - in whose name. @default the host itself about its ports and protocols, else us */
+  undeliverable(about: RefusedPacket, kind: RefusalKind, by?: IcmpReporter): void;
 }
+
+type RefusalKind = UndeliverableKind | 'protocol-unreachable';
 
 /** A received packet to complain about. */
 export interface RefusedPacket {
@@ -87,7 +97,10 @@ export class Icmp implements IcmpService, TransportProtocol, ErrorSender {
     dependencies.ip.register(PROTOCOL_ICMP, this);
     dependencies.ip.register(PROTOCOL_ICMPV6, this);
     dependencies.ip.onUnknownProtocol((packet) => {
-      if (!packet.toGroup) this.unreachable(refused(packet), 'protocol-unreachable');
+      if (!packet.toGroup) this.undeliverable(refused(packet), 'protocol-unreachable');
+    });
+    dependencies.ip.onExpired((packet) => {
+      if (!isError(packet)) this.undeliverable(refused(packet), 'time-exceeded');
     });
   }
 
@@ -126,7 +139,11 @@ export class Icmp implements IcmpService, TransportProtocol, ErrorSender {
     return this.#sendEcho('echo-reply', message);
   }
 
-  rejectEcho(request: Omit<EchoMessage, 'hopLimit' | 'data'>, how: UnreachableKind): void {
+  rejectEcho(
+    request: Omit<EchoMessage, 'hopLimit' | 'data'>,
+    how: UndeliverableKind,
+    by?: IcmpReporter,
+  ): void {
     const { local, remote, identifier, sequence } = request;
     const isVersion4 = remote.version === 4;
     const path = this.#ip.path(remote, isVersion4 ? PROTOCOL_ICMP : PROTOCOL_ICMPV6, local);
@@ -136,7 +153,7 @@ export class Icmp implements IcmpService, TransportProtocol, ErrorSender {
       length: ICMP_HEADER_LEN,
       emit: (into, at) => (isVersion4 ? emitIcmp(fields, into, at) : emitIcmpv6(fields, into, at)),
     });
-    this.unreachable({ local, remote, bytes }, how);
+    this.undeliverable({ local, remote, bytes }, how, by);
   }
 
   sendIcmpv6(message: Omit<Icmpv6Message, 'hopLimit'>): boolean {
@@ -146,7 +163,7 @@ export class Icmp implements IcmpService, TransportProtocol, ErrorSender {
     });
   }
 
-  unreachable(about: RefusedPacket, kind: UnreachableKind | 'protocol-unreachable'): void {
+  undeliverable(about: RefusedPacket, kind: RefusalKind, by?: IcmpReporter): void {
     const { local, remote } = about;
     if (remote.isUnspecified || remote.isMulticast || local.isMulticast) return;
     if (!this.#errorLimit.take(this.#ip.now)) {
@@ -156,16 +173,14 @@ export class Icmp implements IcmpService, TransportProtocol, ErrorSender {
     const quote = about.bytes.slice(0, remote.version === 4 ? MAX_QUOTE_4 : MAX_QUOTE_6);
     // A closed port is reported by the host itself, anything else by the router on the way: us.
     const ownVoice = kind === 'port-unreachable' || kind === 'protocol-unreachable';
-    const source = ownVoice ? local : this.#ip.addresses.sourceFor(remote);
+    const source = by?.address ?? (ownVoice ? local : this.#ip.addresses.sourceFor(remote));
     if (source === undefined) return;
     this.counters.errorsOut++;
-    this.#send(source, remote, undefined, {
+    this.#send(source, remote, by?.hopLimit, {
       length: ICMP_HEADER_LEN + quote.length,
       emit: (into, at) => {
         const body =
-          remote.version === 4
-            ? emitIcmp(unreachable4(kind), into, at)
-            : emitIcmpv6(unreachable6(kind), into, at);
+          remote.version === 4 ? emitIcmp(refusal4(kind), into, at) : emitIcmpv6(refusal6(kind), into, at);
         into.set(quote, body);
         return body + quote.length;
       },
@@ -248,6 +263,13 @@ export function refused(packet: IpPacket): RefusedPacket {
   };
 }
 
+/** Nobody complains about a complaint (RFC 1122 §3.2.2, RFC 4443 §2.4). */
+function isError({ protocol, bytes, payload, end }: IpPacket): boolean {
+  if (end <= payload) return false;
+  const type = IcmpView.type(bytes, payload);
+  return protocol === PROTOCOL_ICMP ? isIcmpError(type) : protocol === PROTOCOL_ICMPV6 && isIcmpv6Error(type);
+}
+
 function readEcho(packet: IpPacket): EchoMessage {
   const { bytes, payload, end } = packet;
   return {
@@ -270,17 +292,18 @@ const CODES_4 = {
 
 const CODES_6 = {
   'port-unreachable': ICMPV6_PORT_UNREACHABLE,
-  'protocol-unreachable': 1,
   'host-unreachable': ICMPV6_ADDRESS_UNREACHABLE,
   'network-unreachable': ICMPV6_NO_ROUTE,
   prohibited: ICMPV6_PROHIBITED,
 } as const;
 
-function unreachable4(kind: keyof typeof CODES_4): IcmpFields {
+function refusal4(kind: RefusalKind): IcmpFields {
+  if (kind === 'time-exceeded') return { kind, code: 0, reserved: 0 };
   return { kind: 'destination-unreachable', code: CODES_4[kind], reserved: 0, nextHopMtu: 0 };
 }
 
-function unreachable6(kind: keyof typeof CODES_6): Icmpv6Fields {
+function refusal6(kind: RefusalKind): Icmpv6Fields {
+  if (kind === 'time-exceeded') return { kind, code: 0, reserved: 0 };
   // RFC 4443 §3.4: an unknown next header is a parameter problem, and points at the field (offset 6).
   if (kind === 'protocol-unreachable') return { kind: 'parameter-problem', code: 1, pointer: 6 };
   return { kind: 'destination-unreachable', code: CODES_6[kind], reserved: 0 };

@@ -20,6 +20,8 @@ export interface IpCounters {
   unknownProtocol: number;
   fragmentsIn: number;
   noRoute: number;
+  /** Their hop limit ends here. */
+  expired: number;
 }
 
 export interface IpLayerOptions {
@@ -28,6 +30,8 @@ export interface IpLayerOptions {
   readonly routes?: readonly Route[];
   readonly mtu: number;
   readonly promiscuous: boolean;
+  /** What is not for us has this hop behind it: it must have another one left. */
+  readonly router: boolean;
   /** Received checksums need not be verified. */
   readonly trustedLink: boolean;
 }
@@ -45,6 +49,7 @@ export class IpLayer {
   readonly pathMtus = new PathMtuCache();
   readonly mtu: number;
   readonly promiscuous: boolean;
+  readonly router: boolean;
   readonly trustedLink: boolean;
   readonly counters: IpCounters = {
     packetsIn: 0,
@@ -55,6 +60,7 @@ export class IpLayer {
     unknownProtocol: 0,
     fragmentsIn: 0,
     noRoute: 0,
+    expired: 0,
   };
   /** The packet at hand. */
   readonly packet = new IpPacket();
@@ -64,6 +70,7 @@ export class IpLayer {
   readonly #protocols = new Map<number, TransportProtocol>();
   readonly #versions = new Map<4 | 6, IpVersion>();
   #onUnknownProtocol: ((packet: IpPacket) => void) | undefined;
+  #onExpired: ((packet: IpPacket) => void) | undefined;
 
   constructor(options: IpLayerOptions) {
     this.#ethernet = options.ethernet;
@@ -74,6 +81,7 @@ export class IpLayer {
     ]);
     this.mtu = options.mtu;
     this.promiscuous = options.promiscuous;
+    this.router = options.router;
     this.trustedLink = options.trustedLink;
   }
 
@@ -90,6 +98,11 @@ export class IpLayer {
     this.#onUnknownProtocol = handler;
   }
 
+  /** Who answers packets that may go no further (RFC 1812 §5.3.1). */
+  onExpired(handler: (packet: IpPacket) => void): void {
+    this.#onExpired = handler;
+  }
+
   protocol(number: number): TransportProtocol | undefined {
     return this.#protocols.get(number);
   }
@@ -98,6 +111,11 @@ export class IpLayer {
   deliver(now: number): void {
     const packet = this.packet;
     this.counters.packetsIn++;
+    if (this.router && packet.hopLimit <= 1 && !packet.toUs && !packet.toGroup) {
+      this.counters.expired++;
+      this.#onExpired?.(packet);
+      return;
+    }
     const protocol = this.#protocols.get(packet.protocol);
     if (protocol !== undefined) {
       protocol.receive(packet, now);

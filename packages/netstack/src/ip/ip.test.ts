@@ -1,4 +1,4 @@
-import { emitIpv6, emitIpv6Fragment, foldSum, sealUdp, sumBytes } from '@orlop/wire';
+import { emitIpv6, emitIpv6Fragment, foldSum, PROTOCOL_UDP, sealUdp, sumBytes } from '@orlop/wire';
 import { describe, expect, it } from 'vitest';
 import type { UdpError } from '../face.ts';
 import { CallbackSink } from '../frame-sinks.ts';
@@ -142,24 +142,57 @@ describe('echo', () => {
       simulation.run(() => replies.length > 0, 1000);
       expect(replies).toEqual([`${b.address} 1 3000`]);
       expect(asked).toEqual([]);
-      // To a foreign address through b, as to a gateway.
-      const foreign = version === 4 ? '192.0.2.1' : '2001:db8::1';
-      const gatewayed = createStack({
-        mac: 0x020000000001,
-        addresses: [parsePrefix(version === 4 ? '10.0.0.1/24' : 'fd00::1/64')],
-        routes: [{ prefix: parsePrefix(version === 4 ? '0.0.0.0/0' : '::/0'), via: b.address }],
-        random: { u32: () => 1, fill: () => {} },
-      });
-      const there = new CallbackSink((frame) => b.stack.receive(frame, simulation.now));
-      const back = new CallbackSink((frame) => gatewayed.receive(frame, simulation.now));
-      gatewayed.icmp.sendEchoRequest({ ...request, remote: parseAddress(foreign), sequence: 2 });
-      for (let turn = 0; turn < 4; turn++) {
-        gatewayed.poll(simulation.now, there);
-        b.stack.poll(simulation.now, back);
-      }
+      const { guest, exchange } = guestOf(b, simulation);
+      const foreign = FOREIGN[version];
+      guest.icmp.sendEchoRequest({ ...request, remote: parseAddress(foreign), sequence: 2 });
+      exchange();
       expect(asked).toEqual([foreign]);
     },
   );
+});
+
+describe('a router', () => {
+  const router = { promiscuous: true, router: true, trustedLink: true };
+  const setUp = (version: 4 | 6) => {
+    const { b, simulation } = twoHosts({ seed: 3, version, stack: router });
+    const { guest, exchange } = guestOf(b, simulation);
+    const errors: string[] = [];
+    const onError = ({ kind, from }: UdpError) =>
+      errors.push(`${kind} from ${from} with ${guest.host.ip.packet.hopLimit}`);
+    const socket = guest.udp.bind({}, { onDatagram: () => {}, onError });
+    const send = (to: IpAddress, hopLimit: number) => {
+      socket.send(new Uint8Array(9), { address: to, port: 33_434 });
+      exchange((frame) => {
+        if (frame[version === 4 ? 23 : 20] === PROTOCOL_UDP) frame[version === 4 ? 22 : 21] = hopLimit;
+      });
+      return errors.splice(0);
+    };
+    return { b, foreign: parseAddress(FOREIGN[version]), send };
+  };
+
+  it.each([4, 6] as const)(
+    'says of a packet whose hop limit ends with it that time is exceeded, and takes what is for itself (IPv%i)',
+    (version) => {
+      const { b, foreign, send } = setUp(version);
+      const taken: (number | undefined)[] = [];
+      b.stack.udp.listenAny({ onDatagram: ({ hopLimit }) => taken.push(hopLimit) });
+      expect(send(foreign, 1)).toEqual([`time-exceeded from ${b.address} with 64`]);
+      expect(taken).toEqual([]);
+      expect(send(foreign, 2)).toEqual([]);
+      expect(send(b.address, 1)).toEqual([]);
+      expect(taken).toEqual([2, 1]);
+      expect(b.stack.host.ip.counters.expired).toBe(1);
+    },
+  );
+
+  it.each([4, 6] as const)('tells in the name of another what that one found (IPv%i)', (version) => {
+    const { b, foreign, send } = setUp(version);
+    const by = { address: parseAddress(version === 4 ? '198.51.100.9' : '2001:db8:9::9'), hopLimit: 61 };
+    b.stack.udp.listenAny({
+      onDatagram: (datagram) => b.stack.udp.reject(datagram, 'time-exceeded', by),
+    });
+    expect(send(foreign, 2)).toEqual([`time-exceeded from ${by.address} with 61`]);
+  });
 });
 
 describe('path MTU', () => {
@@ -182,6 +215,31 @@ describe('path MTU', () => {
     expect(a.stack.host.ip.pathMtus.get(b.address, simulation.now)).toBe(1000);
   });
 });
+
+const FOREIGN = { 4: '192.0.2.1', 6: '2001:db8::1' };
+
+/** A host whose router is `b`, and the exchange of what both have to say; `onFrame` may change the guest's frames. */
+function guestOf(b: ReturnType<typeof twoHosts>['b'], simulation: { readonly now: number }) {
+  const isVersion4 = b.address.version === 4;
+  const guest = createStack({
+    mac: 0x020000000001,
+    addresses: [parsePrefix(isVersion4 ? '10.0.0.1/24' : 'fd00::1/64')],
+    routes: [{ prefix: parsePrefix(isVersion4 ? '0.0.0.0/0' : '::/0'), via: b.address }],
+    random: { u32: () => 1, fill: () => {} },
+  });
+  const exchange = (onFrame: (frame: Uint8Array) => void = () => {}): void => {
+    const there = new CallbackSink((frame) => {
+      onFrame(frame);
+      b.stack.receive(frame, simulation.now);
+    });
+    const back = new CallbackSink((frame) => guest.receive(frame, simulation.now));
+    for (let turn = 0; turn < 4; turn++) {
+      guest.poll(simulation.now, there);
+      b.stack.poll(simulation.now, back);
+    }
+  };
+  return { guest, exchange };
+}
 
 /** Destination unreachable, fragmentation needed, from 10.0.0.2 to 10.0.0.1. */
 function tooBig(quote: Uint8Array, mtu: number): Uint8Array {

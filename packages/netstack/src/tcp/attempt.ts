@@ -1,16 +1,25 @@
-import type { Endpoint, TcpAttempt, TcpHandler, TcpRejection, TcpSocket, TcpSocketOptions } from '../face.ts';
+import type {
+  Endpoint,
+  IcmpReporter,
+  TcpAttempt,
+  TcpHandler,
+  TcpRejection,
+  TcpSocket,
+  TcpSocketOptions,
+} from '../face.ts';
 import type { TableEntry } from './connection-table.ts';
 import type { PeerSyn } from './control-block.ts';
 
 /** What an attempt asks of the protocol when its owner decides. */
 export interface AttemptOwner {
   accept(attempt: Attempt, handler: TcpHandler, options: TcpSocketOptions): TcpSocket | undefined;
-  reject(attempt: Attempt, how: TcpRejection): void;
+  reject(attempt: Attempt, how: TcpRejection, by?: IcmpReporter): void;
 }
 
 export interface AttemptInit {
   readonly local: Endpoint;
   readonly remote: Endpoint;
+  readonly hopLimit: number;
   readonly peer: PeerSyn;
   /** Window field of the SYN. */
   readonly window: number;
@@ -28,6 +37,7 @@ const NO_PACKET: Packet = { bytes: new Uint8Array(0), from: 0, end: 0 };
 export class Attempt implements TcpAttempt, TableEntry {
   readonly local: Endpoint;
   readonly remote: Endpoint;
+  readonly hopLimit: number;
   readonly peer: PeerSyn;
   readonly window: number;
   readonly deadline: number;
@@ -40,6 +50,7 @@ export class Attempt implements TcpAttempt, TableEntry {
   constructor(init: AttemptInit, owner: AttemptOwner) {
     this.local = init.local;
     this.remote = init.remote;
+    this.hopLimit = init.hopLimit;
     this.peer = init.peer;
     this.window = init.window;
     this.#packet = init;
@@ -73,10 +84,10 @@ export class Attempt implements TcpAttempt, TableEntry {
     return this.#owner.accept(this, handler, options);
   }
 
-  reject(how: TcpRejection): void {
+  reject(how: TcpRejection, by?: IcmpReporter): void {
     if (!this.#pending) return;
     this.#pending = false;
-    this.#owner.reject(this, how);
+    this.#owner.reject(this, how, by);
   }
 
   /** The client gave up, or nobody decided in time. */

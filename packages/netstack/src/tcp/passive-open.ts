@@ -3,6 +3,7 @@ import { PROTOCOL_TCP, TCP_ACK, TCP_HEADER_LEN, TCP_RST, TCP_SYN } from '@orlop/
 import { netstackError } from '../errors.ts';
 import type {
   Endpoint,
+  IcmpReporter,
   TcpAttempt,
   TcpHandler,
   TcpListener,
@@ -111,7 +112,7 @@ export class PassiveOpen implements AttemptOwner {
     return block.socket;
   }
 
-  reject(attempt: Attempt, how: TcpRejection): void {
+  reject(attempt: Attempt, how: TcpRejection, by?: IcmpReporter): void {
     this.#forget(attempt);
     if (how === 'drop') return;
     const { local, remote, peer, packet } = attempt;
@@ -120,7 +121,8 @@ export class PassiveOpen implements AttemptOwner {
       this.#parts.bare.send(local, remote, { sequence: 0, acknowledgment, flags: TCP_RST | TCP_ACK });
       return;
     }
-    this.#parts.errors.unreachable({ local: local.address, remote: remote.address, bytes: packet }, how);
+    const about = { local: local.address, remote: remote.address, bytes: packet };
+    this.#parts.errors.undeliverable(about, how, by);
   }
 
   /** Ends attempts on which nobody decided. */
@@ -170,6 +172,7 @@ export class PassiveOpen implements AttemptOwner {
     const init = {
       local,
       remote,
+      hopLimit: packet.hopLimit,
       peer: readPeerSyn(segment),
       window: segment.window,
       bytes: packet.bytes,

@@ -13,13 +13,14 @@ import {
 import { netstackError } from '../errors.ts';
 import type {
   Endpoint,
+  IcmpReporter,
   UdpBindOptions,
   UdpCounters,
   UdpDatagram,
   UdpHandler,
   UdpService,
   UdpSocket,
-  UnreachableKind,
+  UndeliverableKind,
 } from '../face.ts';
 import { type ErrorSender, refused } from '../icmp/icmp.ts';
 import { rebuildQuote } from '../icmp/rebuilt-quote.ts';
@@ -111,7 +112,7 @@ export class Udp implements UdpService, TransportProtocol {
     return sent;
   }
 
-  reject(datagram: Omit<UdpDatagram, 'bytes'>, how: UnreachableKind): void {
+  reject(datagram: Omit<UdpDatagram, 'bytes'>, how: UndeliverableKind, by?: IcmpReporter): void {
     const { local, remote } = datagram;
     // The way back is the one that there is surely a route for.
     const path = this.#path(local.address, remote.address);
@@ -121,10 +122,8 @@ export class Udp implements UdpService, TransportProtocol {
       length: UDP_HEADER_LEN,
       emit: (into, at) => emitUdp(fields, into, at),
     });
-    this.#dependencies.errors.unreachable(
-      { local: local.address, remote: remote.address, bytes: quote },
-      how,
-    );
+    const about = { local: local.address, remote: remote.address, bytes: quote };
+    this.#dependencies.errors.undeliverable(about, how, by);
   }
 
   receive(packet: IpPacket): void {
@@ -143,13 +142,14 @@ export class Udp implements UdpService, TransportProtocol {
     const handler = this.#handlerOf(packet, port);
     if (handler === undefined) {
       this.counters.noPort++;
-      if (packet.toUs) this.#dependencies.errors.unreachable(refused(packet), 'port-unreachable');
+      if (packet.toUs) this.#dependencies.errors.undeliverable(refused(packet), 'port-unreachable');
       return;
     }
     handler.onDatagram({
       local: { address: packet.destinationAddress(), port },
       remote: { address: packet.sourceAddress(), port: UdpView.sourcePort(bytes, payload) },
       bytes: bytes.subarray(payload + UDP_HEADER_LEN, payload + length),
+      hopLimit: packet.hopLimit,
     });
   }
 

@@ -1,4 +1,4 @@
-import type { IpAddress } from '@orlop/netstack';
+import type { IcmpReporter, IpAddress } from '@orlop/netstack';
 
 /**
  * The host's sockets as the network uses them. Three implementations share one compliance suite: system calls
@@ -13,6 +13,7 @@ export type HostFailure =
   | 'timed-out'
   | 'host-unreachable'
   | 'network-unreachable'
+  | 'time-exceeded' // more hops than the packet was allowed
   | 'denied'
   | 'too-big'
   | 'address-in-use'
@@ -32,8 +33,8 @@ export interface HostStreamEvents {
   onReadable(): void;
   /** After a `write` that took less than given: there is room again. */
   onWritable(): void;
-  /** The connection is gone, or never came; nothing is called after this. */
-  onFailed(failure: HostFailure): void;
+  /** The connection is gone, or never came; nothing is called after this. `by` is who said so, where that is known. */
+  onFailed(failure: HostFailure, by?: IcmpReporter): void;
 }
 
 /** `read` answers this when nothing is there yet. */
@@ -67,13 +68,17 @@ export interface HostListener {
 export interface HostDatagramEvents {
   /** `payload` is valid during the call only. */
   onDatagram(payload: Uint8Array, address: IpAddress, port: number): void;
-  /** An ICMP error came back for what was sent to this destination. */
-  onFailed(failure: HostFailure, address: IpAddress, port: number): void;
+  /** An ICMP error came back for what was sent to this destination. `by` is whose, where that is known. */
+  onFailed(failure: HostFailure, address: IpAddress, port: number, by?: IcmpReporter): void;
 }
 
 export interface HostDatagramSocket {
-  /** Sends one datagram, copied if it cannot go at once. What the host refuses is told as an answer. */
-  send(payload: Uint8Array, address: IpAddress, port: number): HostFailure | undefined;
+  /**
+   * Sends one datagram, copied if it cannot go at once. What the host refuses is told as an answer.
+   *
+   * @param hopLimit - how many routers may pass it on. Portable sockets take no notice. @default the host's
+   */
+  send(payload: Uint8Array, address: IpAddress, port: number, hopLimit?: number): HostFailure | undefined;
   readonly local: HostEndpoint;
   close(): void;
 }
@@ -87,19 +92,21 @@ export const DATAGRAM_BUFFER_BYTES = 1 << 20;
 /** An ICMP echo socket without privileges (Linux `ping_group_range`, macOS). */
 export interface HostEchoSocket {
   /** Sends an echo request: identifier is the host's, `sequence` and payload are ours. */
-  send(sequence: number, payload: Uint8Array, address: IpAddress): HostFailure | undefined;
+  send(sequence: number, payload: Uint8Array, address: IpAddress, hopLimit?: number): HostFailure | undefined;
   close(): void;
 }
 
 export interface HostEchoEvents {
   onReply(sequence: number, payload: Uint8Array, address: IpAddress): void;
   /** A request could not be delivered, as ICMP told the host later. */
-  onFailed(sequence: number, failure: HostFailure): void;
+  onFailed(sequence: number, failure: HostFailure, by?: IcmpReporter): void;
 }
 
 export interface ConnectOptions {
   /** @default false */
   readonly mayOpenAtOnce?: boolean;
+  /** How many routers may pass the connection's packets on. Portable sockets take no notice. @default the host's */
+  readonly hopLimit?: number;
 }
 
 export interface ListenOptions {

@@ -1,4 +1,5 @@
 import { execFile } from 'node:child_process';
+import { IpAddress } from '@orlop/netstack';
 import type { EchoFallback } from '../nat/echo-proxy.ts';
 
 /** A guest that floods is not to fill the host with processes; requests beyond stay unanswered. */
@@ -6,6 +7,8 @@ const MAX_PROCESSES = 16;
 const TIMEOUT_MS = 2000;
 /** What ping(8) exits with when it could not send: the host has no way there. */
 const COULD_NOT_SEND = 2;
+/** What iputils' ping says of a router at which the request may go no further, by IPv4 and by IPv6. */
+const EXPIRED = /^From (\S+?):? icmp_seq=\d+ Time (?:to live )?exceeded/m;
 
 /**
  * Echo requests by the host's `ping` program, where this user has no ping sockets (`net.ipv4.ping_group_range`
@@ -14,14 +17,19 @@ const COULD_NOT_SEND = 2;
  */
 export function pingProgram(): EchoFallback {
   let running = 0;
-  return (address, payload, onOutcome) => {
+  return (address, { payload, hopLimit }, onOutcome) => {
     if (running >= MAX_PROCESSES) return;
     running++;
     const size = String(Math.min(payload.length, 65_000));
-    const parameters = ['-n', '-q', '-c', '1', '-s', size, address.toString()];
-    execFile('ping', parameters, { timeout: TIMEOUT_MS }, (error) => {
+    const hops = hopLimit === undefined ? [] : ['-t', String(hopLimit)];
+    const parameters = ['-n', '-c', '1', '-s', size, ...hops, address.toString()];
+    // In the language that is read here.
+    const words = ['LC_ALL=C', 'ping', ...parameters];
+    execFile('env', words, { timeout: TIMEOUT_MS }, (error, output) => {
       running--;
-      if (error === null) onOutcome(undefined);
+      if (error === null) return onOutcome(undefined);
+      const router = IpAddress.parse(EXPIRED.exec(output)?.[1] ?? '');
+      if (router !== undefined) onOutcome('time-exceeded', { address: router });
       else if (error.code === COULD_NOT_SEND) onOutcome('network-unreachable');
     });
   };

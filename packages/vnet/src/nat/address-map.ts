@@ -1,4 +1,4 @@
-import type { IpAddress, IpPrefix, TcpRejection } from '@orlop/netstack';
+import type { IcmpReporter, IpAddress, IpPrefix, TcpRejection } from '@orlop/netstack';
 import { IpAddress as Address } from '@orlop/netstack';
 import type { OutboundPolicy, OutboundRequest } from './policy.ts';
 
@@ -57,6 +57,11 @@ export class AddressMap {
     const { hostAliases, gateways } = this.#options;
     const isOfVersion = (one: IpAddress) => one.version === address.version;
     return hostAliases.find(isOfVersion) ?? gateways.find(isOfVersion) ?? address;
+  }
+
+  /** The same of who sent an ICMP error. */
+  reporter(by: IcmpReporter | undefined): IcmpReporter | undefined {
+    return by === undefined ? undefined : { ...by, address: this.inbound(by.address) };
   }
 
   /** Whether the address is of the segment. */

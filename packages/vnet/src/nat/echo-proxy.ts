@@ -1,7 +1,8 @@
-import type { EchoMessage, IcmpService, IpAddress, TcpRejection } from '@orlop/netstack';
+import type { EchoMessage, IcmpReporter, IcmpService, IpAddress, TcpRejection } from '@orlop/netstack';
 import type { HostEchoSocket, HostFailure, HostSockets } from '../host/host-sockets.ts';
 import type { Scheduler } from '../scheduler.ts';
 import type { AddressMap } from './address-map.ts';
+import { onwardHopLimit } from './hop-limit.ts';
 import { unreachableOf } from './unreachable.ts';
 
 export interface EchoProxyOptions {
@@ -20,8 +21,8 @@ export interface EchoProxyOptions {
 /** Asks somebody else whether an address answers; calls back once at most: that it does, or why it cannot. */
 export type EchoFallback = (
   address: IpAddress,
-  payload: Uint8Array,
-  onOutcome: (failure: HostFailure | undefined) => void,
+  request: { readonly payload: Uint8Array; readonly hopLimit: number | undefined },
+  onOutcome: (failure: HostFailure | undefined, by?: IcmpReporter) => void,
 ) => void;
 
 export interface EchoCounters {
@@ -83,7 +84,8 @@ export class EchoProxy {
     }
     flow.usedAtMs = this.#options.scheduler.now();
     flow.target = message.local;
-    const failure = flow.socket.send(message.sequence, message.data, target.address);
+    const hopLimit = onwardHopLimit(message.hopLimit);
+    const failure = flow.socket.send(message.sequence, message.data, target.address, hopLimit);
     if (failure !== undefined) this.#reject(message, failure);
   }
 
@@ -104,9 +106,9 @@ export class EchoProxy {
         this.counters.replies++;
         this.#reply(flow, sequence, payload);
       },
-      onFailed: (sequence, failure) => {
+      onFailed: (sequence, failure, by) => {
         const { target, guest, identifier } = flow;
-        this.#reject({ local: target, remote: guest, identifier, sequence }, failure);
+        this.#reject({ local: target, remote: guest, identifier, sequence }, failure, by);
       },
     });
     if (socket === undefined) return undefined;
@@ -133,20 +135,25 @@ export class EchoProxy {
     });
   }
 
-  #reject(request: Omit<EchoMessage, 'hopLimit' | 'data'>, failure: HostFailure | TcpRejection): void {
+  #reject(
+    request: Omit<EchoMessage, 'hopLimit' | 'data'>,
+    failure: HostFailure | TcpRejection,
+    by?: IcmpReporter,
+  ): void {
     const how = unreachableOf(failure);
     if (how === undefined) return;
     this.counters.failed++;
-    this.#options.icmp.rejectEcho(request, how);
+    this.#options.icmp.rejectEcho(request, how, this.#options.addresses.reporter(by));
   }
 
   #askFallback(message: EchoMessage, address: IpAddress): void {
     this.counters.unavailable++;
     const { local, remote, identifier, sequence } = message;
     const data = message.data.slice();
-    this.#options.fallback?.(address, data, (failure) => {
+    const request = { payload: data, hopLimit: onwardHopLimit(message.hopLimit) };
+    this.#options.fallback?.(address, request, (failure, by) => {
       if (failure !== undefined) {
-        this.#reject({ local, remote, identifier, sequence }, failure);
+        this.#reject({ local, remote, identifier, sequence }, failure, by);
         return;
       }
       this.counters.replies++;

@@ -1,4 +1,11 @@
-import { type Endpoint, IpAddress, type TcpAttempt, type TcpInfo, type TcpRejection } from '@orlop/netstack';
+import {
+  type Endpoint,
+  type IcmpReporter,
+  IpAddress,
+  type TcpAttempt,
+  type TcpInfo,
+  type TcpRejection,
+} from '@orlop/netstack';
 import type { ForwardRedirect, ForwardStats } from '../forward/forward.ts';
 import { formatHostEndpoint } from '../host/endpoint-text.ts';
 import type {
@@ -10,6 +17,7 @@ import type {
 } from '../host/host-sockets.ts';
 import type { Scheduler } from '../scheduler.ts';
 import type { AddressMap } from './address-map.ts';
+import { onwardHopLimit } from './hop-limit.ts';
 import type { ReadSlab } from './read-slab.ts';
 import { Relay, type RelayQueue } from './relay.ts';
 
@@ -185,12 +193,14 @@ export class TcpNat {
       onOpen: () => this.#opened(connection),
       onReadable: () => connection.relay?.hostEvents.onReadable(),
       onWritable: () => connection.relay?.hostEvents.onWritable(),
-      onFailed: (failure) => {
+      onFailed: (failure, by) => {
         if (connection.relay !== undefined) connection.relay.hostEvents.onFailed(failure);
-        else if (failure !== 'refused' || !retry()) this.#connectFailed(connection, failure);
+        else if (failure !== 'refused' || !retry()) this.#connectFailed(connection, failure, by);
       },
     };
-    const dial = (to: HostEndpoint) => this.#options.sockets.connect(to, events, { mayOpenAtOnce: true });
+    const hopLimit = onwardHopLimit(attempt.hopLimit);
+    const options = { mayOpenAtOnce: true, ...(hopLimit !== undefined && { hopLimit }) };
+    const dial = (to: HostEndpoint) => this.#options.sockets.connect(to, events, options);
     // A server of the host listens on one loopback address often, and guests that know both do not all try both.
     const retry = (): boolean => {
       const other = target === connection.target ? otherLoopback(target) : undefined;
@@ -254,10 +264,10 @@ export class TcpNat {
     socket.handler = connection.relay;
   }
 
-  #connectFailed(connection: Connection, failure: HostFailure): void {
+  #connectFailed(connection: Connection, failure: HostFailure, by?: IcmpReporter): void {
     this.counters.refused++;
     connection.stats?.fail(`${formatHostEndpoint(connection.target)}: ${failure}`);
-    connection.attempt.reject(rejectionOf(failure));
+    connection.attempt.reject(rejectionOf(failure), this.#options.addresses.reporter(by));
     this.#forget(connection);
   }
 
@@ -295,6 +305,8 @@ export function rejectionOf(failure: HostFailure): TcpRejection {
     case 'network-unreachable':
     case 'address-unavailable':
       return 'network-unreachable';
+    case 'time-exceeded':
+      return failure;
     case 'host-unreachable':
     case 'other':
       return 'host-unreachable';

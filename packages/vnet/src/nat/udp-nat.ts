@@ -1,7 +1,16 @@
-import type { Endpoint, IpAddress, TcpRejection, UdpDatagram, UdpHandler, UdpService } from '@orlop/netstack';
+import type {
+  Endpoint,
+  IcmpReporter,
+  IpAddress,
+  TcpRejection,
+  UdpDatagram,
+  UdpHandler,
+  UdpService,
+} from '@orlop/netstack';
 import type { HostDatagramSocket, HostFailure, HostSockets } from '../host/host-sockets.ts';
 import type { Scheduler } from '../scheduler.ts';
 import type { AddressMap } from './address-map.ts';
+import { onwardHopLimit } from './hop-limit.ts';
 import { unreachableOf } from './unreachable.ts';
 
 export interface UdpNatOptions {
@@ -142,9 +151,10 @@ export class UdpNat implements UdpHandler {
     try {
       flow.socket = this.#options.sockets.openDatagram(guest.address.version, {
         onDatagram: (payload, address, port) => this.#fromHost(flow, payload, address, port),
-        onFailed: (failure, address, port) => {
-          const local = { address: this.#options.addresses.inbound(address), port };
-          this.#tellGuest({ local, remote: guest, bytes: NO_BYTES }, failure);
+        onFailed: (failure, address, port, by) => {
+          const { addresses } = this.#options;
+          const local = { address: addresses.inbound(address), port };
+          this.#tellGuest({ local, remote: guest, bytes: NO_BYTES }, failure, addresses.reporter(by));
         },
       });
     } catch {
@@ -170,9 +180,9 @@ export class UdpNat implements UdpHandler {
     this.#options.udp.send({ local, remote: flow.guest, bytes: payload.slice() });
   }
 
-  #tellGuest(datagram: UdpDatagram, failure: HostFailure | TcpRejection): void {
+  #tellGuest(datagram: UdpDatagram, failure: HostFailure | TcpRejection, by?: IcmpReporter): void {
     const how = unreachableOf(failure);
-    if (how !== undefined) this.#options.udp.reject(datagram, how);
+    if (how !== undefined) this.#options.udp.reject(datagram, how, by);
   }
 
   /** Over a limit the least recently used flow goes: of the same guest where that guest has its share. */
@@ -260,7 +270,8 @@ class Flow {
       if (this.#peers.length >= MAX_PEERS) this.#peers.shift();
       this.#peers.push(address);
     }
-    return this.socket?.send(datagram.bytes, address, datagram.local.port);
+    const { bytes, local, hopLimit } = datagram;
+    return this.socket?.send(bytes, address, local.port, onwardHopLimit(hopLimit));
   }
 
   knows(address: IpAddress): boolean {

@@ -5,8 +5,10 @@ import type {
   HostEndpoint,
   HostFailure,
 } from '../host/host-sockets.ts';
-import { MSG_DONTWAIT, MSG_ERRQUEUE, MSG_NOSIGNAL, UV_READABLE } from './constants.ts';
+import { MSG_DONTWAIT, MSG_NOSIGNAL, UV_READABLE } from './constants.ts';
+import { ErrorQueueReader } from './error-queue.ts';
 import { failureOfErrno } from './failure.ts';
+import { SocketHopLimit } from './hop-limit.ts';
 import { type Poller, type Watch, wouldBlock } from './poller.ts';
 import { ReadBudget } from './read-budget.ts';
 import { emitIpSocketAddress, readSocketAddress, SOCKET_ADDRESS_MAX_LEN } from './socket-address.ts';
@@ -51,13 +53,20 @@ export class NativeDatagram implements HostDatagramSocket {
   readonly #scratch: DatagramScratch;
   readonly #watch: Watch;
   readonly #budget = new ReadBudget();
+  readonly #hopLimit: SocketHopLimit;
   #closed = false;
 
-  constructor(poller: Poller, descriptor: number, events: HostDatagramEvents, scratch: DatagramScratch) {
+  constructor(
+    poller: Poller,
+    { descriptor, family }: { readonly descriptor: number; readonly family: 4 | 6 },
+    events: HostDatagramEvents,
+    scratch: DatagramScratch,
+  ) {
     this.#poller = poller;
     this.#descriptor = descriptor;
     this.#events = events;
     this.#scratch = scratch;
+    this.#hopLimit = new SocketHopLimit(poller, descriptor, family);
     this.#watch = poller.watch(descriptor, () => this.#onReady());
     this.#watch.want(UV_READABLE);
   }
@@ -66,8 +75,9 @@ export class NativeDatagram implements HostDatagramSocket {
     return localAddress(this.#poller, this.#descriptor);
   }
 
-  send(payload: Uint8Array, address: IpAddress, port: number): HostFailure | undefined {
+  send(payload: Uint8Array, address: IpAddress, port: number, hopLimit?: number): HostFailure | undefined {
     if (this.#closed) return 'other';
+    this.#hopLimit.set(hopLimit);
     const { library } = this.#poller;
     const length = emitIpSocketAddress(this.#scratch.address, address, port);
     const flags = MSG_DONTWAIT | MSG_NOSIGNAL;
@@ -130,54 +140,10 @@ export class NativeDatagram implements HostDatagramSocket {
       const error = this.#scratch.errorQueue.read(this.#descriptor);
       if (error === undefined) return any;
       any = true;
-      if (error.destination.kind === 'ip') {
-        this.#events.onFailed(error.failure, error.destination.address, error.destination.port);
-      }
+      const { failure, destination, by } = error;
+      if (destination.kind === 'ip')
+        this.#events.onFailed(failure, destination.address, destination.port, by);
     }
     return any;
-  }
-}
-
-interface QueuedError {
-  readonly failure: HostFailure;
-  readonly destination: HostEndpoint;
-  /** What was sent, as far as the error quotes it; valid until the next is read. */
-  readonly payload: Uint8Array;
-}
-
-const MESSAGE_HEADER_LEN = 56; // struct msghdr on 64-bit systems
-const CONTROL_LEN = 512;
-const CONTROL_HEADER_LEN = 16; // struct cmsghdr
-
-/** `recvmsg(MSG_ERRQUEUE)`: the destination is in the name, the errno first in the control message. */
-class ErrorQueueReader {
-  readonly #poller: Poller;
-  readonly #header = new Uint8Array(MESSAGE_HEADER_LEN);
-  readonly #view = new DataView(this.#header.buffer);
-  readonly #name = new Uint8Array(new ArrayBuffer(128));
-  readonly #control = new Uint8Array(new ArrayBuffer(CONTROL_LEN));
-  readonly #payload = new Uint8Array(new ArrayBuffer(2048));
-  readonly #vector = new Uint8Array(new ArrayBuffer(16));
-
-  constructor(poller: Poller) {
-    this.#poller = poller;
-  }
-
-  read(descriptor: number): QueuedError | undefined {
-    const { library } = this.#poller;
-    const vector = new DataView(this.#vector.buffer);
-    vector.setBigUint64(0, BigInt(library.addressOf(this.#payload)), true);
-    vector.setBigUint64(8, BigInt(this.#payload.length), true);
-    this.#view.setBigUint64(0, BigInt(library.addressOf(this.#name)), true);
-    this.#view.setUint32(8, this.#name.length, true);
-    this.#view.setBigUint64(16, BigInt(library.addressOf(this.#vector)), true);
-    this.#view.setBigUint64(24, 1n, true);
-    this.#view.setBigUint64(32, BigInt(library.addressOf(this.#control)), true);
-    this.#view.setBigUint64(40, BigInt(CONTROL_LEN), true);
-    const length = library.recvmsg(descriptor, this.#header, MSG_ERRQUEUE | MSG_DONTWAIT);
-    if (length < 0) return undefined;
-    const errno = new DataView(this.#control.buffer).getUint32(CONTROL_HEADER_LEN, true);
-    const destination = readSocketAddress(this.#name, this.#view.getUint32(8, true));
-    return { failure: failureOfErrno(errno), destination, payload: this.#payload.subarray(0, length) };
   }
 }

@@ -3,6 +3,7 @@ import type { HostEchoEvents, HostEchoSocket, HostFailure } from '../host/host-s
 import { MSG_DONTWAIT, UV_READABLE } from './constants.ts';
 import type { DatagramScratch } from './datagram.ts';
 import { failureOfErrno } from './failure.ts';
+import { SocketHopLimit } from './hop-limit.ts';
 import type { Poller, Watch } from './poller.ts';
 import { emitIpSocketAddress, readSocketAddress, SOCKET_ADDRESS_MAX_LEN } from './socket-address.ts';
 
@@ -20,6 +21,7 @@ export class NativeEcho implements HostEchoSocket {
   readonly #scratch: DatagramScratch;
   readonly #requestType: number;
   readonly #watch: Watch;
+  readonly #hopLimit: SocketHopLimit;
   #closed = false;
 
   constructor(
@@ -34,12 +36,19 @@ export class NativeEcho implements HostEchoSocket {
     this.#requestType = family === 4 ? 8 : 128;
     this.#events = events;
     this.#scratch = scratch;
+    this.#hopLimit = new SocketHopLimit(poller, descriptor, family);
     this.#watch = poller.watch(descriptor, () => this.#onReady());
     this.#watch.want(UV_READABLE);
   }
 
-  send(sequence: number, payload: Uint8Array, address: IpAddress): HostFailure | undefined {
+  send(
+    sequence: number,
+    payload: Uint8Array,
+    address: IpAddress,
+    hopLimit?: number,
+  ): HostFailure | undefined {
     if (this.#closed) return 'other';
+    this.#hopLimit.set(hopLimit);
     const message = new Uint8Array(ECHO_HEADER_LEN + payload.length);
     message[0] = this.#requestType;
     message[6] = sequence >>> 8;
@@ -104,7 +113,7 @@ export class NativeEcho implements HostEchoSocket {
       if (error === undefined) break;
       any = true;
       if (error.payload.length >= ECHO_HEADER_LEN) {
-        this.#events.onFailed(sequenceOf(error.payload), error.failure);
+        this.#events.onFailed(sequenceOf(error.payload), error.failure, error.by);
       }
     }
     return any;

@@ -21,6 +21,7 @@ import * as linux from './constants.ts';
 import { createDatagramScratch, NativeDatagram } from './datagram.ts';
 import { NativeEcho } from './echo.ts';
 import { failureOfErrno } from './failure.ts';
+import { SocketHopLimit } from './hop-limit.ts';
 import type { Poller } from './poller.ts';
 import {
   emitIpSocketAddress,
@@ -28,7 +29,7 @@ import {
   readSocketAddress,
   SOCKET_ADDRESS_MAX_LEN,
 } from './socket-address.ts';
-import { localAddress, NativeStream, setOption } from './stream.ts';
+import { type ConnectErrors, localAddress, NativeStream, setOption } from './stream.ts';
 
 const SOCKET_FLAGS = linux.SOCK_NONBLOCK | linux.SOCK_CLOEXEC;
 /** Connections taken per wake-up. */
@@ -50,6 +51,8 @@ export function createNativeSockets(poller: Poller): HostSockets {
     const length = emitEndpoint(addressBytes, endpoint);
     const descriptor = library.socket(familyOf(endpoint), linux.SOCK_STREAM | SOCKET_FLAGS, 0);
     if (descriptor < 0) return failedStream(endpoint, events, library.errno());
+    const { hopLimit } = options;
+    const errors = hopLimit === undefined ? undefined : limitHops(descriptor, endpoint, hopLimit);
     const attempt = () => (library.connect(descriptor, addressBytes, length) < 0 ? library.errno() : 0);
     let errno = attempt();
     // Within the host the handshake is over when the call returns, though it does not say so: the next one does.
@@ -59,7 +62,28 @@ export function createNativeSockets(poller: Poller): HostSockets {
       return failedStream(endpoint, events, errno);
     }
     const state = errno === 0 && options.mayOpenAtOnce === true ? 'open' : 'connecting';
-    return new NativeStream(poller, descriptor, endpoint, { state, events });
+    return new NativeStream(poller, descriptor, endpoint, {
+      state,
+      events,
+      ...(errors !== undefined && { errors }),
+    });
+  };
+
+  /** Where its errors are read from, until the connection stands. */
+  const limitHops = (
+    descriptor: number,
+    endpoint: HostEndpoint,
+    hopLimit: number,
+  ): ConnectErrors | undefined => {
+    if (endpoint.kind !== 'ip') return undefined;
+    const { version } = endpoint.address;
+    new SocketHopLimit(poller, descriptor, version).set(hopLimit);
+    askForErrors(poller, descriptor, version);
+    return {
+      read: () => scratch.errorQueue.read(descriptor),
+      // A router's complaint would end an open connection otherwise (ip(7)).
+      stop: () => askForErrors(poller, descriptor, version, 0),
+    };
   };
 
   const openDatagram = (family: 4 | 6, events: HostDatagramEvents): HostDatagramSocket => {
@@ -67,7 +91,7 @@ export function createNativeSockets(poller: Poller): HostSockets {
     if (descriptor < 0) {
       throw vnetError('vnet.bind-failed', `no UDP socket: ${failureOfErrno(library.errno())}`);
     }
-    return new NativeDatagram(poller, descriptor, events, scratch);
+    return new NativeDatagram(poller, { descriptor, family }, events, scratch);
   };
 
   const bindDatagram = async (address: IpAddress, port: number, events: HostDatagramEvents) => {
@@ -76,7 +100,7 @@ export function createNativeSockets(poller: Poller): HostSockets {
     if (descriptor < 0 || library.bind(descriptor, addressBytes, length) < 0) {
       throw bindFailed({ kind: 'ip', address, port }, library.errno(), () => library.close(descriptor));
     }
-    return new NativeDatagram(poller, descriptor, events, scratch);
+    return new NativeDatagram(poller, { descriptor, family: address.version }, events, scratch);
   };
 
   const openEcho = (family: 4 | 6, events: HostEchoEvents): HostEchoSocket | undefined => {
@@ -172,9 +196,9 @@ function datagramDescriptor(poller: Poller, family: 4 | 6): number {
 }
 
 /** ICMP errors go to the socket's error queue. */
-function askForErrors(poller: Poller, descriptor: number, family: 4 | 6): void {
-  if (family === 4) setOption(poller, descriptor, linux.IPPROTO_IP, linux.IP_RECVERR, 1);
-  else setOption(poller, descriptor, linux.IPPROTO_IPV6, linux.IPV6_RECVERR, 1);
+function askForErrors(poller: Poller, descriptor: number, family: 4 | 6, value: 0 | 1 = 1): void {
+  if (family === 4) setOption(poller, descriptor, linux.IPPROTO_IP, linux.IP_RECVERR, value);
+  else setOption(poller, descriptor, linux.IPPROTO_IPV6, linux.IPV6_RECVERR, value);
 }
 
 function emitEndpoint(into: Uint8Array, endpoint: HostEndpoint): number {

@@ -15,9 +15,17 @@ import {
   UV_READABLE,
   UV_WRITABLE,
 } from './constants.ts';
+import type { QueuedError } from './error-queue.ts';
 import { failureOfErrno } from './failure.ts';
 import { type Poller, type Watch, wouldBlock } from './poller.ts';
 import { readSocketAddress, SOCKET_ADDRESS_MAX_LEN } from './socket-address.ts';
+
+/** The error queue of a socket that is connecting. */
+export interface ConnectErrors {
+  read(): QueuedError | undefined;
+  /** Errors are nobody's any more. */
+  stop(): void;
+}
 
 type State = 'connecting' | 'open' | 'closed';
 
@@ -37,19 +45,26 @@ export class NativeStream implements HostStream {
   /** Nagle's algorithm holds back no first write: most requests need no call to switch it off. */
   #hasWritten = false;
   #delays: boolean;
+  readonly #errors: ConnectErrors | undefined;
 
   /** Takes over a non-blocking descriptor; `events` may follow by `listen` for an accepted one. */
   constructor(
     poller: Poller,
     descriptor: number,
     remote: HostEndpoint,
-    { state, events }: { readonly state: 'connecting' | 'open'; readonly events?: HostStreamEvents },
+    options: {
+      readonly state: 'connecting' | 'open';
+      readonly events?: HostStreamEvents;
+      readonly errors?: ConnectErrors;
+    },
   ) {
     this.#poller = poller;
     this.#descriptor = descriptor;
     this.remote = remote;
-    this.#events = events;
-    this.#state = state;
+    this.#events = options.events;
+    this.#state = options.state;
+    this.#errors = options.errors;
+    if (this.#state === 'open') this.#errors?.stop();
     this.#watch = poller.watch(descriptor, (ready, status) => this.#onReady(ready, status));
     if (this.#state === 'connecting') this.#watch.want(UV_WRITABLE);
     this.#delays = remote.kind === 'ip';
@@ -147,9 +162,10 @@ export class NativeStream implements HostStream {
   #finishConnecting(): void {
     const error = socketError(this.#poller, this.#descriptor);
     if (error !== 0) {
-      this.#fail(error);
+      this.#fail(error, this.#errors?.read());
       return;
     }
+    this.#errors?.stop();
     this.#state = 'open';
     this.#arm();
     this.#events?.onOpen();
@@ -160,10 +176,10 @@ export class NativeStream implements HostStream {
     if (!wouldBlock(errno)) this.#fail(errno);
   }
 
-  #fail(errno: number): void {
+  #fail(errno: number, error?: QueuedError): void {
     const events = this.#events;
     this.close();
-    events?.onFailed(failureOfErrno(errno));
+    events?.onFailed(error?.failure ?? failureOfErrno(errno), error?.by);
   }
 }
 
