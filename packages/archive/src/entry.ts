@@ -61,3 +61,14 @@ export function bytesBody(bytes: Uint8Array): AsyncIterable<Uint8Array> {
     },
   };
 }
+
+/** All of a member's content, which the caller has found small enough for memory. The bytes are the caller's. */
+export async function bodyBytes({ header, body }: ArchiveEntry): Promise<Uint8Array> {
+  const bytes = new Uint8Array(header.sizeBytes);
+  let filled = 0;
+  for await (const chunk of body) {
+    bytes.set(chunk, filled);
+    filled += chunk.length;
+  }
+  return bytes;
+}

@@ -4,7 +4,14 @@ import { mkdir, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
-import { type ArchiveEntry, bytesBody, type EntryHeader, type EntryStream, writeTar } from '@orlop/archive';
+import {
+  type ArchiveEntry,
+  bodyBytes,
+  bytesBody,
+  type EntryHeader,
+  type EntryStream,
+  writeTar,
+} from '@orlop/archive';
 import type { OrlopError } from '@orlop/core';
 import type { ComponentDefinition, KernelSection } from '../definition/definition.ts';
 import { debianError } from '../errors.ts';
@@ -112,7 +119,8 @@ async function* readPackages(
 ): AsyncIterable<ShippedModule> {
   const isWantedTree = compileGlobs(section.deviceTrees);
   for await (const { entries } of packages) {
-    for await (const { header, body } of entries) {
+    for await (const entry of entries) {
+      const { header, body } = entry;
       if (header.type !== 'file') continue;
       const path = mergedPath(header.name);
       const version = /^boot\/vmlinu[xz]-(.+)$/.exec(path)?.[1];
@@ -125,15 +133,15 @@ async function* readPackages(
       }
       const tree = /^usr\/lib\/linux-image-[^/]+\/(.+)$/.exec(path)?.[1];
       if (tree !== undefined && isWantedTree(tree)) {
-        found.deviceTrees.set(tree, await collect(body, header.sizeBytes));
+        found.deviceTrees.set(tree, await bodyBytes(entry));
         continue;
       }
       const inFolder = /^usr\/lib\/modules\/[^/]+\/(.+)$/.exec(path)?.[1];
       if (inFolder === undefined) continue;
       if (/\.ko(\.\w+)?$/.test(inFolder)) {
-        yield { path: inFolder, bytes: await collect(body, header.sizeBytes) };
+        yield { path: inFolder, bytes: await bodyBytes(entry) };
       } else if (/^modules\.(order|builtin|builtin\.modinfo)$/.test(inFolder)) {
-        const text = new TextDecoder().decode(await collect(body, header.sizeBytes));
+        const text = new TextDecoder().decode(await bodyBytes(entry));
         const parts = text
           .split(inFolder === 'modules.builtin.modinfo' ? '\0' : '\n')
           .filter((part) => part !== '');
@@ -220,14 +228,4 @@ async function fileEntry(name: string, path: string, mtime: number): Promise<Arc
     header: { name, type: 'file', mode: 0o644, uid: 0, gid: 0, sizeBytes: size, mtime },
     body: createReadStream(path),
   };
-}
-
-async function collect(body: AsyncIterable<Uint8Array>, sizeBytes: number): Promise<Uint8Array> {
-  const bytes = new Uint8Array(sizeBytes);
-  let filled = 0;
-  for await (const chunk of body) {
-    bytes.set(chunk, filled);
-    filled += chunk.length;
-  }
-  return bytes;
 }

@@ -1,4 +1,4 @@
-import { parseElfSections } from '../layer/elf.ts';
+import { parseElfSections, stringAt } from '../layer/elf.ts';
 
 /** `MODULE_NAME_LEN` of include/linux/module.h on 64 bits: what `struct modversion_info` has for a name. */
 const NAME_BYTES = 56;
@@ -17,8 +17,7 @@ export function undefinedSymbols(object: Uint8Array): readonly string[] {
     // The first symbol is nothing.
     for (let at = SYMBOL_BYTES; at + SYMBOL_BYTES <= content.length; at += SYMBOL_BYTES) {
       if (view.getUint16(at + 6, true) !== 0) continue;
-      const start = view.getUint32(at, true);
-      names.push(new TextDecoder().decode(strings.subarray(start, strings.indexOf(0, start))));
+      names.push(stringAt(strings, view.getUint32(at, true)));
     }
     return names.sort();
   });

@@ -1,4 +1,4 @@
-import { type ArchiveEntry, bytesBody } from '@orlop/archive';
+import { type ArchiveEntry, bodyBytes, bytesBody } from '@orlop/archive';
 import type { FileDefinition } from '../definition/definition.ts';
 import { debianError } from '../errors.ts';
 import type { Accounts } from './accounts.ts';
@@ -28,12 +28,11 @@ export class Concatenations {
   }
 
   /** Keeps a copy of a package's file if it is a part of one; returns a body that may still be read. */
-  async offer(path: string, { header, body }: ArchiveEntry): Promise<ArchiveEntry['body']> {
-    const wanted = header.type === 'file' ? this.#all.filter(({ pattern }) => pattern.test(path)) : [];
-    if (wanted.length === 0) return body;
-    const chunks: Uint8Array[] = [];
-    for await (const chunk of body) chunks.push(chunk.slice());
-    const bytes = joinBytes(chunks);
+  async offer(path: string, entry: ArchiveEntry): Promise<ArchiveEntry['body']> {
+    const isFile = entry.header.type === 'file';
+    const wanted = isFile ? this.#all.filter(({ pattern }) => pattern.test(path)) : [];
+    if (wanted.length === 0) return entry.body;
+    const bytes = await bodyBytes(entry);
     for (const { parts } of wanted) parts.set(path, bytes);
     return bytesBody(bytes);
   }
@@ -47,7 +46,7 @@ export class Concatenations {
         });
       }
       const sorted = [...parts].sort(([a], [b]) => (a < b ? -1 : 1));
-      const bytes = joinBytes(sorted.map(([, part]) => part));
+      const bytes = Buffer.concat(sorted.map(([, part]) => part));
       yield {
         header: ownHeader({
           ...{ name: file.path, type: 'file', mode: file.mode, sizeBytes: bytes.length },
@@ -57,14 +56,4 @@ export class Concatenations {
       };
     }
   }
-}
-
-function joinBytes(chunks: readonly Uint8Array[]): Uint8Array {
-  const bytes = new Uint8Array(chunks.reduce((total, chunk) => total + chunk.length, 0));
-  let at = 0;
-  for (const chunk of chunks) {
-    bytes.set(chunk, at);
-    at += chunk.length;
-  }
-  return bytes;
 }

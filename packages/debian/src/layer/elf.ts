@@ -78,7 +78,8 @@ export function readLinkNeeds(bytes: Uint8Array): LinkNeeds {
   return interpreter === undefined ? { libraries } : { libraries, loader: stringAt(interpreter.content, 0) };
 }
 
-function stringAt(strings: Uint8Array, offset: number): string {
+/** The text at an offset of a section of strings, up to its NUL. */
+export function stringAt(strings: Uint8Array, offset: number): string {
   const end = strings.indexOf(0, offset);
   return new TextDecoder().decode(strings.subarray(offset, end < 0 ? undefined : end));
 }

@@ -1,4 +1,4 @@
-import { type ArchiveEntry, type EntryStream, readTar } from '@orlop/archive';
+import { type ArchiveEntry, bodyBytes, type EntryStream, readTar } from '@orlop/archive';
 import { OrlopError } from '@orlop/core';
 import { kitError } from '../errors.ts';
 import { directoryEntry, fileEntry, type Origin, withOrigin } from './entries.ts';
@@ -82,13 +82,7 @@ async function decompressed(entry: ArchiveEntry, plan: KernelPlan, origin: Origi
   if (sizeBytes > MAX_PACKED_KERNEL_BYTES) {
     throw kitError('kit.kernel-compression', `${subject} is ${sizeBytes} bytes`, { hint });
   }
-  const packed = new Uint8Array(sizeBytes);
-  let filled = 0;
-  for await (const chunk of entry.body) {
-    packed.set(chunk, filled);
-    filled += chunk.length;
-  }
-  const kernel = await unpackKernel(packed, subject);
+  const kernel = await unpackKernel(await bodyBytes(entry), subject);
   const { header } = fileEntry(BOOT_KERNEL, '', { origin, mode, uid, gid });
   return { header: { ...header, sizeBytes: kernel.sizeBytes }, body: kernel.content() };
 }

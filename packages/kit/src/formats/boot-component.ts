@@ -1,4 +1,4 @@
-import type { EntryStream } from '@orlop/archive';
+import { bodyBytes, type EntryStream } from '@orlop/archive';
 import { kitError } from '../errors.ts';
 
 /** Boot programs are small; what is larger than this is none. */
@@ -10,7 +10,8 @@ export async function readBootComponent<const Name extends string>(
   names: readonly Name[],
 ): Promise<Readonly<Record<Name, Uint8Array>>> {
   const files = new Map<string, Uint8Array>();
-  for await (const { header, body } of entries) {
+  for await (const entry of entries) {
+    const { header } = entry;
     const name = header.name.slice(header.name.lastIndexOf('/') + 1);
     if (
       header.type !== 'file' ||
@@ -18,13 +19,7 @@ export async function readBootComponent<const Name extends string>(
       header.sizeBytes > MAX_FILE_BYTES
     )
       continue;
-    const bytes = new Uint8Array(header.sizeBytes);
-    let filled = 0;
-    for await (const chunk of body) {
-      bytes.set(chunk, filled);
-      filled += chunk.length;
-    }
-    files.set(name, bytes);
+    files.set(name, await bodyBytes(entry));
   }
   const found = names.map((name) => {
     const bytes = files.get(name);
