@@ -1,7 +1,11 @@
+import { bodyBytes } from '@orlop/archive';
+import { kitError } from '../errors.ts';
 import type { ComposeImage, FilePlan } from './rootfs-plan.ts';
 
 /** Where Alpine keeps what is installed. */
 export const APK_DATABASE = 'lib/apk/db/installed';
+/** More than any installed system has. */
+const MAX_APK_BYTES = 64 * 2 ** 20;
 
 /** What must be known of the images that share the root before the first of them is written. */
 export interface RootSurvey {
@@ -10,7 +14,11 @@ export interface RootSurvey {
   readonly apkDatabases: readonly Uint8Array[];
 }
 
-/** Reads the headers of all images before the first is written (docs/design/0031-initrd.md). */
+/**
+ * Reads the headers of all images before the first is written (docs/design/0031-initrd.md).
+ *
+ * @throws OrlopError `kit.invalid-image` for a package database that is larger than any
+ */
 export async function surveyRoot(
   images: readonly ComposeImage[],
   files: readonly FilePlan[],
@@ -34,10 +42,18 @@ export async function surveyRoot(
 }
 
 async function readApkDatabase(image: ComposeImage): Promise<Uint8Array> {
-  const chunks: Uint8Array[] = [];
-  for await (const { header, body } of image.entries()) {
-    if (header.name !== APK_DATABASE) continue;
-    for await (const chunk of body) chunks.push(chunk.slice());
+  let database: Uint8Array = new Uint8Array(0);
+  for await (const entry of image.entries()) {
+    const { name, type, sizeBytes } = entry.header;
+    if (name !== APK_DATABASE || type !== 'file') continue;
+    if (sizeBytes > MAX_APK_BYTES) {
+      const what = `${image.reference}: ${APK_DATABASE}`;
+      throw kitError(
+        'kit.invalid-image',
+        `${what} is ${sizeBytes} bytes, and none has over ${MAX_APK_BYTES}`,
+      );
+    }
+    database = await bodyBytes(entry);
   }
-  return Buffer.concat(chunks);
+  return database;
 }

@@ -1,11 +1,17 @@
 import { writeCpio } from '@orlop/archive';
-import type { DirectoryNode, FileNode } from '@orlop/disk';
+import type { FileNode } from '@orlop/disk';
 import { gzipParallel, zstdByHost } from '@orlop/oci';
-import { BOOT_CMDLINE, BOOT_FOLDER, BOOT_KERNEL, BOOT_UCODE } from '../compose/layout-paths.ts';
+import { BOOT_CMDLINE, BOOT_KERNEL, BOOT_UCODE } from '../compose/layout-paths.ts';
 import { kitError } from '../errors.ts';
+import { fileText } from './file-text.ts';
+import { findFile } from './find-node.ts';
 import type { FormatContext, InitrdCompression } from './format.ts';
 import { withAttributesFile } from './initrd-attributes.ts';
-import { findFile, treeEntries } from './tree-entries.ts';
+import { treeEntries } from './tree-entries.ts';
+import { withoutBootFiles } from './without-boot-files.ts';
+
+/** Linux takes 256 to 4096 bytes, by architecture (COMMAND_LINE_SIZE). */
+const MAX_CMDLINE_BYTES = 64 * 1024;
 
 /** The parts of a boot from memory: what a boot loader needs. */
 export interface BootFiles {
@@ -25,7 +31,10 @@ export async function bootFiles({ input, initrdCompression }: FormatContext): Pr
   const ucode = findFile(root, BOOT_UCODE);
   return {
     kernel,
-    cmdline: cmdline === undefined ? '' : await readText(cmdline),
+    cmdline:
+      cmdline === undefined
+        ? ''
+        : await fileText(cmdline, { path: BOOT_CMDLINE, maxBytes: MAX_CMDLINE_BYTES }),
     ucode,
     async *initrd({ withUcode }) {
       if (withUcode && ucode !== undefined) yield* paddedUcode(ucode);
@@ -35,13 +44,6 @@ export async function bootFiles({ input, initrdCompression }: FormatContext): Pr
       );
     },
   };
-}
-
-/** The folder `boot` itself stays, empty, as LinuxKit has it. */
-function withoutBootFiles(root: DirectoryNode): DirectoryNode {
-  const boot = root.children.get(BOOT_FOLDER);
-  if (boot?.type !== 'directory') return root;
-  return { ...root, children: new Map([...root.children, [BOOT_FOLDER, { ...boot, children: new Map() }]]) };
 }
 
 /** The archive as Linux unpacks it. */
@@ -64,10 +66,4 @@ export async function* paddedUcode(ucode: FileNode): AsyncGenerator<Uint8Array> 
   yield* ucode.open();
   const over = ucode.sizeBytes % 4;
   if (over !== 0) yield new Uint8Array(4 - over);
-}
-
-async function readText(file: FileNode): Promise<string> {
-  const chunks: Uint8Array[] = [];
-  for await (const chunk of file.open()) chunks.push(chunk);
-  return Buffer.concat(chunks).toString('utf8');
 }

@@ -32,4 +32,22 @@ describe('firstInitrd', () => {
       message: expect.stringContaining('ring'),
     });
   });
+
+  it('refuses a table of needs that is larger than any', async () => {
+    await expect(namesOf([], `${'#'.repeat(8 * 2 ** 20)}\n`)).rejects.toMatchObject({
+      code: 'kit.invalid-image',
+      message: `${FOLDER}/modules.dep is 8388609 bytes, and none has over 8388608`,
+    });
+  });
+
+  it('refuses modules that need each other in a chain without end', async () => {
+    const names = ['overlay.ko', ...Array.from({ length: 20_000 }, (_, n) => `m${n}.ko`)];
+    const table = names.map((name, n) => `${name}: ${names[n + 1] ?? ''}\n`).join('');
+    await expect(namesOf(names, table)).rejects.toMatchObject({
+      code: 'kit.invalid-image',
+      message: expect.stringMatching(
+        /^modules\.dep of the kernel leads from overlay\.ko over more than 100 needs/,
+      ),
+    });
+  });
 });

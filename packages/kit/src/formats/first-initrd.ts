@@ -2,6 +2,8 @@ import { type ArchiveEntry, bytesBody, type EntryStream, emptyBody } from '@orlo
 import type { DirectoryNode, TreeNode } from '@orlop/disk';
 import { GENERATED_MTIME } from '../compose/entries.ts';
 import { kitError } from '../errors.ts';
+import { fileText } from './file-text.ts';
+import { findNode } from './find-node.ts';
 
 /** What a machine's root may lie on, as names of modules; those that the kernel has built in, or has not, are left out. */
 const ROOT_MODULES: readonly string[] = [
@@ -30,6 +32,11 @@ const ROOT_MODULES: readonly string[] = [
   'isofs',
   'overlay',
 ];
+
+/** Ten thousand modules with a dozen needs each. */
+const MAX_TABLE_BYTES = 8 * 2 ** 20;
+/** Linux's modules need each other over a few steps. */
+const MAX_DEPTH = 100;
 
 /**
  * A small initrd that loads the modules which reach a root on a disk, and goes on there: the component
@@ -88,29 +95,32 @@ async function orderedModules(root: DirectoryNode): Promise<(readonly [string, T
   const dependencies = await readDependencies(folder, base);
   const byName = new Map([...dependencies.keys()].map((path) => [moduleName(path), path]));
   const ordered = new Map<string, TreeNode>();
-  const open = new Set<string>();
-  const add = (path: string) => {
+  const add = (path: string, trail: readonly string[]) => {
     if (ordered.has(path)) return;
-    if (open.has(path))
+    if (trail.includes(path))
       throw kitError('kit.invalid-image', `modules.dep of the kernel has ${path} in a ring of needs`);
-    open.add(path);
+    if (trail.length > MAX_DEPTH)
+      throw kitError(
+        'kit.invalid-image',
+        `modules.dep of the kernel leads from ${trail[0]} over more than ${MAX_DEPTH} needs`,
+      );
     // modules.dep names what a module needs from the nearest to the farthest.
-    for (const needed of [...(dependencies.get(path) ?? [])].reverse()) add(needed);
-    const node = lookUp(folder, path);
+    for (const needed of [...(dependencies.get(path) ?? [])].reverse()) add(needed, [...trail, path]);
+    const node = findNode(folder, path);
     if (node === undefined)
       throw kitError('kit.invalid-image', `modules.dep of the kernel names ${path}, which is not there`);
     ordered.set(path, node);
   };
   for (const name of ROOT_MODULES) {
     const path = byName.get(name);
-    if (path !== undefined) add(path);
+    if (path !== undefined) add(path, []);
   }
   return [...ordered].map(([path, node]) => [`${base}/${path}`, node] as const);
 }
 
 function findModules(root: DirectoryNode): { folder: DirectoryNode; path: string } | undefined {
   for (const base of ['lib/modules', 'usr/lib/modules']) {
-    const versions = lookUp(root, base);
+    const versions = findNode(root, base);
     if (versions?.type !== 'directory') continue;
     for (const [version, folder] of versions.children) {
       if (folder.type === 'directory' && folder.children.has('modules.dep'))
@@ -126,9 +136,7 @@ async function readDependencies(
 ): Promise<ReadonlyMap<string, readonly string[]>> {
   const file = folder.children.get('modules.dep');
   if (file?.type !== 'file') throw kitError('kit.invalid-image', `${base}/modules.dep is no file`);
-  let text = '';
-  const decoder = new TextDecoder();
-  for await (const chunk of file.open()) text += decoder.decode(chunk, { stream: true });
+  const text = await fileText(file, { path: `${base}/modules.dep`, maxBytes: MAX_TABLE_BYTES });
   const dependencies = new Map<string, readonly string[]>();
   for (const line of text.split('\n')) {
     const colon = line.indexOf(':');
@@ -149,10 +157,4 @@ function moduleName(path: string): string {
     .slice(path.lastIndexOf('/') + 1)
     .replace(/\.ko(\.[a-z0-9]+)?$/, '')
     .replaceAll('-', '_');
-}
-
-function lookUp(folder: DirectoryNode, path: string): TreeNode | undefined {
-  let node: TreeNode | undefined = folder;
-  for (const part of path.split('/')) node = node?.type === 'directory' ? node.children.get(part) : undefined;
-  return node;
 }

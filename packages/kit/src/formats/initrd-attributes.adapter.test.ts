@@ -6,8 +6,8 @@ import { type DirectoryNode, TreeBuilder } from '@orlop/disk';
 import { temporaryFolder } from '@orlop/testkit';
 import { describe, expect, it } from 'vitest';
 import { bytesNode } from './file-nodes.ts';
+import { findFile } from './find-node.ts';
 import { withAttributesFile } from './initrd-attributes.ts';
-import { findFile } from './tree-entries.ts';
 
 const LIST = 'usr/lib/orlop/attributes';
 const names = ['bin/ping', 'with space/ü', 'a\\b', 'two\nlines', decodeName(Uint8Array.of(0x6c, 0xe9))];

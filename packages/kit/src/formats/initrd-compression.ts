@@ -1,9 +1,9 @@
 import { execFile } from 'node:child_process';
 import type { DirectoryNode } from '@orlop/disk';
 import { BOOT_KERNEL } from '../compose/layout-paths.ts';
+import { findFile } from './find-node.ts';
 import type { InitrdCompression } from './format.ts';
 import { kernelVersion } from './kernel-version.ts';
-import { findFile } from './tree-entries.ts';
 
 /** Linux unpacks an initial RAM disk that is compressed by Zstandard from this version on. */
 const FIRST_WITH_ZSTD = { major: 5, minor: 9 };

@@ -10,7 +10,6 @@ import {
   writeSquashfs,
 } from '@orlop/disk';
 import { GENERATED_MTIME } from '../compose/entries.ts';
-import { BOOT_FOLDER } from '../compose/layout-paths.ts';
 import { VOLUME_ID } from './bios.ts';
 import { zlibCompressor } from './compressors.ts';
 import { DiskFile } from './disk-file.ts';
@@ -18,13 +17,11 @@ import { DEFAULT_MIB, MIB } from './disk-layout.ts';
 import { stableGuid } from './efi.ts';
 import { openedFile } from './file-nodes.ts';
 import type { FormatContext, OutputFormat } from './format.ts';
+import { withoutBootFiles } from './without-boot-files.ts';
 
-/** The root as a file system of its own: everything but what boot loaders read. */
-export async function rootTree(context: FormatContext): Promise<DirectoryNode> {
-  const root = await context.input.tree();
-  const boot = root.children.get(BOOT_FOLDER);
-  if (boot?.type !== 'directory') return root;
-  return { ...root, children: new Map([...root.children, [BOOT_FOLDER, { ...boot, children: new Map() }]]) };
+/** The root as a file system of its own. */
+async function rootTree(context: FormatContext): Promise<DirectoryNode> {
+  return withoutBootFiles(await context.input.tree());
 }
 
 /** The root as squashfs in a file of its own, to lie on a medium. */

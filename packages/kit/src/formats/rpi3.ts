@@ -4,6 +4,7 @@ import { kitError } from '../errors.ts';
 import { fileMember } from './archive-member.ts';
 import { readBootComponent } from './boot-component.ts';
 import { bytesNode } from './file-nodes.ts';
+import { findNode } from './find-node.ts';
 import type { FormatContext, OutputFormat } from './format.ts';
 
 /** What the chip reads first, what its first program loads, and their licence. */
@@ -72,12 +73,8 @@ function deviceTrees(root: DirectoryNode): (readonly [string, FileNode])[] {
       else if (node.type === 'file' && TREE_NAME.test(name)) found.push([name, node]);
     }
   };
-  let folder: DirectoryNode | undefined = root;
-  for (const part of TREE_FOLDER.split('/')) {
-    const next: ReturnType<DirectoryNode['children']['get']> = folder?.children.get(part);
-    folder = next?.type === 'directory' ? next : undefined;
-  }
-  if (folder !== undefined) walk(folder);
+  const folder = findNode(root, TREE_FOLDER);
+  if (folder?.type === 'directory') walk(folder);
   if (found.length > 0) return found;
   throw kitError(
     'kit.no-kernel',

@@ -1,5 +1,5 @@
 import { type EntryHeader, type EntryStream, emptyBody } from '@orlop/archive';
-import { type DirectoryNode, type FileNode, sortedChildren, type TreeNode } from '@orlop/disk';
+import { type DirectoryNode, sortedChildren, type TreeNode } from '@orlop/disk';
 
 /**
  * A tree as entries, each path once and in the order of names. Files of equal content and metadata become hard
@@ -77,13 +77,4 @@ function headerOf(name: string, node: TreeNode): EntryHeader {
       ? { deviceMajor: node.major, deviceMinor: node.minor }
       : {}),
   };
-}
-
-/** The file at a path below a directory, or undefined. */
-export function findFile(root: DirectoryNode, path: string): FileNode | undefined {
-  let node: TreeNode | undefined = root;
-  for (const part of path.split('/')) {
-    node = node?.type === 'directory' ? node.children.get(part) : undefined;
-  }
-  return node?.type === 'file' ? node : undefined;
 }
