@@ -47,6 +47,14 @@ describe('loadImageYaml: includes and merging', () => {
     expect(await init('include: [b.yml, c.yml]\ninit: [a]\n', { files })).toEqual(['c', 'b', 'a']);
   });
 
+  it('ends where each file includes another without end, as a server can make them', async () => {
+    const text = (n: number) => (n < 3000 ? `include: ["${n + 1}.yml"]\n` : 'init: [a]\n');
+    const files = Object.fromEntries(Array.from({ length: 3001 }, (_, n) => [`${n}.yml`, text(n)]));
+    expect(await problemsOf('include: ["0.yml"]\n', { files })).toEqual([
+      '999.yml:1:11: include[0]: more than 1000 files are included',
+    ]);
+  });
+
   it('merges files: kernel fields override unless empty, lists append, the volumes of all count', async () => {
     const reader = textSources({
       '1.yml': 'kernel: {image: k1, cmdline: quiet}\ninit: [a]\nvolumes: [{name: v}]\n',

@@ -87,6 +87,9 @@ function invalidYaml(problems: readonly Problem[]): OrlopError {
   return kitError('kit.invalid-yaml', `the image description has ${count}`, { problems });
 }
 
+/** A server can make files that include ever others. */
+const MAX_INCLUDED = 1000;
+
 /** Reads documents with what they include, each once and before the one that includes it. */
 class DocumentCollector {
   readonly documents: LocatedMap[] = [];
@@ -96,6 +99,7 @@ class DocumentCollector {
   readonly #problems: ProblemList;
   readonly #included = new Set<string>();
   readonly #open: string[] = [];
+  #inclusions = 0;
 
   constructor(reader: SourceReader, problems: ProblemList) {
     this.#reader = reader;
@@ -133,6 +137,11 @@ class DocumentCollector {
     if (entry === undefined) return;
     const places = readIncludes(entry.value, { path: 'include', problems: this.#problems });
     for (const place of places ?? []) {
+      if (this.#inclusions === MAX_INCLUDED) {
+        this.#problems.add(place.position, `${place.path}: more than ${MAX_INCLUDED} files are included`);
+        return;
+      }
+      this.#inclusions++;
       let source: SourceText;
       try {
         source = await this.#reader.read(place.value, from);
