@@ -6,24 +6,18 @@ import { type DirectoryNode, sortedChildren, type TreeNode } from '@orlop/disk';
  * links of one, so that a library that several images brought takes its room once, in the archive and in memory.
  */
 export async function* treeEntries(root: DirectoryNode): EntryStream {
-  const counts = countNames(root);
-  const written = new Map<TreeNode | string, string>();
+  const shared = sharedFiles(root);
   for (const [name, node] of walk(root, '')) {
     const header = headerOf(name, node);
-    if (node.type === 'directory') {
-      yield { header, body: emptyBody };
+    const file = shared.get(node);
+    if (file?.writtenAs !== undefined) {
+      const link = { ...header, type: 'hardlink', sizeBytes: 0, linkName: file.writtenAs } as const;
+      yield { header: link, body: emptyBody };
       continue;
     }
-    const key = identity(node);
-    const linkCount = counts.get(key) ?? 1;
-    const first = written.get(key);
-    if (first !== undefined) {
-      yield { header: { ...header, type: 'hardlink', sizeBytes: 0, linkName: first }, body: emptyBody };
-      continue;
-    }
-    if (linkCount > 1) written.set(key, name);
+    if (file !== undefined) file.writtenAs = name;
     yield {
-      header: node.type === 'file' ? { ...header, linkCount } : header,
+      header: node.type === 'file' ? { ...header, linkCount: file?.names ?? 1 } : header,
       body: node.type === 'file' && node.sizeBytes > 0 ? node.open() : emptyBody,
     };
   }
@@ -38,17 +32,30 @@ function* walk(directory: DirectoryNode, prefix: string): Generator<readonly [st
   }
 }
 
-/** By identity, how many names what has several of them has. */
-function countNames(root: DirectoryNode): ReadonlyMap<TreeNode | string, number> {
-  const once = new Set<TreeNode | string>();
-  const counts = new Map<TreeNode | string, number>();
+/** What has several names. */
+interface SharedFile {
+  names: number;
+  /** The first of its names, once it has been written. */
+  writtenAs: string | undefined;
+}
+
+/** The nodes that are one file under several names, each with what it shares with the others. */
+function sharedFiles(root: DirectoryNode): ReadonlyMap<TreeNode, SharedFile> {
+  const firstOf = new Map<TreeNode | string, TreeNode>();
+  const shared = new Map<TreeNode, SharedFile>();
   for (const [, node] of walk(root, '')) {
     if (node.type === 'directory') continue;
     const key = identity(node);
-    if (once.has(key)) counts.set(key, (counts.get(key) ?? 1) + 1);
-    else once.add(key);
+    const first = firstOf.get(key);
+    if (first === undefined) {
+      firstOf.set(key, node);
+      continue;
+    }
+    const file = shared.get(first) ?? { names: 1, writtenAs: undefined };
+    file.names++;
+    shared.set(first, file).set(node, file);
   }
-  return counts;
+  return shared;
 }
 
 /** The node itself, or what it has in common with files that can be links of it. */

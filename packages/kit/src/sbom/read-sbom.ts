@@ -11,6 +11,8 @@ import { isJson, type Json } from './json.ts';
 const MAX_SBOM_BYTES = 512 * 2 ** 20;
 const CPIO_MAGIC = '070701';
 const CPIO_HEADER_BYTES = 110;
+/** PATH_MAX of Linux, which its own unpacking holds to (init/initramfs.c). */
+const MAX_NAME_BYTES = 4096;
 
 export interface ReadSbomOptions {
   /** Name of the list in an image. @default 'sbom.spdx.json' */
@@ -66,6 +68,7 @@ async function findInCpio(
       return findIn(await entries(read(path, at, options), path), options.name);
     const size = Number.parseInt(header.slice(54, 62), 16);
     const nameSize = Number.parseInt(header.slice(94, 102), 16);
+    if (!(nameSize <= MAX_NAME_BYTES)) return undefined;
     const name = new TextDecoder().decode(await bytesAt(file, at + CPIO_HEADER_BYTES, nameSize - 1));
     const body = align(at + CPIO_HEADER_BYTES + nameSize);
     if (name.replace(/^\.?\//, '') === options.name && size > 0 && size <= MAX_SBOM_BYTES)
