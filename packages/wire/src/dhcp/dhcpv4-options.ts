@@ -1,5 +1,5 @@
 import type { Ipv4Address } from '../address/ipv4.ts';
-import { decodePlainName, encodePlainName } from '../dns/plain-name.ts';
+import { decodePlainName, encodePlainName, MAX_NAME_POINTERS } from '../dns/plain-name.ts';
 import type { Malformed } from '../malformed.ts';
 import { readU16, readU32 } from '../network-order.ts';
 
@@ -7,6 +7,8 @@ export const OPTION_MESSAGE_TYPE = 53;
 const OPTION_PAD = 0;
 const OPTION_OVERLOAD = 52;
 const OPTION_END = 255;
+/** A list of more stays uninterpreted: pointers make thousands of long names out of one datagram. */
+const MAX_SEARCH_DOMAINS = 256;
 
 /** RFC 2132 unless another is named. Times are in seconds. An option that is absent on the wire is absent here. */
 export interface Dhcpv4Options {
@@ -212,7 +214,7 @@ function decodeSearchDomains(data: Uint8Array): readonly string[] | undefined {
   const domains: string[] = [];
   for (let at = 0; at < data.length; ) {
     const name = decodePlainName(data, at, data.length) ?? decodePointedName(data, at);
-    if (name === undefined) return undefined;
+    if (name === undefined || domains.length === MAX_SEARCH_DOMAINS) return undefined;
     domains.push(name.name);
     at = name.end;
   }
@@ -223,11 +225,12 @@ function decodeSearchDomains(data: Uint8Array): readonly string[] | undefined {
 function decodePointedName(data: Uint8Array, offset: number): { name: string; end: number } | undefined {
   const flat: number[] = [];
   let end = -1;
+  let jumps = 0;
   for (let at = offset; at < data.length && flat.length < 255; ) {
     const length = data[at];
     if (length >= 0xc0) {
       const target = readU16(data, at) & 0x3fff;
-      if (at + 1 >= data.length || target >= at) return undefined;
+      if (at + 1 >= data.length || target >= at || ++jumps > MAX_NAME_POINTERS) return undefined;
       if (end < 0) end = at + 2;
       at = target;
       continue;

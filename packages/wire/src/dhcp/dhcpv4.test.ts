@@ -137,6 +137,25 @@ describe('parseDhcpv4', () => {
     expect(refused).toMatchObject({ options: { others: [{ code: 119, data: Uint8Array.from(endless) }] } });
   });
 
+  it('leaves a list uninterpreted that is a chain of pointers, or longer than any search list', () => {
+    const chained = (pointers: number): readonly number[] => {
+      const data = [1, 0x61, 0];
+      for (let at = 3; at < 3 + 2 * pointers; at += 2) data.push(0xc0, at === 3 ? 0 : at - 2);
+      return data;
+    };
+    const read = (data: readonly number[]) => {
+      const options = { others: [{ code: 119, data: Uint8Array.from(data) }] };
+      const into = new Uint8Array(dhcpv4Length({ ...fields, options }));
+      emitDhcpv4({ ...fields, options }, into, 0);
+      const parsed = parseDhcpv4(into, 0, into.length);
+      return typeof parsed === 'string' ? parsed : parsed.options.searchDomains?.length;
+    };
+    expect(read(chained(120))).toBe(121);
+    expect(read(chained(128))).toBeUndefined();
+    expect(read(Array(256).fill([1, 0x61, 0]).flat())).toBe(256);
+    expect(read(Array(257).fill([1, 0x61, 0]).flat())).toBeUndefined();
+  });
+
   it('keeps the order of options, and emitDhcpv4 follows it', () => {
     const wire = message(61, 2, 1, 2, 53, 1, 1, 12, 1, 0x61, 255);
     const parsed = parseDhcpv4(wire, 0, 300);

@@ -2,7 +2,7 @@ import { readIpv6Address } from '../address/ipv6.ts';
 import { copyBytes } from '../copy-bytes.ts';
 import type { Malformed } from '../malformed.ts';
 import { readU16, readU32 } from '../network-order.ts';
-import { formatLabel, MAX_LABEL_LEN, MAX_NAME_LEN } from './plain-name.ts';
+import { formatLabel, MAX_LABEL_LEN, MAX_NAME_LEN, MAX_NAME_POINTERS } from './plain-name.ts';
 import {
   DNS_TYPE_A,
   DNS_TYPE_AAAA,
@@ -306,14 +306,14 @@ class DnsReader {
 
   /**
    * A name whose own bytes lie before `end`. Pointers lead strictly backwards (RFC 1035 §4.1.4 "prior
-   * occurrence"), so they end.
+   * occurrence"), so they end; and soon, or a message of thousands of names behind one long chain takes seconds.
    */
   #name(end: number): string {
     let name = '';
     let length = 1;
     let at = this.#at;
     let limit = end;
-    let jumped = false;
+    let jumps = 0;
     let before = at;
     for (;;) {
       if (this.malformed !== undefined) return '';
@@ -329,14 +329,14 @@ class DnsReader {
         }
       } else if (first >= 0xc0 && at + 1 < limit) {
         const target = this.#start + (readU16(this.#bytes, at) & 0x3fff);
-        if (!jumped) this.#at = at + 2;
+        if (jumps === 0) this.#at = at + 2;
         if (target >= before || target < this.#start + DNS_HEADER_LEN) this.#refuse('bad-value');
-        jumped = true;
+        if (++jumps > MAX_NAME_POINTERS) this.#refuse('too-deep');
         before = target;
         limit = this.#end;
         at = target;
       } else if (first === 0) {
-        if (!jumped) this.#at = at + 1;
+        if (jumps === 0) this.#at = at + 1;
         return name;
       } else this.#refuse(first < 0 || first >= 0xc0 ? 'truncated' : 'bad-value');
     }

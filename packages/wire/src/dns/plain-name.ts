@@ -7,6 +7,8 @@
 /** The longest name on the wire, its final zero included (RFC 1035 §2.3.4). */
 export const MAX_NAME_LEN = 255;
 export const MAX_LABEL_LEN = 63;
+/** As many labels as the longest name has: more pointers on the way through one name only cost time. */
+export const MAX_NAME_POINTERS = 127;
 
 /** The name at `offset` and where it ends, or undefined if it is none. */
 export function decodePlainName(
