@@ -138,4 +138,15 @@ describe('parseIcmpv6', () => {
     message[8] = 1;
     expect(parseIcmpv6(message, 0, 16)).toBe('bad-option');
   });
+
+  it.each([133, 134, 135, 136, 137])(
+    'refuses message %i of neighbour discovery with another code than 0',
+    (type) => {
+      const message = new Uint8Array(40);
+      message[0] = type;
+      expect(parseIcmpv6(message, 0, 40)).toMatchObject({ options: [] });
+      message[1] = 1;
+      expect(parseIcmpv6(message, 0, 40)).toBe('bad-value');
+    },
+  );
 });

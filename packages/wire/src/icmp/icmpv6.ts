@@ -90,8 +90,8 @@ export function checkIcmpv6(_bytes: Uint8Array, offset: number, end: number): Ma
 }
 
 /**
- * The message. That neighbour discovery came with hop limit 255 and code 0 (RFC 4861 §6.1, §7.1) is for the
- * caller, who has the IPv6 header, to check.
+ * The message. That neighbour discovery came with hop limit 255 (RFC 4861 §6.1, §7.1) is for the caller, who has
+ * the IPv6 header, to check.
  */
 export function parseIcmpv6(bytes: Uint8Array, offset: number, end: number): Icmpv6Fields | Malformed {
   const malformed = checkIcmpv6(bytes, offset, end);

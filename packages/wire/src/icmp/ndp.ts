@@ -55,6 +55,7 @@ export function parseNdp(bytes: Uint8Array, offset: number, end: number): NdpFie
   const type = bytes[offset];
   const fixed = fixedLength(type);
   if (end - offset < fixed) return 'truncated';
+  if (bytes[offset + 1] !== 0) return 'bad-value'; // RFC 4861 §6.1, §7.1, §8.1: code 0, or it is discarded
   const options = parseNdpOptions(bytes, offset + fixed, end);
   if (typeof options === 'string') return options;
   if (type === ICMPV6_ROUTER_SOLICITATION) return { kind: 'router-solicitation', options };
