@@ -1,6 +1,7 @@
 import { lookup } from 'node:dns/promises';
 import { IpAddress } from '@orlop/netstack';
-import { DNS_CLASS_IN, DNS_TYPE_A, DNS_TYPE_AAAA, type DnsRecord, parseDns } from '@orlop/wire';
+import { DNS_CLASS_IN, DNS_TYPE_A, DNS_TYPE_AAAA, type DnsRecord } from '@orlop/wire';
+import { questionOf } from './question.ts';
 import { encodeReply } from './reply.ts';
 import type { DnsQuery, DnsResolver } from './resolver.ts';
 import { addressRecord } from './zone-record.ts';
@@ -24,16 +25,10 @@ export class HostResolver implements DnsResolver {
   }
 
   async resolve(query: DnsQuery, options: { readonly signal: AbortSignal }): Promise<Uint8Array | undefined> {
-    const fields = parseDns(query.message, 0, query.message.length);
-    const question = typeof fields === 'string' ? undefined : fields.questions[0];
-    if (
-      typeof fields === 'string' ||
-      question === undefined ||
-      question.class !== DNS_CLASS_IN ||
-      (question.type !== DNS_TYPE_A && question.type !== DNS_TYPE_AAAA)
-    ) {
+    const asked = questionOf(query.message);
+    if (asked === undefined || (asked.question.type !== DNS_TYPE_A && asked.question.type !== DNS_TYPE_AAAA))
       return this.#next.resolve(query, options);
-    }
+    const { fields, question } = asked;
     const found = await this.#ask(question.name);
     if (found === undefined) return undefined;
     const head = { name: question.name, class: DNS_CLASS_IN, ttl: TTL_SECONDS };

@@ -7,8 +7,8 @@ import {
   DNS_TYPE_PTR,
   type DnsQuestion,
   type DnsRecord,
-  parseDns,
 } from '@orlop/wire';
+import { questionOf } from './question.ts';
 import { encodeReply } from './reply.ts';
 import type { DnsQuery, DnsResolver } from './resolver.ts';
 import { addressRecord } from './zone-record.ts';
@@ -36,15 +36,12 @@ export class LocalResolver implements DnsResolver {
   }
 
   async resolve(query: DnsQuery, options: { readonly signal: AbortSignal }): Promise<Uint8Array | undefined> {
-    const fields = parseDns(query.message, 0, query.message.length);
-    const question = typeof fields === 'string' ? undefined : fields.questions[0];
-    if (typeof fields === 'string' || question === undefined || question.class !== DNS_CLASS_IN) {
-      return this.#next.resolve(query, options);
-    }
-    const answers = this.#answer(question);
-    if (answers === undefined) return this.#next.resolve(query, options);
-    if (answers === 'no-such-name') return encodeReply(query, fields, { answers: [], noSuchName: true });
-    return encodeReply(query, fields, { answers });
+    const asked = questionOf(query.message);
+    const answers = asked === undefined ? undefined : this.#answer(asked.question);
+    if (asked === undefined || answers === undefined) return this.#next.resolve(query, options);
+    if (answers === 'no-such-name')
+      return encodeReply(query, asked.fields, { answers: [], noSuchName: true });
+    return encodeReply(query, asked.fields, { answers });
   }
 
   #answer(question: DnsQuestion): readonly DnsRecord[] | 'no-such-name' | undefined {

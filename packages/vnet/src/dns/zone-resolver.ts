@@ -1,5 +1,4 @@
 import {
-  DNS_CLASS_IN,
   DNS_TYPE_ANY,
   type DnsFields,
   type DnsQuestion,
@@ -8,6 +7,7 @@ import {
   encodeDns,
   parseDns,
 } from '@orlop/wire';
+import { questionOf } from './question.ts';
 import { encodeReply } from './reply.ts';
 import type { DnsQuery, DnsResolver } from './resolver.ts';
 import { plainName } from './zone-record.ts';
@@ -27,11 +27,9 @@ export class ZoneResolver implements DnsResolver {
   }
 
   async resolve(query: DnsQuery, options: { readonly signal: AbortSignal }): Promise<Uint8Array | undefined> {
-    const fields = parseDns(query.message, 0, query.message.length);
-    const question = typeof fields === 'string' ? undefined : fields.questions[0];
-    if (typeof fields === 'string' || question === undefined || question.class !== DNS_CLASS_IN) {
-      return this.#next.resolve(query, options);
-    }
+    const asked = questionOf(query.message);
+    if (asked === undefined) return this.#next.resolve(query, options);
+    const { fields, question } = asked;
     const chain: DnsRecord[] = [];
     let name = plainName(question.name);
     for (let i = 0; i < MAX_ALIASES; i++) {
