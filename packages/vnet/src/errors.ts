@@ -31,5 +31,6 @@ export const vnetError = defineErrors({
   'vnet.proxy-invalid': 'invalid',
   'vnet.proxy-denied': 'denied',
   'vnet.proxy-failed': 'unavailable',
+  'vnet.proxy-silent': 'timeout',
   'vnet.state-invalid': 'invalid',
 });

@@ -29,6 +29,7 @@ import { createNativeSockets } from './native/native-sockets.ts';
 import { Poller } from './native/poller.ts';
 import { nodeScheduler, schedulerOf } from './node-scheduler.ts';
 import { HttpProxy } from './proxy/http-proxy.ts';
+import { newProxyCounters, type ProxyCounters } from './proxy/proxy-counters.ts';
 import { readProxyConfig } from './proxy/proxy-settings.ts';
 import { VirtualNetwork } from './virtual-network.ts';
 import { admitVpnkitGuest, readVpnkitMacs } from './vpnkit-guests.ts';
@@ -61,6 +62,8 @@ export interface OpenNetwork {
   readonly flows: FlowTable;
   readonly dnsCache: CachingResolver;
   readonly dnsForwarding: ForwardingResolver;
+  /** What its proxies did. */
+  readonly proxyCounters: Readonly<ProxyCounters>;
   /** Opens a place for guests to plug in, or a cable. @throws OrlopError */
   listen(spec: LinkSpec): Promise<void>;
   close(): void;
@@ -93,6 +96,7 @@ export async function openNetwork(options: OpenNetworkOptions): Promise<OpenNetw
     now: () => nodeScheduler.now(),
   });
   hostServers.onChange = () => dnsCache.clear();
+  const proxyCounters = newProxyCounters();
   let proxy: HttpProxy | undefined;
   const network = new VirtualNetwork(settings, {
     sockets,
@@ -125,6 +129,7 @@ export async function openNetwork(options: OpenNetworkOptions): Promise<OpenNetw
     flows,
     dnsCache,
     dnsForwarding: forwarding,
+    proxyCounters,
     listen: async (spec) => {
       const listener = await openLink(spec, { network, sockets, poller, options, vpnkitMacs });
       if (listener !== undefined) listeners.push(listener);
@@ -140,7 +145,12 @@ export async function openNetwork(options: OpenNetworkOptions): Promise<OpenNetw
     routeThroughGuests(network);
     await network.start();
     const proxySettings = readProxyConfig(settings.proxy, options.environment);
-    proxy = await HttpProxy.start(network, { settings: proxySettings, scheduler: nodeScheduler });
+    proxy = await HttpProxy.start(network, {
+      settings: proxySettings,
+      scheduler: nodeScheduler,
+      counters: proxyCounters,
+      maxConnections: shares.tcp,
+    });
   } catch (error) {
     opened.close();
     throw error;

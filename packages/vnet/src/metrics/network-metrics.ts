@@ -123,7 +123,13 @@ function forwardMetrics({ network }: OpenNetwork): readonly Metric[] {
   ];
 }
 
-function serviceMetrics({ network, dnsCache, dnsForwarding, captures }: OpenNetwork): readonly Metric[] {
+function serviceMetrics({
+  network,
+  dnsCache,
+  dnsForwarding,
+  proxyCounters,
+  captures,
+}: OpenNetwork): readonly Metric[] {
   return [
     counter(
       'orlop_net_dns_total',
@@ -145,6 +151,11 @@ function serviceMetrics({ network, dnsCache, dnsForwarding, captures }: OpenNetw
       'orlop_net_dns_upstream_total',
       "Questions to the host's servers.",
       labelled({ ...dnsForwarding.counters }, 'event'),
+    ),
+    counter(
+      'orlop_net_proxy_total',
+      'Requests to the HTTP proxy, and what became of them.',
+      labelled({ ...proxyCounters }, 'event'),
     ),
     gauge('orlop_net_captures', 'Captures that run.', [{ value: captures.size }]),
   ];

@@ -2,10 +2,20 @@ import { stackStreams, type TcpAttempt } from '@orlop/netstack';
 import { hostStreams } from '../host/host-network.ts';
 import type { Scheduler } from '../scheduler.ts';
 import type { VirtualNetwork } from '../virtual-network.ts';
+import { ClientLimit } from './client-limit.ts';
 import { EXPLICIT_PROXY_PORT, serveExplicitProxy } from './explicit-proxy.ts';
 import { OutboundRoute } from './outbound-route.ts';
+import type { ProxyCounters } from './proxy-counters.ts';
 import type { ProxySettings } from './proxy-settings.ts';
 import { TransparentProxy } from './transparent-proxy.ts';
+
+export interface HttpProxyOptions {
+  readonly settings: ProxySettings;
+  readonly scheduler: Scheduler;
+  readonly counters: ProxyCounters;
+  /** Of guests at once, half of them of one address. */
+  readonly maxConnections: number;
+}
 
 /** The proxy service of a network: explicit at the gateway's port 3128, transparent where the settings ask. */
 export class HttpProxy {
@@ -19,7 +29,7 @@ export class HttpProxy {
 
   static async start(
     network: VirtualNetwork,
-    { settings, scheduler }: { readonly settings: ProxySettings; readonly scheduler: Scheduler },
+    { settings, scheduler, counters, maxConnections }: HttpProxyOptions,
   ): Promise<HttpProxy> {
     const host = hostStreams();
     const guests = stackStreams(network.stack.tcp);
@@ -32,17 +42,18 @@ export class HttpProxy {
       guests,
       scheduler,
     });
+    const parts = { route, host, scheduler, counters };
+    const clients = new ClientLimit(maxConnections, () => counters.overLimit++);
     // On the gateway's addresses alone: port 3128 of the host's address is the host's.
     const { gateway, ipv6 } = network.settings;
     const listeners = await Promise.all(
       [gateway, ...(ipv6 === undefined ? [] : [ipv6.gateway])].map((address) =>
         guests.listen({ port: EXPLICIT_PROXY_PORT, address: address.toString() }, (stream) =>
-          serveExplicitProxy(stream, { route, host }),
+          clients.serve(stream, () => serveExplicitProxy(stream, parts)),
         ),
       ),
     );
-    const transparent = new TransparentProxy({ route, host, settings, scheduler });
-    return new HttpProxy(transparent, () => {
+    return new HttpProxy(new TransparentProxy({ ...parts, settings, clients }), () => {
       for (const listener of listeners) listener.close();
     });
   }

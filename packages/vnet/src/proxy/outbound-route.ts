@@ -8,6 +8,7 @@ import type { Scheduler } from '../scheduler.ts';
 import type { ProxySettings, UpstreamProxy } from './proxy-settings.ts';
 import { StreamReader } from './stream-reader.ts';
 import { formatTarget, type ProxyTarget, tunnelThrough } from './upstream.ts';
+import { within } from './within.ts';
 
 export interface OutboundRouteParts {
   readonly settings: ProxySettings;
@@ -84,7 +85,7 @@ export class OutboundRoute {
     const proxy = this.proxyFor(scheme, request.host);
     const allowed = await this.#check(request, proxy);
     if (proxy === undefined || this.#isOnNetwork(allowed)) return this.#connectDirectly(allowed, request);
-    return tunnelThrough(proxy, request, this.#parts.host);
+    return tunnelThrough(proxy, request, this.#parts);
   }
 
   /** Whether an address is of the network itself: a guest's, the gateway's or the host's. */
@@ -141,14 +142,7 @@ export class OutboundRoute {
       this.#ask(host, DNS_TYPE_A, guest),
       this.#ask(host, DNS_TYPE_AAAA, guest),
     ]).then((addresses) => addresses.flat());
-    return isProxied ? this.#within(PROXIED_LOOKUP_MS, found) : found;
-  }
-
-  #within(timeMs: number, found: Promise<readonly IpAddress[]>): Promise<readonly IpAddress[]> {
-    return new Promise((resolve, reject) => {
-      const cancel = this.#parts.scheduler.after(timeMs, () => resolve([]));
-      found.then(resolve, reject).finally(cancel);
-    });
+    return isProxied ? within(this.#parts.scheduler, PROXIED_LOOKUP_MS, found, () => []) : found;
   }
 
   async #ask(name: string, type: number, guest: IpAddress): Promise<readonly IpAddress[]> {

@@ -1,14 +1,15 @@
 import { type ByteStream, streamOfSocket, type TcpAttempt } from '@orlop/netstack';
-import type { Scheduler } from '../scheduler.ts';
+import type { ClientLimit } from './client-limit.ts';
 import { type ExplicitProxyParts, sendOn } from './explicit-proxy.ts';
 import { headerOf, MAX_HEAD_LEN, parseAuthority, parseRequestHead } from './http-head.ts';
+import { countFailure } from './proxy-counters.ts';
 import type { ProxySettings } from './proxy-settings.ts';
 import { parseServerName } from './server-name.ts';
 import { endOfHead, StreamReader, splice } from './stream-reader.ts';
 
 export interface TransparentProxyParts extends ExplicitProxyParts {
   readonly settings: ProxySettings;
-  readonly scheduler: Scheduler;
+  readonly clients: ClientLimit;
 }
 
 const SCHEMES: ReadonlyMap<number, 'http' | 'https'> = new Map([
@@ -40,7 +41,13 @@ export class TransparentProxy {
       {
         onOpen: (opened) => {
           const stream = streamOfSocket(opened);
-          this.#serve(stream, scheme, attempt).catch(() => stream.abort());
+          const { clients, counters } = this.#parts;
+          clients
+            .serve(stream, () => this.#serve(stream, scheme, attempt))
+            .catch((error) => {
+              countFailure(counters, error);
+              stream.abort();
+            });
         },
       },
       { noDelay: true },

@@ -1,8 +1,10 @@
 import { IpAddress, type StreamNetwork } from '@orlop/netstack';
 import { vnetError } from '../errors.ts';
+import type { Scheduler } from '../scheduler.ts';
 import { MAX_HEAD_LEN } from './http-head.ts';
 import type { UpstreamProxy } from './proxy-settings.ts';
 import { StreamReader } from './stream-reader.ts';
+import { within } from './within.ts';
 
 export interface ProxyTarget {
   /** A name or an address; the proxy resolves names. */
@@ -14,25 +16,46 @@ export function formatTarget({ host, port }: ProxyTarget): string {
   return host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`;
 }
 
-/** Opens a connection to the proxy itself. @throws OrlopError `vnet.proxy-failed` */
-export async function dialProxy(proxy: UpstreamProxy, streams: StreamNetwork): Promise<StreamReader> {
+/** A host that takes no connection within it is not there. */
+const DIAL_MS = 30_000;
+/** A proxy tells of itself that a server does not answer, after a minute most often. */
+const ANSWER_MS = 90_000;
+
+export interface UpstreamParts {
+  readonly host: StreamNetwork;
+  readonly scheduler: Scheduler;
+}
+
+/** Opens a connection to the proxy itself. @throws OrlopError `vnet.proxy-failed`, `vnet.proxy-silent` */
+export async function dialProxy(
+  proxy: UpstreamProxy,
+  { host, scheduler }: UpstreamParts,
+): Promise<StreamReader> {
+  const late = new AbortController();
+  const cancel = scheduler.after(DIAL_MS, () => late.abort());
   try {
-    return new StreamReader(await streams.connect({ address: proxy.host, port: proxy.port }));
+    const { signal } = late;
+    return new StreamReader(await host.connect({ address: proxy.host, port: proxy.port }, { signal }));
   } catch (cause) {
+    if (late.signal.aborted) throw silent(proxy, DIAL_MS);
     throw vnetError('vnet.proxy-failed', `the proxy ${formatTarget(proxy)} cannot be reached`, { cause });
+  } finally {
+    cancel();
   }
 }
 
-/** A connection to the target by way of the proxy. @throws OrlopError `vnet.proxy-failed` */
+/** A connection to the target by way of the proxy. @throws OrlopError `vnet.proxy-failed`, `vnet.proxy-silent` */
 export async function tunnelThrough(
   proxy: UpstreamProxy,
   target: ProxyTarget,
-  streams: StreamNetwork,
+  parts: UpstreamParts,
 ): Promise<StreamReader> {
-  const connection = await dialProxy(proxy, streams);
+  const connection = await dialProxy(proxy, parts);
   try {
-    const why = await (proxy.kind === 'http' ? askHttp : askSocks)(connection, proxy, target);
+    const asked = (proxy.kind === 'http' ? askHttp : askSocks)(connection, proxy, target);
+    const why = await within(parts.scheduler, ANSWER_MS, asked, () => silent(proxy, ANSWER_MS));
     if (why === undefined) return connection;
+    if (why instanceof Error) throw why;
     throw vnetError(
       'vnet.proxy-failed',
       `the proxy ${formatTarget(proxy)} does not reach ${formatTarget(target)}: ${why}`,
@@ -41,6 +64,13 @@ export async function tunnelThrough(
     connection.stream.abort();
     throw error;
   }
+}
+
+function silent(proxy: UpstreamProxy, timeMs: number): Error {
+  return vnetError(
+    'vnet.proxy-silent',
+    `the proxy ${formatTarget(proxy)} says nothing for ${timeMs / 1000} s`,
+  );
 }
 
 /** RFC 9110 §9.3.6. Why not, or undefined. */
