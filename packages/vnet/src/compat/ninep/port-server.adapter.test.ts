@@ -155,6 +155,28 @@ describe('PortServer', () => {
     expect(net.opened.network.forwards.list()).toEqual([]);
   });
 
+  it('takes no more questions while nobody reads its answers, and answers all of them when somebody does', async () => {
+    const questions = 20_000;
+    await ask(T.walk, new MessageWriter().u32(0).u32(3).u16(1).text('README'));
+    const question = new MessageWriter().u32(3).u64(0).u32(8000);
+    const { length } = (await ask(T.read, question)).data();
+    client.pause();
+    for (let i = 0; i < questions; i++) client.write(question.message(T.read, 1));
+    // Another one is served meanwhile, for longer than it takes to read what waits.
+    const waiting = client;
+    client = connect({ path: join(net.folder, 'port.sock') });
+    for (let i = 0; i < 500; i++) await ask(T.version, new MessageWriter().u32(8192).text('9P2000'));
+    client.destroy();
+    expect(waiting.writableLength).toBeGreaterThan(0);
+    let heard = 0;
+    waiting.on('data', (bytes) => {
+      heard += bytes.length;
+    });
+    waiting.resume();
+    client = waiting;
+    await expect.poll(() => heard).toBe(questions * (length + 11));
+  });
+
   it('lets a file be truncated, and not renamed', async () => {
     await expose(WEB, 2);
     const wstat = (name: string) =>

@@ -1,5 +1,6 @@
 import { chmodSync } from 'node:fs';
 import { createServer, type Server, type Socket } from 'node:net';
+import { pipeline } from 'node:stream/promises';
 import { vnetError } from '../../errors.ts';
 import type { ForwardTable } from '../../forward/forward-table.ts';
 import { clearSocketPath } from '../../host/socket-path.ts';
@@ -44,21 +45,22 @@ export class PortServer {
       this.#connections.delete(connection);
       session.close();
     });
-    void this.#converse(connection, session).catch(() => connection.destroy());
+    const answers = (source: AsyncIterable<Buffer>) => answersTo(source, session);
+    pipeline(connection, answers, connection).catch(() => connection.destroy());
   }
+}
 
-  /** One message after the other: answers come in order. */
-  async #converse(connection: Socket, session: PortSession): Promise<void> {
-    let held = Buffer.alloc(0);
-    for await (const chunk of connection) {
-      held = Buffer.concat([held, chunk as Buffer]);
-      while (held.length >= NINEP_HEADER_LEN) {
-        const length = held.readUInt32LE(0);
-        if (length < NINEP_HEADER_LEN || length > MAX_MESSAGE_LEN) return void connection.destroy();
-        if (held.length < length) break;
-        connection.write(await session.answer(held.subarray(0, length)));
-        held = held.subarray(length);
-      }
+/** One message after the other: answers come in order, and who does not read them is not read either. */
+async function* answersTo(source: AsyncIterable<Buffer>, session: PortSession): AsyncGenerator<Uint8Array> {
+  let held = Buffer.alloc(0);
+  for await (const chunk of source) {
+    held = Buffer.concat([held, chunk]);
+    while (held.length >= NINEP_HEADER_LEN) {
+      const length = held.readUInt32LE(0);
+      if (length < NINEP_HEADER_LEN || length > MAX_MESSAGE_LEN) return;
+      if (held.length < length) break;
+      yield await session.answer(held.subarray(0, length));
+      held = held.subarray(length);
     }
   }
 }
