@@ -139,14 +139,17 @@ describe('parseIcmpv6', () => {
     expect(parseIcmpv6(message, 0, 16)).toBe('bad-option');
   });
 
-  it.each([133, 134, 135, 136, 137])(
-    'refuses message %i of neighbour discovery with another code than 0',
-    (type) => {
-      const message = new Uint8Array(40);
-      message[0] = type;
-      expect(parseIcmpv6(message, 0, 40)).toMatchObject({ options: [] });
-      message[1] = 1;
-      expect(parseIcmpv6(message, 0, 40)).toBe('bad-value');
-    },
-  );
+  it.each([
+    [133, 8],
+    [134, 16],
+    [135, 24],
+    [136, 24],
+    [137, 40],
+  ])('refuses message %i of neighbour discovery with another code than 0', (type, length) => {
+    const message = new Uint8Array(length);
+    message[0] = type;
+    expect(parseIcmpv6(message, 0, length)).toMatchObject({ options: [] });
+    message[1] = 1;
+    expect(parseIcmpv6(message, 0, length)).toBe('bad-value');
+  });
 });
