@@ -1,3 +1,4 @@
+export * from './architecture.ts';
 export * from './assert.ts';
 export * from './clock.ts';
 export * from './error.ts';

@@ -1,15 +1,11 @@
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
+import type { Architecture } from '@orlop/core';
 import { type Descriptor, expandReference, type ImageStore, type Platform } from '@orlop/oci';
 import type { DebianPackage } from './apt/packages.ts';
 import { findBuilt, joinPlatforms, type NewPlatform } from './component-index.ts';
 import { componentHash, componentTag } from './definition/component-tag.ts';
-import {
-  type AnyComponent,
-  type Architecture,
-  type ComponentNames,
-  repositoryOf,
-} from './definition/definition.ts';
+import { type AnyComponent, type ComponentNames, repositoryOf } from './definition/definition.ts';
 import { debianError } from './errors.ts';
 import { withFileLock } from './file-lock.ts';
 

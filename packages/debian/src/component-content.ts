@@ -2,18 +2,12 @@ import { createReadStream } from 'node:fs';
 import { readFile, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type EntryStream, readTar } from '@orlop/archive';
-import type { ReportProgress } from '@orlop/core';
-import { OrlopError } from '@orlop/core';
+import { type Architecture, OrlopError, type ReportProgress } from '@orlop/core';
 import type { DebianArchive } from './apt/machine.ts';
 import { PackageCache } from './apt/package-cache.ts';
 import type { DebianPackage } from './apt/packages.ts';
 import { AptWorkspace } from './apt/workspace.ts';
-import {
-  type Architecture,
-  type ComponentDefinition,
-  type KernelSection,
-  namesFor,
-} from './definition/definition.ts';
+import { type ComponentDefinition, type KernelSection, namesFor } from './definition/definition.ts';
 import { debianError } from './errors.ts';
 import { kernelEntries } from './kernel/kernel-image.ts';
 import { buildModules } from './kernel/module-builder.ts';

@@ -3,7 +3,6 @@ export { buildComponent } from './build-component.ts';
 export { componentReference, componentTag } from './definition/component-tag.ts';
 export {
   type AnyComponent,
-  type Architecture,
   isByDockerfile,
   repositoryOf,
 } from './definition/definition.ts';

@@ -3,7 +3,6 @@ export * from './console/console-log.ts';
 export * from './console/escape.ts';
 export * from './errors.ts';
 export * from './find-program.ts';
-export * from './host-architecture.ts';
 export * from './log-files.ts';
 export * from './machine.ts';
 export * from './machine-folder.ts';

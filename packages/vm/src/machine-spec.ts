@@ -1,7 +1,5 @@
+import type { Architecture } from '@orlop/core';
 import { vmError } from './errors.ts';
-
-/** Architectures by the names of OCI platforms. */
-export type Architecture = 'amd64' | 'arm64' | 'riscv64';
 
 /** What a machine is, in no driver's words. Paths are absolute; whoever starts a machine has resolved them. */
 export interface MachineSpec {

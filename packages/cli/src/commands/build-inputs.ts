@@ -1,12 +1,13 @@
 import { existsSync, realpathSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { delimiter, dirname, join, resolve } from 'node:path';
-import { formatProblem, type OrlopError, type ReportProgress } from '@orlop/core';
+import { type Architecture, formatProblem, type OrlopError, type ReportProgress } from '@orlop/core';
 import type { HostSources, ImageResolver, Lock, Substitution } from '@orlop/kit';
 import type { Platform } from '@orlop/oci';
 import type { CommandContext } from '../context.ts';
 import { cliError } from '../errors.ts';
 import { openStore, type RegistryOptions, type StoreOptions, withRegistryClient } from './cache-options.ts';
+import { readArchitecture } from './read-architecture.ts';
 
 /** Options that say which images a description means; the same for `build` and `lock`. */
 export interface BuildInputOptions extends StoreOptions, RegistryOptions {
@@ -20,7 +21,7 @@ export interface BuildInputOptions extends StoreOptions, RegistryOptions {
 
 /** A description and the way to its images. */
 export interface BuildInputs {
-  readonly architecture: string;
+  readonly architecture: Architecture;
   readonly platform: Platform;
   /** As the functions of `kit` that read descriptions take it. */
   readonly description: {
@@ -32,15 +33,6 @@ export interface BuildInputs {
   /** Gives `work` a resolver, which can ask registries as long as that runs. */
   withResolver<T>(work: (resolver: ImageResolver) => Promise<T>, lock?: Lock): Promise<T>;
 }
-
-const ARCHITECTURES: ReadonlyMap<string, string> = new Map([
-  ['amd64', 'amd64'],
-  ['x86_64', 'amd64'],
-  ['x64', 'amd64'],
-  ['arm64', 'arm64'],
-  ['aarch64', 'arm64'],
-  ['riscv64', 'riscv64'],
-]);
 
 export async function openBuildInputs(
   files: readonly string[],
@@ -54,7 +46,7 @@ export async function openBuildInputs(
   const { pullImage } = await import('@orlop/oci');
   if (files.length === 0) throw invalid('no image description is given', 'name a YAML file, a URL, or -');
   const { signal, cwd, paths, logger } = context;
-  const architecture = architectureOf(options.arch);
+  const architecture = readArchitecture(options.arch);
   const platform = { os: 'linux', architecture };
   const store = await openStore(context, options);
   const components = new kit.Components({
@@ -137,12 +129,6 @@ function pkgFolders(given: readonly string[], cwd: string): readonly string[] {
   const program = process.argv[1] ?? '.';
   const own = join(dirname(existsSync(program) ? realpathSync(program) : program), '..', 'pkg');
   return existsSync(own) ? [resolve(own)] : [];
-}
-
-function architectureOf(text: string | undefined): string {
-  const architecture = ARCHITECTURES.get(text ?? process.arch);
-  if (architecture !== undefined) return architecture;
-  throw invalid(`there is no architecture ${text ?? process.arch}`, 'one of amd64, arm64, riscv64');
 }
 
 export function invalid(message: string, hint?: string): OrlopError {

@@ -1,7 +1,8 @@
 import { type Command, Option } from 'commander';
 import type { CommandContext } from '../context.ts';
 import type { ImageBuildOptions } from './build-image.ts';
-import { addRegistryOptions, addStoreOptions, each } from './cache-options.ts';
+import { addRegistryOptions, addStoreOptions } from './cache-options.ts';
+import { each } from './each.ts';
 
 export function registerBuild(program: Command, context: CommandContext): void {
   const command = program

@@ -1,11 +1,13 @@
 import { readFile } from 'node:fs/promises';
 import { arch } from 'node:os';
 import { delimiter, join, resolve } from 'node:path';
+import { parseArchitecture } from '@orlop/core';
 import type { Credentials, FindCredentials, ImageStore, Platform, RegistryClient } from '@orlop/oci';
 import type { Command } from 'commander';
 import type { CommandContext } from '../context.ts';
 import { cliError } from '../errors.ts';
 import { makeHome } from '../make-home.ts';
+import { each } from './each.ts';
 
 /** Where images are kept. */
 export interface StoreOptions {
@@ -135,17 +137,6 @@ export async function withRegistryClient<T>(
 /** A platform as an option says it, or this machine's. */
 export async function platformOf(text: string | undefined): Promise<Platform> {
   const { parsePlatform } = await import('@orlop/oci');
-  if (text === undefined) return { os: 'linux', architecture: GO_ARCHITECTURES.get(arch()) ?? arch() };
+  if (text === undefined) return { os: 'linux', architecture: parseArchitecture(arch()) ?? arch() };
   return parsePlatform(text.includes('/') ? text : `linux/${text}`);
-}
-
-/** Node's names of what OCI calls otherwise. */
-const GO_ARCHITECTURES: ReadonlyMap<string, string> = new Map([
-  ['x64', 'amd64'],
-  ['ia32', '386'],
-]);
-
-/** Collects a repeatable option. */
-export function each(text: string, before: readonly string[]): readonly string[] {
-  return [...before, text];
 }

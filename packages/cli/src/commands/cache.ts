@@ -2,9 +2,10 @@ import { type Command, Option } from 'commander';
 import type { CommandContext } from '../context.ts';
 import type { ExportArchiveOptions, ImportArchiveOptions } from './cache-archive.ts';
 import type { ListOptions } from './cache-list.ts';
-import { addRegistryOptions, addStoreOptions, each } from './cache-options.ts';
+import { addRegistryOptions, addStoreOptions } from './cache-options.ts';
 import type { CleanOptions, RemoveOptions } from './cache-remove.ts';
 import type { PullOptions, PushOptions } from './cache-transfer.ts';
+import { each } from './each.ts';
 
 /** `orlop cache`: the local store of images, and the way to registries and archives. */
 export function registerCache(program: Command, context: CommandContext): void {

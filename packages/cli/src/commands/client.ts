@@ -1,5 +1,6 @@
 import type { Command } from 'commander';
 import type { CommandContext } from '../context.ts';
+import { readArchitecture } from './read-architecture.ts';
 
 /** `orlop client`: Docker's client for a host that has none. */
 export function registerClient(program: Command, context: CommandContext): void {
@@ -24,11 +25,10 @@ export function registerClient(program: Command, context: CommandContext): void 
 async function installClient(context: CommandContext, { json }: { readonly json?: boolean }): Promise<void> {
   const { installDockerClient, shellWord } = await import('@orlop/engine');
   const { dockerConfig, engineHome, ownFolders } = await import('./engine-daemon.ts');
-  const { hostArchitecture } = await import('./pkg-build.ts');
   const installed = await installDockerClient({
     home: engineHome(context),
     pkgFolders: [ownFolders().pkg],
-    architecture: hostArchitecture(),
+    architecture: readArchitecture(),
     config: dockerConfig(context),
     progress: context.progress,
     signal: context.signal,

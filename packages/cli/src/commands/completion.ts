@@ -1,3 +1,4 @@
+import { ARCHITECTURES } from '@orlop/core';
 import { Argument, type Command } from 'commander';
 import type { CommandContext } from '../context.ts';
 
@@ -21,10 +22,10 @@ export function registerCompletion(program: Command, context: CommandContext): v
       const { outputFormats } = await import('@orlop/kit');
       const { describeCommands } = await import('./completion-model.ts');
       const { completionScripts } = await import('./completion-scripts.ts');
-      const words = new Map([
+      const words = new Map<string, readonly string[]>([
         ['build --format', outputFormats.map(({ name }) => name)],
-        ['build --arch', ['amd64', 'arm64', 'riscv64']],
-        ['run --arch', ['amd64', 'arm64', 'riscv64']],
+        ['build --arch', ARCHITECTURES],
+        ['run --arch', ARCHITECTURES],
         ['run --accel', ['auto', 'kvm', 'hvf', 'tcg']],
         ['run --networking', ['vnet', 'user', 'tap', 'bridge', 'none']],
       ]);

@@ -1,12 +1,10 @@
 import { access, constants, readFile, statfs } from 'node:fs/promises';
 import { type AddressInfo, connect, createServer } from 'node:net';
-import { OrlopError } from '@orlop/core';
+import { ARCHITECTURES, type Architecture, OrlopError, parseArchitecture } from '@orlop/core';
 import {
-  type Architecture,
   findFirmware,
   findProgram,
   findVirtiofsd,
-  parseArchitecture,
   qemuImgProgram,
   qemuPrograms,
   runTool,
@@ -49,8 +47,6 @@ export interface HostPlaces {
   readonly virtiofsdPaths?: readonly string[];
 }
 
-const architectures: readonly Architecture[] = ['amd64', 'arm64', 'riscv64'];
-
 /** The tools beside QEMU: what each is for, and whether nothing works without it. */
 const tools = [
   { name: 'apt-get', use: 'finds Debian packages for components', debianPackage: 'apt', needed: true },
@@ -78,10 +74,10 @@ export async function examineHost(
   const own = parseArchitecture(process.arch);
   const searchPath = context.env['PATH'] ?? '';
   const findings: Finding[] = [judgeNode(process.version)];
-  for (const arch of architectures)
+  for (const arch of ARCHITECTURES)
     findings.push(await qemuFinding(arch, { searchPath, needed: arch === own }));
   if (own !== undefined) findings.push(await acceleratorFinding(context, { arch: own, refresh }));
-  for (const arch of architectures) findings.push(await firmwareFinding(arch, firmwareFolders));
+  for (const arch of ARCHITECTURES) findings.push(await firmwareFinding(arch, firmwareFolders));
   for (const tool of tools) findings.push(await toolFinding(tool, searchPath));
   findings.push(await virtiofsdFinding({ searchPath, proc, paths: virtiofsdPaths }));
   findings.push(await aptFinding(searchPath));

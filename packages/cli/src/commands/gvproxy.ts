@@ -1,5 +1,6 @@
 import type { Command } from 'commander';
 import type { CommandContext } from '../context.ts';
+import { each } from './each.ts';
 
 export interface GvproxyOptions {
   readonly debug?: boolean;
@@ -25,8 +26,6 @@ export interface GvproxyOptions {
   readonly version?: boolean;
 }
 
-const collect = (value: string, list: readonly string[] = []) => [...list, value];
-
 /** The network as gvproxy, for who starts that program: podman machine. */
 export function registerGvproxy(program: Command, context: CommandContext): void {
   program
@@ -43,7 +42,7 @@ export function registerGvproxy(program: Command, context: CommandContext): void
     .option(
       '--listen <endpoint>',
       "answer gvproxy's HTTP API there: unix://PATH or tcp://ADDRESS:PORT; may be given again",
-      collect,
+      each,
     )
     .option('--services <endpoint>', 'the same without /connect')
     .option('--notification <endpoint>', 'unix://PATH that is told in JSON when guests come and go')
@@ -57,11 +56,11 @@ export function registerGvproxy(program: Command, context: CommandContext): void
     .option(
       '--forward-sock <path>',
       'a unix socket that leads into the guest over SSH; may be given again',
-      collect,
+      each,
     )
-    .option('--forward-dest <path>', "the guest's socket of each", collect)
-    .option('--forward-user <name>', 'the user of each', collect)
-    .option('--forward-identity <file>', 'the private key of each', collect)
+    .option('--forward-dest <path>', "the guest's socket of each", each)
+    .option('--forward-user <name>', 'the user of each', each)
+    .option('--forward-identity <file>', 'the private key of each', each)
     .option('--pid-file <file>', 'write the number of the process there')
     .option('--log-file <file>', 'log there, not to standard error')
     .option('--version', 'say which version this is')

@@ -1,6 +1,6 @@
 import { type Command, Option } from 'commander';
 import type { CommandContext } from '../context.ts';
-import { each } from './cache-options.ts';
+import { each } from './each.ts';
 import { registerPkg } from './pkg.ts';
 import type { BuildOptions } from './pkg-build.ts';
 

@@ -1,7 +1,8 @@
 import type { Command } from 'commander';
 import type { CommandContext } from '../context.ts';
 import type { BuildInputOptions } from './build-inputs.ts';
-import { addRegistryOptions, addStoreOptions, each } from './cache-options.ts';
+import { addRegistryOptions, addStoreOptions } from './cache-options.ts';
+import { each } from './each.ts';
 
 export interface LockOptions extends Omit<BuildInputOptions, 'arch'> {
   readonly arch: readonly string[];

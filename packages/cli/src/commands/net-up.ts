@@ -5,6 +5,7 @@ import type { NetworkConfig, OpenNetwork } from '@orlop/vnet';
 import { type Command, Option } from 'commander';
 import type { CommandContext } from '../context.ts';
 import { cliError } from '../errors.ts';
+import { each } from './each.ts';
 import { type NetworkPaths, networkPaths } from './net-paths.ts';
 
 export interface NetUpOptions {
@@ -21,16 +22,14 @@ export interface NetUpOptions {
   readonly vpnkitPort?: string;
 }
 
-const collect = (value: string, list: readonly string[] = []) => [...list, value];
-
 export function registerNetUp(net: Command, context: CommandContext): void {
   net
     .command('up')
     .argument('[name]', 'of the network', 'default')
     .description('start a virtual network, and print how a machine joins it')
     .option('-c, --config <file>', 'the network in YAML or JSON')
-    .option('-l, --listen <place>', 'where guests plug in; may be given again', collect)
-    .option('-f, --forward <forward>', 'lead a port of the host to a guest; may be given again', collect)
+    .option('-l, --listen <place>', 'where guests plug in; may be given again', each)
+    .option('-f, --forward <forward>', 'lead a port of the host to a guest; may be given again', each)
     .option('--subnet <cidr>', 'of the guests, in place of 192.168.127.0/24')
     .option('--mtu <bytes>', 'largest IP packet, in place of 65520')
     .addOption(

@@ -1,10 +1,11 @@
-import { OrlopError } from '@orlop/core';
-import type { AnyComponent, Architecture, DebianArchive } from '@orlop/debian';
+import { type Architecture, OrlopError } from '@orlop/core';
+import type { AnyComponent, DebianArchive } from '@orlop/debian';
 import type { ImageStore } from '@orlop/oci';
 import { cliError } from '../errors.ts';
 import { formatBytes } from '../progress.ts';
 import { openStore, type RegistryOptions, withRegistryClient } from './cache-options.ts';
 import { type DefinitionOptions, type Invocation, loadAll, namedHash, notBuilt } from './pkg-definitions.ts';
+import { readArchitecture } from './read-architecture.ts';
 
 export interface BuildOptions extends DefinitionOptions, RegistryOptions {
   readonly arch: readonly string[];
@@ -25,16 +26,6 @@ export interface BuildOptions extends DefinitionOptions, RegistryOptions {
   readonly dryRun?: boolean;
   readonly json?: boolean;
 }
-
-/** Names that people and Node give to what Debian and OCI call otherwise, beside those themselves. */
-const ARCHITECTURES_BY_NAME: ReadonlyMap<string, Architecture> = new Map([
-  ['amd64', 'amd64'],
-  ['arm64', 'arm64'],
-  ['riscv64', 'riscv64'],
-  ['x86_64', 'amd64'],
-  ['x64', 'amd64'],
-  ['aarch64', 'arm64'],
-]);
 
 /** Builds each component for each platform; every definition is read before the first is built. */
 export async function buildPackages(
@@ -201,11 +192,6 @@ async function hashForBuild(
   return named;
 }
 
-/** That of the machine this runs on. */
-export function hostArchitecture(): Architecture {
-  return ARCHITECTURES_BY_NAME.get(process.arch) ?? 'amd64';
-}
-
 function architecturesOf(definition: AnyComponent, options: BuildOptions): readonly Architecture[] {
   const skipped = readArchitectures(words(options.skipPlatforms));
   const named = [...options.arch, ...words(options.platforms)];
@@ -213,7 +199,7 @@ function architecturesOf(definition: AnyComponent, options: BuildOptions): reado
     options.allArches === true
       ? definition.architectures
       : named.length === 0
-        ? [hostArchitecture()]
+        ? [readArchitecture()]
         : readArchitectures(named);
   return wanted.filter((architecture) => !skipped.includes(architecture));
 }
@@ -223,12 +209,5 @@ function words(list: string | undefined): readonly string[] {
 }
 
 function readArchitectures(names: readonly string[]): readonly Architecture[] {
-  return names.map((word) => {
-    const name = word.replace(/^linux\//, '');
-    const architecture = ARCHITECTURES_BY_NAME.get(name);
-    if (architecture !== undefined) return architecture;
-    throw cliError('pkg.unknown-architecture', `there is no architecture ${word}`, {
-      hint: `one of ${[...ARCHITECTURES_BY_NAME.keys()].join(', ')}`,
-    });
-  });
+  return names.map((name) => readArchitecture(name.replace(/^linux\//, '')));
 }

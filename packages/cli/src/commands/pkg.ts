@@ -1,6 +1,7 @@
 import type { Command } from 'commander';
 import type { CommandContext } from '../context.ts';
-import { addRegistryOptions, addStoreOptions, each } from './cache-options.ts';
+import { addRegistryOptions, addStoreOptions } from './cache-options.ts';
+import { each } from './each.ts';
 import type { BuildOptions } from './pkg-build.ts';
 import type { DefinitionOptions } from './pkg-definitions.ts';
 import type { PushPackagesOptions, RemoteTagOptions } from './pkg-push.ts';

@@ -1,6 +1,8 @@
 import type { RegistryStatus } from '@orlop/engine';
 import type { Command } from 'commander';
 import type { CommandContext } from '../context.ts';
+import { each } from './each.ts';
+import { readArchitecture } from './read-architecture.ts';
 
 interface JsonOption {
   readonly json?: boolean;
@@ -56,7 +58,6 @@ export function registerRegistry(program: Command, context: CommandContext): voi
 async function open(context: CommandContext) {
   const { ensureHostPrograms, LocalRegistry, registryPaths } = await import('@orlop/engine');
   const { engineHome, ownFolders } = await import('./engine-daemon.ts');
-  const { hostArchitecture } = await import('./pkg-build.ts');
   const home = engineHome(context);
   return {
     local: new LocalRegistry(registryPaths(home)),
@@ -65,7 +66,7 @@ async function open(context: CommandContext) {
         ...{ home, progress: context.progress, signal: context.signal },
         component: 'docker-registry',
         pkgFolders: [ownFolders().pkg],
-        architecture: hostArchitecture(),
+        architecture: readArchitecture(),
       }),
   };
 }
@@ -103,11 +104,11 @@ async function buildIfComponent(
   const { stat } = await import('node:fs/promises');
   const { join } = await import('node:path');
   const { ownFolders } = await import('./engine-daemon.ts');
-  const { buildPackages, hostArchitecture } = await import('./pkg-build.ts');
+  const { buildPackages } = await import('./pkg-build.ts');
   const folder = join(ownFolders().pkg, name);
   if ((await stat(join(folder, 'build.yml')).catch(() => undefined)) === undefined) return;
   const quiet = { ...context, stdout: context.stderr };
-  const arch = [hostArchitecture(), ...options.arch];
+  const arch = [readArchitecture(), ...options.arch];
   await buildPackages([folder], {
     context: quiet,
     options: { arch, buildYml: 'build.yml', mirror: [], certFile: [] },
@@ -129,8 +130,4 @@ function show(
   }
   stdout.write(`running as process ${status.pid}, ${status.socket}\n`);
   for (const image of status.images) stdout.write(`  ${image.replace(/^library\//, '')}\n`);
-}
-
-function each(value: string, before: readonly string[]): readonly string[] {
-  return [...before, value];
 }

@@ -1,16 +1,14 @@
 import { randomFillSync } from 'node:crypto';
 import { lstat, mkdir, readdir, realpath, rm, symlink } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
-import { OrlopError } from '@orlop/core';
+import { type Architecture, OrlopError, parseArchitecture } from '@orlop/core';
 import {
   type AcceleratorChoice,
   type AcceleratorName,
-  type Architecture,
   chooseAccelerator,
   isMachineName,
   type Machine,
   type MachineState,
-  parseArchitecture,
   QemuDriver,
 } from '@orlop/vm';
 import type { CommandContext } from '../context.ts';

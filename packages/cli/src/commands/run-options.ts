@@ -158,8 +158,3 @@ export function parseFirmwareFile(text: string, before: readonly FirmwareFile[] 
   if (match === null) throw new InvalidArgumentError('NAME=FILE, such as opt/org.example/settings=a.json');
   return [...before, { name: match[1] ?? '', path: match[2] ?? '' }];
 }
-
-/** For options that may be given several times. */
-export function collect(text: string, before: readonly string[] = []): string[] {
-  return [...before, text];
-}

@@ -1,21 +1,14 @@
 import { readFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
-import type {
-  AcceleratorName,
-  Architecture,
-  DiskFormat,
-  FirmwareFile,
-  MachineSpec,
-  PublishedPort,
-  Share,
-} from '@orlop/vm';
+import type { AcceleratorName, DiskFormat, FirmwareFile, MachineSpec, PublishedPort, Share } from '@orlop/vm';
 import { type Command, Option } from 'commander';
 import type { CommandContext } from '../context.ts';
 import { cliError } from '../errors.ts';
+import { each } from './each.ts';
+import { readArchitecture } from './read-architecture.ts';
 import { findImage } from './run-image.ts';
 import { networkProviders } from './run-network.ts';
 import {
-  collect,
   type DiskOption,
   parseAccelerators,
   parseCount,
@@ -132,7 +125,7 @@ export function registerRun(
     .option('--uefi', 'boot through UEFI firmware')
     .option('--fw <file>', 'UEFI firmware to use (implies --uefi)')
     .option('--usb', 'add a USB controller')
-    .option('--device <device>', "a device in QEMU's words, after --usb for instance; repeatable", collect)
+    .option('--device <device>', "a device in QEMU's words, after --usb for instance; repeatable", each)
     .option('--gui', "show the machine's screen in a window")
     .option('--display <display>', "show it so, in QEMU's words: vnc=127.0.0.1:1, or vnc=unix:PATH")
     .option(
@@ -187,7 +180,7 @@ async function runImage(
     ...(options.qemu === undefined ? {} : { qemu: options.qemu }),
     ...(options.virtiofsd === undefined ? {} : { virtiofsd: options.virtiofsd }),
   });
-  const arch = await readArchitecture(options.arch);
+  const arch = readArchitecture(options.arch);
   const imagePath = resolve(context.cwd, path);
   const image = await findImage(imagePath, {
     kernel: options.kernel === true,
@@ -252,15 +245,6 @@ async function runImage(
     },
     detached: options.detached === true,
     remove: options.rm === true,
-  });
-}
-
-async function readArchitecture(text: string | undefined): Promise<Architecture> {
-  const { parseArchitecture } = await import('@orlop/vm');
-  const arch = parseArchitecture(text ?? process.arch);
-  if (arch !== undefined) return arch;
-  throw cliError('run.bad-arch', `unknown architecture "${text ?? process.arch}"`, {
-    hint: 'there are amd64, arm64 and riscv64',
   });
 }
 

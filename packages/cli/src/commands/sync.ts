@@ -4,6 +4,7 @@ import type { DaemonClient, SyncStatus } from '@orlop/api';
 import type { Command } from 'commander';
 import type { CommandContext } from '../context.ts';
 import { printable } from '../printable.ts';
+import { each } from './each.ts';
 import { engineWord } from './engine-words.ts';
 
 interface SyncOptions {
@@ -34,10 +35,9 @@ export function registerSync(program: Command, context: CommandContext): void {
     if (json) context.stdout.write(`${JSON.stringify(found)}\n`);
     else for (const one of list) context.stdout.write(`${lineOf(one)}\n`);
   };
-  const collect = (value: string, before: readonly string[]) => [...before, value];
 
   add('create <folder>', 'begin to keep a folder in step, and wait until it is')
-    .option('--exclude <pattern>', 'leave out, as in .gitignore; may be repeated', collect, [])
+    .option('--exclude <pattern>', 'leave out, as in .gitignore; may be repeated', each, [])
     .option('--one-way', "the machine's own changes stay in the machine")
     .option('--owner <uid:gid>', 'whose the files are in the machine (default: root)')
     .option('--no-wait', 'do not wait until the machine has it')

@@ -1,8 +1,10 @@
 import type { DaemonClient, EngineStatus } from '@orlop/api';
-import { type Command, InvalidArgumentError } from 'commander';
+import type { Command } from 'commander';
 import type { CommandContext } from '../context.ts';
 import { systemFailure } from '../system-error.ts';
+import { each } from './each.ts';
 import { interrupted } from './interrupted.ts';
+import { parseCount } from './run-options.ts';
 
 export interface UpOptions {
   readonly cpus?: number;
@@ -40,9 +42,9 @@ export function addStartOptions(command: Command): Command {
     .option('--cpus <n>', 'processors', parseCount)
     .option('--memory <size>', 'memory, e.g. 4GiB')
     .option('--disk <size>', 'size of the data disk, e.g. 100GiB; grows only')
-    .option('--share <path[:ro]>', 'a host folder for the machine, at the same path (repeatable)', collect)
+    .option('--share <path[:ro]>', 'a host folder for the machine, at the same path (repeatable)', each)
     .option('--image <file>', 'another image description than examples/engine.yml')
-    .option('--set <setting=value>', 'any setting of `orlop config ls` (repeatable)', collect, [])
+    .option('--set <setting=value>', 'any setting of `orlop config ls` (repeatable)', each, [])
     .option('--use', "make it the Docker client's context")
     .option('--json', "print the engine's status as JSON")
     .option('-q, --quiet', 'print no stages');
@@ -165,13 +167,4 @@ async function flagSettings(context: CommandContext, options: UpOptions): Promis
     settings[name] = parseValue(settingOf(name), value);
   }
   return settings;
-}
-
-function parseCount(text: string): number {
-  if (!/^[1-9]\d*$/.test(text)) throw new InvalidArgumentError('a whole number, at least 1');
-  return Number(text);
-}
-
-function collect(text: string, before: readonly string[] = []): readonly string[] {
-  return [...before, text];
 }

@@ -1,8 +1,4 @@
-import type { SourcePosition } from '@orlop/core';
-
-/** Architectures that Orlop's components are built for; Debian and OCI name them alike. */
-export const ARCHITECTURES = ['amd64', 'arm64', 'riscv64'] as const;
-export type Architecture = (typeof ARCHITECTURES)[number];
+import type { Architecture, SourcePosition } from '@orlop/core';
 
 /** What every component's `build.yml`, in LinuxKit's form, says of its image. */
 export interface ComponentNames {

@@ -1,13 +1,7 @@
 import { basename, dirname, resolve } from 'node:path';
-import type { Problem } from '@orlop/core';
+import { ARCHITECTURES, type Architecture, type Problem } from '@orlop/core';
 import { parseDebianSection } from './debian-section.ts';
-import {
-  type AnyComponent,
-  ARCHITECTURES,
-  type Architecture,
-  type DebianSection,
-  type DockerfileSection,
-} from './definition.ts';
+import type { AnyComponent, DebianSection, DockerfileSection } from './definition.ts';
 import { type FieldReaders, YamlReader, type YamlValue } from './yaml-reader.ts';
 
 export interface ParsedDefinition {

@@ -1,5 +1,6 @@
+import { ARCHITECTURES } from '@orlop/core';
 import { isGlob } from '../layer/globs.ts';
-import { ARCHITECTURES, type Id, type Owner, type RestrictedName } from './definition.ts';
+import type { Id, Owner, RestrictedName } from './definition.ts';
 import type { YamlReader, YamlValue } from './yaml-reader.ts';
 
 // The words of a definition; what is wrong with one is noted in the reader, and nothing returned.

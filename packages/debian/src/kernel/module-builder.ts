@@ -1,13 +1,13 @@
 import { mkdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { ReportProgress } from '@orlop/core';
+import { parseArchitecture, type ReportProgress } from '@orlop/core';
 import type { DebianArchive } from '../apt/machine.ts';
 import { PackageCache } from '../apt/package-cache.ts';
 import type { DebianPackage } from '../apt/packages.ts';
 import { AptWorkspace } from '../apt/workspace.ts';
 import { debianError } from '../errors.ts';
 import { runTool, toolFailed } from '../tool.ts';
-import { unpackedPrograms } from '../unpacked-programs.ts';
+import { hasLoader, unpackedPrograms } from '../unpacked-programs.ts';
 import { buildModule, commonHeaders, kernelCompiler } from './build-module.ts';
 import { MODULE_TARGETS } from './module-flags.ts';
 import type { ShippedModule } from './module-store.ts';
@@ -32,9 +32,6 @@ export interface ModulesRequest {
   readonly folder: string;
 }
 
-/** Debian's words for the processors on which its compiler is run. */
-const MACHINES: Readonly<Record<string, string>> = { x64: 'amd64', arm64: 'arm64' };
-
 /**
  * Builds modules for one of Debian's kernels with Debian's own compiler: of its packages only the compiler proper and the
  * assembler are fetched, with their libraries, and run by their own loader. Nothing is installed, no root needed.
@@ -48,8 +45,8 @@ export async function buildModules(
   const { sources, version, folder } = request;
   const { architecture, signal } = options;
   const target = MODULE_TARGETS.get(architecture);
-  const machine = MACHINES[process.arch];
-  if (target === undefined || machine === undefined) {
+  const machine = parseArchitecture(process.arch);
+  if (target === undefined || machine === undefined || !hasLoader(machine)) {
     throw debianError(
       'debian.module-failed',
       `modules for ${architecture} cannot be compiled on a machine of ${process.arch}`,

@@ -1,11 +1,6 @@
 import { mkdir, rm } from 'node:fs/promises';
-import {
-  type AcceleratorName,
-  type Architecture,
-  type Boot,
-  chooseAccelerator,
-  replaceFile,
-} from '@orlop/vm';
+import type { Architecture } from '@orlop/core';
+import { type AcceleratorName, type Boot, chooseAccelerator, replaceFile } from '@orlop/vm';
 import type { InstanceCredentials } from '../tls/instance-authority.ts';
 import { GUEST_CONFIGURATION_NAME, guestConfiguration, machineShares } from './guest-configuration.ts';
 import type { InstanceNetwork } from './instance-network.ts';

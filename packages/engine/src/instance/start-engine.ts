@@ -1,5 +1,5 @@
-import type { Logger } from '@orlop/core';
-import { type Architecture, type Machine, parseArchitecture } from '@orlop/vm';
+import { type Architecture, type Logger, parseArchitecture } from '@orlop/core';
+import type { Machine } from '@orlop/vm';
 import { engineError } from '../errors.ts';
 import type { EngineShares } from '../files/engine-shares.ts';
 import { ensureCredentials } from '../tls/instance-authority.ts';

@@ -1,8 +1,9 @@
 import { copyFile, readdir, readFile, rename, rm, stat } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
+import type { Architecture } from '@orlop/core';
 import { vmError } from '../errors.ts';
 import { type MachineFolder, machineFiles } from '../machine-folder.ts';
-import type { Architecture, MachineSpec } from '../machine-spec.ts';
+import type { MachineSpec } from '../machine-spec.ts';
 import type { UefiFiles } from './arguments.ts';
 import { firmwareFolders } from './programs.ts';
 

@@ -1,4 +1,4 @@
-import type { Architecture } from '../machine-spec.ts';
+import type { Architecture } from '@orlop/core';
 
 /** QEMU's program for an architecture, and the Debian package that holds it. */
 export const qemuPrograms: Readonly<Record<Architecture, { name: string; debianPackage: string }>> = {

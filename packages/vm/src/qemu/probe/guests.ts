@@ -1,4 +1,4 @@
-import type { Architecture } from '../../machine-spec.ts';
+import type { Architecture } from '@orlop/core';
 
 /** A program of a few hundred bytes that stands where firmware or kernel would, and speaks on the serial port. */
 export interface ProbeGuest {
