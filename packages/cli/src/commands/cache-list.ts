@@ -1,5 +1,6 @@
 import type { Descriptor, Digest, ImageStore } from '@orlop/oci';
 import type { CommandContext } from '../context.ts';
+import { formatColumns } from '../format-columns.ts';
 import { formatBytes } from '../progress.ts';
 import { openStore, type StoreOptions } from './cache-options.ts';
 
@@ -47,7 +48,7 @@ export async function listImages({
     platforms.join(','),
     formatBytes(sizeBytes),
   ]);
-  context.stdout.write(table([['NAME', 'DIGEST', 'PLATFORMS', 'SIZE'], ...rows]));
+  context.stdout.write(formatColumns([['NAME', 'DIGEST', 'PLATFORMS', 'SIZE'], ...rows]));
 }
 
 async function platforms(
@@ -65,18 +66,4 @@ async function platforms(
     if (present.has(manifest.digest)) found.push(formatPlatform(manifest.platform));
   }
   return found;
-}
-
-/** Columns as wide as their widest cell. */
-function table(rows: readonly (readonly string[])[]): string {
-  const widths = rows[0]?.map((_, column) => Math.max(...rows.map((row) => row[column]?.length ?? 0))) ?? [];
-  return rows
-    .map(
-      (row) =>
-        `${row
-          .map((cell, column) => cell.padEnd(widths[column] ?? 0))
-          .join('  ')
-          .trimEnd()}\n`,
-    )
-    .join('');
 }

@@ -1,8 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process';
-import { randomFillSync } from 'node:crypto';
 import { once } from 'node:events';
 import { closeSync, mkdirSync, openSync } from 'node:fs';
-import { readFile } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { DaemonClient, DaemonStatus } from '@orlop/api';
@@ -11,6 +9,7 @@ import type { DaemonOptions, EngineHome, EngineSurroundings } from '@orlop/engin
 import { COMMIT, VERSION } from '../build-info.ts';
 import type { CommandContext } from '../context.ts';
 import { withRegistryClient } from './cache-options.ts';
+import { lastWords } from './last-words.ts';
 
 const START_TIMEOUT_MS = 30_000;
 const POLL_MS = 25;
@@ -32,24 +31,14 @@ export function ownFolders(): { readonly examples: string; readonly pkg: string 
 
 /** What the daemon's engines are made with. */
 export async function engineSurroundings(context: CommandContext): Promise<EngineSurroundings> {
-  const { QemuDriver } = await import('@orlop/vm');
+  const { createQemuDriver, hostClock } = await import('../qemu-driver.ts');
   const own = ownFolders();
-  const clock = { monotonicMs: () => performance.now(), wallMs: () => Date.now() };
-  const searchPath = context.env['PATH'] ?? '';
   return {
     home: engineHome(context),
-    clock,
+    clock: hostClock,
     logger: context.logger,
-    searchPath,
-    driver: new QemuDriver({
-      clock,
-      random: {
-        fill: (into) => void randomFillSync(into),
-        u32: () => randomFillSync(new Uint32Array(1))[0] ?? 0,
-      },
-      logger: context.logger,
-      searchPath,
-    }),
+    searchPath: context.env['PATH'] ?? '',
+    driver: createQemuDriver(context),
     image: {
       description: join(own.examples, 'engine.yml'),
       pkgFolders: [own.pkg],
@@ -192,8 +181,7 @@ async function untilAnswered(context: CommandContext, child: ChildProcess): Prom
 async function startFailure({ paths }: CommandContext): Promise<OrlopError> {
   const { daemonPaths, engineError } = await import('@orlop/engine');
   const { log } = daemonPaths(paths);
-  const said = (await readFile(log, 'utf8').catch(() => '')).trim().split('\n').slice(-5).join('\n');
-  return engineError('daemon.start-failed', `the daemon does not start: ${said}`, {
+  return engineError('daemon.start-failed', `the daemon does not start: ${await lastWords(log)}`, {
     hint: `its log is ${log}`,
   });
 }

@@ -1,6 +1,7 @@
 import type { NetworkClient } from '@orlop/vnet';
 import type { Command } from 'commander';
 import type { CommandContext } from '../context.ts';
+import { formatColumns } from '../format-columns.ts';
 import { networkPaths } from './net-paths.ts';
 
 /** Options of every command that speaks with a network which is up. */
@@ -41,10 +42,5 @@ export function printRows<Row>(
     return;
   }
   const cells = rows.map((row) => Object.values(columns).map((read) => String(read(row) ?? '-')));
-  const lines = [Object.keys(columns), ...cells];
-  const widths = Object.keys(columns).map((_, i) => Math.max(...lines.map((line) => line[i]?.length ?? 0)));
-  for (const line of lines) {
-    const padded = line.map((cell, i) => cell.padEnd(widths[i] ?? 0)).join('  ');
-    context.stdout.write(`${padded.trimEnd()}\n`);
-  }
+  context.stdout.write(formatColumns([Object.keys(columns), ...cells]));
 }

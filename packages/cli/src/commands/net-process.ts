@@ -1,12 +1,12 @@
 import { spawn } from 'node:child_process';
 import { closeSync, mkdirSync, openSync } from 'node:fs';
-import { readFile } from 'node:fs/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { OrlopError } from '@orlop/core';
 import { NEW_LOG } from '@orlop/vm';
 import { NetworkClient } from '@orlop/vnet';
 import type { CommandContext } from '../context.ts';
 import { kindOfStatus } from '../exit-status.ts';
+import { lastWords } from './last-words.ts';
 import { networkPaths } from './net-paths.ts';
 import type { NetUpOptions } from './net-up.ts';
 
@@ -66,8 +66,8 @@ export async function startDetached(
     if (status !== undefined) return client;
     await sleep(POLL_MS, undefined, { signal: context.signal });
   }
-  const said = (await readFile(paths.log, 'utf8').catch(() => '')).trim().split('\n').slice(-5).join('\n');
-  const reason = said.replace(/^orlop: /, '') || 'it says nothing; its file system may be full';
+  const reason =
+    (await lastWords(paths.log)).replace(/^orlop: /, '') || 'it says nothing; its file system may be full';
   const message = `the network "${network.name}" does not start: ${reason}`;
   throw new OrlopError('net.start-failed', kindOfStatus(exitCode), message, {
     hint: `its log is ${paths.log}`,

@@ -1,6 +1,7 @@
 import type { Machine, MachineSpec, MachineState, PublishedPort } from '@orlop/vm';
 import type { Command } from 'commander';
 import type { CommandContext } from '../context.ts';
+import { formatColumns } from '../format-columns.ts';
 
 /** One machine in `orlop ps --json`. */
 interface MachineRow {
@@ -46,9 +47,9 @@ function describe(
   return { name, state, arch, cpus, memoryMiB, ports, folder: machine.folder };
 }
 
-/** A table with a heading; columns as wide as their widest cell. */
+/** A table with a heading. */
 export function formatTable(rows: readonly MachineRow[], nowMs: number): string {
-  const cells = [
+  return formatColumns([
     ['NAME', 'STATE', 'SINCE', 'PID', 'ACCEL', 'ARCH', 'CPUS', 'MEM', 'PORTS'],
     ...rows.map((row) => [
       row.name,
@@ -61,19 +62,7 @@ export function formatTable(rows: readonly MachineRow[], nowMs: number): string 
       `${row.memoryMiB}M`,
       row.ports.map(formatPort).join(', ') || '-',
     ]),
-  ];
-  const widths = (cells[0] ?? []).map((_, column) =>
-    Math.max(...cells.map((row) => (row[column] ?? '').length)),
-  );
-  return cells
-    .map((row) =>
-      row
-        .map((cell, column) => cell.padEnd(widths[column] ?? 0))
-        .join('  ')
-        .trimEnd(),
-    )
-    .map((line) => `${line}\n`)
-    .join('');
+  ]);
 }
 
 function formatState(state: MachineState): string {

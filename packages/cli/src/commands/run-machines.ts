@@ -1,4 +1,3 @@
-import { randomFillSync } from 'node:crypto';
 import { lstat, mkdir, readdir, realpath, rm, symlink } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { type Architecture, OrlopError, parseArchitecture } from '@orlop/core';
@@ -9,10 +8,11 @@ import {
   isMachineName,
   type Machine,
   type MachineState,
-  QemuDriver,
+  type QemuDriver,
 } from '@orlop/vm';
 import type { CommandContext } from '../context.ts';
 import { cliError } from '../errors.ts';
+import { createQemuDriver, hostClock } from '../qemu-driver.ts';
 
 /** What the engine's machines are called. */
 const ENGINE_PREFIX = 'engine-';
@@ -28,16 +28,7 @@ export class Machines {
     programs: { readonly qemu?: string; readonly virtiofsd?: string } = {},
   ) {
     this.#context = context;
-    this.driver = new QemuDriver({
-      clock,
-      random: {
-        fill: (into) => void randomFillSync(into),
-        u32: () => randomFillSync(new Uint32Array(1))[0] ?? 0,
-      },
-      logger: context.logger,
-      searchPath: context.env['PATH'] ?? '',
-      programs,
-    });
+    this.driver = createQemuDriver(context, programs);
   }
 
   /**
@@ -142,11 +133,9 @@ export class Machines {
       hostPlatform: process.platform,
       searchPath: this.#context.env['PATH'] ?? '',
       cacheFolder: this.#context.paths.probes,
-      clock,
+      clock: hostClock,
       refresh,
       signal: this.#context.signal,
     });
   }
 }
-
-const clock = { monotonicMs: () => performance.now(), wallMs: () => Date.now() };
