@@ -24,7 +24,7 @@ A large run of all takes an hour and 20 GB below ${tmpdir()} ($TMPDIR).`;
 
 const root = resolve(dirname(fileURLToPath(import.meta.url)), '../..');
 /** As the launcher, `orlop`, starts it. */
-const node = `${process.execPath} --max-semi-space-size=4`;
+const node = `${process.execPath} --max-semi-space-size=4 --heap-growing-percent=30`;
 const settle = join(root, 'bench/formats/settle.sh');
 const MAX_RESIDENT_MB = 200;
 /** How much slower than the best tool a writer may be: what is not compressed, and the others. */

@@ -153,14 +153,16 @@ function at(sector: number): number {
 /** A file whose content is stored, and where. */
 class PlannedFile implements ContentFile, Placed {
   sector = 0;
-  readonly node: FileNode;
   readonly #index: number;
   readonly #numbering: Numbering;
 
-  constructor(node: FileNode, index: number, numbering: Numbering) {
-    this.node = node;
+  constructor(index: number, numbering: Numbering) {
     this.#index = index;
     this.#numbering = numbering;
+  }
+
+  get node(): FileNode {
+    return this.#numbering.nodes[this.#index] as FileNode;
   }
 
   get sizeBytes(): number {
@@ -184,7 +186,7 @@ function planFiles(numbering: Numbering): {
     const { contentKey } = node;
     const twin = contentKey === undefined ? undefined : byKey.get(contentKey);
     if (twin !== undefined) return twin;
-    const file = new PlannedFile(node, index, numbering);
+    const file = new PlannedFile(index, numbering);
     if (contentKey !== undefined) byKey.set(contentKey, file);
     files.push(file);
     return file;

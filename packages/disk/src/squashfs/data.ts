@@ -1,3 +1,4 @@
+import { IntColumn } from '@orlop/core';
 import type { BlockSink } from '../block.ts';
 import { isZero, Layout } from '../bytes.ts';
 import { type BlockCompressor, OrderedWork } from '../compressor.ts';
@@ -5,20 +6,29 @@ import { contentPieces } from '../content.ts';
 import type { FileNode } from '../tree.ts';
 import { DATA_UNCOMPRESSED, NO_FRAGMENT } from './constants.ts';
 
-/** Most files are small: one array for all of them. */
-const NO_BLOCKS = Object.freeze<number[]>([]) as number[];
-
 /** Where a file's content lies. */
 export interface StoredContent {
   /** Start of the first block in the image; 0 where there is none. */
-  start: number;
+  readonly start: number;
   /** Size of each block, with {@link DATA_UNCOMPRESSED}; 0 is a block of zeros. */
-  readonly blockSizes: number[];
-  fragment: number;
-  fragmentOffset: number;
+  readonly blockSizes: readonly number[];
+  readonly fragment: number;
+  readonly fragmentOffset: number;
   /** Bytes in blocks of zeros. */
+  readonly sparseBytes: number;
+}
+
+/** In a column, where a content is in no fragment. */
+const NONE = -1;
+
+/** What a content has that is not in a fragment alone. */
+interface StoredBlocks {
+  start: number;
+  readonly blockSizes: number[];
   sparseBytes: number;
 }
+
+const NO_BLOCKS: StoredBlocks = Object.freeze({ start: 0, blockSizes: [], sparseBytes: 0 });
 
 export interface DataWriterOptions {
   readonly start: number;
@@ -31,7 +41,12 @@ export class DataWriter {
   readonly #sink: BlockSink;
   readonly #options: DataWriterOptions;
   readonly #work: OrderedWork<Uint8Array>;
-  readonly #byKey = new Map<string, StoredContent>();
+  readonly #byKey = new Map<string, number>();
+  /** Of each content. Most are small, so blocks are kept only of those that have some. */
+  readonly #fragmentOf = new IntColumn(NONE);
+  readonly #fragmentOffset = new IntColumn();
+  readonly #blocks = new Map<number, StoredBlocks>();
+  #count = 0;
   readonly #fragments: { start: number; size: number }[] = [];
   #fragment: Uint8Array;
   #fragmentFilled = 0;
@@ -46,27 +61,32 @@ export class DataWriter {
     this.#end = options.start;
   }
 
-  /** The result is complete only after {@link finish}. */
-  async add(pathOf: () => string, node: FileNode): Promise<StoredContent> {
+  /** @returns the content's number, by which {@link stored} knows it after {@link finish} */
+  async add(pathOf: () => string, node: FileNode): Promise<number> {
     const twin = node.contentKey === undefined ? undefined : this.#byKey.get(node.contentKey);
     if (twin !== undefined) {
       this.duplicates++;
       return twin;
     }
     const { blockBytes } = this.#options;
-    const stored: StoredContent = {
-      start: 0,
-      blockSizes: node.sizeBytes < blockBytes ? NO_BLOCKS : [],
-      fragment: NO_FRAGMENT,
-      fragmentOffset: 0,
-      sparseBytes: 0,
-    };
-    if (node.contentKey !== undefined) this.#byKey.set(node.contentKey, stored);
+    const content = this.#count++;
+    if (node.contentKey !== undefined) this.#byKey.set(node.contentKey, content);
+    const blocks = { start: 0, blockSizes: [], sparseBytes: 0 };
+    if (node.sizeBytes >= blockBytes) this.#blocks.set(content, blocks);
     for await (const piece of contentPieces(pathOf, node, blockBytes)) {
-      if (node.sizeBytes < blockBytes) await this.#addFragment(stored, piece);
-      else await this.#addBlock(stored, piece);
+      if (node.sizeBytes < blockBytes) await this.#addFragment(content, piece);
+      else await this.#addBlock(blocks, piece);
     }
-    return stored;
+    return content;
+  }
+
+  stored(content: number): StoredContent {
+    const fragment = this.#fragmentOf.get(content);
+    return {
+      ...(this.#blocks.get(content) ?? NO_BLOCKS),
+      fragment: fragment === NONE ? NO_FRAGMENT : fragment,
+      fragmentOffset: this.#fragmentOffset.get(content),
+    };
   }
 
   /** @returns the end of the data, and the fragment table's entries. */
@@ -80,7 +100,7 @@ export class DataWriter {
     return { end: this.#end, fragments: layout.bytes, fragmentCount: this.#fragments.length };
   }
 
-  async #addBlock(stored: StoredContent, block: Uint8Array): Promise<void> {
+  async #addBlock(stored: StoredBlocks, block: Uint8Array): Promise<void> {
     const index = stored.blockSizes.push(0) - 1;
     if (isZero(block)) {
       stored.sparseBytes += block.length;
@@ -92,11 +112,11 @@ export class DataWriter {
     });
   }
 
-  async #addFragment(stored: StoredContent, piece: Uint8Array): Promise<void> {
+  async #addFragment(content: number, piece: Uint8Array): Promise<void> {
     if (this.#fragmentFilled + piece.length > this.#options.blockBytes) await this.#flushFragment();
     this.#fragment.set(piece, this.#fragmentFilled);
-    stored.fragment = this.#fragments.length;
-    stored.fragmentOffset = this.#fragmentFilled;
+    this.#fragmentOf.set(content, this.#fragments.length);
+    this.#fragmentOffset.set(content, this.#fragmentFilled);
     this.#fragmentFilled += piece.length;
   }
 

@@ -1,4 +1,4 @@
-import { encodeName } from '@orlop/core';
+import { encodeName, IntColumn } from '@orlop/core';
 import type { BlockSink } from '../block.ts';
 import { Layout, roundUp } from '../bytes.ts';
 import type { BlockCompressor } from '../compressor.ts';
@@ -64,12 +64,12 @@ async function writeImage(sink: BlockSink, root: DirectoryNode, options: Squashf
   }
   const numbering = new Numbering(root);
   const data = new DataWriter(sink, { start: SUPERBLOCK_BYTES, blockBytes, compressor });
-  const contents: StoredContent[] = [];
+  const contents = new IntColumn();
   for (const [index, node] of numbering.nodes.entries())
-    if (node.type === 'file') contents[index] = await data.add(() => numbering.pathOf(index), node);
+    if (node.type === 'file') contents.set(index, await data.add(() => numbering.pathOf(index), node));
   const { end: dataEnd, fragments, fragmentCount } = await data.finish();
 
-  const tables = new InodeTables(compressor, numbering, contents);
+  const tables = new InodeTables(compressor, numbering, (index) => data.stored(contents.get(index)));
   const rootPosition = await tables.writeDirectory('', root, numbering.nodes.length + 1);
   const inodes = await tables.inodes.finish();
   const listings = await tables.listings.finish();
@@ -166,18 +166,22 @@ class InodeTables {
   readonly listings: MetadataTable;
   readonly xattrs: XattrTable;
   readonly #numbering: Numbering;
-  /** By index. */
-  readonly #contents: readonly StoredContent[];
+  /** By index of a file. */
+  readonly #contentOf: (index: number) => StoredContent;
   readonly #ids: number[] = [];
   /** By index, where an inode lies as a reference to it says it; NaN where it has no place yet. */
   readonly #references: Float64Array;
 
-  constructor(compressor: BlockCompressor, numbering: Numbering, contents: readonly StoredContent[]) {
+  constructor(
+    compressor: BlockCompressor,
+    numbering: Numbering,
+    contentOf: (index: number) => StoredContent,
+  ) {
     this.inodes = new MetadataTable(compressor);
     this.listings = new MetadataTable(compressor);
     this.xattrs = new XattrTable(compressor);
     this.#numbering = numbering;
-    this.#contents = contents;
+    this.#contentOf = contentOf;
     this.#references = new Float64Array(numbering.nodes.length).fill(Number.NaN);
   }
 
@@ -237,9 +241,7 @@ class InodeTables {
   #encodeLeaf(node: Exclude<TreeNode, DirectoryNode>, context: InodeContext): Uint8Array {
     if (node.type === 'symlink') return encodeSymlinkInode(node, context);
     if (node.type !== 'file') return encodeSpecialInode(node, context);
-    const stored = this.#contents[this.#numbering.indexOf(node)];
-    if (stored === undefined) throw new Error('bug: a file without stored content');
-    return encodeFileInode(node, context, stored);
+    return encodeFileInode(node, context, this.#contentOf(this.#numbering.indexOf(node)));
   }
 
   async #append(node: TreeNode, bytes: Uint8Array): Promise<MetadataPosition> {

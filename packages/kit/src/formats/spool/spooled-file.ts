@@ -3,13 +3,16 @@ import type { SpooledMembers } from './spooled-members.ts';
 
 /** A file of a spool; there can be hundreds of thousands, so it holds nothing that its member has. */
 export class SpooledFile implements FileNode {
-  readonly type = 'file';
   readonly #members: SpooledMembers;
   readonly #number: number;
 
   constructor(members: SpooledMembers, number: number) {
     this.#members = members;
     this.#number = number;
+  }
+
+  get type(): 'file' {
+    return 'file';
   }
 
   get mode(): number {
