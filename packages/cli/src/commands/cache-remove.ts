@@ -1,4 +1,4 @@
-import type { OrlopError } from '@orlop/core';
+import { OrlopError } from '@orlop/core';
 import type { ImageStore, StoredImage, SweepResult } from '@orlop/oci';
 import type { CommandContext } from '../context.ts';
 import { cliError } from '../errors.ts';
@@ -89,8 +89,8 @@ async function publishedOf(
     for (const image of images) {
       const reference = parseReference(image.name);
       const version = reference.digest ?? reference.tag ?? 'latest';
-      const remote = await client.headManifest(reference, version, { signal }).catch((error: OrlopError) => {
-        if (error.kind === 'cancelled') throw error;
+      const remote = await client.headManifest(reference, version, { signal }).catch((error: unknown) => {
+        if (!(error instanceof OrlopError) || error.kind === 'cancelled') throw error;
         return undefined; // who cannot be asked has not published it
       });
       if (remote === image.descriptor.digest) published.push(image);
