@@ -3,9 +3,9 @@ import { userInfo } from 'node:os';
 import { join } from 'node:path';
 import { type TemporaryFolder, temporaryFolder } from '@orlop/testkit';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { orlopIn } from './command-under-test.ts';
 import { createContext } from './context.ts';
 import { makeHome } from './make-home.ts';
+import { orlopIn } from './testing/command-under-test.ts';
 
 let folder: TemporaryFolder;
 beforeEach(async () => {

@@ -5,8 +5,8 @@ import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { temporaryFolder } from '@orlop/testkit';
 import { afterEach, describe, expect, it } from 'vitest';
-import { contextIn, orlopIn } from '../command-under-test.ts';
 import { orlopProgram } from '../program.ts';
+import { contextIn, orlopIn } from '../testing/command-under-test.ts';
 
 const run = promisify(execFile);
 const SYSTEMD_ANALYZE = '/usr/bin/systemd-analyze';

@@ -5,7 +5,7 @@ import { OrlopError } from '@orlop/core';
 import { ImageStore, nameArchitectures, writeIndex } from '@orlop/oci';
 import { type TemporaryFolder, temporaryFolder } from '@orlop/testkit';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { orlopIn } from '../command-under-test.ts';
+import { orlopIn } from '../testing/command-under-test.ts';
 
 describe('orlop cache', () => {
   let folder: TemporaryFolder;

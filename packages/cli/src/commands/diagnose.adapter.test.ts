@@ -4,7 +4,7 @@ import { dirname, join } from 'node:path';
 import { promisify } from 'node:util';
 import { temporaryFolder } from '@orlop/testkit';
 import { afterEach, describe, expect, it } from 'vitest';
-import { orlopIn } from '../command-under-test.ts';
+import { orlopIn } from '../testing/command-under-test.ts';
 
 const run = promisify(execFile);
 

@@ -2,7 +2,7 @@ import { chmod, mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type TemporaryFolder, temporaryFolder } from '@orlop/testkit';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { contextIn, orlopIn } from '../command-under-test.ts';
+import { contextIn, orlopIn } from '../testing/command-under-test.ts';
 import { examineHost, type Finding, type HostPlaces } from './doctor-checks.ts';
 
 const LIMITS = 'Max open files            1024                 20000                files     \n';

@@ -2,7 +2,7 @@ import { execFileSync } from 'node:child_process';
 import { join } from 'node:path';
 import { temporaryFolder } from '@orlop/testkit';
 import { afterEach, describe, expect, it } from 'vitest';
-import { orlopIn } from '../command-under-test.ts';
+import { orlopIn } from '../testing/command-under-test.ts';
 
 const closers: (() => Promise<void>)[] = [];
 afterEach(async () => {

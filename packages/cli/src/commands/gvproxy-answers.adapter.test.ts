@@ -6,10 +6,10 @@ import { join } from 'node:path';
 import { temporaryFolder } from '@orlop/testkit';
 import { joinNetwork } from '@orlop/vnet';
 import { afterEach, describe, expect, it, vi } from 'vitest';
-import { contextIn } from '../command-under-test.ts';
 import { orlopProgram } from '../program.ts';
+import { contextIn } from '../testing/command-under-test.ts';
+import { converse, type Exchange } from '../testing/gvproxy-conversation.ts';
 import { gvproxyArguments } from './gvproxy-arguments.ts';
-import { converse, type Exchange } from './gvproxy-conversation.ts';
 
 /**
  * What gvproxy 0.8.1 of Debian 13 answered. Held anew with it: `GVPROXY=/path/to/gvproxy RECORD=1 npx vitest run

@@ -8,9 +8,10 @@ import { join } from 'node:path';
 import { type TemporaryFolder, temporaryFolder } from '@orlop/testkit';
 import { joinNetwork } from '@orlop/vnet';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import { contextIn } from '../command-under-test.ts';
 import { orlopProgram } from '../program.ts';
+import { contextIn } from '../testing/command-under-test.ts';
 import { gvproxyArguments } from './gvproxy-arguments.ts';
+import { planGvproxy } from './gvproxy-plan.ts';
 
 describe('orlop gvproxy with the options of gvproxy’s later versions', () => {
   let folder: TemporaryFolder;
@@ -32,6 +33,13 @@ describe('orlop gvproxy with the options of gvproxy’s later versions', () => {
   afterEach(async () => {
     interrupt.abort();
     await folder.remove();
+  });
+
+  it('takes a link that is named by nothing for none', async () => {
+    const listenVpnkit = `unix://${path('vpnkit.sock')}`;
+    const options = { sshPort: '-1', listenQemu: '', listenBess: '', listenVpnkit };
+    const { places } = await planGvproxy(contextIn(folder.path), options);
+    expect(places).toEqual([`vpnkit:${path('vpnkit.sock')}`]);
   });
 
   /** Each notification, which is a connection of its own. */

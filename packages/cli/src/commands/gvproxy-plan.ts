@@ -78,7 +78,7 @@ export async function planGvproxy(context: CommandContext, options: GvproxyOptio
     pidFile: optionalPath(options.pidFile ?? file?.['pid-file']),
     logFile: optionalPath(options.logFile ?? file?.['log-file']),
     debug: options.debug === true || stack.debug === true || file?.['log-level']?.toLowerCase() === 'debug',
-    endsWithGuest: links.places.length > 0 && (options.listenVpnkit ?? interfaces.vpnkit) === undefined,
+    endsWithGuest: links.places.length > 0 && !links.places.some((place) => place.startsWith('vpnkit:')),
   };
 }
 
@@ -155,7 +155,7 @@ function readLinks(
     socketPaths.push(socket);
   }
   const { qemu, bess, vpnkit } = endpoints;
-  if ([qemu, bess, vpnkit].filter((one) => one !== undefined).length > 1) {
+  if ([qemu, bess, vpnkit].filter((one) => one !== undefined && one !== '').length > 1) {
     throw bad('-listen-qemu, -listen-bess and -listen-vpnkit exclude each other');
   }
   return { places, socketPaths };

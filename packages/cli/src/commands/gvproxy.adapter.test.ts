@@ -6,8 +6,8 @@ import { join } from 'node:path';
 import { type TemporaryFolder, temporaryFolder } from '@orlop/testkit';
 import { type JoinedNetwork, joinNetwork } from '@orlop/vnet';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
-import { contextIn } from '../command-under-test.ts';
 import { orlopProgram } from '../program.ts';
+import { contextIn } from '../testing/command-under-test.ts';
 import { gvproxyArguments } from './gvproxy-arguments.ts';
 
 describe('gvproxyArguments', () => {

@@ -1,7 +1,7 @@
 import type { Command } from 'commander';
 import { describe, expect, it } from 'vitest';
-import { contextIn } from '../command-under-test.ts';
 import { orlopProgram } from '../program.ts';
+import { contextIn } from '../testing/command-under-test.ts';
 import { linuxkitArguments, linuxkitEnvironment, linuxkitProgram } from './linuxkit.ts';
 
 /**

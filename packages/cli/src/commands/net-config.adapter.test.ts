@@ -4,7 +4,7 @@ import { OrlopError } from '@orlop/core';
 import { type TemporaryFolder, temporaryFolder } from '@orlop/testkit';
 import { type JsonSchema, NETWORK_SCHEMA } from '@orlop/vnet';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { contextIn } from '../command-under-test.ts';
+import { contextIn } from '../testing/command-under-test.ts';
 import { readNetworkFile } from './net-config.ts';
 
 /** As YAML has them on one line. */

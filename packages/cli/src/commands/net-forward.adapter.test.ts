@@ -2,8 +2,8 @@ import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { type TemporaryFolder, temporaryFolder } from '@orlop/testkit';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import { contextIn } from '../command-under-test.ts';
 import { orlopProgram } from '../program.ts';
+import { contextIn } from '../testing/command-under-test.ts';
 
 describe('orlop net forward check', () => {
   let folder: TemporaryFolder;

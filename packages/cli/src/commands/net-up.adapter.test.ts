@@ -4,8 +4,8 @@ import { join } from 'node:path';
 import { PassThrough } from 'node:stream';
 import { type TemporaryFolder, temporaryFolder } from '@orlop/testkit';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import { contextIn } from '../command-under-test.ts';
 import { orlopProgram } from '../program.ts';
+import { contextIn } from '../testing/command-under-test.ts';
 
 describe('orlop net up', () => {
   let folder: TemporaryFolder;

@@ -5,7 +5,7 @@ import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { type TemporaryFolder, temporaryFolder } from '@orlop/testkit';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
-import { orlopIn } from '../command-under-test.ts';
+import { orlopIn } from '../testing/command-under-test.ts';
 
 /** What components are pushed to is Debian's docker-registry, and skopeo says what it has. */
 describe('orlop pkg push', () => {

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { ImageStore } from '@orlop/oci';
 import { type TemporaryFolder, temporaryFolder } from '@orlop/testkit';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { orlopIn } from '../command-under-test.ts';
+import { orlopIn } from '../testing/command-under-test.ts';
 
 describe('orlop pkg build', () => {
   let folder: TemporaryFolder;

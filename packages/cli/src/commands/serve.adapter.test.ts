@@ -3,7 +3,7 @@ import { connect } from 'node:net';
 import { join } from 'node:path';
 import { type TemporaryFolder, temporaryFolder } from '@orlop/testkit';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { contextIn } from '../command-under-test.ts';
+import { contextIn } from '../testing/command-under-test.ts';
 import { parseServeAddress } from './serve.ts';
 import { serveFolder } from './serve-files.ts';
 

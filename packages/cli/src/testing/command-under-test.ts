@@ -1,7 +1,7 @@
 import { PassThrough } from 'node:stream';
 import { silentLogger } from '@orlop/core';
-import { type CommandContext, statePaths } from './context.ts';
-import { orlopProgram } from './program.ts';
+import { type CommandContext, statePaths } from '../context.ts';
+import { orlopProgram } from '../program.ts';
 
 /** What a command of a test is given: state and working folder in `folder`, nobody at its terminal. */
 export function contextIn(
