@@ -153,71 +153,63 @@ function namespaces(config: ImageConfigYaml): JsonValue {
 }
 
 function resources(config: ImageConfigYaml): JsonValue | undefined {
-  const given: Resources = config.resources ?? {};
-  const deviceRules: JsonValue[] = [
-    ...(given.devices ?? []).map((rule) => ({
-      allow: rule.allow,
-      type: rule.type,
-      major: rule.major,
-      minor: rule.minor,
-      access: rule.access,
-    })),
-    ...(config.devices ?? []).map((device) =>
-      device.path === 'all'
-        ? { allow: true, type: device.type, access: 'rwm' }
-        : {
-            allow: true,
-            type: device.type,
-            major: device.major ?? 0,
-            minor: device.minor ?? 0,
-            access: 'rwm',
-          },
-    ),
-  ];
+  const deviceRules = allowedDevices(config);
   if (config.resources === undefined && deviceRules.length === 0) return undefined;
-  const { memory, cpu, pids, blockio, network } = given;
+  const given: Resources = config.resources ?? {};
+  const { pids, network } = given;
   return {
     devices: goList(deviceRules),
-    memory: memory && {
-      limit: memory.limit,
-      reservation: memory.reservation,
-      swap: memory.swap,
-      kernel: memory.kernel,
-      kernelTCP: memory.kernelTCP,
-      swappiness: memory.swappiness,
-      disableOOMKiller: memory.disableOOMKiller,
-    },
-    cpu: cpu && {
-      shares: cpu.shares,
-      quota: cpu.quota,
-      period: cpu.period,
-      realtimeRuntime: cpu.realtimeRuntime,
-      realtimePeriod: cpu.realtimePeriod,
-      cpus: nonEmpty(cpu.cpus),
-      mems: nonEmpty(cpu.mems),
-    },
+    memory: memoryLimits(given),
+    cpu: cpuLimits(given),
     pids: pids && { limit: pids.limit },
-    blockIO: blockio && {
-      weight: blockio.weight,
-      leafWeight: blockio.leafWeight,
-      weightDevice: goList(
-        blockio.weightDevice?.map(({ major, minor, weight, leafWeight }) => ({
-          major,
-          minor,
-          weight,
-          leafWeight,
-        })),
-      ),
-      throttleReadBpsDevice: throttles(blockio.throttleReadBpsDevice),
-      throttleWriteBpsDevice: throttles(blockio.throttleWriteBpsDevice),
-      throttleReadIOPSDevice: throttles(blockio.throttleReadIOPSDevice),
-      throttleWriteIOPSDevice: throttles(blockio.throttleWriteIOPSDevice),
-    },
+    blockIO: blockIo(given),
     hugepageLimits: goList(given.hugepageLimits?.map(({ pageSize, limit }) => ({ pageSize, limit }))),
     network: network && {
       classID: network.classID,
       priorities: goList(network.priorities?.map(({ name, priority }) => ({ name, priority }))),
     },
+  };
+}
+
+/** The rules of `resources`, then one for each of the container's devices. */
+function allowedDevices({ resources: given, devices = [] }: ImageConfigYaml): readonly JsonValue[] {
+  const rules = (given?.devices ?? []).map(({ allow, type, major, minor, access }) => {
+    return { allow, type, major, minor, access };
+  });
+  const own = devices.map(({ path, type, major = 0, minor = 0 }) =>
+    path === 'all'
+      ? { allow: true, type, access: 'rwm' }
+      : { allow: true, type, major, minor, access: 'rwm' },
+  );
+  return [...rules, ...own];
+}
+
+function memoryLimits({ memory }: Resources): JsonValue | undefined {
+  if (memory === undefined) return undefined;
+  const { limit, reservation, swap, kernel, kernelTCP, swappiness, disableOOMKiller } = memory;
+  return { limit, reservation, swap, kernel, kernelTCP, swappiness, disableOOMKiller };
+}
+
+function cpuLimits({ cpu }: Resources): JsonValue | undefined {
+  if (cpu === undefined) return undefined;
+  const { shares, quota, period, realtimeRuntime, realtimePeriod, cpus, mems } = cpu;
+  const times = { shares, quota, period, realtimeRuntime, realtimePeriod };
+  return { ...times, cpus: nonEmpty(cpus), mems: nonEmpty(mems) };
+}
+
+function blockIo({ blockio }: Resources): JsonValue | undefined {
+  if (blockio === undefined) return undefined;
+  const weights = blockio.weightDevice?.map(({ major, minor, weight, leafWeight }) => {
+    return { major, minor, weight, leafWeight };
+  });
+  return {
+    weight: blockio.weight,
+    leafWeight: blockio.leafWeight,
+    weightDevice: goList(weights),
+    throttleReadBpsDevice: throttles(blockio.throttleReadBpsDevice),
+    throttleWriteBpsDevice: throttles(blockio.throttleWriteBpsDevice),
+    throttleReadIOPSDevice: throttles(blockio.throttleReadIOPSDevice),
+    throttleWriteIOPSDevice: throttles(blockio.throttleWriteIOPSDevice),
   };
 }
 
