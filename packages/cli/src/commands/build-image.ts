@@ -1,5 +1,12 @@
 import { basename, dirname, join, resolve } from 'node:path';
-import type { BuildReport, InitrdCompression, OutputFormat, OutputSet, OutputSink } from '@orlop/kit';
+import type {
+  BuildOptions,
+  BuildReport,
+  InitrdCompression,
+  OutputFormat,
+  OutputSet,
+  OutputSink,
+} from '@orlop/kit';
 import type { CommandContext } from '../context.ts';
 import { formatBytes } from '../progress.ts';
 import { outOfRoom } from '../system-error.ts';
@@ -70,43 +77,61 @@ export async function runBuild(
   if (basename(name) === '') throw invalid(`--name "${name}" names no file`);
   const folder = resolve(cwd, options.dir ?? '.');
   const outputs = new kit.OutputSet(folder, { signal });
-  const toStdout = options.o === '-';
   const sink = await singleSink(options.o, { outputs, context, kit });
   checkInputTar(options, { folder, name, formats, cwd });
   const lock = options.locked ? await readLocks(files, { context, lockFile: options.lockFile }) : undefined;
-  const report = await inputs.withResolver((resolver) => {
-    return kit
-      .buildImage({
-        ...description,
-        resolver,
-        formats,
-        name,
-        architecture,
-        outputs,
-        ...(sink === undefined ? {} : { sink }),
-        ...(options.initrdCompression === undefined ? {} : { initrdCompression: options.initrdCompression }),
-        ...(options.size === undefined ? {} : { sizeMiB: sizeMiB(options.size) }),
-        decompressKernel: options.decompressKernel ?? false,
-        ...(options.inputTar === undefined ? {} : { inputTar: resolve(cwd, options.inputTar) }),
-        sbom: options.sbom ? options.sbomOutput : false,
-        ...(options.spdx === undefined ? {} : { spdx: options.spdx }),
-        ...(options.cyclonedx === undefined ? {} : { cycloneDx: options.cyclonedx }),
-        ...(options.sbomCurrentTime ? { sbomCreatedMs: Date.now() } : {}),
-        signal,
-        progress,
-        nowMs: () => performance.now(),
-        onStep: (what, reference) => voice.step(what, reference),
-      })
-      .catch(async (error: unknown) => {
-        const place = toStdout
-          ? 'standard output'
-          : options.o === undefined
-            ? folder
-            : dirname(resolve(cwd, options.o));
-        throw (await outOfRoom(error, { place, home: context.paths.home })) ?? error;
-      });
-  }, lock);
+  const report = await inputs
+    .withResolver(
+      (resolver) =>
+        kit.buildImage({
+          ...description,
+          ...{ resolver, formats, name, architecture, outputs, signal, progress },
+          ...(sink === undefined ? {} : { sink }),
+          ...imageOptions(options, cwd),
+          nowMs: () => performance.now(),
+          onStep: (what, reference) => voice.step(what, reference),
+        }),
+      lock,
+    )
+    .catch(async (error: unknown) => {
+      const place = placeOf(options, { folder, cwd });
+      throw (await outOfRoom(error, { place, home: context.paths.home })) ?? error;
+    });
   voice.done(report);
+}
+
+/** What the options say of the image itself. */
+function imageOptions(
+  options: ImageBuildOptions,
+  cwd: string,
+): Pick<
+  BuildOptions,
+  | 'initrdCompression'
+  | 'sizeMiB'
+  | 'decompressKernel'
+  | 'inputTar'
+  | 'sbom'
+  | 'spdx'
+  | 'cycloneDx'
+  | 'sbomCreatedMs'
+> {
+  const { initrdCompression, size, inputTar, spdx, cyclonedx } = options;
+  return {
+    ...(initrdCompression === undefined ? {} : { initrdCompression }),
+    ...(size === undefined ? {} : { sizeMiB: sizeMiB(size) }),
+    decompressKernel: options.decompressKernel ?? false,
+    ...(inputTar === undefined ? {} : { inputTar: resolve(cwd, inputTar) }),
+    sbom: options.sbom ? options.sbomOutput : false,
+    ...(spdx === undefined ? {} : { spdx }),
+    ...(cyclonedx === undefined ? {} : { cycloneDx: cyclonedx }),
+    ...(options.sbomCurrentTime ? { sbomCreatedMs: Date.now() } : {}),
+  };
+}
+
+/** Where the outputs go, as a person says it. */
+function placeOf({ o }: ImageBuildOptions, { folder, cwd }: { folder: string; cwd: string }): string {
+  if (o === undefined) return folder;
+  return o === '-' ? 'standard output' : dirname(resolve(cwd, o));
 }
 
 async function singleSink(

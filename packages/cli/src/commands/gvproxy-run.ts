@@ -29,20 +29,7 @@ export async function runGvproxy(context: CommandContext, options: GvproxyOption
   const { network } = opened;
   const folder = await mkdtemp(join(tmpdir(), 'gvproxy-'));
   const guestApi = vnet.gvproxyGatewayServer({ network, logger });
-  const apis = plan.apiPlaces.map((place) => ({ place, server: vnet.gvproxyServer({ network, logger }) }));
-  if (plan.servicesPlace !== undefined) {
-    const server = vnet.gvproxyServer({ network, logger, connect: false });
-    apis.push({ place: plan.servicesPlace, server });
-  }
-  const forwards = plan.sshForwards.map(
-    (spec, i) =>
-      new vnet.SshForward(spec, {
-        sshPort: plan.sshPort,
-        tunnelPath: join(folder, `ssh${i}.sock`),
-        scheduler: vnet.nodeScheduler,
-        logger,
-      }),
-  );
+  const served = serveApis(plan, { vnet, opened, logger, folder });
   const ended = new AbortController();
   const notifier =
     plan.notificationPath === undefined ? undefined : new vnet.GvproxyNotifier(plan.notificationPath, logger);
@@ -63,21 +50,60 @@ export async function runGvproxy(context: CommandContext, options: GvproxyOption
     await guestApi.listen(guestApiPath);
     const own = [...plan.forwards, ...vnet.parseForwards(`host:80=unix:${guestApiPath}`)];
     for (const spec of own) await network.forwards.add(spec);
-    for (const { place, server } of apis) await server.listen(place);
-    for (const place of plan.places) await opened.listen(vnet.parseLinkSpec(place));
-    for (const forward of forwards) await forward.start();
+    await served.listen();
     logger.info('waiting for clients...');
     notifier?.ready();
     await aborted(AbortSignal.any([context.signal, ended.signal]));
   } finally {
     ended.abort();
-    for (const forward of forwards) forward.close();
-    for (const { server } of [...apis, { server: guestApi }]) server.close();
+    served.close();
+    guestApi.close();
     opened.close();
     for (const path of [plan.pidFile, ...plan.socketPaths])
       if (path !== undefined) rmSync(path, { force: true });
     await Promise.all([notifier?.flushed(), recorded, rm(folder, { recursive: true, force: true })]);
   }
+}
+
+interface ApisRequest {
+  readonly vnet: typeof import('@orlop/vnet');
+  readonly opened: OpenNetwork;
+  readonly logger: Logger;
+  /** For sockets on the way to the guest. */
+  readonly folder: string;
+}
+
+/** Where the host speaks with the network and its guests: the API, the links, and sockets that lead over SSH. */
+function serveApis(
+  plan: GvproxyPlan,
+  { vnet, opened, logger, folder }: ApisRequest,
+): { listen(): Promise<void>; close(): void } {
+  const { network } = opened;
+  const apis = plan.apiPlaces.map((place) => ({ place, server: vnet.gvproxyServer({ network, logger }) }));
+  if (plan.servicesPlace !== undefined) {
+    const server = vnet.gvproxyServer({ network, logger, connect: false });
+    apis.push({ place: plan.servicesPlace, server });
+  }
+  const forwards = plan.sshForwards.map(
+    (spec, i) =>
+      new vnet.SshForward(spec, {
+        sshPort: plan.sshPort,
+        tunnelPath: join(folder, `ssh${i}.sock`),
+        scheduler: vnet.nodeScheduler,
+        logger,
+      }),
+  );
+  return {
+    async listen() {
+      for (const { place, server } of apis) await server.listen(place);
+      for (const place of plan.places) await opened.listen(vnet.parseLinkSpec(place));
+      for (const forward of forwards) await forward.start();
+    },
+    close() {
+      for (const forward of forwards) forward.close();
+      for (const { server } of apis) server.close();
+    },
+  };
 }
 
 /** Until the signal; fails with why the file cannot be written. */

@@ -79,68 +79,39 @@ async function runNetwork(context: CommandContext, name: string, options: NetUpO
   setFlagsFromString(OPTIMIZE_EARLIER);
   const vnet = await import('@orlop/vnet');
   const { keepLogsShort } = await import('@orlop/vm');
-  const { ControlServer, formatForward, Machines, NetworkClient, openNetwork, parseLinkSpec } = vnet;
+  const { logger } = context;
   const paths = networkPaths(context, name);
   await mkdir(paths.folder, { recursive: true, mode: 0o700 });
-  await refuseSecond(new NetworkClient(paths.control), name);
+  await refuseSecond(new vnet.NetworkClient(paths.control), name);
   const places = options.listen ?? [paths.qemu];
-  const specs = places.map(parseLinkSpec);
-  const opened = await openNetwork({
+  const specs = places.map(vnet.parseLinkSpec);
+  const opened = await vnet.openNetwork({
     config: await readConfig(context, name, options),
-    logger: context.logger,
+    logger,
     platform: process.platform,
     environment: context.env,
     leasePath: paths.leases,
     dataPlane: options.dataPlane ?? 'auto',
     stdio: { input: context.stdin, output: context.stdout },
   });
+  const { network } = opened;
   const stopped = new AbortController();
-  const cables = new vnet.Cables({
-    connect: (path) => vnet.connectQemu(path, { sockets: opened.sockets, mtu: opened.network.settings.mtu }),
-    attach: (link, machine) => opened.network.attach(link, machine),
-    scheduler: vnet.nodeScheduler,
-  });
-  const machines = new Machines(opened.network, cables);
+  const served = serveNetwork({ vnet, context, opened, paths, places, options, stop: () => stopped.abort() });
   if (places.every((place) => place === 'stdio')) {
     // Who came by standard input and output (over ssh) has left for good, and nobody else can come.
-    const { onGuestLeft } = opened.network;
-    opened.network.onGuestLeft = (macs) => {
+    const { onGuestLeft } = network;
+    network.onGuestLeft = (macs) => {
       onGuestLeft?.(macs);
       stopped.abort();
     };
   }
-  const control = new ControlServer({
-    opened,
-    machines,
-    path: paths.control,
-    logger: context.logger,
-    listen: places,
-    pid: process.pid,
-    stop: () => stopped.abort(),
-  });
-  const { logger } = context;
-  const keeper = new vnet.StateKeeper({
-    network: opened.network,
-    machines,
-    store: vnet.stateFile(paths.state),
-    scheduler: vnet.nodeScheduler,
-    logger,
-  });
-  const compatible = [
-    { path: options.services, server: vnet.gvproxyServer({ network: opened.network, logger }) },
-    { path: options.vpnkitControl, server: vnet.vpnkitServer({ network: opened.network, logger }) },
-    { path: options.vpnkitPort, server: new vnet.PortServer(opened.network.forwards) },
-  ];
   try {
-    await keeper.restore();
+    await served.restore();
     for (const spec of specs) await opened.listen(spec);
-    for (const { path, server } of compatible) {
-      if (path !== undefined) await server.listen(resolve(context.cwd, path.replace(/^unix:\/\//, '')));
-    }
-    await control.listen();
+    await served.listen();
     // On standard output are frames when that is a link.
     const out = places.includes('stdio') ? context.stderr : context.stdout;
-    for (const forward of opened.network.forwards.list()) out.write(`${formatForward(forward.spec)}\n`);
+    for (const forward of network.forwards.list()) out.write(`${vnet.formatForward(forward.spec)}\n`);
     for (const line of describeJoining(opened, places)) out.write(`${line}\n`);
     keepLogsShort(
       { machines: context.paths.machines, logs: [paths.log] },
@@ -151,12 +122,70 @@ async function runNetwork(context: CommandContext, name: string, options: NetUpO
     );
     await untilStopped(context, { opened, stopped: stopped.signal, idleMs });
   } finally {
-    keeper.close();
-    cables.close();
-    control.close();
-    for (const { server } of compatible) server.close();
+    served.close();
     opened.close();
   }
+}
+
+interface ServedRequest {
+  readonly vnet: typeof import('@orlop/vnet');
+  readonly context: CommandContext;
+  readonly opened: OpenNetwork;
+  readonly paths: NetworkPaths;
+  readonly places: readonly string[];
+  readonly options: NetUpOptions;
+  /** What the control socket ends the network by. */
+  readonly stop: () => void;
+}
+
+/** What is around an open network: machines that are plugged in, servers that are told what to do, and what is kept. */
+interface ServedNetwork {
+  /** Takes up what an earlier process had been told. */
+  restore(): Promise<void>;
+  listen(): Promise<void>;
+  close(): void;
+}
+
+function serveNetwork({ vnet, context, opened, paths, places, options, stop }: ServedRequest): ServedNetwork {
+  const { network, sockets } = opened;
+  const { logger } = context;
+  const cables = new vnet.Cables({
+    connect: (path) => vnet.connectQemu(path, { sockets, mtu: network.settings.mtu }),
+    attach: (link, machine) => network.attach(link, machine),
+    scheduler: vnet.nodeScheduler,
+  });
+  const machines = new vnet.Machines(network, cables);
+  const control = new vnet.ControlServer({
+    ...{ opened, machines, logger, stop },
+    path: paths.control,
+    listen: places,
+    pid: process.pid,
+  });
+  const keeper = new vnet.StateKeeper({
+    ...{ network, machines, logger },
+    store: vnet.stateFile(paths.state),
+    scheduler: vnet.nodeScheduler,
+  });
+  const compatible = [
+    { path: options.services, server: vnet.gvproxyServer({ network, logger }) },
+    { path: options.vpnkitControl, server: vnet.vpnkitServer({ network, logger }) },
+    { path: options.vpnkitPort, server: new vnet.PortServer(network.forwards) },
+  ];
+  return {
+    restore: () => keeper.restore(),
+    async listen() {
+      for (const { path, server } of compatible) {
+        if (path !== undefined) await server.listen(resolve(context.cwd, path.replace(/^unix:\/\//, '')));
+      }
+      await control.listen();
+    },
+    close() {
+      keeper.close();
+      cables.close();
+      control.close();
+      for (const { server } of compatible) server.close();
+    },
+  };
 }
 
 /** @throws OrlopError `cli.bad-option` */
@@ -236,5 +265,3 @@ function untilStopped(context: CommandContext, { opened, stopped, idleMs }: Wait
     stopped.addEventListener('abort', finish, { once: true });
   });
 }
-
-export type { NetworkPaths };

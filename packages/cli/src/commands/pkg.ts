@@ -11,7 +11,14 @@ const FOLDER_HELP = 'a folder with a build.yml';
 /** `orlop pkg`: components, in LinuxKit's form and out of Debian packages. */
 export function registerPkg(program: Command, context: CommandContext): void {
   const pkg = program.command('pkg').description('build components out of Debian packages, and list them');
+  registerPackageBuild(pkg, context);
+  registerNames(pkg, context);
+  registerPush(pkg, context);
+  registerList(pkg, context);
+  registerBuilder(pkg, context);
+}
 
+function registerPackageBuild(pkg: Command, context: CommandContext): void {
   addRegistryOptions(withDefinitionOptions(pkg.command('build')))
     .description("build components' images into the store, those of unchanged content excepted")
     .argument('<folder...>', FOLDER_HELP)
@@ -33,7 +40,9 @@ export function registerPkg(program: Command, context: CommandContext): void {
       const { buildPackages } = await import('./pkg-build.ts');
       await buildPackages(folders, { context, options });
     });
+}
 
+function registerNames(pkg: Command, context: CommandContext): void {
   withDefinitionOptions(pkg.command('show-tag'))
     .description('print the name under which a component is built')
     .argument('<folder...>', FOLDER_HELP)
@@ -51,7 +60,9 @@ export function registerPkg(program: Command, context: CommandContext): void {
       const { showIndexes } = await import('./pkg-definitions.ts');
       await showIndexes(folders, { context, options });
     });
+}
 
+function registerPush(pkg: Command, context: CommandContext): void {
   addRegistryOptions(addStoreOptions(withDefinitionOptions(pkg.command('push'))))
     .description("push components' images, built before, to the registry")
     .argument('<folder...>', FOLDER_HELP)
@@ -70,7 +81,9 @@ export function registerPkg(program: Command, context: CommandContext): void {
       const { tagRemotely } = await import('./pkg-push.ts');
       await tagRemotely({ from, to }, { context, options });
     });
+}
 
+function registerList(pkg: Command, context: CommandContext): void {
   pkg
     .command('ls')
     .description('list the components under a folder, and which of them the store has')
@@ -80,7 +93,6 @@ export function registerPkg(program: Command, context: CommandContext): void {
       const { listPackages } = await import('./pkg-list.ts');
       await listPackages(folder, { context, json: options.json === true });
     });
-  registerBuilder(pkg, context);
 }
 
 /** The cache that a user's Docker keeps of builds. */

@@ -68,14 +68,30 @@ export function registerRun(
   context: CommandContext,
   defaults: RunDefaults = ownDefaults,
 ): void {
-  program
+  const command = program
     .command('run')
     .description('boot an image in a virtual machine and show its console')
     .usage('[options] [qemu] <path>')
     .argument(
       '<path...>',
       'what `orlop build` made: NAME for NAME-kernel and what is beside it, or an .iso or disk image',
+    );
+  addMachineOptions(command, context, defaults);
+  addLifeOptions(command);
+  addDeviceOptions(command);
+  command
+    .addHelpText(
+      'after',
+      '\nThe console of an attached machine takes every key; Ctrl-] then d detaches, q powers off, k kills, ? helps.',
     )
+    .action((words: readonly string[], options: RunOptions) =>
+      runImage(readPath(words), { context, options, defaults }),
+    );
+}
+
+/** What the machine is, and what it keeps and is told. */
+function addMachineOptions(command: Command, { env }: CommandContext, defaults: RunDefaults): void {
+  command
     .option('--name <name>', 'name of the machine (default: the name of the image)')
     .option('--cpus <n>', 'number of processors', parseCount, 1)
     .option('--mem <size>', 'memory: mebibytes, or such as 512M or 2G', parseMemory, 1024)
@@ -114,16 +130,25 @@ export function registerRun(
     .addOption(
       new Option('--accel <name>', 'auto, kvm, hvf or tcg, or several by preference as kvm:tcg')
         .argParser(parseAccelerators)
-        .default(parseAccelerators(context.env['LINUXKIT_QEMU_ACCEL'] ?? 'auto'), 'auto'),
+        .default(parseAccelerators(env['LINUXKIT_QEMU_ACCEL'] ?? 'auto'), 'auto'),
     )
-    .option('--arch <arch>', "architecture of the image: amd64, arm64 or riscv64 (default: this host's)")
+    .option('--arch <arch>', "architecture of the image: amd64, arm64 or riscv64 (default: this host's)");
+}
+
+/** How long it lives, and what it boots. */
+function addLifeOptions(command: Command): void {
+  command
     .option('-d, --detached', 'leave the machine running and return')
     .option('--rm', 'remove the machine and what it keeps when it has ended')
     .option('--kernel', 'PATH-kernel with PATH-initrd.img')
     .option('--squashfs', 'PATH-kernel with PATH-squashfs.img')
     .option('--iso', 'PATH is a CD-ROM image')
     .option('--uefi', 'boot through UEFI firmware')
-    .option('--fw <file>', 'UEFI firmware to use (implies --uefi)')
+    .option('--fw <file>', 'UEFI firmware to use (implies --uefi)');
+}
+
+function addDeviceOptions(command: Command): void {
+  command
     .option('--usb', 'add a USB controller')
     .option('--device <device>', "a device in QEMU's words, after --usb for instance; repeatable", each)
     .option('--gui', "show the machine's screen in a window")
@@ -135,14 +160,7 @@ export function registerRun(
     )
     .option('--share-9p <dir>', '[TAG=]DIR shared by 9p, with tags 9p0, …; repeatable', parseShare('9p'))
     .option('--qemu <file>', "QEMU's program (default: the one for the architecture in PATH)")
-    .option('--virtiofsd <file>', "virtiofsd's program (default: the one that is found)")
-    .addHelpText(
-      'after',
-      '\nThe console of an attached machine takes every key; Ctrl-] then d detaches, q powers off, k kills, ? helps.',
-    )
-    .action((words: readonly string[], options: RunOptions) =>
-      runImage(readPath(words), { context, options, defaults }),
-    );
+    .option('--virtiofsd <file>', "virtiofsd's program (default: the one that is found)");
 }
 
 /** LinuxKit's, besides QEMU. */
@@ -195,43 +213,11 @@ async function runImage(
   const userData = await readUserData({ context, options });
   const cdroms = userData === undefined ? [] : [await writeMetadata(folder, userData)];
   const spec: MachineSpec = {
-    name,
-    arch,
-    cpus: options.cpus,
-    memoryMiB: options.mem,
+    ...{ name, arch, cdroms },
     boot: image.boot,
-    ...(image.uefi
-      ? {
-          firmware: {
-            kind: 'uefi' as const,
-            ...(options.fw === undefined ? {} : { codePath: resolve(context.cwd, options.fw) }),
-          },
-        }
-      : {}),
-    disks: placeDisks(options.disk ?? [], {
-      ...{ cwd: context.cwd, folder },
-      madeAs: defaults.diskFormat,
-    }),
-    cdroms,
-    networks: [],
-    channels: [],
-    shares: [...(options.virtiofs ?? []), ...(options.share9p ?? [])].map((share) => ({
-      ...share,
-      hostPath: resolve(context.cwd, share.hostPath),
-    })),
-    ...(options.firmwareFile === undefined
-      ? {}
-      : {
-          firmwareFiles: options.firmwareFile.map(({ name, path }) => ({
-            name,
-            path: resolve(context.cwd, path),
-          })),
-        }),
-    ...(options.gui === true || options.display !== undefined ? { display: 'window' as const } : {}),
-    ...(options.display === undefined ? {} : { screen: options.display }),
-    ...(options.usb === true || options.device !== undefined
-      ? { passthrough: { usb: options.usb === true, devices: options.device ?? [] } }
-      : {}),
+    ...(image.uefi && { firmware: firmwareOf(options, context) }),
+    disks: placeDisks(options.disk ?? [], { cwd: context.cwd, folder, madeAs: defaults.diskFormat }),
+    ...hardwareOf(options, context),
   };
   await startRecorded(spec, {
     context,
@@ -246,6 +232,34 @@ async function runImage(
     detached: options.detached === true,
     remove: options.rm === true,
   });
+}
+
+function firmwareOf({ fw }: RunOptions, { cwd }: CommandContext): NonNullable<MachineSpec['firmware']> {
+  return { kind: 'uefi', ...(fw === undefined ? {} : { codePath: resolve(cwd, fw) }) };
+}
+
+/** What the options alone say of a machine; its networks are joined at each start. */
+function hardwareOf(
+  options: RunOptions,
+  { cwd }: CommandContext,
+): Omit<MachineSpec, 'name' | 'arch' | 'boot' | 'firmware' | 'disks' | 'cdroms'> {
+  const shares = [...(options.virtiofs ?? []), ...(options.share9p ?? [])];
+  const files = options.firmwareFile?.map(({ name, path }) => ({ name, path: resolve(cwd, path) }));
+  const hasWindow = options.gui === true || options.display !== undefined;
+  const isPassedThrough = options.usb === true || options.device !== undefined;
+  return {
+    cpus: options.cpus,
+    memoryMiB: options.mem,
+    networks: [],
+    channels: [],
+    shares: shares.map((share) => ({ ...share, hostPath: resolve(cwd, share.hostPath) })),
+    ...(files !== undefined && { firmwareFiles: files }),
+    ...(hasWindow && { display: 'window' as const }),
+    ...(options.display !== undefined && { screen: options.display }),
+    ...(isPassedThrough && {
+      passthrough: { usb: options.usb === true, devices: options.device ?? [] },
+    }),
+  };
 }
 
 /** What `--data` or `--data-file` gives the machine. */

@@ -27,15 +27,33 @@ export function registerSync(program: Command, context: CommandContext): void {
     .description(
       'folders of which the machine has a copy that is kept in step: for trees of many small files',
     );
-  const add = (text: string, summary: string) =>
-    engineWord(command, { text, summary, argumentSummaries: { folder: 'of this host, as `ls` shows it' } });
-  const connect = async () => (await import('./engine-daemon.ts')).ensureDaemon(context);
-  const print = (found: SyncStatus | readonly SyncStatus[], { json }: SyncOptions) => {
-    const list = Array.isArray(found) ? found : [found];
-    if (json) context.stdout.write(`${JSON.stringify(found)}\n`);
-    else for (const one of list) context.stdout.write(`${lineOf(one)}\n`);
+  const words: SyncWords = {
+    context,
+    add: (text, summary) =>
+      engineWord(command, { text, summary, argumentSummaries: { folder: 'of this host, as `ls` shows it' } }),
+    connect: async () => (await import('./engine-daemon.ts')).ensureDaemon(context),
+    print: (found, { json }) => {
+      const list = Array.isArray(found) ? found : [found];
+      if (json) context.stdout.write(`${JSON.stringify(found)}\n`);
+      else for (const one of list) context.stdout.write(`${lineOf(one)}\n`);
+    },
   };
+  registerCreate(words);
+  registerLooks(words);
+  registerControl(words);
+  registerConflicts(words);
+  registerRemoval(words);
+}
 
+/** What the words of `orlop sync` have in common. */
+interface SyncWords {
+  readonly context: CommandContext;
+  readonly add: (text: string, summary: string) => Command;
+  readonly connect: () => Promise<DaemonClient>;
+  readonly print: (found: SyncStatus | readonly SyncStatus[], options: SyncOptions) => void;
+}
+
+function registerCreate({ context, add, connect, print }: SyncWords): void {
   add('create <folder>', 'begin to keep a folder in step, and wait until it is')
     .option('--exclude <pattern>', 'leave out, as in .gitignore; may be repeated', each, [])
     .option('--one-way', "the machine's own changes stay in the machine")
@@ -56,6 +74,9 @@ export function registerSync(program: Command, context: CommandContext): void {
       );
       print(wait && made.state !== 'idle' ? await flush(daemon, made, { engine, context }) : made, options);
     });
+}
+
+function registerLooks({ context, add, connect, print }: SyncWords): void {
   add('ls', 'list the folders, with how far they are').action(async (options: SyncOptions) => {
     print(await (await connect()).syncs(options.engine), options);
   });
@@ -66,6 +87,9 @@ export function registerSync(program: Command, context: CommandContext): void {
       if (!options.json) context.stdout.write(detailsOf(found));
     },
   );
+}
+
+function registerControl({ context, add, connect, print }: SyncWords): void {
   add('pause <folder>', 'carry nothing until it is resumed').action(
     async (folder: string, options: SyncOptions) => {
       const daemon = await connect();
@@ -88,6 +112,9 @@ export function registerSync(program: Command, context: CommandContext): void {
       print(await flush(daemon, found, { engine: options.engine, context }), options);
     },
   );
+}
+
+function registerConflicts({ context, add, connect }: SyncWords): void {
   add(
     'conflicts <folder>',
     'list the versions that were set aside because both sides had changed the same',
@@ -96,6 +123,9 @@ export function registerSync(program: Command, context: CommandContext): void {
     if (options.json) context.stdout.write(`${JSON.stringify(conflicts)}\n`);
     for (const path of options.json ? [] : conflicts) context.stdout.write(`${printable(path)}\n`);
   });
+}
+
+function registerRemoval({ context, add, connect }: SyncWords): void {
   add('rm <folder>', 'bring what is left to the host, and remove the copy in the machine; the folder stays')
     .option('--force', 'without bringing what is left')
     .action(async (folder: string, options: SyncOptions & { readonly force?: boolean }) => {
