@@ -5,34 +5,22 @@ import { chmodSync, mkdirSync, readdirSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { build } from 'esbuild';
+import { nodeBundle } from './bundle-options.mjs';
 
 const root = resolve(dirname(fileURLToPath(import.meta.url)), '..');
-const shared = {
-  absWorkingDir: root,
-  bundle: true,
-  format: 'esm',
-  legalComments: 'none',
-  logLevel: 'warning',
-};
+const shared = { absWorkingDir: root, legalComments: 'none', logLevel: 'warning' };
 
 /** Empty for sources without git, such as an unpacked archive. */
 const commit = spawnSync('git', ['rev-parse', 'HEAD'], { cwd: root, encoding: 'utf8' }).stdout?.trim() ?? '';
 
 await build({
   ...shared,
+  ...nodeBundle,
   define: { ORLOP_COMMIT: JSON.stringify(commit) },
   entryPoints: { orlop: 'packages/cli/src/main.ts' },
   outdir: 'dist',
-  splitting: true,
-  outExtension: { '.js': '.mjs' },
   chunkNames: 'chunks/[name]-[hash]',
-  platform: 'node',
   target: 'node20.19',
-  // Native code and its loader stay outside the bundle.
-  external: ['koffi'],
-  banner: {
-    js: "import { createRequire as __createRequire } from 'node:module'; const require = __createRequire(import.meta.url);",
-  },
   // Comments stay in the bodies of classes otherwise, and V8 keeps a text with one letter beyond Latin-1 at two bytes each.
   minifyWhitespace: true,
   lineLimit: 200,
@@ -50,6 +38,8 @@ const entryPoints = readdirSync(programs, { withFileTypes: true })
 if (entryPoints.length > 0) {
   await build({
     ...shared,
+    bundle: true,
+    format: 'esm',
     entryPoints,
     outdir: 'guest/dist',
     platform: 'neutral',

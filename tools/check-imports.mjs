@@ -1,6 +1,6 @@
 #!/usr/bin/env node
 /** Holds the table of import-rules.mjs against the code: what the compiler does not catch. */
-import { readdirSync, readFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { dirname, join, relative, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { packages } from './import-rules.mjs';
@@ -81,6 +81,10 @@ if (process.argv[1] === fileURLToPath(import.meta.url)) {
   const graph = new Map();
   for (const name of readdirSync(join(root, 'packages'))) {
     problems.push(...checkPackage(name, readSources(join(root, 'packages', name, 'src')), graph));
+  }
+  for (const name of Object.keys(packages)) {
+    if (!existsSync(join(root, 'packages', name)))
+      problems.push(`tools/import-rules.mjs: there is no packages/${name}`);
   }
   for (const ring of findRings(graph)) problems.push(`ring of imports: ${ring.join(' -> ')}`);
   for (const problem of problems) console.error(problem);

@@ -8,6 +8,7 @@ import { tmpdir } from 'node:os';
 import { dirname, join, resolve } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 import { build } from 'esbuild';
+import { nodeBundle } from './bundle-options.mjs';
 
 const root = resolve(dirname(fileURLToPath(import.meta.url)), '..');
 const file = join(root, 'docs', 'reference', 'cli.md');
@@ -34,20 +35,12 @@ async function reference() {
   try {
     symlinkSync(join(root, 'node_modules'), join(folder, 'node_modules'));
     await build({
+      ...nodeBundle,
       absWorkingDir: root,
       entryPoints: { program: 'packages/cli/src/program.ts' },
       outdir: folder,
-      outExtension: { '.js': '.mjs' },
-      bundle: true,
-      splitting: true,
-      format: 'esm',
-      platform: 'node',
       logLevel: 'error',
       define: { ORLOP_COMMIT: '""' },
-      external: ['koffi'],
-      banner: {
-        js: "import { createRequire as __createRequire } from 'node:module'; const require = __createRequire(import.meta.url);",
-      },
     });
     const { orlopProgram } = await import(pathToFileURL(join(folder, 'program.mjs')).href);
     // Registering commands asks nothing of the machine but the variables that give defaults.
@@ -64,7 +57,7 @@ function print(program) {
     'date. Exit statuses are in [exit-status.md](exit-status.md), the name `linuxkit` in [linuxkit.md](linuxkit.md).\n',
   ];
   for (const command of walk(program)) {
-    const level = command.parent === null ? '##' : command.parent.parent === null ? '##' : '###';
+    const level = command.parent?.parent == null ? '##' : '###';
     parts.push(`${level} ${pathOf(command)}\n`, '```', helpOf(command), '```\n');
   }
   return parts.join('\n');

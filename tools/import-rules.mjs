@@ -16,6 +16,5 @@ export const packages = {
   api: { pure: true, imports: ['core'] },
   engine: { pure: false, imports: ['core', 'api', 'oci', 'kit', 'vm', 'vnet'] },
   cli: { pure: false, imports: ['core', 'api', 'oci', 'debian', 'kit', 'vm', 'vnet', 'engine'] },
-  dashboard: { pure: true, imports: ['core', 'api'] },
   testkit: { pure: false, imports: ['core'] },
 };

@@ -3,9 +3,10 @@
  * the machine's console and a socket. `node bench/boot/run.mjs [YAML…]`; the image is built before the clock starts.
  */
 import { readFile } from 'node:fs/promises';
-import { type AddressInfo, connect, createServer } from 'node:net';
+import { connect } from 'node:net';
 import { cpus, loadavg } from 'node:os';
 import { fileURLToPath } from 'node:url';
+import { freePort } from '../../test/harness/free-port.ts';
 import type { GuestMachine } from '../../test/harness/guest-machine.ts';
 import { Workshop } from '../../test/harness/orlop.ts';
 
@@ -99,12 +100,4 @@ function answersPing(port: number): Promise<boolean> {
     socket.on('error', () => end(false));
     socket.on('close', () => settled(false));
   });
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer();
-  await new Promise<void>((listening) => server.listen(0, '127.0.0.1', listening));
-  const { port } = server.address() as AddressInfo;
-  await new Promise((closed) => server.close(closed));
-  return port;
 }

@@ -1,9 +1,9 @@
 #!/usr/bin/env node
+/** What composing costs; see USAGE. */
 import { mkdirSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
-/** What composing costs; see USAGE. */
 import { build } from 'esbuild';
 import { readWords } from '../read-words.mjs';
 import { timeProgram } from '../time-program.mjs';

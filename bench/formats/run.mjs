@@ -1,11 +1,11 @@
 #!/usr/bin/env node
+/** Every writer of images against the best public tool, on one tree, in one run; see USAGE. */
 import { existsSync, mkdirSync, rmSync, statSync } from 'node:fs';
 import { loadavg, tmpdir } from 'node:os';
 import { dirname, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { parseArgs } from 'node:util';
-/** Every writer of images against the best public tool, on one tree, in one run; see USAGE. */
 import { build } from 'esbuild';
+import { readWords, refuse } from '../read-words.mjs';
 import { timeProgram } from '../time-program.mjs';
 import { makeWorkFolder } from '../work-folder.mjs';
 import { containerPeers, fileSystemPeers, rowPeers } from './peers.mjs';
@@ -41,7 +41,7 @@ const DISK_BYTES = 2n ** 30n;
 const options = readOptions();
 const { mebibytes, wanted, rounds } = options;
 const folder = makeWorkFolder('formats');
-const input = options.input === undefined ? folder : resolve(options.input);
+const input = options.input === '' ? folder : resolve(options.input);
 const tree = join(input, 'tree');
 const disk = join(input, 'disk.raw');
 const work = join(folder, 'work');
@@ -77,32 +77,15 @@ if (missed.length > 0) {
 }
 
 function readOptions() {
-  try {
-    const { values, positionals } = parseArgs({
-      allowPositionals: true,
-      options: {
-        input: { type: 'string' },
-        rounds: { type: 'string' },
-        help: { type: 'boolean', short: 'h' },
-      },
-    });
-    if (values.help) {
-      console.log(USAGE);
-      process.exit(0);
-    }
-    const [scale = 'small', ...wanted] = positionals;
-    const mebibytes = { small: 60, large: 4096 }[scale];
-    if (mebibytes === undefined) throw new Error(`unknown size "${scale}"`);
-    const rounds = Number(values.rounds ?? (scale === 'small' ? 3 : 2));
-    if (!Number.isInteger(rounds) || rounds < 1) throw new Error(`--rounds ${values.rounds} is no count`);
-    const known = { ...fileSystemPeers, ...containerPeers, ...rowPeers, none: {} };
-    const unknown = wanted.find((format) => !Object.hasOwn(known, format));
-    if (unknown !== undefined) throw new Error(`unknown format "${unknown}"`);
-    return { mebibytes, wanted, rounds, input: values.input };
-  } catch (error) {
-    console.error(`${error.message}\n\n${USAGE}`);
-    return process.exit(2);
-  }
+  const { words, input, rounds } = readWords(USAGE, { input: '', rounds: Infinity }, { words: Infinity });
+  const [scale = 'small', ...wanted] = words;
+  const mebibytes = { small: 60, large: 4096 }[scale];
+  if (mebibytes === undefined) refuse(USAGE, `unknown size "${scale}"`);
+  const known = { ...fileSystemPeers, ...containerPeers, ...rowPeers, none: {} };
+  const unknown = wanted.find((format) => !Object.hasOwn(known, format));
+  if (unknown !== undefined) refuse(USAGE, `unknown format "${unknown}"`);
+  const own = scale === 'small' ? 3 : 2;
+  return { mebibytes, wanted, rounds: rounds === Infinity ? own : rounds, input };
 }
 
 function chosen(peers) {
