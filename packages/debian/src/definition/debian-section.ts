@@ -1,4 +1,4 @@
-import { CAPABILITY_NAMES } from '../layer/capabilities.ts';
+import { CAPABILITIES } from '@orlop/core';
 import { readGroup, readUser } from './accounts.ts';
 import { ARCHIVE_AREAS, type Assignment, type DebianSection } from './definition.ts';
 import { readDirectory, readFile, readSymlink } from './file-entries.ts';
@@ -120,7 +120,7 @@ function attributeFields({ reader, draft, folder }: SectionContext): FieldReader
     },
     capabilities: (field) => {
       draft.capabilities = readAssignments(reader, field, (item) =>
-        reader.items(item).flatMap((one) => reader.oneOf(one, CAPABILITY_NAMES) ?? []),
+        reader.items(item).flatMap((one) => reader.oneOf(one, CAPABILITIES) ?? []),
       );
     },
     kernel: (field) => {

@@ -1,4 +1,4 @@
-import type { Problem, SourcePosition } from '@orlop/core';
+import { nearestWord, type Problem, type SourcePosition } from '@orlop/core';
 import {
   type Document,
   isAlias,
@@ -175,7 +175,7 @@ function join(path: string, key: string): string {
 }
 
 function unknownKey(path: string, key: string, known: readonly string[]): string {
-  const near = known.find((one) => distance(one, key) <= Math.max(1, Math.floor(key.length / 4)));
+  const near = nearestWord(key, known);
   return `unknown key ${join(path, key)}${near === undefined ? '' : `, did you mean ${near}?`}`;
 }
 
@@ -190,18 +190,4 @@ function describe(node: Node | null): string {
       : `the ${typeof node.value} ${String(node.value)}`;
   }
   return 'an alias';
-}
-
-/** Levenshtein's distance. */
-function distance(a: string, b: string): number {
-  let row = Array.from({ length: b.length + 1 }, (_, index) => index);
-  for (let i = 1; i <= a.length; i++) {
-    const next = [i];
-    for (let j = 1; j <= b.length; j++) {
-      const replaced = (row[j - 1] ?? 0) + (a[i - 1] === b[j - 1] ? 0 : 1);
-      next.push(Math.min(replaced, (row[j] ?? 0) + 1, (next[j - 1] ?? 0) + 1));
-    }
-    row = next;
-  }
-  return row[b.length] ?? 0;
 }

@@ -1,7 +1,8 @@
+import { nearestWord } from '@orlop/core';
 import { parseBind } from '../spec/mount.ts';
 import { entryOf, type Located, type LocatedMap } from '../yaml/located.ts';
 import type { ProblemList } from '../yaml/problems.ts';
-import { nearest, type Placed } from '../yaml/shape.ts';
+import type { Placed } from '../yaml/shape.ts';
 import type { ContainerYaml, FileYaml, ImageYaml, ServiceYaml, VolumeYaml } from './image-yaml.ts';
 
 /** What the checks know of the whole description, including the parts that the schema refused. */
@@ -88,7 +89,7 @@ export function volumeUseProblem(
 ): string | undefined {
   if (source === undefined || source.startsWith('/')) return undefined;
   if (!volumes.has(source)) {
-    const near = nearest(source, [...volumes.keys()]);
+    const near = nearestWord(source, [...volumes.keys()]);
     return `volume ${source} not found${near === undefined ? '' : `: did you mean "${near}"?`}`;
   }
   return volumes.get(source)?.readonly && !(options ?? []).includes('ro')
@@ -108,7 +109,7 @@ function checkFileIds(file: FileYaml, known: Known, problems: ProblemList): void
 function checkId(id: Placed<number | string> | undefined, known: Known, problems: ProblemList): void {
   if (typeof id?.value !== 'string' || id.value === '' || id.value === 'root') return;
   if (known.containers.has(id.value)) return;
-  const near = nearest(id.value, [...known.containers]);
+  const near = nearestWord(id.value, [...known.containers]);
   const hint = near === undefined ? ': a name here is that of a container' : `: did you mean "${near}"?`;
   problems.add(id.position, `${id.path}: cannot find id: ${id.value}${hint}`);
 }
@@ -124,7 +125,7 @@ function checkDependencies(
     for (const { value, position, path } of service.dependsOn ?? []) {
       const target = byName.get(value.name);
       if (!known.has(value.name)) {
-        const near = nearest(value.name, [...known]);
+        const near = nearestWord(value.name, [...known]);
         const hint = near === undefined ? '' : `: did you mean "${near}"?`;
         problems.add(position, `${path}: no service is named "${value.name}"${hint}`);
       } else if (target !== undefined && value.condition === 'healthy' && target.health === undefined) {

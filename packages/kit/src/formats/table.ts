@@ -1,5 +1,5 @@
+import { nearestWord } from '@orlop/core';
 import { kitError } from '../errors.ts';
-import { nearest } from '../yaml/shape.ts';
 import { diskFormats } from './disk-images.ts';
 import type { BootComponent, OutputFormat } from './format.ts';
 import { isoFormats } from './iso-images.ts';
@@ -44,7 +44,7 @@ export function findFormat(name: string): OutputFormat {
   const found = outputFormats.find((format) => format.name === name);
   if (found !== undefined) return found;
   const names = outputFormats.map((format) => format.name);
-  const near = nearest(name, names);
+  const near = nearestWord(name, names);
   throw kitError('kit.unknown-format', `unknown format "${name}"`, {
     hint: `${near === undefined ? '' : `did you mean "${near}"? `}formats are ${names.join(', ')}`,
   });

@@ -1,4 +1,4 @@
-import type { SourcePosition } from '@orlop/core';
+import { nearestWord, type SourcePosition } from '@orlop/core';
 import { describe, type Located, type LocatedMap } from './located.ts';
 import type { ProblemList } from './problems.ts';
 
@@ -124,7 +124,7 @@ function readMembers(node: LocatedMap, at: ReadPlace, shape: Shape): Map<string,
   for (const entry of node.entries) {
     const reader = Object.hasOwn(shape, entry.key) ? shape[entry.key] : undefined;
     if (reader === undefined) {
-      const near = nearest(entry.key, Object.keys(shape));
+      const near = nearestWord(entry.key, Object.keys(shape));
       const where = at.path === '' ? '' : `${at.path}: `;
       const hint = near === undefined ? '' : `: did you mean "${near}"?`;
       at.problems.add(entry.keyPosition, `${where}unknown key "${entry.key}"${hint}`);
@@ -170,34 +170,4 @@ export function orList(values: readonly string[]): string {
   const quoted = values.map((value) => `"${value}"`);
   const last = quoted.pop() ?? '';
   return quoted.length === 0 ? last : `${quoted.join(', ')} or ${last}`;
-}
-
-/** The known word that a wrong one is most likely meant to be: at most two edits away, or different in case. */
-export function nearest(word: string, known: readonly string[]): string | undefined {
-  let best: string | undefined;
-  let bestDistance = Math.min(3, Math.ceil(word.length / 2));
-  for (const candidate of known) {
-    const distance =
-      candidate.toLowerCase() === word.toLowerCase() ? 0 : editDistance(word, candidate, bestDistance);
-    if (distance < bestDistance) {
-      best = candidate;
-      bestDistance = distance;
-    }
-  }
-  return best;
-}
-
-/** Levenshtein's distance; `limit` when it is that or more. */
-function editDistance(a: string, b: string, limit: number): number {
-  if (Math.abs(a.length - b.length) >= limit) return limit;
-  let previous = Array.from({ length: b.length + 1 }, (_, index) => index);
-  for (let i = 1; i <= a.length; i++) {
-    const row = [i];
-    for (let j = 1; j <= b.length; j++) {
-      const substitution = (previous[j - 1] ?? 0) + (a[i - 1] === b[j - 1] ? 0 : 1);
-      row.push(Math.min(substitution, (previous[j] ?? 0) + 1, (row[j - 1] ?? 0) + 1));
-    }
-    previous = row;
-  }
-  return Math.min(limit, previous[b.length] ?? limit);
 }
