@@ -32,6 +32,12 @@ export interface RecordFields {
   readonly target: Placed;
 }
 
+/** A place that says where a part of the continuation area lies. */
+interface Reference {
+  readonly at: number;
+  readonly areaAt: number;
+}
+
 /** Encodes the records of one directory after another. ECMA-119 9.1. */
 export class DirectoryEncoder {
   readonly systemUse: SystemUse;
@@ -40,7 +46,9 @@ export class DirectoryEncoder {
   readonly #records = new GrowingBytes();
   readonly #area = new GrowingBytes();
   #targets: { readonly at: number; readonly target: Placed; readonly from: number }[] = [];
-  #continuations: { readonly at: number; readonly areaAt: number }[] = [];
+  #continuations: Reference[] = [];
+  /** The same within the continuation area. */
+  #areaContinuations: Reference[] = [];
 
   constructor(joliet: boolean, dates: ShortDates) {
     this.#joliet = joliet;
@@ -63,8 +71,8 @@ export class DirectoryEncoder {
       inRecord = 0;
       for (const end of systemUse.ends) if (base + end + CONTINUATION_BYTES <= MAX_RECORD) inRecord = end;
       length = base + inRecord + CONTINUATION_BYTES;
-      const rest = systemUse.bytes.subarray(inRecord, systemUse.length);
-      areaAt = this.#area.add(rest);
+      const rest = this.#addContinuation(inRecord);
+      areaAt = rest.at;
       continuation = systemUse.encodeContinuation(0, areaAt % ISO_SECTOR_BYTES, rest.length);
     }
     length += length % 2;
@@ -88,12 +96,34 @@ export class DirectoryEncoder {
     }
   }
 
+  /**
+   * Puts the entries from `from` on into the continuation area. What is longer than a sector goes on from one part to
+   * the next: Linux does not read a part that crosses a sector's end (fs/isofs/rock.c).
+   */
+  #addContinuation(from: number): { readonly at: number; readonly length: number } {
+    const { systemUse } = this;
+    const { bytes, ends, length } = systemUse;
+    const rest = length - from;
+    if (rest <= ISO_SECTOR_BYTES) return { at: this.#area.add(bytes.subarray(from, length)), length: rest };
+    let end = from;
+    for (const next of ends) if (next - from + CONTINUATION_BYTES <= ISO_SECTOR_BYTES) end = next;
+    const partBytes = end - from + CONTINUATION_BYTES;
+    const at = this.#area.take(partBytes);
+    const following = this.#addContinuation(end);
+    const more = systemUse.encodeContinuation(0, following.at % ISO_SECTOR_BYTES, following.length);
+    this.#area.bytes.set(bytes.subarray(from, end), at);
+    this.#area.bytes.set(more, at + partBytes - CONTINUATION_BYTES);
+    this.#areaContinuations.push({ at: at + partBytes - CONTINUATION_BYTES + 4, areaAt: following.at });
+    return { at, length: partBytes };
+  }
+
   finish(): EncodedDirectory {
     const records = this.#records.finish();
     const continuations = this.#area.finish();
-    const [targets, references] = [this.#targets, this.#continuations];
+    const [targets, references, inArea] = [this.#targets, this.#continuations, this.#areaContinuations];
     this.#targets = [];
     this.#continuations = [];
+    this.#areaContinuations = [];
     return {
       records,
       continuations,
@@ -104,6 +134,8 @@ export class DirectoryEncoder {
         }
         for (const { at, areaAt } of references)
           putBoth32(records, at, continuationSector + Math.floor(areaAt / ISO_SECTOR_BYTES));
+        for (const { at, areaAt } of inArea)
+          putBoth32(continuations, at, continuationSector + Math.floor(areaAt / ISO_SECTOR_BYTES));
       },
     };
   }

@@ -1,6 +1,7 @@
 import { encodeName } from '@orlop/core';
 import { diskError } from '../errors.ts';
 import { fileKind } from '../ext4/constants.ts';
+import { encodeTarget } from '../symlink-target.ts';
 import type { TreeNode } from '../tree.ts';
 import { putBoth32, type ShortDates } from './fields.ts';
 
@@ -58,7 +59,7 @@ export class SystemUse {
     putBoth32(bytes, at + 32, serial);
     this.#addTimes(node.mtime);
     if (name !== undefined) this.#addName(name);
-    if (node.type === 'symlink') this.#addTarget(node.target);
+    if (node.type === 'symlink') this.#addTarget(name ?? '', node.target);
     if (node.type === 'char' || node.type === 'block') this.#addDevice(node);
   }
 
@@ -104,7 +105,8 @@ export class SystemUse {
   }
 
   /** A target's components, over as many entries as they need. */
-  #addTarget(target: string): void {
+  #addTarget(name: string, target: string): void {
+    encodeTarget(() => name, target);
     const components: Uint8Array[] = [];
     if (target.startsWith('/')) components.push(Uint8Array.of(8, 0));
     for (const part of target.split('/')) {
