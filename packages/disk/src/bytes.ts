@@ -80,3 +80,10 @@ export function isZero(bytes: Uint8Array, from = 0, to = bytes.length): boolean 
   for (; at < to; at++) if (bytes[at] !== 0) return false;
   return true;
 }
+
+/** By their bytes, then by length. */
+export function compareBytes(a: Uint8Array, b: Uint8Array): number {
+  const length = Math.min(a.length, b.length);
+  for (let i = 0; i < length; i++) if (a[i] !== b[i]) return (a[i] as number) - (b[i] as number);
+  return a.length - b.length;
+}

@@ -1,4 +1,5 @@
 import { detachName, encodeName, hasRawBytes } from '@orlop/core';
+import { compareBytes } from './bytes.ts';
 import { diskError } from './errors.ts';
 
 /** What every node has: the inode's metadata. */
@@ -164,10 +165,4 @@ export function compareUtf8(a: string, b: string): number {
     }
   }
   return a.length - b.length;
-}
-
-function compareBytes(a: Uint8Array, b: Uint8Array): number {
-  const at = a.findIndex((byte, i) => byte !== b[i]);
-  if (at < 0) return a.length - b.length;
-  return at < b.length ? (a[at] as number) - (b[at] as number) : 1;
 }

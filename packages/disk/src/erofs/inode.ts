@@ -1,4 +1,5 @@
 import { Layout } from '../bytes.ts';
+import { encodeDevice } from '../device-number.ts';
 import { fileKind } from '../ext4/constants.ts';
 import type { TreeNode } from '../tree.ts';
 import { dataLayoutNumber } from './constants.ts';
@@ -16,22 +17,17 @@ export function encodeInode(into: Uint8Array, inode: PlannedInode, serial: numbe
     .u16le(2, xattrCount(inode.xattrs.length))
     .u16le(4, fileKind[node.type].mode | node.mode)
     .u64le(8, inode.sizeBytes)
-    .u32le(16, isDevice(node) ? deviceNumber(node) : inode.firstBlock)
+    .u32le(16, isDevice(node) ? encodeDevice(node.major, node.minor) : inode.firstBlock)
     .u32le(20, serial)
     .u32le(24, node.uid)
     .u32le(28, node.gid)
     .u32le(32, seconds >>> 0)
     // Two's complement for times before 1970.
     .u32le(36, Math.floor(seconds / 2 ** 32) >>> 0)
-    .u32le(40, Math.round((node.mtime - seconds) * 1e9))
+    .u32le(40, Math.min(Math.round((node.mtime - seconds) * 1e9), 999_999_999))
     .u32le(44, inode.links);
 }
 
 function isDevice(node: TreeNode): node is TreeNode & { type: 'char' | 'block' } {
   return node.type === 'char' || node.type === 'block';
-}
-
-/** Linux, include/linux/kdev_t.h, new_encode_dev. */
-function deviceNumber({ major, minor }: { readonly major: number; readonly minor: number }): number {
-  return ((minor & 0xff) | (major << 8) | ((minor & ~0xff) << 12)) >>> 0;
 }

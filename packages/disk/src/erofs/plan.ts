@@ -1,7 +1,7 @@
-import { encodeName } from '@orlop/core';
 import { roundUp } from '../bytes.ts';
 import { diskError } from '../errors.ts';
 import { directoryLinks, type Numbering } from '../numbering.ts';
+import { encodeTarget } from '../symlink-target.ts';
 import type { DirectoryNode, TreeNode } from '../tree.ts';
 import { BLOCK_BYTES, type DataLayout, INODE_BYTES, SLOT_BYTES } from './constants.ts';
 import { DirectoryBlocks } from './directory.ts';
@@ -36,7 +36,6 @@ export interface ErofsPlan {
   readonly blocks: number;
 }
 
-const MAX_TARGET_BYTES = 4095;
 const MAX_BLOCKS = 0xffff_ffff;
 
 /**
@@ -105,12 +104,5 @@ function placeInode(end: number, headBytes: number, tailBytes: number): number |
 
 function contentBytes(pathOf: () => string, node: TreeNode): number {
   if (node.type === 'file') return node.sizeBytes;
-  if (node.type !== 'symlink') return 0;
-  const { length } = encodeName(node.target);
-  if (length > MAX_TARGET_BYTES)
-    throw diskError(
-      'disk.bad-name',
-      `the target of the symlink "/${pathOf()}" is longer than ${MAX_TARGET_BYTES} bytes`,
-    );
-  return length;
+  return node.type === 'symlink' ? encodeTarget(pathOf, node.target).length : 0;
 }

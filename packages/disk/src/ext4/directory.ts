@@ -1,5 +1,5 @@
 import { encodeName } from '@orlop/core';
-import { Layout } from '../bytes.ts';
+import { compareBytes, Layout } from '../bytes.ts';
 import { chainChecksum } from './checksum.ts';
 import { BLOCK_BYTES } from './constants.ts';
 import { hashName } from './name-hash.ts';
@@ -175,10 +175,4 @@ function putIndex(
   // The checksum covers what is used, and the eight bytes of the tail with the checksum itself as zero.
   const checksum = chainChecksum(chainChecksum(context.seed, used), new Uint8Array(INDEX_TAIL_BYTES));
   return layout.u32le(head + limit * INDEX_ENTRY_BYTES + 4, checksum).bytes;
-}
-
-function compareBytes(a: Uint8Array, b: Uint8Array): number {
-  for (let i = 0; i < Math.min(a.length, b.length); i++)
-    if (a[i] !== b[i]) return (a[i] as number) - (b[i] as number);
-  return a.length - b.length;
 }

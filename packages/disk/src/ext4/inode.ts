@@ -1,4 +1,5 @@
 import { Layout } from '../bytes.ts';
+import { encodeDevice } from '../device-number.ts';
 import type { TreeNode } from '../tree.ts';
 import { chainChecksum } from './checksum.ts';
 import { BLOCK_BYTES, EXTRA_INODE_BYTES, fileKind } from './constants.ts';
@@ -71,5 +72,5 @@ export function putInode(fields: InodeFields, seed: number, slot: Uint8Array): v
 export function encodeDeviceRoot(major: number, minor: number): Uint8Array {
   const layout = new Layout(60);
   if (major < 256 && minor < 256) return layout.u32le(0, (major << 8) | minor).bytes;
-  return layout.u32le(4, ((minor & 0xff) | (major << 8) | ((minor & ~0xff) << 12)) >>> 0).bytes;
+  return layout.u32le(4, encodeDevice(major, minor)).bytes;
 }

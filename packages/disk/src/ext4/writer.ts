@@ -5,6 +5,7 @@ import { diskError } from '../errors.ts';
 import { type GatheringSink, gatherWrites } from '../gather.ts';
 import type { Guid } from '../guid.ts';
 import { directoryLinks } from '../numbering.ts';
+import { encodeTarget } from '../symlink-target.ts';
 import { type DirectoryNode, sortedChildren, type TreeNode } from '../tree.ts';
 import { BlockAllocator } from './allocator.ts';
 import { fileSystemSeed, inodeSeed } from './checksum.ts';
@@ -41,7 +42,6 @@ export interface Ext4Options {
 }
 
 const MAX_NAME_BYTES = 255;
-const MAX_TARGET_BYTES = 4095;
 
 /**
  * Writes an ext4 file system (extents, 64-bit, metadata checksums, indexed directories, journal) holding
@@ -234,12 +234,7 @@ class Ext4Writer {
   }
 
   #storeSymlink(position: number, target: string): Stored {
-    const bytes = encodeName(target);
-    if (bytes.length > MAX_TARGET_BYTES)
-      throw diskError(
-        'disk.bad-name',
-        `the target of the symlink "/${this.#inodes.pathAt(position)}" is longer than ${MAX_TARGET_BYTES} bytes`,
-      );
+    const bytes = encodeTarget(() => this.#inodes.pathAt(position), target);
     if (bytes.length <= FAST_TARGET_BYTES)
       return { sizeBytes: bytes.length, blocks: 0, flags: 0, root: bytes };
     const start = this.#allocator.allocateRun(1);

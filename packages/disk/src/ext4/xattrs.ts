@@ -1,5 +1,6 @@
-import { Layout } from '../bytes.ts';
+import { compareBytes, Layout } from '../bytes.ts';
 import { diskError } from '../errors.ts';
+import { LINUX_PREFIXES, type SplitXattr, splitXattr } from '../xattr-names.ts';
 import { chainChecksum } from './checksum.ts';
 import { BLOCK_BYTES, EXTRA_INODE_BYTES, INODE_BYTES } from './constants.ts';
 
@@ -12,18 +13,12 @@ const STORED_ACL_VERSION = 1;
 /** Tags of entries that name a user or a group; ext4 keeps an id with these alone. */
 const ACL_USER = 2;
 const ACL_GROUP = 8;
+/** Of the attributes that are access control lists. */
+const ACL_INDEXES: readonly number[] = [2, 3];
 const BLOCK_HEAD = 32;
 const ENTRY_HEAD = 16;
 
-/** Prefixes by index: fs/ext4/xattr.h. Names that are an index of their own keep an empty suffix. */
-const PREFIXES: readonly (readonly [prefix: string, index: number])[] = [
-  ['system.posix_acl_access', 2],
-  ['system.posix_acl_default', 3],
-  ['user.', 1],
-  ['trusted.', 4],
-  ['security.', 6],
-  ['system.', 7],
-];
+const PREFIXES = [...LINUX_PREFIXES, ['system.', 7]] as const;
 
 export type EncodedXattrs =
   | { readonly place: 'none' }
@@ -39,8 +34,8 @@ export function encodeXattrs(
 ): EncodedXattrs {
   if (xattrs === undefined || xattrs.size === 0) return { place: 'none' };
   const attributes = [...xattrs]
-    .map(([name, value]) => splitName(pathOf, name, value))
-    .sort((a, b) => a.index - b.index || a.name.length - b.name.length || (a.text < b.text ? -1 : 1));
+    .map(([name, value]) => storedXattr(pathOf, name, value))
+    .sort((a, b) => a.index - b.index || a.name.length - b.name.length || compareBytes(a.name, b.name));
   const needed = attributes.reduce(
     (sum, { name, value }) => sum + roundUp4(ENTRY_HEAD + name.length) + roundUp4(value.length),
     4,
@@ -67,24 +62,9 @@ export function sealXattrBlock(bytes: Uint8Array, block: number, seed: number): 
   return new Layout(bytes).u32le(16, chainChecksum(chainChecksum(seed, at), bytes)).bytes;
 }
 
-interface Attribute {
-  readonly index: number;
-  readonly text: string;
-  readonly name: Uint8Array;
-  readonly value: Uint8Array;
-}
-
-function splitName(pathOf: () => string, full: string, value: Uint8Array): Attribute {
-  for (const [prefix, index] of PREFIXES) {
-    if (!full.startsWith(prefix)) continue;
-    const text = full.slice(prefix.length);
-    const stored = prefix.startsWith('system.posix_acl_') ? storedAcl(pathOf, full, value) : value;
-    return { index, text, name: new TextEncoder().encode(text), value: stored };
-  }
-  throw diskError(
-    'disk.unsupported-node',
-    `extended attribute "${full}" of "/${pathOf()}" has no prefix that ext4 knows`,
-  );
+function storedXattr(pathOf: () => string, name: string, value: Uint8Array): SplitXattr {
+  const split = splitXattr({ fileSystem: 'ext4', prefixes: PREFIXES, pathOf }, name, value);
+  return ACL_INDEXES.includes(split.index) ? { ...split, value: storedAcl(pathOf, name, value) } : split;
 }
 
 function storedAcl(pathOf: () => string, name: string, value: Uint8Array): Uint8Array {
@@ -110,7 +90,12 @@ function storedAcl(pathOf: () => string, name: string, value: Uint8Array): Uint8
 }
 
 /** Entries grow from `head`, values from the end; offsets count from `base`. @returns the hash of all. */
-function putAttributes(layout: Layout, head: number, base: number, attributes: readonly Attribute[]): number {
+function putAttributes(
+  layout: Layout,
+  head: number,
+  base: number,
+  attributes: readonly SplitXattr[],
+): number {
   let entryAt = head;
   let valueAt = layout.bytes.length;
   let all = 0;

@@ -25,6 +25,9 @@ const MAX_CLUSTERS_12 = 4084;
 const MAX_CLUSTERS_16 = 65524;
 const MAX_CLUSTERS_32 = 0x0fff_fff4;
 
+/** The boot sector counts them in 32 bits: 2 TiB. */
+const MAX_SECTORS = 0xffff_ffff;
+
 /** From here on mkfs.fat takes FAT32, too: clusters stay small. */
 const LEAST_FAT32_BYTES = 512 << 20;
 
@@ -78,7 +81,7 @@ function layOut(
   const rootEntries = bits === 32 ? 0 : roundUp(askedRootEntries, SECTOR_BYTES / DIRECTORY_ENTRY_BYTES);
   const rootSectors = (rootEntries * DIRECTORY_ENTRY_BYTES) / SECTOR_BYTES;
   const room = totalSectors - reservedSectors - rootSectors;
-  if (room <= 2 || rootEntries > 0xfff0) return undefined;
+  if (room <= 2 || rootEntries > 0xfff0 || totalSectors > MAX_SECTORS) return undefined;
   // Clusters and FAT share the room: clusters * (cluster + FAT_COPIES * entry) = room.
   const perCluster = sectorsPerCluster + (FAT_COPIES * bits) / 8 / SECTOR_BYTES;
   let sectorsPerFat = Math.ceil(((room / perCluster + 2) * bits) / 8 / SECTOR_BYTES);

@@ -37,7 +37,7 @@ export function encodeMbr(options: MbrOptions): Uint8Array {
   const layout = new Layout(SECTOR_BYTES).set(0, bootCode).u32le(440, diskId).u16le(510, 0xaa55);
   partitions.forEach((partition, i) => {
     const at = 446 + i * 16;
-    if (partition.startSector > MAX_SECTORS || partition.sectors > MAX_SECTORS) {
+    if (partition.startSector + partition.sectors - 1 > MAX_SECTORS) {
       throw diskError('disk.too-large', `partition ${i + 1} ends beyond 2 TiB, where an MBR cannot reach`);
     }
     layout

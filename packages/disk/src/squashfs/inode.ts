@@ -1,5 +1,5 @@
-import { encodeName } from '@orlop/core';
 import { Layout } from '../bytes.ts';
+import { encodeDevice } from '../device-number.ts';
 import type { TreeNode } from '../tree.ts';
 import { EXTENDED, inodeType, NO_XATTRS } from './constants.ts';
 import type { StoredContent } from './data.ts';
@@ -89,8 +89,12 @@ export function encodeFileInode(
   return layout.bytes;
 }
 
-export function encodeSymlinkInode(node: TreeNode & { type: 'symlink' }, context: InodeContext): Uint8Array {
-  const target = encodeName(node.target);
+/** @param target as it is kept */
+export function encodeSymlinkInode(
+  node: TreeNode & { type: 'symlink' },
+  context: InodeContext,
+  target: Uint8Array,
+): Uint8Array {
   const extended = context.xattrs !== NO_XATTRS;
   const layout = head(
     24 + target.length + (extended ? 4 : 0),
@@ -117,11 +121,6 @@ export function encodeSpecialInode(
   );
   if (node.type !== 'fifo') layout.u32le(20, encodeDevice(node.major, node.minor));
   return extended ? layout.u32le(length - 4, context.xattrs).bytes : layout.bytes;
-}
-
-/** Linux's `new_encode_dev`: 12 bits of major between the halves of a 20-bit minor. */
-export function encodeDevice(major: number, minor: number): number {
-  return ((minor & 0xff) | (major << 8) | ((minor & ~0xff) << 12)) >>> 0;
 }
 
 function head(length: number, type: number, node: TreeNode, context: InodeContext): Layout {

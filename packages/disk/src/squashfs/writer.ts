@@ -5,6 +5,7 @@ import type { BlockCompressor } from '../compressor.ts';
 import { diskError } from '../errors.ts';
 import { gatherWrites } from '../gather.ts';
 import { joinPath, Numbering } from '../numbering.ts';
+import { encodeTarget } from '../symlink-target.ts';
 import { type DirectoryNode, sortedChildren, type TreeNode } from '../tree.ts';
 import {
   compressionId,
@@ -39,6 +40,8 @@ export interface SquashfsOptions {
 const DEFAULT_BLOCK_BYTES = 128 * 1024;
 /** The format would hold one more, which Linux could not look up. */
 const MAX_NAME_BYTES = 255;
+/** Users and groups together: the superblock counts them in 16 bits. */
+const MAX_IDS = 65_535;
 
 /**
  * Writes a squashfs 4.0 image of `root`. Contents are compressed side by side and stored once per
@@ -168,7 +171,8 @@ class InodeTables {
   readonly #numbering: Numbering;
   /** By index of a file. */
   readonly #contentOf: (index: number) => StoredContent;
-  readonly #ids: number[] = [];
+  /** Owners, and where each stands in the table. */
+  readonly #ids = new Map<number, number>();
   /** By index, where an inode lies as a reference to it says it; NaN where it has no place yet. */
   readonly #references: Float64Array;
 
@@ -186,7 +190,7 @@ class InodeTables {
   }
 
   get idCount(): number {
-    return this.#ids.length;
+    return this.#ids.size;
   }
 
   async writeDirectory(path: string, node: DirectoryNode, parent: number): Promise<MetadataPosition> {
@@ -224,10 +228,8 @@ class InodeTables {
   }
 
   encodeIds(): Uint8Array {
-    const layout = new Layout(this.#ids.length * 4);
-    this.#ids.forEach((id, i) => {
-      layout.u32le(i * 4, id);
-    });
+    const layout = new Layout(this.#ids.size * 4);
+    for (const [id, index] of this.#ids) layout.u32le(index * 4, id);
     return layout.bytes;
   }
 
@@ -235,11 +237,16 @@ class InodeTables {
     const known = this.#references[this.#numbering.indexOf(node)] as number;
     if (!Number.isNaN(known)) return { block: Math.floor(known / 0x10000), offset: known % 0x10000 };
     const context = await this.#context(path, node, this.#numbering.namesOf(node));
-    return this.#append(node, this.#encodeLeaf(node, context));
+    return this.#append(node, this.#encodeLeaf(path, node, context));
   }
 
-  #encodeLeaf(node: Exclude<TreeNode, DirectoryNode>, context: InodeContext): Uint8Array {
-    if (node.type === 'symlink') return encodeSymlinkInode(node, context);
+  #encodeLeaf(path: string, node: Exclude<TreeNode, DirectoryNode>, context: InodeContext): Uint8Array {
+    if (node.type === 'symlink')
+      return encodeSymlinkInode(
+        node,
+        context,
+        encodeTarget(() => path, node.target),
+      );
     if (node.type !== 'file') return encodeSpecialInode(node, context);
     return encodeFileInode(node, context, this.#contentOf(this.#numbering.indexOf(node)));
   }
@@ -267,7 +274,15 @@ class InodeTables {
   }
 
   #idIndex(id: number): number {
-    const index = this.#ids.indexOf(id);
-    return index >= 0 ? index : this.#ids.push(id) - 1;
+    const known = this.#ids.get(id);
+    if (known !== undefined) return known;
+    const index = this.#ids.size;
+    if (index === MAX_IDS)
+      throw diskError(
+        'disk.too-large',
+        `the tree has more than ${MAX_IDS} owners, which squashfs cannot count`,
+      );
+    this.#ids.set(id, index);
+    return index;
   }
 }

@@ -1,11 +1,15 @@
 import { Layout } from '../bytes.ts';
 import type { BlockCompressor } from '../compressor.ts';
-import { diskError } from '../errors.ts';
 import { compareUtf8 } from '../tree.ts';
+import { splitXattr, type XattrPrefix } from '../xattr-names.ts';
 import { NO_XATTRS } from './constants.ts';
 import { encodeLookupTable, MetadataTable } from './metadata.ts';
 
-const PREFIXES = ['user.', 'trusted.', 'security.'] as const;
+const PREFIXES: readonly XattrPrefix[] = [
+  ['user.', 0],
+  ['trusted.', 1],
+  ['security.', 2],
+];
 
 /** Sets of extended attributes, each stored once. */
 export class XattrTable {
@@ -65,21 +69,15 @@ export class XattrTable {
   }
 }
 
-function encodePair(path: string, name: string, value: Uint8Array): Uint8Array {
-  const type = PREFIXES.findIndex((prefix) => name.startsWith(prefix));
-  if (type < 0) {
-    throw diskError(
-      'disk.unsupported-node',
-      `extended attribute "${name}" of "/${path}": squashfs holds user, trusted and security attributes only`,
-    );
-  }
-  const suffix = new TextEncoder().encode(name.slice((PREFIXES[type] as string).length));
-  return new Layout(8 + suffix.length + value.length)
-    .u16le(0, type)
-    .u16le(2, suffix.length)
-    .set(4, suffix)
-    .u32le(4 + suffix.length, value.length)
-    .set(8 + suffix.length, value).bytes;
+function encodePair(path: string, full: string, attribute: Uint8Array): Uint8Array {
+  const rules = { fileSystem: 'squashfs', prefixes: PREFIXES, pathOf: () => path };
+  const { index, name, value } = splitXattr(rules, full, attribute);
+  return new Layout(8 + name.length + value.length)
+    .u16le(0, index)
+    .u16le(2, name.length)
+    .set(4, name)
+    .u32le(4 + name.length, value.length)
+    .set(8 + name.length, value).bytes;
 }
 
 /** The parts in one piece. */
