@@ -100,4 +100,30 @@ describe('readNetworkFile', () => {
     }
     expect(wrong).toEqual([]);
   });
+
+  it.each([
+    ['an alias without an anchor', 'mtu: *none\n', 1, /Unresolved alias/],
+    ['aliases that multiply', 'a: &a [x, x]\n'.concat(aliases(20)), 1, /Excessive alias count/],
+    ['a second document', '---\nmtu: 1500\n---\nmtu: 1400\n', 3, /^a second document begins here$/],
+  ])('says of %s where the file is wrong', async (_, text, line, message) => {
+    const path = join(folder.path, 'odd.yml');
+    await writeFile(path, text);
+    const problem = expect.objectContaining({
+      message: expect.stringMatching(message),
+      position: expect.objectContaining({ line }),
+    });
+    await expect(readNetworkFile(contextIn(folder.path), path)).rejects.toMatchObject({
+      code: 'net.config-invalid',
+      problems: [problem],
+    });
+  });
 });
+
+/** Each line twice as much as the one before. */
+function aliases(count: number): string {
+  const name = (index: number) => (index === 0 ? 'a' : `a${index}`);
+  return Array.from(
+    { length: count },
+    (_, i) => `${name(i + 1)}: &${name(i + 1)} [*${name(i)}, *${name(i)}]\n`,
+  ).join('');
+}

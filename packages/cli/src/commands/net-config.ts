@@ -35,15 +35,27 @@ export async function readSchemaFile<T>(
   const text = await readText(resolve(context.cwd, file), file);
   const { formatPath, validateSchema } = await import('@orlop/vnet');
   const lines = new LineCounter();
-  const document = parseDocument(text, { lineCounter: lines, prettyErrors: false });
+  // It throws where an alias has no anchor, or stands for too much, and where nesting exhausts the stack.
+  const attempt = <R>(work: () => R): R => {
+    try {
+      return work();
+    } catch (error) {
+      const message =
+        error instanceof RangeError ? 'it is nested too deep' : String(error).replace(/^\w+: /, '');
+      throw invalid(file, [problemAt(message, 0, { lines, file })]);
+    }
+  };
+  const document = attempt(() => parseDocument(text, { lineCounter: lines, prettyErrors: false }));
   const place = { document, lines, file, formatPath };
   if (document.errors.length > 0) {
     throw invalid(
       file,
-      document.errors.map(({ message, pos }) => problemAt(message, pos[0], place)),
+      document.errors.map(({ message, code, pos }) =>
+        problemAt(code === 'MULTIPLE_DOCS' ? 'a second document begins here' : message, pos[0], place),
+      ),
     );
   }
-  const value: unknown = document.toJS({ maxAliasCount: 100 }) ?? {};
+  const value: unknown = attempt(() => document.toJS({ maxAliasCount: 100 })) ?? {};
   const problems = validateSchema(schema, value);
   if (problems.length > 0)
     throw invalid(
