@@ -93,6 +93,26 @@ describe('Dhcpv4Server', () => {
     expect(answers.map(({ yourIp }) => IpAddress.v4(yourIp).toString())).toEqual(['192.168.127.4']);
   });
 
+  it.each([
+    ['576 bytes, which every client takes', undefined, 548],
+    ['what the client takes', 1000, 972],
+  ])('tells as many search domains as fit into %s', (_, maximumMessageSize, most) => {
+    const search = Array.from({ length: 60 }, (_, i) => `${'x'.repeat(40)}${i}.example`);
+    const net = testNetwork({ search });
+    const { stack, answers } = client(net);
+    send(stack, 'discover', {
+      options: { parameterRequestList: [119], ...(maximumMessageSize && { maximumMessageSize }) },
+    });
+    net.scheduler.advance(5);
+    const [offer] = answers;
+    const told = offer?.options.searchDomains ?? [];
+    expect(told).toEqual(['orlop.internal', ...search].slice(0, told.length));
+    const length = dhcpv4Length(offer as Dhcpv4Fields);
+    expect(length).toBeLessThanOrEqual(most);
+    // One more of some 50 bytes would be too many.
+    expect(length).toBeGreaterThan(most - 55);
+  });
+
   it('offers and acknowledges an address with router, DNS, NTP, MTU, domain and name', () => {
     const net = testNetwork({ mtu: 4000, search: ['example.com'] });
     const { stack, answers } = client(net);

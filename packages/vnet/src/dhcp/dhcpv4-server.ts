@@ -47,6 +47,9 @@ export interface DhcpCounters {
 
 const BROADCAST = IpAddress.v4(0xffffffff);
 const OPTION_SEARCH = 119;
+/** What every client takes, and the least that it may say (RFC 2132 §9.10); headers included. */
+const DEFAULT_MESSAGE_SIZE = 576;
+const IP_AND_UDP_LEN = 28;
 
 /** DHCP (RFC 2131) for the segment's guests, on the stack's port 67. */
 export class Dhcpv4Server {
@@ -180,7 +183,7 @@ export class Dhcpv4Server {
     const { server } = this.#options.network;
     const { clientIdentifier } = request.options;
     const boot = messageType === 'refuse' ? undefined : this.#options.bootOf?.(request.clientMac);
-    const fields: Dhcpv4Fields = {
+    const fields = this.#fitting(request, {
       operation: 'reply',
       messageType,
       hops: 0,
@@ -201,11 +204,28 @@ export class Dhcpv4Server {
         ...options,
         ...(clientIdentifier !== undefined && { clientIdentifier }),
       },
-    };
+    });
     const bytes = new Uint8Array(dhcpv4Length(fields));
     emitDhcpv4(fields, bytes, 0);
     // A client without an address is reached by broadcast, whether it asked for that or not.
     const to = request.clientIp === 0 ? BROADCAST : IpAddress.v4(request.clientIp);
     this.#socket.send(bytes, { address: to, port: DHCPV4_CLIENT_PORT }, server);
+  }
+
+  /** With as many search domains as the client takes in one message: the first ones, which are asked for first. */
+  #fitting(request: Dhcpv4Fields, reply: Dhcpv4Fields): Dhcpv4Fields {
+    const { maximumMessageSize = DEFAULT_MESSAGE_SIZE } = request.options;
+    const limit = Math.max(maximumMessageSize, DEFAULT_MESSAGE_SIZE) - IP_AND_UDP_LEN;
+    let fitting = reply;
+    while (dhcpv4Length(fitting) > limit) {
+      const { searchDomains = [], ...others } = fitting.options;
+      if (searchDomains.length === 0) return fitting;
+      const fewer = searchDomains.slice(0, -1);
+      fitting = {
+        ...reply,
+        options: fewer.length === 0 ? others : { ...others, searchDomains: fewer },
+      };
+    }
+    return fitting;
   }
 }

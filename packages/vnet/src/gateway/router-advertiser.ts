@@ -39,6 +39,8 @@ const MIN_GAP_MS = 100;
 const ROUTER_LIFETIME_S = 1800;
 const VALID_LIFETIME_S = 86_400;
 const PREFERRED_LIFETIME_S = 14_400;
+/** Not every guest takes the MTU that it is told, and neighbour discovery comes in no fragments (RFC 6980). */
+const ETHERNET_MTU = 1500;
 
 /** Router advertisements (RFC 4861, RFC 8106): prefix, default route, MTU and DNS for IPv6. */
 export class RouterAdvertiser implements FrameService {
@@ -50,7 +52,7 @@ export class RouterAdvertiser implements FrameService {
 
   constructor(options: RouterAdvertiserOptions) {
     this.#options = options;
-    this.#message = advertisement(options);
+    this.#message = fittingAdvertisement(options);
   }
 
   receive(frame: Uint8Array, offset: number, length: number): boolean {
@@ -98,6 +100,16 @@ export class RouterAdvertiser implements FrameService {
     this.counters.advertisements++;
     this.#lastAtMs = now;
     this.#nextAtMs = now + INTERVAL_MS;
+  }
+}
+
+/** With as many search domains as one packet holds; DHCPv6 tells all of them. */
+function fittingAdvertisement(options: RouterAdvertiserOptions): Icmpv6Fields {
+  const searchDomains = [...options.searchDomains];
+  for (;;) {
+    const message = advertisement({ ...options, searchDomains });
+    if (IPV6_HEADER_LEN + icmpv6Length(message) <= Math.min(options.mtu, ETHERNET_MTU)) return message;
+    if (searchDomains.pop() === undefined) return message;
   }
 }
 
