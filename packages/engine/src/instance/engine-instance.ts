@@ -31,12 +31,14 @@ export class EngineInstance {
   readonly syncs: EngineSyncs;
   readonly life: EngineLife;
   readonly #around: EngineSurroundings;
+  readonly #snapshots: Snapshots;
 
   /** @throws OrlopError `engine.bad-name` */
   constructor({ name, around, emit, publisherOf }: InstanceOptions) {
     this.name = name;
     this.#around = around;
     this.paths = instancePaths(around.home, name);
+    this.#snapshots = new Snapshots(this.paths);
     this.syncs = new EngineSyncs({ paths: this.paths, around });
     this.life = new EngineLife({
       ...{ name, around, emit, publisherOf },
@@ -61,15 +63,14 @@ export class EngineInstance {
 
   /** Copies the data; an engine that runs goes on, one that rests goes on resting. @throws OrlopError `engine.snapshot-exists`, … */
   async createSnapshot(name: string, signal?: AbortSignal): Promise<Snapshot> {
-    const snapshots = new Snapshots(this.paths);
     this.life.assertSettled();
     if (this.life.running === undefined) {
-      return this.life.whileAtRest(() => snapshots.create(name, { ...(signal && { signal }) }));
+      return this.life.whileAtRest(() => this.#snapshots.create(name, { ...(signal && { signal }) }));
     }
     await this.life.wake();
     const { live } = this.life.requireRunning();
     const copy = (to: string) => copyLiveDisk(live, to, { ...this.#around, ...(signal && { signal }) });
-    return snapshots.create(name, { copy });
+    return this.#snapshots.create(name, { copy });
   }
 
   /**
@@ -79,15 +80,14 @@ export class EngineInstance {
    * @throws OrlopError `engine.unknown-snapshot`; nothing was stopped then
    */
   async restoreSnapshot(name: string, signal?: AbortSignal): Promise<void> {
-    const snapshots = new Snapshots(this.paths);
     this.life.assertSettled();
-    await snapshots.require(name);
+    await this.#snapshots.require(name);
     const wasThere = this.life.active;
     const { flags } = await readRecord(this.paths);
     try {
       await this.life.stop({
         after: async () => {
-          await snapshots.restore(name, signal);
+          await this.#snapshots.restore(name, signal);
           await this.life.dropSaved();
         },
       });
@@ -118,11 +118,11 @@ export class EngineInstance {
   }
 
   listSnapshots(): Promise<Snapshot[]> {
-    return new Snapshots(this.paths).list();
+    return this.#snapshots.list();
   }
 
   removeSnapshot(name: string): Promise<void> {
-    return new Snapshots(this.paths).remove(name);
+    return this.#snapshots.remove(name);
   }
 
   ports(): PortStatus[] {

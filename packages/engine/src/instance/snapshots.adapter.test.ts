@@ -38,6 +38,16 @@ describe('Snapshots', () => {
     expect((await snapshots.list()).map(({ name }) => name)).toEqual(['good']);
   });
 
+  it('makes one of two that are asked for by the same name at once, and refuses the other', async () => {
+    await ensureDataDisk(paths.dataDisk, MIB);
+    const snapshots = new Snapshots(paths);
+    const [one, other] = await Promise.allSettled([snapshots.create('x'), snapshots.create('x')]);
+    expect(one).toMatchObject({ status: 'fulfilled', value: { name: 'x' } });
+    expect(other).toMatchObject({ status: 'rejected', reason: { code: 'engine.snapshot-exists' } });
+    await snapshots.remove('x');
+    await snapshots.create('x');
+  });
+
   it('refuses names that are taken, unknown or no names, and an engine without data', async () => {
     const snapshots = new Snapshots(paths);
     await expect(snapshots.create('x')).rejects.toMatchObject({ code: 'engine.no-data' });

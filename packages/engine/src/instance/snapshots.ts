@@ -11,6 +11,8 @@ import type { InstancePaths } from './instance-paths.ts';
 export class Snapshots {
   readonly #paths: InstancePaths;
   readonly #folder: string;
+  /** Names of those that are being made. */
+  readonly #making = new Set<string>();
 
   constructor(paths: InstancePaths) {
     this.#paths = paths;
@@ -44,13 +46,24 @@ export class Snapshots {
     { copy, signal }: { readonly copy?: (to: string) => Promise<void>; readonly signal?: AbortSignal } = {},
   ): Promise<Snapshot> {
     const path = this.#path(name);
-    if (await exists(path))
-      throw engineError('engine.snapshot-exists', `there is a snapshot "${name}" already`);
+    if (this.#making.has(name))
+      throw engineError('engine.snapshot-exists', `a snapshot "${name}" is being made`);
+    this.#making.add(name);
+    try {
+      if (await exists(path))
+        throw engineError('engine.snapshot-exists', `there is a snapshot "${name}" already`);
+      return await this.#make(name, copy ?? ((to) => copySparse(this.#paths.dataDisk, to, signal)));
+    } finally {
+      this.#making.delete(name);
+    }
+  }
+
+  async #make(name: string, copy: (to: string) => Promise<void>): Promise<Snapshot> {
     if (!(await exists(this.#paths.dataDisk))) {
       throw engineError('engine.no-data', `the engine "${this.#paths.name}" has no data yet`);
     }
     await mkdir(this.#folder, { recursive: true, mode: 0o700 });
-    await wholeOrNot(path, copy ?? ((to) => copySparse(this.#paths.dataDisk, to, signal)));
+    await wholeOrNot(this.#path(name), copy);
     const made = (await this.list()).find((one) => one.name === name);
     if (made === undefined)
       throw engineError('engine.snapshot-failed', `the snapshot "${name}" is not there`);
