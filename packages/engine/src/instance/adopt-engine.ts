@@ -16,7 +16,12 @@ export async function adoptEngine(input: StartInput & { readonly machine: Machin
   const credentials = await credentialsInUse(paths.folder, around.clock.wallMs());
   const network = await stages.run(
     'network',
-    { waitsFor: 'the virtual network', limitMs: LIMIT_MS.network, signal: input.signal },
+    {
+      waitsFor: 'the virtual network',
+      limitMs: LIMIT_MS.network,
+      signal: input.signal,
+      letGo: (late: InstanceNetwork) => late.close(),
+    },
     async (voice) => {
       const opened = await InstanceNetwork.open(paths, networkInput(input, credentials));
       await opened.plug(paths.cable).catch((error) => {

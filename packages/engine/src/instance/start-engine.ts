@@ -25,7 +25,12 @@ export async function startEngine(input: StartInput): Promise<LiveEngine> {
   const credentials = await ensureCredentials(paths.folder, around.clock.wallMs());
   const network = await stages.run(
     'network',
-    { waitsFor: 'the virtual network', limitMs: LIMIT_MS.network, signal },
+    {
+      waitsFor: 'the virtual network',
+      limitMs: LIMIT_MS.network,
+      signal,
+      letGo: (late: InstanceNetwork) => late.close(),
+    },
     () => InstanceNetwork.open(paths, networkInput(input, credentials)),
   );
   let started: StartedMachine | undefined;
@@ -33,7 +38,12 @@ export async function startEngine(input: StartInput): Promise<LiveEngine> {
   try {
     started = await stages.run(
       'machine',
-      { waitsFor: 'QEMU', limitMs: LIMIT_MS.machine, signal },
+      {
+        waitsFor: 'QEMU',
+        limitMs: LIMIT_MS.machine,
+        signal,
+        letGo: (late: StartedMachine) => late.machine.kill(),
+      },
       (voice) => {
         const machine = { architecture, boot: image.boot, diskPath: disk.path };
         return startEngineMachine(input, { ...machine, network, credentials, voice });

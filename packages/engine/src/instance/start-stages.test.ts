@@ -77,6 +77,24 @@ describe('StartStages', () => {
     await expect(run).rejects.toMatchObject({ code: 'engine.start-cancelled' });
   });
 
+  it('hands what comes when the start has been given up to whoever lets go of it', async () => {
+    const { stages, cancel, options } = setup();
+    const late: string[] = [];
+    let come = (_thing: string): void => undefined;
+    const letGo = (thing: string) => late.push(thing);
+    const run = stages.run(
+      'network',
+      { ...options, letGo },
+      () => new Promise<string>((resolve) => (come = resolve)),
+    );
+    cancel.abort();
+    await expect(run).rejects.toMatchObject({ code: 'engine.start-cancelled' });
+    come('a network');
+    await Promise.resolve();
+    await expect(stages.run('disk', setup().options, async () => 'a disk')).resolves.toBe('a disk');
+    expect(late).toEqual(['a network']);
+  });
+
   it('hears no more of a stage that has ended, whose work goes on', async () => {
     const { stages, seen, options, cancel } = setup();
     let late = (_text: string) => {};

@@ -8,6 +8,12 @@ export interface StageOptions {
   readonly signal: AbortSignal;
 }
 
+/** A stage whose work makes something that has to be closed. */
+export interface MakingStageOptions<T> extends StageOptions {
+  /** Takes what the work came to after the stage was given up. @default nothing has to be done with it */
+  readonly letGo?: (late: T) => unknown;
+}
+
 /** What a stage may say while it goes on. */
 export interface StageVoice {
   /** Aborted when the stage is over its limit, or the start is given up. */
@@ -33,7 +39,11 @@ export class StartStages {
   }
 
   /** @throws OrlopError `engine.stage-timeout`, `engine.start-cancelled`, or what `work` throws */
-  async run<T>(name: StageName, options: StageOptions, work: (voice: StageVoice) => Promise<T>): Promise<T> {
+  async run<T>(
+    name: StageName,
+    options: MakingStageOptions<T>,
+    work: (voice: StageVoice) => Promise<T>,
+  ): Promise<T> {
     const { limitMs, signal } = options;
     const own = new AbortController();
     let record: StageRecord = { name, state: 'active', waitsFor: options.waitsFor, durationMs: 0, limitMs };
@@ -74,14 +84,15 @@ export class StartStages {
         if (record.state === 'active') change({ note });
       },
     };
+    const working = work(voice);
+    working.catch(() => undefined); // told by the race, or too late to matter
     try {
-      const working = work(voice);
-      working.catch(() => undefined); // told by the race, or too late to matter
       const result = await Promise.race([working, interrupted]);
       change({ state: 'done' });
       return result;
     } catch (error) {
       change({ state: 'failed' });
+      void working.then((late) => options.letGo?.(late)).catch(() => undefined);
       if (signal.aborted && !(error instanceof OrlopError)) throw cancelled();
       throw error;
     } finally {
