@@ -85,6 +85,13 @@ describe('EngineShares', () => {
     expect(done).toEqual(['detach']);
   });
 
+  it('mounts them again when they could not all be unmounted', async () => {
+    const { machine, done, shares } = setUp();
+    machine.refuses = 'detach';
+    await expect(shares.takeAway()).rejects.toMatchObject({ code: 'engine.cannot-suspend' });
+    expect([done, shares.lost]).toEqual([['detach', 'attach s0,s1'], []]);
+  });
+
   it('puts back what it has taken when the next cannot be taken', async () => {
     const { machine, done, shares } = setUp();
     machine.refuses = 'unplug /b';

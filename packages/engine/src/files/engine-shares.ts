@@ -113,6 +113,8 @@ export class EngineShares {
       try {
         users = await agent.detachShares();
       } catch (cause) {
+        // Some of them may be.
+        await this.#putBack();
         throw cannotSuspend('its shares cannot be unmounted', cause);
       }
       if (users.length > 0) {
