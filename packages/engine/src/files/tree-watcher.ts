@@ -67,13 +67,16 @@ interface Followed {
  * Follows a tree of folders, those that are made or moved while it is followed as well. A queue that ran over is made up
  * for by a look at the whole tree: every folder of it is then told as changed.
  *
- * Invariant: each followed folder has one watch; `#paths` and `#folders` are inverse to each other.
+ * Invariant: each followed folder has one watch; `#paths` and `#folders` are inverse to each other; `#within` has every
+ * followed folder once.
  */
 export class TreeWatcher {
   readonly #options: TreeWatcherOptions;
   readonly #events: FolderEvents;
   readonly #paths = new Map<number, BytePath>();
   readonly #folders = new Map<BytePath, Followed>();
+  /** Of a folder, the followed ones in it. */
+  readonly #within = new Map<BytePath, Set<BytePath>>();
   #walks: Promise<void> = Promise.resolve();
   /** The folder whose watch has ended last: that it was removed is told next, by the folder that it was in. */
   #removed: { readonly path: BytePath; readonly inode: bigint | undefined } | undefined;
@@ -188,9 +191,12 @@ export class TreeWatcher {
     if (watch >= 0) {
       // A folder that was moved has the watch that it had, under another path.
       const before = this.#paths.get(watch);
-      if (before !== undefined && before !== path) this.#folders.delete(before);
+      if (before !== undefined && before !== path) this.#drop(before);
       if (known !== undefined && known.watch !== watch) this.#paths.delete(known.watch);
       this.#paths.set(watch, path);
+      const siblings = this.#within.get(folderOf(path));
+      if (siblings === undefined) this.#within.set(folderOf(path), new Set([path]));
+      else siblings.add(path);
       this.#folders.set(path, { watch, inode: known?.watch === watch ? known.inode : 0n });
       return true;
     }
@@ -203,16 +209,23 @@ export class TreeWatcher {
 
   /** A folder that went away, or out of the tree, with all that is in it. */
   #leave(path: BytePath): void {
-    for (const [below, { watch }] of this.#folders) {
-      if (below !== path && !below.startsWith(`${path}/`)) continue;
-      this.#events.remove(watch);
-      this.#forget(watch, below);
-    }
+    for (const below of [...(this.#within.get(path) ?? [])]) this.#leave(below);
+    const followed = this.#folders.get(path);
+    if (followed === undefined) return;
+    this.#events.remove(followed.watch);
+    this.#forget(followed.watch, path);
   }
 
   #forget(watch: number, path: BytePath): void {
     this.#paths.delete(watch);
-    if (this.#folders.get(path)?.watch === watch) this.#folders.delete(path);
+    if (this.#folders.get(path)?.watch === watch) this.#drop(path);
+  }
+
+  #drop(path: BytePath): void {
+    this.#folders.delete(path);
+    const siblings = this.#within.get(folderOf(path));
+    siblings?.delete(path);
+    if (siblings?.size === 0) this.#within.delete(folderOf(path));
   }
 
   #isExcluded(path: BytePath): boolean {
@@ -222,4 +235,8 @@ export class TreeWatcher {
     const name = path.slice(path.lastIndexOf('/') + 1);
     return exclude.some((one) => (one.startsWith('/') ? one === below : one === name));
   }
+}
+
+function folderOf(path: BytePath): BytePath {
+  return path.slice(0, Math.max(path.lastIndexOf('/'), 0));
 }
