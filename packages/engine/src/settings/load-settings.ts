@@ -53,7 +53,7 @@ export async function inspectSettings(
   flags: Readonly<Record<string, unknown>> = {},
 ): Promise<SettingsReading> {
   const [policy, user, instance] = await Promise.all(
-    [paths.policySettings, paths.userSettings, paths.instanceSettings].map(readFileIfAny),
+    [paths.policySettings, paths.userSettings, paths.instanceSettings].map(readFileOrProblem),
   );
   const given = checkFlags(flags);
   const files = [policy ?? NOTHING, user ?? NOTHING, instance ?? NOTHING];
@@ -127,6 +127,14 @@ function checkFlags(flags: Readonly<Record<string, unknown>>): {
 async function readFileIfAny(path: string): Promise<SettingsText | undefined> {
   const text = await readTextIfAny(path);
   return text === undefined ? undefined : readSettings(text, path);
+}
+
+/** One that cannot be read is one that cannot be used. */
+async function readFileOrProblem(path: string): Promise<SettingsText | undefined> {
+  return readFileIfAny(path).catch((error: Error) => {
+    const reason = error.cause instanceof Error ? `: ${error.cause.message}` : '';
+    return { ...NOTHING, problems: [{ message: `${error.message}${reason}` }] };
+  });
 }
 
 async function readTextIfAny(path: string): Promise<string | undefined> {
