@@ -20,12 +20,15 @@ export function portAnswers(look: () => Promise<void>): AnswerRules {
       (method === 'POST' && STARTS_OR_STOPS.test(path)) || (method === 'DELETE' && CONTAINER.test(path)),
     ready: (signal) =>
       new Promise((resolve) => {
-        const timer = setTimeout(resolve, LIMIT_MS);
-        signal.addEventListener('abort', () => resolve(), { once: true });
-        look()
-          .catch(() => undefined) // it is looked again when the next event comes
-          .then(() => resolve())
-          .finally(() => clearTimeout(timer));
+        const over = () => {
+          clearTimeout(timer);
+          // The signal is the connection's, which may ask for many more.
+          signal.removeEventListener('abort', over);
+          resolve();
+        };
+        const timer = setTimeout(over, LIMIT_MS);
+        signal.addEventListener('abort', over, { once: true });
+        look().then(over, over); // it is looked again when the next event comes
       }),
   };
 }
