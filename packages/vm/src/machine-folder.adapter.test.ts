@@ -26,6 +26,18 @@ describe('MachineFolder', () => {
     });
   });
 
+  it.each(['{}', '{"name":"web","arch":"amd64","cpus":1,"memoryMiB":64,"boot":null}', '[]'])(
+    'says that a description of a machine is damaged which lacks what every machine has: %s',
+    async (text) => {
+      const path = join(folder.path, 'spec.json');
+      await writeFile(path, text);
+      await expect(new MachineFolder(folder.path).readSpec()).rejects.toMatchObject({
+        code: 'vm.bad-state',
+        message: `"${path}" is damaged`,
+      });
+    },
+  );
+
   it('has no state where there is no file', async () => {
     expect(await new MachineFolder(folder.path).readState()).toBe(undefined);
   });

@@ -3,7 +3,7 @@ import { mkdir, open, readFile, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { vmError } from './errors.ts';
 import type { MachineState } from './machine.ts';
-import type { MachineSpec } from './machine-spec.ts';
+import type { checkSpec, MachineSpec } from './machine-spec.ts';
 
 /** The names inside a machine's folder. Sockets are reached relative to it, so that its path may be long. */
 export const machineFiles = {
@@ -65,8 +65,11 @@ export class MachineFolder {
     return this.writeJson('state', state);
   }
 
-  readSpec(): Promise<MachineSpec | undefined> {
-    return this.readJson<MachineSpec>('spec');
+  /** @throws OrlopError `vm.bad-state` */
+  async readSpec(): Promise<MachineSpec | undefined> {
+    const spec = await this.readJson<MachineSpec>('spec');
+    if (spec === undefined || isWhole(spec)) return spec;
+    throw this.#damaged('spec');
   }
 
   writeSpec(spec: MachineSpec): Promise<void> {
@@ -107,6 +110,17 @@ export class MachineFolder {
   async remove(name: keyof typeof machineFiles): Promise<void> {
     await rm(this.file(name), { force: true });
   }
+}
+
+/** Whether all is there that every machine has; what {@link checkSpec} of it holds is not looked at again. */
+function isWhole(spec: Partial<MachineSpec>): boolean {
+  const { name, arch, cpus, memoryMiB, boot } = spec;
+  const lists = [spec.disks, spec.cdroms, spec.networks, spec.channels, spec.shares];
+  return (
+    [name, arch, boot?.kind].every((text) => typeof text === 'string') &&
+    [cpus, memoryMiB].every((number) => typeof number === 'number') &&
+    lists.every(Array.isArray)
+  );
 }
 
 /** Writes a file (0600) whole or not at all. */
