@@ -165,12 +165,10 @@ async function startDaemon(context: CommandContext, options: readonly string[]):
 
 /** @throws OrlopError `daemon.start-failed` */
 async function untilAnswered(context: CommandContext, child: ChildProcess): Promise<DaemonClient> {
-  const { connectDaemon, daemonPaths } = await import('@orlop/engine');
-  const client = connectDaemon(daemonPaths(context.paths).socket);
   const deadline = performance.now() + START_TIMEOUT_MS;
   while (performance.now() < deadline) {
-    const status = await client.status().catch(() => undefined);
-    if (status !== undefined) return client;
+    const found = await askDaemon(context);
+    if (found !== undefined) return found.client;
     // Another command may have started one at the same time: that one counts.
     if (child.exitCode !== null && child.exitCode !== 4) break;
     await sleep(POLL_MS, undefined, { signal: context.signal });
