@@ -23,6 +23,7 @@ import type { GuestTarget } from './forward/forward.ts';
 import { ForwardTable } from './forward/forward-table.ts';
 import { startTcpForward } from './forward/tcp-forward.ts';
 import { startUdpForward } from './forward/udp-forward.ts';
+import { DepartedGuests } from './gateway/departed-guests.ts';
 import { type FrameService, Gateway } from './gateway/gateway.ts';
 import { NeighbourGuard } from './gateway/neighbour-guard.ts';
 import { NtpServer } from './gateway/ntp-server.ts';
@@ -106,6 +107,7 @@ export class VirtualNetwork {
   /** Told the Ethernet addresses behind a link that has gone. */
   onGuestLeft: ((macs: ReadonlySet<MacAddress>) => void) | undefined = undefined;
   readonly #parts: NetworkParts;
+  readonly #departed: DepartedGuests;
   readonly #closers: (() => void)[] = [];
 
   constructor(settings: NetworkSettings, parts: NetworkParts) {
@@ -269,6 +271,8 @@ export class VirtualNetwork {
     this.dns = new DnsServer({ stack: this.stack, resolver: this.learnedNames, origin });
     const ntp = new NtpServer({ udp: this.stack.udp, wallMs: () => scheduler.wallMs() });
     this.#closers.push(() => ntp.close());
+    this.#departed = new DepartedGuests({ stack: this.stack, scheduler });
+    this.#closers.push(() => this.#departed.close());
     this.gateway.plugInto(this.segment);
   }
 
@@ -282,6 +286,7 @@ export class VirtualNetwork {
     const { logger } = this.#parts;
     const onClosed = (gone: Port, reason: string, macs: ReadonlySet<number>) => {
       logger.info('a guest left', { port: gone.name, reason });
+      this.#departed.ask(macs);
       this.onGuestLeft?.(macs);
     };
     let port: Port;

@@ -20,6 +20,8 @@ export interface TestNetwork {
   readonly sockets: MemorySockets;
   readonly scheduler: VirtualScheduler;
   plug(host: number): TestGuest;
+  /** Gives a guest whose link is closed another one. */
+  replug(stack: Stack): void;
 }
 
 export interface TestGuest {
@@ -49,6 +51,11 @@ export function testNetwork(config: NetworkConfig = {}, parts: Partial<NetworkPa
       network.attach(near, `guest ${host}`);
       return startGuest(scheduler, far, host);
     },
+    replug: (stack) => {
+      const [near, far] = memoryCable({ scheduler });
+      network.attach(near);
+      drive(scheduler, stack, far);
+    },
   };
 }
 
@@ -62,6 +69,12 @@ function startGuest(scheduler: VirtualScheduler, link: MemoryLinkEnd, host: numb
     routes: [{ prefix: anywhere, via: IpAddress.v4(0xc0a87f01) }],
     random: seededRandom(host),
   });
+  drive(scheduler, stack, link);
+  return { stack, link, address };
+}
+
+/** Has a stack speak by a link from now on. */
+function drive(scheduler: VirtualScheduler, stack: Stack, link: MemoryLinkEnd): void {
   let timerAt = Number.POSITIVE_INFINITY;
   const turn = () => {
     stack.poll(scheduler.now(), link);
@@ -82,7 +95,6 @@ function startGuest(scheduler: VirtualScheduler, link: MemoryLinkEnd, host: numb
     onClosed: () => {},
   });
   turn();
-  return { stack, link, address };
 }
 
 /** What a connection did, in order, and the bytes it brought. */

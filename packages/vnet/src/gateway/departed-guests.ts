@@ -1,0 +1,51 @@
+import type { IpAddress, Stack } from '@orlop/netstack';
+import type { MacAddress } from '@orlop/wire';
+import type { Scheduler } from '../scheduler.ts';
+
+/** A guest whose cable was out for a minute is not asked at all; who is not there for two keeps nothing. */
+const PROBES = { idleMs: 60_000, intervalMs: 15_000, count: 10 };
+/** After it whoever is there has answered. */
+const ASKING_MS = PROBES.idleMs + PROBES.intervalMs * (PROBES.count + 2);
+
+/**
+ * Asks after the connections of guests whose link has gone: who was switched off says no more, and an idle connection
+ * would stay for ever, here and at the other end. One that started anew answers with a reset. Guests whose link stands
+ * are never asked: they may be paused for as long as they are.
+ */
+export class DepartedGuests {
+  readonly #stack: Stack;
+  readonly #scheduler: Scheduler;
+  #cancels = new Set<() => void>();
+
+  constructor(parts: { readonly stack: Stack; readonly scheduler: Scheduler }) {
+    this.#stack = parts.stack;
+    this.#scheduler = parts.scheduler;
+  }
+
+  /** @param macs - of the guests behind the link */
+  ask(macs: ReadonlySet<MacAddress>): void {
+    const asked = [...this.#stack.tcp.connections()].filter(({ remote }) => {
+      const mac = this.#macOf(remote.address);
+      return mac !== undefined && macs.has(mac);
+    });
+    if (asked.length === 0) return;
+    for (const socket of asked) socket.keepalive = PROBES;
+    const cancel = this.#scheduler.after(ASKING_MS, () => {
+      this.#cancels.delete(cancel);
+      for (const socket of asked) socket.keepalive = undefined;
+    });
+    this.#cancels.add(cancel);
+  }
+
+  close(): void {
+    for (const cancel of this.#cancels) cancel();
+    this.#cancels.clear();
+  }
+
+  /** Of the guest that has the address, or behind which it is. */
+  #macOf(address: IpAddress): MacAddress | undefined {
+    const { arp, ndp, ip } = this.#stack.host;
+    const nextHop = ip.routes.nextHop(address) ?? address;
+    return (nextHop.version === 4 ? arp : ndp).neighbours.find(nextHop);
+  }
+}
