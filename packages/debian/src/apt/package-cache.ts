@@ -1,10 +1,11 @@
-import { createHash, randomUUID } from 'node:crypto';
+import { createHash } from 'node:crypto';
 import { createReadStream } from 'node:fs';
 import { mkdir, rename, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { pipeline } from 'node:stream/promises';
 import type { ReportProgress } from '@orlop/core';
 import { debianError } from '../errors.ts';
+import { makeWorkFolder } from '../work-folder.ts';
 import { type DebianPackage, packageFileName } from './packages.ts';
 import type { AptWorkspace } from './workspace.ts';
 
@@ -51,12 +52,12 @@ export class PackageCache {
     const report = (finished: boolean) =>
       progress({ task, done: doneBytes.reduce((a, b) => a + b, 0), total, unit: 'bytes', finished });
     report(false);
-    const incoming = join(this.#folder, `incoming-${randomUUID()}`);
+    const incoming = await makeWorkFolder(this.#folder, 'incoming');
     try {
       const outcomes = await Promise.allSettled(
         batches.map(async (batch, index) => {
           const folder = join(incoming, String(index));
-          await mkdir(folder, { recursive: true, mode: 0o700 });
+          await mkdir(folder, { mode: 0o700 });
           await workspace.download(batch, folder, (fraction) => {
             doneBytes[index] = Math.round(fraction * sumBytes(batch));
             report(false);

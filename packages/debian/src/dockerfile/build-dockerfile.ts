@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import { cp, mkdir, mkdtemp, rm, stat } from 'node:fs/promises';
+import { cp, mkdir, rm, stat } from 'node:fs/promises';
 import { dirname, join, resolve, sep } from 'node:path';
 import { stripVTControlCharacters } from 'node:util';
 import type { ReportProgress } from '@orlop/core';
@@ -13,10 +13,11 @@ import {
 } from '../build-once.ts';
 import { componentLabels } from '../component-labels.ts';
 import { componentReference } from '../definition/component-tag.ts';
-import { type DockerfileComponent, repositoryOf } from '../definition/definition.ts';
+import { type DockerfileComponent, type DockerfileSection, repositoryOf } from '../definition/definition.ts';
 import { loadComponent } from '../definition/load-component.ts';
 import { debianError } from '../errors.ts';
 import { runTool, streamTool } from '../tool.ts';
+import { makeWorkFolder } from '../work-folder.ts';
 import { findDocker } from './docker-client.ts';
 
 export interface DockerfileBuildRequest extends BuildPlace {
@@ -140,9 +141,23 @@ async function prepareContext({
     );
   });
   if (dockerfile.context.length === 0) return { folder, remove: async () => {} };
-  const copy = await mkdtemp(join(stateFolder, 'context-'));
+  const copy = await makeWorkFolder(stateFolder, 'context');
+  const remove = () => rm(copy, { recursive: true, force: true });
+  try {
+    await fillContext(copy, { folder, extra: dockerfile.context });
+  } catch (error) {
+    await remove();
+    throw error;
+  }
+  return { folder: copy, remove };
+}
+
+async function fillContext(
+  copy: string,
+  { folder, extra }: { readonly folder: string; readonly extra: DockerfileSection['context'] },
+): Promise<void> {
   await cp(folder, copy, { recursive: true });
-  for (const { from, to } of dockerfile.context) {
+  for (const { from, to } of extra) {
     const place = resolve(copy, to);
     if (!place.startsWith(`${copy}${sep}`)) {
       throw debianError('debian.invalid-definition', `extra-sources: "${to}" is outside the build context`);
@@ -154,7 +169,6 @@ async function prepareContext({
       });
     });
   }
-  return { folder: copy, remove: () => rm(copy, { recursive: true, force: true }) };
 }
 
 /** The one manifest of what Docker saved, with the platform that its configuration says. */

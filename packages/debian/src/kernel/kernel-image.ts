@@ -1,6 +1,5 @@
-import { randomUUID } from 'node:crypto';
 import { createReadStream, createWriteStream } from 'node:fs';
-import { mkdir, rm, stat } from 'node:fs/promises';
+import { rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
@@ -18,6 +17,7 @@ import { debianError } from '../errors.ts';
 import { compileGlobs } from '../layer/globs.ts';
 import type { LayerPackage } from '../layer/layer.ts';
 import { mergedPath } from '../layer/layout.ts';
+import { makeWorkFolder } from '../work-folder.ts';
 import { moduleName } from './modinfo.ts';
 import { ModuleStore, type ShippedModule } from './module-store.ts';
 import { fileStem, type KernelLists, type KernelModule, moduleTables } from './module-tables.ts';
@@ -52,8 +52,7 @@ interface Found {
  */
 export async function* kernelEntries(request: KernelRequest): EntryStream {
   const { definition, section, signal } = request;
-  const folder = join(request.temporaryFolder, `kernel-${randomUUID()}`);
-  await mkdir(folder, { recursive: true, mode: 0o700 });
+  const folder = await makeWorkFolder(request.temporaryFolder, 'kernel');
   try {
     const image = join(folder, 'image');
     const found: Found = {
