@@ -18,6 +18,7 @@ export const cliError = defineErrors({
   'cli.system-invalid': 'invalid',
   'cli.system-not-found': 'not-found',
   'cli.system-unavailable': 'unavailable',
+  'cli.too-large': 'invalid',
   'cli.unknown-architecture': 'invalid',
   'daemon.too-old': 'conflict',
   'engine.not-confirmed': 'invalid',

@@ -1,11 +1,11 @@
 import { existsSync, realpathSync } from 'node:fs';
-import { readFile } from 'node:fs/promises';
 import { delimiter, dirname, join, resolve } from 'node:path';
 import { type Architecture, formatProblem, type OrlopError, type ReportProgress } from '@orlop/core';
 import type { HostSources, ImageResolver, Lock, Substitution } from '@orlop/kit';
 import type { Platform } from '@orlop/oci';
 import type { CommandContext } from '../context.ts';
 import { cliError } from '../errors.ts';
+import { readNamedText } from '../read-whole.ts';
 import { openStore, type RegistryOptions, type StoreOptions, withRegistryClient } from './cache-options.ts';
 import { readArchitecture } from './read-architecture.ts';
 
@@ -101,7 +101,7 @@ async function substitutions(
   const rules = options.substitute.map(kit.parseSubstitution);
   const ambient = context.env['ORLOP_SUBSTITUTIONS']?.split(delimiter).filter((file) => file !== '') ?? [];
   for (const file of [...options.substitutions, ...ambient]) {
-    const text = await readFile(resolve(context.cwd, file), 'utf8').catch((cause) => {
+    const text = await readNamedText(resolve(context.cwd, file)).catch((cause) => {
       throw cliError('build.unreadable', `cannot read ${file}`, { cause });
     });
     rules.push(...kit.readSubstitutions(text, file));

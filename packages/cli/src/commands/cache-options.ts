@@ -7,6 +7,7 @@ import type { Command } from 'commander';
 import type { CommandContext } from '../context.ts';
 import { cliError } from '../errors.ts';
 import { makeHome } from '../make-home.ts';
+import { readNamedText } from '../read-whole.ts';
 import { each } from './each.ts';
 
 /** Where images are kept. */
@@ -72,7 +73,7 @@ async function createRegistryClient(
   const certificates = await systemAuthorities(env);
   const trusted = env['ORLOP_CERT_FILE']?.split(delimiter).filter((file) => file !== '') ?? [];
   for (const file of [...options.certFile, ...trusted]) {
-    const pem = await readFile(resolve(cwd, file), 'utf8').catch((cause) => {
+    const pem = await readNamedText(resolve(cwd, file)).catch((cause) => {
       throw cliError('cli.bad-option', `--cert-file ${file} cannot be read`, { cause });
     });
     if (!pem.includes('-----BEGIN CERTIFICATE-----'))

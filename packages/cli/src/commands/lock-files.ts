@@ -1,8 +1,8 @@
-import { readFile } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import type { Lock } from '@orlop/kit';
 import type { CommandContext } from '../context.ts';
 import { cliError } from '../errors.ts';
+import { readNamedText } from '../read-whole.ts';
 import { invalid } from './build-inputs.ts';
 
 /** `redis-os.yml` is locked by `redis-os.lock.yml`; with several files, the last one names the lock. */
@@ -22,7 +22,7 @@ export async function readLocks(
 ): Promise<Lock> {
   const { parseLock } = await import('@orlop/kit');
   const file = lockFileOf(files, lockFile);
-  const text = await readFile(resolve(context.cwd, file), 'utf8').catch((cause) => {
+  const text = await readNamedText(resolve(context.cwd, file)).catch((cause) => {
     throw cliError('build.no-lock', `cannot read the lock ${file}`, {
       cause,
       hint: `write it by orlop lock ${files.join(' ')}`,

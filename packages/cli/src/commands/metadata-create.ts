@@ -1,8 +1,8 @@
-import { readFile } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import { encodeMetadataIso } from '@orlop/vm';
 import type { CommandContext } from '../context.ts';
 import { cliError } from '../errors.ts';
+import { readNamedFile, readWhole } from '../read-whole.ts';
 import { writeOutput } from '../write-output.ts';
 
 export interface MetadataSource {
@@ -29,12 +29,10 @@ async function readContent(
     });
   }
   if (file !== undefined) {
-    return readFile(resolve(cwd, file)).catch((cause) => {
+    return readNamedFile(resolve(cwd, file)).catch((cause) => {
       throw cliError('metadata.no-source', `cannot read ${file}`, { cause });
     });
   }
   if (text !== '-') return Buffer.from(text ?? '');
-  const chunks: Uint8Array[] = [];
-  for await (const chunk of stdin) chunks.push(typeof chunk === 'string' ? Buffer.from(chunk) : chunk);
-  return Buffer.concat(chunks);
+  return readWhole(stdin, 'standard input');
 }

@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process';
-import { readFile, stat, writeFile } from 'node:fs/promises';
+import { readFile, stat, truncate, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { PassThrough } from 'node:stream';
 import { silentLogger } from '@orlop/core';
@@ -40,6 +40,16 @@ describe('createMetadata', () => {
     await createMetadata({ image: 'a.iso', text: undefined, file: 'data' }, context);
     await createMetadata({ image: 'b.iso', text: '-', file: undefined }, context);
     expect(await readFile(join(folder.path, 'a.iso'))).toEqual(await readFile(join(folder.path, 'b.iso')));
+  });
+
+  it('refuses a file that is larger than any metadata', async () => {
+    await writeFile(join(folder.path, 'large'), '');
+    await truncate(join(folder.path, 'large'), (64 << 20) + 1);
+    const create = createMetadata({ image: 'x.iso', text: undefined, file: 'large' }, context);
+    await expect(create).rejects.toMatchObject({
+      code: 'metadata.no-source',
+      cause: { code: 'cli.too-large', message: `${join(folder.path, 'large')} is over 64 MiB` },
+    });
   });
 
   it('refuses both, neither, and a file that is not there', async () => {

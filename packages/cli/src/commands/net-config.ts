@@ -1,10 +1,10 @@
-import { readFile } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import { OrlopError, type Problem } from '@orlop/core';
 import type { JsonSchema, NetworkConfig, SchemaPath } from '@orlop/vnet';
 import { type Document, LineCounter, parseDocument } from 'yaml';
 import type { CommandContext } from '../context.ts';
 import { cliError } from '../errors.ts';
+import { readNamedText } from '../read-whole.ts';
 
 /**
  * Reads a network's configuration from YAML (or JSON, which is YAML), with all its problems at their places.
@@ -108,7 +108,7 @@ function invalid(file: string, problems: readonly Problem[]): OrlopError {
 
 async function readText(path: string, file: string): Promise<string> {
   try {
-    return await readFile(path, 'utf8');
+    return await readNamedText(path);
   } catch (cause) {
     throw cliError('net.no-config', `cannot read the network's configuration ${file}`, {
       cause,

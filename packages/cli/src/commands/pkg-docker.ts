@@ -1,8 +1,8 @@
-import { readFile } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import type { AnyComponent } from '@orlop/debian';
 import type { CommandContext } from '../context.ts';
 import { cliError } from '../errors.ts';
+import { readNamedText } from '../read-whole.ts';
 
 export interface DockerfileOptions {
   readonly dockerfile?: string;
@@ -33,7 +33,7 @@ export async function withDockerfileOptions(
 
 /** A line for each, `KEY=VALUE`; empty lines and those that begin with `#` say nothing. */
 async function readArguments(file: string, { cwd }: CommandContext): Promise<readonly string[]> {
-  const text = await readFile(resolve(cwd, file), 'utf8').catch((cause) => {
+  const text = await readNamedText(resolve(cwd, file)).catch((cause) => {
     throw cliError('cli.bad-option', `--build-arg-file ${file} cannot be read`, { cause });
   });
   const lines = text.split('\n').map((line) => line.trim());

@@ -1,9 +1,9 @@
-import { readFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import type { AcceleratorName, DiskFormat, FirmwareFile, MachineSpec, PublishedPort, Share } from '@orlop/vm';
 import { type Command, Option } from 'commander';
 import type { CommandContext } from '../context.ts';
 import { cliError } from '../errors.ts';
+import { readNamedFile } from '../read-whole.ts';
 import { each } from './each.ts';
 import { readArchitecture } from './read-architecture.ts';
 import { findImage } from './run-image.ts';
@@ -272,7 +272,7 @@ async function readUserData({
 }): Promise<Buffer | undefined> {
   if (options.data !== undefined) return Buffer.from(options.data);
   if (options.dataFile === undefined) return undefined;
-  return await readFile(resolve(context.cwd, options.dataFile)).catch((cause: Error) => {
+  return await readNamedFile(resolve(context.cwd, options.dataFile)).catch((cause: Error) => {
     throw cliError('run.no-data', `cannot read --data-file "${options.dataFile}"`, {
       cause,
     });
