@@ -1,4 +1,8 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { GuestMachine } from './guest-machine.ts';
+
+/** A refusal comes at once, and whoever asks again without a pause takes the machine its processor. */
+const POLL_MS = 100;
 
 /** The port's user may still be on its way up: it is asked again as long as the machine runs. */
 export async function fetchText(url: string, machine: GuestMachine): Promise<string> {
@@ -11,6 +15,7 @@ export async function fetchText(url: string, machine: GuestMachine): Promise<str
       return await (await fetch(url, { signal: AbortSignal.timeout(5_000) })).text();
     } catch (error) {
       if (ended || machine.elapsedMs > 180_000) throw error;
+      await sleep(POLL_MS);
     }
   }
 }

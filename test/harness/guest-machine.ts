@@ -17,7 +17,10 @@ export class GuestMachine {
   readonly #stop: () => Promise<void>;
   readonly #startedMs = Date.now();
   #text = '';
+  /** The line that is being said. */
   #rest = '';
+  /** Why nothing that is waited for can come any more. */
+  #over: string | undefined;
   readonly #lineListeners = new Set<(line: string) => void>();
   #waiters: Waiter[] = [];
 
@@ -29,9 +32,7 @@ export class GuestMachine {
     this.exited = new Promise((settled) => {
       child.on('close', (status) => {
         settled(status ?? -1);
-        for (const { pattern, failed } of this.#waiters)
-          failed(this.#missing(pattern, 'the machine has ended'));
-        this.#waiters = [];
+        this.#failAll('the machine has ended');
       });
     });
   }
@@ -45,10 +46,11 @@ export class GuestMachine {
     return Date.now() - this.#startedMs;
   }
 
-  /** The first place on the console, from the start on, that the pattern matches. */
+  /** The first place on the console, from the start on, that the pattern matches; fails once that cannot come. */
   waitFor(pattern: RegExp, timeoutMs = defaultTimeoutMs): Promise<RegExpExecArray> {
     const match = pattern.exec(this.#text);
     if (match !== null) return Promise.resolve(match);
+    if (this.#over !== undefined) return Promise.reject(this.#missing(pattern, this.#over));
     return new Promise((resolve, reject) => {
       const timer = setTimeout(() => {
         this.#waiters = this.#waiters.filter((other) => other !== waiter);
@@ -107,10 +109,11 @@ export class GuestMachine {
 
   #take(piece: string): void {
     this.#text += piece;
-    const lines = (this.#rest + piece).split('\n');
+    const said = this.#rest + piece;
+    const lines = said.split('\n');
     this.#rest = lines.pop() ?? '';
     for (const line of lines) for (const listen of this.#lineListeners) listen(line);
-    if (/Kernel panic|Oops:/.test(this.#text)) this.#failAll('the kernel has failed');
+    if (/Kernel panic|Oops:/.test(said)) this.#failAll('the kernel has failed');
     for (const waiter of [...this.#waiters]) {
       const match = waiter.pattern.exec(this.#text);
       if (match === null) continue;
@@ -120,6 +123,7 @@ export class GuestMachine {
   }
 
   #failAll(why: string): void {
+    this.#over ??= why;
     for (const { pattern, failed } of this.#waiters) failed(this.#missing(pattern, why));
     this.#waiters = [];
   }
