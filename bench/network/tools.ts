@@ -1,7 +1,7 @@
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
 import { createSocket } from 'node:dgram';
 import { once } from 'node:events';
-import { openSync, readFileSync } from 'node:fs';
+import { closeSync, openSync, readFileSync } from 'node:fs';
 import { type AddressInfo, createServer } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 
@@ -18,6 +18,7 @@ export function run(command: string, ...rest: readonly string[]): string {
 export function start(logPath: string, command: string, ...rest: readonly string[]): ChildProcess {
   const log = openSync(logPath, 'a');
   const child = spawn(command, rest, { stdio: ['ignore', log, log] });
+  closeSync(log);
   process.once('exit', () => child.kill('SIGKILL'));
   return child;
 }

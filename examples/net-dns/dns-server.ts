@@ -13,7 +13,7 @@ import {
 } from '@orlop/wire';
 
 /** Names and their IPv4 addresses. */
-export type Zone = Readonly<Record<string, string>>;
+export type Zone = ReadonlyMap<string, string>;
 
 const TTL_SECONDS = 60;
 
@@ -28,7 +28,7 @@ export function serveDns(network: DatagramNetwork, zone: Zone, port: number): Pr
 
 function answer(query: DnsFields, zone: Zone): DnsFields {
   const [question] = query.questions;
-  const address = question === undefined ? undefined : zone[question.name.toLowerCase()];
+  const address = question === undefined ? undefined : zone.get(question.name.toLowerCase());
   const answers: DnsRecord[] = [];
   if (question !== undefined && address !== undefined) {
     const head = { name: question.name, class: DNS_CLASS_IN, ttl: TTL_SECONDS };

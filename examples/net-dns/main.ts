@@ -10,6 +10,9 @@ const network =
     ? hostDatagrams()
     : await joinDatagrams({ socketPath: where, addresses: ['192.168.127.53/24'] });
 
-const zone = { 'orlop.example': '192.0.2.1', 'deck.orlop.example': '192.0.2.2' };
+const zone = new Map([
+  ['orlop.example', '192.0.2.1'],
+  ['deck.orlop.example', '192.0.2.2'],
+]);
 const server = await serveDns(network, zone, Number(port));
 console.log(`DNS on UDP port ${server.port} of ${where === 'host' ? '127.0.0.1' : '192.168.127.53'}`);

@@ -15,7 +15,7 @@ async function serve(stream: ByteStream): Promise<void> {
     for (let end = pending.indexOf('\r\n\r\n'); end >= 0; end = pending.indexOf('\r\n\r\n')) {
       const head = pending.slice(0, end);
       pending = pending.slice(end + 4);
-      await stream.write(new TextEncoder().encode(answer(head, stream)));
+      await stream.write(answer(head, stream));
       if (/^connection: *close/im.test(head)) {
         stream.end();
         return;
@@ -26,7 +26,7 @@ async function serve(stream: ByteStream): Promise<void> {
   stream.end();
 }
 
-function answer(head: string, stream: ByteStream): string {
+function answer(head: string, stream: ByteStream): Uint8Array {
   const [method = '', target = ''] = head.split(' ');
   const isKnown = method === 'GET' && target === '/';
   const { remote, local } = stream;
@@ -34,5 +34,7 @@ function answer(head: string, stream: ByteStream): string {
     ? `Hello ${remote.address}, this is ${local.address}.\n`
     : `There is no ${method} ${target} here.\n`;
   const status = isKnown ? '200 OK' : '404 Not Found';
-  return `HTTP/1.1 ${status}\r\ncontent-type: text/plain\r\ncontent-length: ${body.length}\r\n\r\n${body}`;
+  const { length } = new TextEncoder().encode(body);
+  const fields = `content-type: text/plain; charset=utf-8\r\ncontent-length: ${length}`;
+  return new TextEncoder().encode(`HTTP/1.1 ${status}\r\n${fields}\r\n\r\n${body}`);
 }

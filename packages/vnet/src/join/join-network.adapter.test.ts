@@ -1,11 +1,12 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { connect } from 'node:net';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { silentLogger } from '@orlop/core';
 import { networkCompliance } from '@orlop/netstack';
 import { temporaryFolder } from '@orlop/testkit';
-import { DNS_CLASS_IN, DNS_TYPE_A, encodeDns, parseDns } from '@orlop/wire';
+import { DNS_CLASS_IN, DNS_NAME_ERROR, DNS_TYPE_A, encodeDns, parseDns } from '@orlop/wire';
 import { build } from 'esbuild';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type OpenNetwork, openNetwork } from '../open-network.ts';
@@ -77,6 +78,10 @@ describe('joinNetwork', () => {
       const port = /port (\d+)/.exec(onHost.firstLine)?.[1];
       const response = await fetch(`http://127.0.0.1:${port}/`);
       expect(await response.text()).toBe('Hello 127.0.0.1, this is 127.0.0.1.\n');
+      const [head = '', body = ''] = (
+        await askRaw(Number(port), 'GET /\xe9 HTTP/1.1\r\nconnection: close')
+      ).split('\r\n\r\n');
+      expect(Number(/content-length: (\d+)/.exec(head)?.[1])).toBe(body.length);
     } finally {
       await onNetwork.stop();
       await onHost.stop();
@@ -92,18 +97,31 @@ describe('joinNetwork', () => {
     const server = await start(bundle.path, [socketPath, '53']);
     try {
       const client = await join2('192.168.127.61/24');
-      const answer = await new Promise<Uint8Array>((resolve) => {
-        client.datagrams
-          .bind({ port: 0 }, (bytes) => resolve(bytes.slice()))
-          .then((port) => port.send(query('Deck.orlop.example'), { address: '192.168.127.53', port: 53 }));
+      const ask = (name: string) =>
+        new Promise<ReturnType<typeof parseDns>>((resolve) => {
+          client.datagrams
+            .bind({ port: 0 }, (bytes) => resolve(parseDns(bytes, 0, bytes.length)))
+            .then((port) => port.send(query(name), { address: '192.168.127.53', port: 53 }));
+        });
+      expect(await ask('constructor')).toMatchObject({ response: true, responseCode: DNS_NAME_ERROR });
+      expect(await ask('Deck.orlop.example')).toMatchObject({
+        response: true,
+        answers: [{ kind: 'A', address: 0xc0000202 }],
       });
-      const fields = parseDns(answer, 0, answer.length);
-      expect(fields).toMatchObject({ response: true, answers: [{ kind: 'A', address: 0xc0000202 }] });
     } finally {
       await server.stop();
     }
   });
 });
+
+/** All that an HTTP server answers, a character for each byte. */
+async function askRaw(port: number, head: string): Promise<string> {
+  const socket = connect(port, '127.0.0.1');
+  socket.end(Buffer.from(`${head}\r\n\r\n`, 'latin1'));
+  let text = '';
+  for await (const bytes of socket) text += (bytes as Buffer).toString('latin1');
+  return text;
+}
 
 function query(name: string): Uint8Array {
   return encodeDns({
