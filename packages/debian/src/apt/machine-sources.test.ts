@@ -44,6 +44,16 @@ describe('debianSources', () => {
     ]);
   });
 
+  it("reads fields by names in any case, and every word of apt's for no", () => {
+    const entry = (enabled: string, host: string) =>
+      `types: deb\nENABLED: ${enabled}\nuris: http://${host}/debian\nSuites: bookworm\ncomponents: main\n\n`;
+    const off = ['no', 'False', '0', 'off', 'without', 'disable'].map((word) =>
+      entry(word, `${word}.example`),
+    );
+    const read = parseDeb822Sources(`${off.join('')}${entry('yes', 'on.example')}`);
+    expect(read.flatMap(({ uris }) => uris)).toEqual(['http://on.example/debian']);
+  });
+
   it('takes it out of one-line files, with options, old names and doubles', () => {
     const list = `deb [arch=amd64 signed-by=/k/debian-archive-keyring.gpg] mirror+file:/etc/apt/m stable main # all
 deb-src http://mirror.example/debian stable main

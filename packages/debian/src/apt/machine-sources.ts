@@ -17,17 +17,21 @@ const DEBIAN_RELEASES = new Set([
 /** Parts of a release beside its base that images take: fixes. Backports and proposals are left out. */
 const FIXES = ['-updates', '-security'] as const;
 
-/** Reads a `*.sources` file. */
+/** What apt takes for no (apt-pkg/contrib/strutl.cc, StringToBool). */
+const NO = /^(no|false|0|off|without|disable)$/i;
+
+/** Reads a `*.sources` file. Names of fields are in any case: deb822(5). */
 export function parseDeb822Sources(text: string): readonly AptSource[] {
-  return parseControl(text).flatMap((fields) => {
+  return parseControl(text).flatMap((paragraph) => {
+    const fields = new Map([...paragraph].map(([name, value]) => [name.toLowerCase(), value]));
     const words = (name: string) => (fields.get(name) ?? '').split(/\s+/).filter((word) => word !== '');
-    if (!words('Types').includes('deb') || fields.get('Enabled')?.toLowerCase() === 'no') return [];
-    const signedBy = fields.get('Signed-By');
+    if (!words('types').includes('deb') || NO.test(fields.get('enabled') ?? 'yes')) return [];
+    const signedBy = fields.get('signed-by');
     return [
       {
-        uris: words('URIs'),
-        suites: words('Suites'),
-        components: words('Components'),
+        uris: words('uris'),
+        suites: words('suites'),
+        components: words('components'),
         ...(signedBy === undefined ? {} : { signedBy }),
       },
     ];
