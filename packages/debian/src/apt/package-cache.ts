@@ -96,7 +96,7 @@ export class PackageCache {
 }
 
 /** Parts of about the same number of bytes, none empty: the largest first, each to the part that is smallest yet. */
-export function splitEvenly(packages: readonly DebianPackage[], parts: number): readonly DebianPackage[][] {
+function splitEvenly(packages: readonly DebianPackage[], parts: number): readonly DebianPackage[][] {
   const batches: DebianPackage[][] = Array.from({ length: Math.min(parts, packages.length) }, () => []);
   for (const entry of [...packages].sort((a, b) => b.sizeBytes - a.sizeBytes)) {
     const smallest = batches.reduce((a, b) => (sumBytes(b) < sumBytes(a) ? b : a));

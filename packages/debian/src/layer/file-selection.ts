@@ -2,7 +2,7 @@ import type { DebianSection } from '../definition/definition.ts';
 import { compileExactGlob, compileGlobs } from './globs.ts';
 
 /** What no image needs: documents, translations, other init systems, helpers of the package tools. */
-export const ALWAYS_DROPPED: readonly string[] = [
+const ALWAYS_DROPPED: readonly string[] = [
   'usr/share/doc',
   'usr/share/man',
   'usr/share/info',

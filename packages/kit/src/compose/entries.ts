@@ -13,7 +13,7 @@ export interface Origin {
   readonly digest?: string;
 }
 
-export const SOURCE_RECORD = 'LINUXKIT.source';
+const SOURCE_RECORD = 'LINUXKIT.source';
 export const LOCATION_RECORD = 'LINUXKIT.location';
 export const DIGEST_RECORD = 'ORLOP.digest';
 

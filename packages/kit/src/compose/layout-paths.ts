@@ -3,8 +3,8 @@ export const BOOT_FOLDER = 'boot';
 export const BOOT_KERNEL = 'boot/kernel';
 export const BOOT_CMDLINE = 'boot/cmdline';
 export const BOOT_UCODE = 'boot/ucode.cpio';
-export const VOLUMES_FOLDER = 'containers/volumes';
-export const SERVICES_FOLDER = 'containers/services';
+const VOLUMES_FOLDER = 'containers/volumes';
+const SERVICES_FOLDER = 'containers/services';
 export const SBOM_FILE = 'sbom.spdx.json';
 export const DOCKERFILE = 'Dockerfile';
 

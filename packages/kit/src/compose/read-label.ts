@@ -7,7 +7,7 @@ import { ProblemList } from '../yaml/problems.ts';
 import type { ComposeImage } from './rootfs-plan.ts';
 
 /** What an image says of how it wants to be run. */
-export const CONFIG_LABEL = 'org.mobyproject.config';
+const CONFIG_LABEL = 'org.mobyproject.config';
 
 export interface LabelContext {
   readonly volumes: ReadonlyMap<string, { readonly readonly?: boolean }>;

@@ -92,11 +92,7 @@ export function resolveId(id: Placed<number | string> | undefined, ids: Readonly
 }
 
 /** The defaults, then what is given, of which the later replaces the earlier at one destination; sorted by it. */
-export function mountList(
-  config: ImageConfigYaml,
-  readonly: boolean,
-  context: SpecContext,
-): readonly Mount[] {
+function mountList(config: ImageConfigYaml, readonly: boolean, context: SpecContext): readonly Mount[] {
   const given: Mount[] = [
     ...(config.tmpfs ?? []).map((text) => checkedValue(parseTmpfs(text))),
     ...(config.binds ?? []).map((bind) => checkedValue(parseBind(bind.value))),

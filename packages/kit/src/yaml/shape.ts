@@ -161,12 +161,12 @@ export function placed<T>(reader: Reader<T>): Reader<Placed<T>> {
 }
 
 /** The place of a mapping's member, as problems name it. */
-export function memberPath(path: string, key: string): string {
+function memberPath(path: string, key: string): string {
   return path === '' ? key : `${path}.${key}`;
 }
 
 /** `"a", "b" or "c"`. */
-export function orList(values: readonly string[]): string {
+function orList(values: readonly string[]): string {
   const quoted = values.map((value) => `"${value}"`);
   const last = quoted.pop() ?? '';
   return quoted.length === 0 ? last : `${quoted.join(', ')} or ${last}`;
