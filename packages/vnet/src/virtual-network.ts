@@ -1,13 +1,6 @@
 import { type Logger, OrlopError, type Random } from '@orlop/core';
-import {
-  type createStack,
-  IpAddress,
-  IpPrefix,
-  type Stack,
-  type TcpAttempt,
-  type TcpSettings,
-} from '@orlop/netstack';
-import { type Ipv6Address, ipv6FromMac, type MacAddress, writeMac } from '@orlop/wire';
+import { type createStack, IpAddress, type Stack, type TcpAttempt, type TcpSettings } from '@orlop/netstack';
+import { type Ipv6Address, type MacAddress, writeMac } from '@orlop/wire';
 import type { NetworkSettings } from './config.ts';
 import { Dhcpv4Server } from './dhcp/dhcpv4-server.ts';
 import { Dhcpv6Server } from './dhcp/dhcpv6-server.ts';
@@ -24,7 +17,7 @@ import { ForwardTable } from './forward/forward-table.ts';
 import { startTcpForward } from './forward/tcp-forward.ts';
 import { startUdpForward } from './forward/udp-forward.ts';
 import { DepartedGuests } from './gateway/departed-guests.ts';
-import { type FrameService, Gateway } from './gateway/gateway.ts';
+import { Gateway } from './gateway/gateway.ts';
 import { NeighbourGuard } from './gateway/neighbour-guard.ts';
 import { NtpServer } from './gateway/ntp-server.ts';
 import { RouterAdvertiser } from './gateway/router-advertiser.ts';
@@ -40,6 +33,7 @@ import { ReadSlab } from './nat/read-slab.ts';
 import { RelayQueue } from './nat/relay.ts';
 import { TcpNat } from './nat/tcp-nat.ts';
 import { UdpNat } from './nat/udp-nat.ts';
+import { compact, type NetworkEnds, networkEnds } from './network-ends.ts';
 import type { Scheduler } from './scheduler.ts';
 import type { Port } from './switch/port.ts';
 import { Switch } from './switch/switch.ts';
@@ -79,7 +73,16 @@ const GATEWAY_TCP: TcpSettings = {
   sendBuffer: { initial: 64 * 1024, max: 1024 * 1024 },
 };
 
-const LINK_LOCAL: Ipv6Address = { a: 0xfe80_0000, b: 0, c: 0, d: 0 };
+/** What carries connections and datagrams of guests. */
+interface RelayParts {
+  readonly sockets: HostSockets;
+  readonly addresses: AddressMap;
+  readonly scheduler: Scheduler;
+  readonly queue: RelayQueue;
+  readonly slab: ReadSlab;
+  /** Whose frame is being handled. */
+  readonly origin: () => number | undefined;
+}
 
 /**
  * A virtual Ethernet segment with its gateway: the composition root of the package. Its parts are there for who
@@ -113,21 +116,12 @@ export class VirtualNetwork {
   constructor(settings: NetworkSettings, parts: NetworkParts) {
     this.settings = settings;
     this.#parts = parts;
-    const { sockets, scheduler, shares = ALL_SOCKETS } = parts;
-    const { gateway, host, ipv6, subnet, domain } = settings;
-    const mac = new Uint8Array(6);
-    writeMac(settings.gatewayMac, mac, 0);
-    const linkLocal = ipv6FromMac(LINK_LOCAL, settings.gatewayMac);
-    const gateways = compact([gateway, ipv6?.gateway]);
-    const hosts = compact([host, ipv6?.host]);
-    const own = [...gateways, ...hosts].map(
-      (address) => new IpPrefix(address, address.version === 4 ? subnet.length : 64),
-    );
-    if (ipv6 !== undefined) own.push(new IpPrefix(toIpAddress(linkLocal), 64));
-
+    const { scheduler } = parts;
+    const ends = networkEnds(settings);
+    const { ipv6, subnet } = settings;
     this.stack = parts.createStack({
       mac: settings.gatewayMac,
-      addresses: own,
+      addresses: ends.prefixes,
       random: parts.random,
       mtu: settings.mtu,
       promiscuous: true,
@@ -135,124 +129,154 @@ export class VirtualNetwork {
       trustedLink: true,
       tcp: GATEWAY_TCP,
     });
-    this.leases = new LeaseTable({
-      subnet,
+    this.leases = this.#makeLeases();
+    this.zones = new ZoneTable(settings.zones);
+    this.learnedNames = this.#makeNames(ends);
+    this.policy = new OutboundPolicy(
+      settings.policy,
+      parts.namesOf ?? ((address) => this.learnedNames.namesOf(address)),
+    );
+    this.addresses = this.#makeAddresses(ends);
+    this.filter = new SourceFilter({ subnet, prefix6: ipv6?.prefix });
+    this.advertiser = this.#makeAdvertiser(ends);
+    const mac = new Uint8Array(6);
+    writeMac(settings.gatewayMac, mac, 0);
+    const frameServices = compact([this.advertiser]);
+    this.gateway = new Gateway({ mac, stack: this.stack, filter: this.filter, scheduler, frameServices });
+    this.segment = this.#makeSegment(ends);
+    const relay: RelayParts = {
+      ...{ sockets: parts.sockets, scheduler, addresses: this.addresses },
+      ...{ queue: new RelayQueue(), slab: new ReadSlab(), origin: () => this.gateway.origin },
+    };
+    this.gateway.batchWork.push(relay.queue);
+    this.forwards = this.#makeForwards(ends, relay);
+    this.tcpNat = this.#makeTcpNat(ends, relay);
+    this.udpNat = this.#makeUdpNat(relay);
+    this.echo = this.#makeEcho(relay);
+    this.dhcp = this.#makeDhcp();
+    this.dns = new DnsServer({ stack: this.stack, resolver: this.learnedNames, origin: relay.origin });
+    this.#serveOthers(mac);
+    this.#departed = new DepartedGuests({ stack: this.stack, scheduler });
+    this.#closers.push(() => this.#departed.close());
+    this.gateway.plugInto(this.segment);
+  }
+
+  get #searchDomains(): readonly string[] {
+    return [this.settings.domain, ...this.settings.search];
+  }
+
+  /** The gateway's, where there is IPv6. */
+  get #dnsServers6(): readonly Ipv6Address[] {
+    return compact([this.settings.ipv6?.gateway]).map(toWire);
+  }
+
+  #makeLeases(): LeaseTable {
+    const { settings } = this;
+    const { scheduler, leaseStore } = this.#parts;
+    return new LeaseTable({
+      subnet: settings.subnet,
       first: settings.firstLease,
       last: settings.lastLease,
-      reserved: compact([gateway, host]),
+      reserved: compact([settings.gateway, settings.host]),
       leaseMs: settings.leaseSeconds * 1000,
       now: () => scheduler.now(),
       wallMs: () => scheduler.wallMs(),
       staticLeases: settings.leases,
       isUsed: (address, mac) => this.#isUsed(address, mac),
-      ...(parts.leaseStore !== undefined && { store: parts.leaseStore }),
+      ...(leaseStore !== undefined && { store: leaseStore }),
     });
-    const names = networkNames({ leases: this.leases, domain, gateways, hosts, extra: settings.names });
-    this.zones = new ZoneTable(settings.zones);
-    this.learnedNames = new LearnedNames(
-      new ZoneResolver(this.zones, new LocalResolver(names, parts.upstream)),
-    );
-    this.policy = new OutboundPolicy(
-      settings.policy,
-      parts.namesOf ?? ((address) => this.learnedNames.namesOf(address)),
-    );
-    const addresses = new AddressMap(
-      {
-        subnet,
-        subnet6: ipv6?.prefix,
-        gateways,
-        hostAliases: hosts,
-        metadataAccess: settings.metadataAccess,
-        ...(!settings.hostAddresses &&
-          parts.hostAddresses !== undefined && { closedAddresses: parts.hostAddresses }),
-      },
-      this.policy,
-    );
-    this.addresses = addresses;
+  }
 
-    this.filter = new SourceFilter({ subnet, prefix6: ipv6?.prefix });
-    const dnsServers6 = compact([ipv6?.gateway]).map(toWire);
-    const searchDomains = [domain, ...settings.search];
-    const frameServices: FrameService[] = [];
-    if (ipv6 !== undefined) {
-      this.advertiser = new RouterAdvertiser({
-        mac: settings.gatewayMac,
-        source: linkLocal,
-        prefix: toWire(ipv6.prefix.address),
-        dnsServers: dnsServers6,
-        searchDomains,
-        mtu: settings.mtu,
-      });
-      frameServices.push(this.advertiser);
-      const dhcpv6 = new Dhcpv6Server({ udp: this.stack.udp, mac, dnsServers: dnsServers6, searchDomains });
-      this.#closers.push(() => dhcpv6.close());
-    }
-    this.gateway = new Gateway({ mac, stack: this.stack, filter: this.filter, scheduler, frameServices });
-    this.segment = new Switch(this.gateway, {
+  #makeNames({ gateways, hosts }: NetworkEnds): LearnedNames {
+    const { domain, names: extra } = this.settings;
+    const names = networkNames({ leases: this.leases, domain, gateways, hosts, extra });
+    const local = new LocalResolver(names, this.#parts.upstream);
+    return new LearnedNames(new ZoneResolver(this.zones, local));
+  }
+
+  #makeAddresses({ gateways, hosts }: NetworkEnds): AddressMap {
+    const { subnet, ipv6, metadataAccess, hostAddresses } = this.settings;
+    const closedAddresses = hostAddresses ? undefined : this.#parts.hostAddresses;
+    const own = { subnet, subnet6: ipv6?.prefix, gateways, hostAliases: hosts, metadataAccess };
+    return new AddressMap({ ...own, ...(closedAddresses !== undefined && { closedAddresses }) }, this.policy);
+  }
+
+  #makeAdvertiser({ linkLocal }: NetworkEnds): RouterAdvertiser | undefined {
+    const { ipv6, gatewayMac, mtu } = this.settings;
+    if (ipv6 === undefined) return undefined;
+    return new RouterAdvertiser({
+      mac: gatewayMac,
+      source: linkLocal,
+      prefix: toWire(ipv6.prefix.address),
+      dnsServers: this.#dnsServers6,
+      searchDomains: this.#searchDomains,
+      mtu,
+    });
+  }
+
+  #makeSegment({ prefixes }: NetworkEnds): Switch {
+    const { scheduler } = this.#parts;
+    return new Switch(this.gateway, {
       now: () => scheduler.now(),
       guard: new NeighbourGuard({
-        own: own.map(({ address }) => address),
+        own: prefixes.map(({ address }) => address),
         holderOf: (address) => this.leases.holderOf(address),
         portOf: (mac) => this.segment.portOfMac(mac),
         now: () => scheduler.now(),
         ask: (address, guest) => this.stack.host.ndp.solicit(address, guest),
-        amongGuests: settings.spoofGuard,
+        amongGuests: this.settings.spoofGuard,
       }),
     });
+  }
 
-    const origin = () => this.gateway.origin;
-    const queue = new RelayQueue();
-    const slab = new ReadSlab();
-    this.gateway.batchWork.push(queue);
+  #makeForwards({ gateways }: NetworkEnds, { sockets, scheduler, queue, slab }: RelayParts): ForwardTable {
+    const { tcp, udp } = this.stack;
+    const { forward: maxConnections } = this.#shares;
     const resolveGuest = (target: GuestTarget) => this.resolveGuest(target);
     const sourceFor = (guest: IpAddress) => gateways.find((one) => one.version === guest.version);
     const shared = { sockets, resolveGuest, sourceFor };
-    this.forwards = new ForwardTable({
-      tcp: (spec) =>
-        startTcpForward(spec, {
-          ...shared,
-          tcp: this.stack.tcp,
-          queue,
-          slab,
-          maxConnections: shares.forward,
-        }),
-      udp: (spec) => startUdpForward(spec, { ...shared, udp: this.stack.udp, scheduler }),
+    return new ForwardTable({
+      tcp: (spec) => startTcpForward(spec, { ...shared, tcp, queue, slab, maxConnections }),
+      udp: (spec) => startUdpForward(spec, { ...shared, udp, scheduler }),
     });
-    this.tcpNat = new TcpNat({
-      sockets,
-      addresses,
-      scheduler,
-      queue,
-      slab,
-      origin,
-      maxConnections: shares.tcp,
+  }
+
+  #makeTcpNat({ gateways }: NetworkEnds, relay: RelayParts): TcpNat {
+    const { intercept } = this.#parts;
+    const nat = new TcpNat({
+      ...relay,
+      maxConnections: this.#shares.tcp,
       serve: (attempt) => this.metadata.intercept(attempt),
-      ...(parts.intercept !== undefined && { intercept: parts.intercept }),
+      ...(intercept !== undefined && { intercept }),
       redirect: (local) =>
         gateways.some((one) => one.equals(local.address)) ? this.forwards.redirectOf(local) : undefined,
     });
-    this.udpNat = new UdpNat({
-      udp: this.stack.udp,
-      sockets,
-      addresses,
-      scheduler,
-      origin,
-      maxFlows: shares.udp,
-    });
-    this.echo = new EchoProxy({
-      icmp: this.stack.icmp,
-      sockets,
-      addresses,
-      scheduler,
-      origin,
-      maxFlows: shares.echo,
-      ...(parts.echoFallback !== undefined && { fallback: parts.echoFallback }),
-    });
-    this.stack.tcp.listenAny((attempt) => this.tcpNat.onAttempt(attempt));
-    this.stack.udp.listenAny(this.udpNat);
-    this.stack.icmp.onEchoRequest = (message) => this.echo.onRequest(message);
+    this.stack.tcp.listenAny((attempt) => nat.onAttempt(attempt));
+    return nat;
+  }
 
-    this.dhcp = new Dhcpv4Server({
+  #makeUdpNat({ sockets, addresses, scheduler, origin }: RelayParts): UdpNat {
+    const { udp } = this.stack;
+    const nat = new UdpNat({ udp, sockets, addresses, scheduler, origin, maxFlows: this.#shares.udp });
+    udp.listenAny(nat);
+    return nat;
+  }
+
+  #makeEcho({ sockets, addresses, scheduler, origin }: RelayParts): EchoProxy {
+    const { icmp } = this.stack;
+    const { echoFallback: fallback } = this.#parts;
+    const proxy = new EchoProxy({
+      ...{ icmp, sockets, addresses, scheduler, origin, maxFlows: this.#shares.echo },
+      ...(fallback !== undefined && { fallback }),
+    });
+    icmp.onEchoRequest = (message) => proxy.onRequest(message);
+    return proxy;
+  }
+
+  #makeDhcp(): Dhcpv4Server {
+    const { settings } = this;
+    const { gateway, subnet } = settings;
+    return new Dhcpv4Server({
       udp: this.stack.udp,
       leases: this.leases,
       bootOf: (mac) => settings.leases.find((lease) => lease.mac === mac)?.boot ?? settings.boot,
@@ -262,18 +286,28 @@ export class VirtualNetwork {
         routers: [gateway],
         dnsServers: [gateway],
         ntpServers: [gateway],
-        domainName: domain,
-        searchDomains,
+        domainName: settings.domain,
+        searchDomains: this.#searchDomains,
         mtu: settings.mtu,
         leaseSeconds: settings.leaseSeconds,
       },
     });
-    this.dns = new DnsServer({ stack: this.stack, resolver: this.learnedNames, origin });
-    const ntp = new NtpServer({ udp: this.stack.udp, wallMs: () => scheduler.wallMs() });
+  }
+
+  /** What nobody looks at while it runs. */
+  #serveOthers(mac: Uint8Array): void {
+    const { udp } = this.stack;
+    const { scheduler } = this.#parts;
+    const ntp = new NtpServer({ udp, wallMs: () => scheduler.wallMs() });
     this.#closers.push(() => ntp.close());
-    this.#departed = new DepartedGuests({ stack: this.stack, scheduler });
-    this.#closers.push(() => this.#departed.close());
-    this.gateway.plugInto(this.segment);
+    if (this.settings.ipv6 === undefined) return;
+    const told = { dnsServers: this.#dnsServers6, searchDomains: this.#searchDomains };
+    const dhcpv6 = new Dhcpv6Server({ udp, mac, ...told });
+    this.#closers.push(() => dhcpv6.close());
+  }
+
+  get #shares(): SocketShares {
+    return this.#parts.shares ?? ALL_SOCKETS;
   }
 
   /** Starts the forwards of the configuration. @throws OrlopError `vnet.bind-failed`, `vnet.forward-exists` */
@@ -353,14 +387,6 @@ export class VirtualNetwork {
   }
 }
 
-function compact<T>(values: readonly (T | undefined)[]): T[] {
-  return values.filter((value) => value !== undefined);
-}
-
 function toWire({ w0, w1, w2, w3 }: IpAddress): Ipv6Address {
   return { a: w0 >>> 0, b: w1 >>> 0, c: w2 >>> 0, d: w3 >>> 0 };
-}
-
-function toIpAddress({ a, b, c, d }: Ipv6Address): IpAddress {
-  return IpAddress.v6(a, b, c, d);
 }
