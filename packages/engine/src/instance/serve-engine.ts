@@ -1,6 +1,6 @@
 import type { PortStatus } from '@orlop/api';
 import type { HostSide } from '../docker/asked-ports.ts';
-import { ContainerWatcher } from '../docker/container-watcher.ts';
+import { ContainerWatcher, type ContainerWatcherOptions } from '../docker/container-watcher.ts';
 import { MACHINE_PORTS_PORT } from '../docker/machine-ports.ts';
 import { PortForwards } from '../docker/port-forwards.ts';
 import { whoHasPort } from '../docker/port-holder.ts';
@@ -9,18 +9,13 @@ import { reservePorts } from '../docker/reserve-ports.ts';
 import { ShareEvents } from '../files/share-events.ts';
 import type { LayeredSettings } from '../settings/layered-settings.ts';
 import type { SettingName } from '../settings/schema.ts';
-import { ClockKeeper } from './clock-keeper.ts';
 import type { EngineSurroundings } from './engine-surroundings.ts';
 import { giveBack } from './give-back.ts';
 import { parseShares } from './guest-configuration.ts';
 import { IdleSaver } from './idle-saver.ts';
-import { type LiveEngine, setClock } from './live-engine.ts';
+import type { LiveEngine } from './live-engine.ts';
 import { LiveRegistries } from './live-registries.ts';
-import { PanicWatch } from './panic-watch.ts';
-import { Pulse } from './pulse.ts';
-
-/** discard(9): nobody listens there. */
-const CLOSED_PORT = 9;
+import { watchMachine } from './machine-watch.ts';
 
 /** Everything that belongs to one running engine and ends with it. */
 export interface Running {
@@ -61,142 +56,94 @@ export interface ServeOptions {
 
 /** What runs beside an engine: its ports, its clock, its rest. Nothing has begun yet but what `look` of the watcher needs. */
 export function serveEngine(live: LiveEngine, options: ServeOptions): Running {
-  const { name, around, onPort, onContainers } = options;
+  const { around, isRunning } = options;
   const { clock, logger } = around;
-  const forwards = new PortForwards({
-    forwards: live.network.opened.network.forwards,
-    routes: live.network.routes,
-    guestAddresses: live.network.guestAddresses,
-    whoHas: (side) =>
-      whoHasPort(
-        side,
-        () => options.publisherOf(side) ?? 'another engine, or one of its containers that starts',
-      ),
-    promised: (side) => live.network.promises.take(side),
-    onChange: (change, port) => {
-      if (change === 'failed') logger.warn('a port cannot be published', { problem: port.problem });
-      onPort(change, port);
-    },
-  });
+  const { agent, docker, network, settings, shares } = live;
+  const forwards = portForwards(live, options);
   const publisher = new PortPublisher({
     forwards,
     logger,
-    guestAddress: live.network.guestAddress,
-    machinePorts: live.settings.flag('network.hostPorts'),
-    dial: (signal) => live.network.dial(MACHINE_PORTS_PORT, signal),
+    guestAddress: network.guestAddress,
+    machinePorts: settings.flag('network.hostPorts'),
+    dial: (signal) => network.dial(MACHINE_PORTS_PORT, signal),
   });
   let containers = 0;
-  const defaultAddress = live.settings.object('docker.daemon')['ip'];
-  const watcher = new ContainerWatcher({
-    docker: live.docker,
-    ...(typeof defaultAddress === 'string' && { defaultAddress }),
-    guestAddress: live.network.guestAddress,
+  const watcher = containerWatcher(live, {
     logger,
     onSeen: async (seen) => {
       containers = seen.running;
-      onContainers(seen.running);
+      options.onContainers(seen.running);
       await publisher.see(seen);
     },
   });
   const giving = giveBack(live, options);
+  const savers = [giving.trimmer, ...restSavers(options)];
+  const events = new ShareEvents({
+    ...{ agent, clock, logger, poller: network.opened.poller },
+    folders: parseShares(settings.texts('shares')),
+    exclude: settings.texts('events.exclude'),
+    isWanted: () => containers > 0 && isRunning(),
+  });
+  events.start();
+  shares.start(isRunning, (path) => events.followAnew(path));
+  const watch = watchMachine(live, options);
+  watch.start();
+  giving.reclaimer.start();
+  return {
+    ...{ live, forwards, watcher, savers, events },
+    reservePorts: (container) => reservePorts(container, { watcher, forwards, docker, logger }),
+    registries: new LiveRegistries({
+      ...{ agent, gatewayAddress: network.gatewayAddress, logger },
+      startedWith: live.joined ? undefined : settings,
+    }),
+    stop: () => {
+      events.stop();
+      for (const one of [shares, giving.reclaimer, watch, ...savers, watcher, publisher]) one.stop();
+    },
+  };
+}
+
+function portForwards({ network }: LiveEngine, { around, onPort, publisherOf }: ServeOptions): PortForwards {
+  const others = 'another engine, or one of its containers that starts';
+  return new PortForwards({
+    forwards: network.opened.network.forwards,
+    routes: network.routes,
+    guestAddresses: network.guestAddresses,
+    whoHas: (side) => whoHasPort(side, () => publisherOf(side) ?? others),
+    promised: (side) => network.promises.take(side),
+    onChange: (change, port) => {
+      if (change === 'failed') around.logger.warn('a port cannot be published', { problem: port.problem });
+      onPort(change, port);
+    },
+  });
+}
+
+function containerWatcher(
+  { docker, network, settings }: LiveEngine,
+  given: Pick<ContainerWatcherOptions, 'logger' | 'onSeen'>,
+): ContainerWatcher {
+  const defaultAddress = settings.object('docker.daemon')['ip'];
+  return new ContainerWatcher({
+    ...given,
+    docker,
+    ...(typeof defaultAddress === 'string' && { defaultAddress }),
+    guestAddress: network.guestAddress,
+  });
+}
+
+/** Of the processors, then of the whole machine. */
+function restSavers({ around, settings, isRunning, isNeeded, onRest }: ServeOptions): IdleSaver[] {
+  const { clock, logger } = around;
   const saver = (how: 'sleep' | 'suspend', setting: SettingName, isBusy: () => boolean) =>
     new IdleSaver({
       clock,
-      limitSeconds: () => options.settings().then((settings) => settings.number(setting)),
+      limitSeconds: () => settings().then((now) => now.number(setting)),
       isBusy,
-      onIdle: () => options.onRest(how),
+      onIdle: () => onRest(how),
       onError: (error) => logger.warn('the engine could not be put to rest', { how, reason: String(error) }),
     });
-  const savers = [
-    giving.trimmer,
-    saver('sleep', 'idle.seconds', () => !options.isRunning() || options.isNeeded()),
-    saver('suspend', 'idle.suspendSeconds', options.isNeeded),
+  return [
+    saver('sleep', 'idle.seconds', () => !isRunning() || isNeeded()),
+    saver('suspend', 'idle.suspendSeconds', isNeeded),
   ];
-  const events = new ShareEvents({
-    folders: parseShares(live.settings.texts('shares')),
-    exclude: live.settings.texts('events.exclude'),
-    agent: live.agent,
-    poller: live.network.opened.poller,
-    isWanted: () => containers > 0 && options.isRunning(),
-    clock,
-    logger,
-  });
-  events.start();
-  live.shares.start(options.isRunning, (path) => events.followAnew(path));
-  const ended = new AbortController();
-  const panics = new PanicWatch({
-    consoleLog: live.machine.console.logPath,
-    isRunning: options.isRunning,
-    answers: () =>
-      live.agent.usage().then(
-        () => true,
-        () => false,
-      ),
-    onPanic: (reason) => {
-      logger.error("the machine's kernel gave up", { engine: name, reason });
-      options.onPanic(reason);
-    },
-    onError: (error) => logger.warn("the machine's console is not watched", { reason: error.message }),
-  });
-  const pulse = new Pulse({
-    clock,
-    isRunning: options.isRunning,
-    knock: async (signal) => void (await live.network.dial(CLOSED_PORT, signal)).destroy(),
-    onSilent: (sinceMs) => {
-      logger.warn('the machine does not answer', { engine: name });
-      options.onSilent(clock.wallMs() - (clock.monotonicMs() - sinceMs));
-    },
-    onBack: (silentMs, wasTold) => {
-      if (wasTold) {
-        logger.info('the machine answers again', { engine: name, silentMs: Math.round(silentMs) });
-        options.onSilent(undefined);
-      }
-      setClock(live.agent, around);
-    },
-  });
-  const keeper = new ClockKeeper({
-    clock,
-    onJump: (jumpMs) => {
-      logger.info("the host's clock has jumped; the machine's follows", { engine: name, jumpMs });
-      setClock(live.agent, around);
-    },
-  });
-  live.machine
-    .watchProcessors({
-      signal: ended.signal,
-      onResume: () => {
-        options.onResume();
-        setClock(live.agent, around);
-      },
-      onDiskFull: options.onDiskFull,
-    })
-    .catch((error: Error) => logger.warn('the machine is not watched', { reason: error.message }));
-  keeper.start();
-  giving.reclaimer.start();
-  panics.start();
-  pulse.start();
-  return {
-    live,
-    forwards,
-    watcher,
-    reservePorts: (container) => reservePorts(container, { watcher, forwards, docker: live.docker, logger }),
-    savers,
-    events,
-    registries: new LiveRegistries({
-      ...{ agent: live.agent, gatewayAddress: live.network.gatewayAddress, logger },
-      startedWith: live.joined ? undefined : live.settings,
-    }),
-    stop: () => {
-      ended.abort();
-      events.stop();
-      live.shares.stop();
-      keeper.stop();
-      giving.reclaimer.stop();
-      panics.stop();
-      pulse.stop();
-      for (const one of savers) one.stop();
-      watcher.stop();
-      publisher.stop();
-    },
-  };
 }
