@@ -39,17 +39,6 @@ export function sliceSink(sink: BlockSink, start: number, sizeBytes: number): Bl
   };
 }
 
-/** A part of a source, such as one partition of a disk. */
-export function sliceSource(source: BlockSource, start: number, sizeBytes: number): BlockSource {
-  const extents: Extent[] = [];
-  for (const extent of source.extents) {
-    const from = Math.max(extent.offset, start);
-    const to = Math.min(extent.offset + extent.length, start + sizeBytes);
-    if (from < to) extents.push({ offset: from - start, length: to - from });
-  }
-  return { sizeBytes, extents, read: (offset, into) => source.read(start + offset, into) };
-}
-
 /** A disk in memory, for small images and tests. */
 export class MemoryDisk implements BlockSink, BlockSource {
   #bytes = new Uint8Array(0);

@@ -3,6 +3,7 @@ export * from './errors.ts';
 export * from './face.ts';
 export * from './frame-sinks.ts';
 export * from './ip/address.ts';
+// For the tests of whoever writes links, or programs on this socket face: bad links, virtual time, one suite for all.
 export * from './link/impaired-link.ts';
 export * from './link/memory-link.ts';
 export * from './link/simulation.ts';

@@ -41,17 +41,6 @@ export function checksumHolds(bytes: Uint8Array, offset: number, end: number, in
   return addSums(sumBytes(bytes, offset, end), initialSum) === 0xffff;
 }
 
-/** The checksum after one 16-bit word of what it covers changed (RFC 1624 §3, equation 3). */
-export function updateChecksum(checksum: number, oldWord: number, newWord: number): number {
-  return ~foldSum((~checksum & 0xffff) + (~oldWord & 0xffff) + newWord) & 0xffff;
-}
-
-/** The same for a 32-bit value, an IPv4 address say. */
-export function updateChecksum32(checksum: number, oldValue: number, newValue: number): number {
-  const high = updateChecksum(checksum, oldValue >>> 16, newValue >>> 16);
-  return updateChecksum(high, oldValue & 0xffff, newValue & 0xffff);
-}
-
 /** RFC 9293 §3.1, RFC 768: the sum of the IPv4 pseudo header; `length` of the transport header and payload. */
 export function pseudoSumV4(source: number, destination: number, protocol: number, length: number): number {
   return foldSum(

@@ -3,9 +3,8 @@ import { formatIpv4Address, parseIpv4Address } from './ipv4.ts';
 import type { MacAddress } from './mac.ts';
 
 /**
- * An IPv6 address as its four 32-bit words, most significant first. A value, never changed: masks, comparisons
- * and checksums are word operations, and reading one costs a small object instead of a typed array. Hot paths
- * compare in place ({@link ipv6EqualsAt}); maps are keyed by {@link ipv6Key}.
+ * An IPv6 address as its four 32-bit words, most significant first. A value, never changed: comparisons and checksums
+ * are word operations, and reading one costs a small object instead of a typed array.
  */
 export interface Ipv6Address {
   readonly a: number;
@@ -14,15 +13,7 @@ export interface Ipv6Address {
   readonly d: number;
 }
 
-/** A prefix. Invariant: bits of `address` beyond `length` are zero. */
-export interface Ipv6Cidr {
-  readonly address: Ipv6Address;
-  readonly length: number;
-}
-
 export const IPV6_LEN = 16;
-/** ff02::1 */
-export const IPV6_ALL_NODES: Ipv6Address = { a: 0xff02_0000, b: 0, c: 0, d: 1 };
 
 export function readIpv6Address(bytes: Uint8Array, offset: number): Ipv6Address {
   return {
@@ -38,34 +29,6 @@ export function writeIpv6Address(address: Ipv6Address, into: Uint8Array, offset:
   writeU32(into, offset + 4, address.b);
   writeU32(into, offset + 8, address.c);
   writeU32(into, offset + 12, address.d);
-}
-
-export function ipv6Equals(one: Ipv6Address, other: Ipv6Address): boolean {
-  return one.d === other.d && one.c === other.c && one.b === other.b && one.a === other.a;
-}
-
-/** Whether the 16 bytes at `offset` are `address`; allocates nothing. */
-export function ipv6EqualsAt(bytes: Uint8Array, offset: number, address: Ipv6Address): boolean {
-  return (
-    readU32(bytes, offset + 12) === address.d &&
-    readU32(bytes, offset + 8) === address.c &&
-    readU32(bytes, offset + 4) === address.b &&
-    readU32(bytes, offset) === address.a
-  );
-}
-
-/** A key for maps: cheaper than the text form and as unique. */
-export function ipv6Key(address: Ipv6Address): string {
-  return String.fromCharCode(
-    address.a >>> 16,
-    address.a & 0xffff,
-    address.b >>> 16,
-    address.b & 0xffff,
-    address.c >>> 16,
-    address.c & 0xffff,
-    address.d >>> 16,
-    address.d & 0xffff,
-  );
 }
 
 /** Any form of RFC 4291 §2.2, without a zone. */
@@ -96,33 +59,6 @@ export function formatIpv6Address(address: Ipv6Address): string {
   const hex = (part: readonly number[]): string => part.map((group) => group.toString(16)).join(':');
   if (bestStart < 0) return hex(groups);
   return `${hex(groups.slice(0, bestStart))}::${hex(groups.slice(bestStart + bestLength))}`;
-}
-
-/** The address with all bits after the first `length` cleared. */
-export function maskIpv6(address: Ipv6Address, length: number): Ipv6Address {
-  const mask = (word: number, index: number): number => {
-    const bits = Math.min(32, Math.max(0, length - 32 * index));
-    return bits === 0 ? 0 : (word & (-1 << (32 - bits))) >>> 0;
-  };
-  return { a: mask(address.a, 0), b: mask(address.b, 1), c: mask(address.c, 2), d: mask(address.d, 3) };
-}
-
-/** `address/length`; host bits are cleared. */
-export function parseIpv6Cidr(text: string): Ipv6Cidr | undefined {
-  const [before = '', after = '', ...rest] = text.split('/');
-  const address = parseIpv6Address(before);
-  if (address === undefined || rest.length > 0 || !/^(?:0|[1-9]\d{0,2})$/.test(after)) return undefined;
-  const length = Number(after);
-  return length > 128 ? undefined : { address: maskIpv6(address, length), length };
-}
-
-export function formatIpv6Cidr(cidr: Ipv6Cidr): string {
-  return `${formatIpv6Address(cidr.address)}/${cidr.length}`;
-}
-
-/** Whether an address is one of the network's. */
-export function ipv6InCidr(address: Ipv6Address, cidr: Ipv6Cidr): boolean {
-  return ipv6Equals(maskIpv6(address, cidr.length), cidr.address);
 }
 
 /** ff02::1:ffXX:XXXX, to which neighbour solicitations for `address` go (RFC 4291 §2.7.1). */

@@ -28,9 +28,9 @@ export const Ipv6View = {
   payloadLength: (bytes: Uint8Array, offset: number): number => readU16(bytes, offset + 4),
   nextHeader: (bytes: Uint8Array, offset: number): number => bytes[offset + 6],
   hopLimit: (bytes: Uint8Array, offset: number): number => bytes[offset + 7],
-  /** Allocates; to compare use `ipv6EqualsAt(bytes, offset + 8, address)`. */
+  /** Allocates. */
   source: (bytes: Uint8Array, offset: number): Ipv6Address => readIpv6Address(bytes, offset + 8),
-  /** Allocates; to compare use `ipv6EqualsAt(bytes, offset + 24, address)`. */
+  /** Allocates. */
   destination: (bytes: Uint8Array, offset: number): Ipv6Address => readIpv6Address(bytes, offset + 24),
 } as const;
 
