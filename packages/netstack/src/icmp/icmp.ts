@@ -17,6 +17,8 @@ import {
   ICMPV6_NO_ROUTE,
   ICMPV6_PORT_UNREACHABLE,
   ICMPV6_PROHIBITED,
+  ICMPV6_REDIRECT,
+  ICMPV6_ROUTER_SOLICITATION,
   type IcmpFields,
   IcmpView,
   type Icmpv6Fields,
@@ -211,7 +213,9 @@ export class Icmp implements IcmpService, TransportProtocol, ErrorSender {
   }
 
   #onControl(packet: IpPacket, now: number): void {
-    const fields = parseIcmpv6(packet.bytes, packet.payload, packet.end);
+    // Fragments hide neighbour discovery from whoever guards a link (RFC 6980 §5).
+    const isHidden = packet.isFragmented && isNeighbourDiscovery(IcmpView.type(packet.bytes, packet.payload));
+    const fields = isHidden ? 'bad-value' : parseIcmpv6(packet.bytes, packet.payload, packet.end);
     if (typeof fields === 'string') {
       this.counters.malformed++;
       return;
@@ -252,6 +256,11 @@ export class Icmp implements IcmpService, TransportProtocol, ErrorSender {
     const options = { mayFragment: true, ...(hopLimit === undefined ? {} : { hopLimit }) };
     return this.#ip.send(path, { length: body.length, write }, options);
   }
+}
+
+/** Router solicitations to redirects: neighbour discovery (RFC 4861 §4). */
+function isNeighbourDiscovery(type: number): boolean {
+  return type >= ICMPV6_ROUTER_SOLICITATION && type <= ICMPV6_REDIRECT;
 }
 
 /** The packet at hand, as the subject of an error; the bytes are a view. */

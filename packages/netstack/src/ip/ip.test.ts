@@ -1,4 +1,14 @@
-import { emitIpv6, emitIpv6Fragment, foldSum, PROTOCOL_UDP, sealUdp, sumBytes } from '@orlop/wire';
+import {
+  emitIcmpv6,
+  emitIpv6,
+  emitIpv6Fragment,
+  foldSum,
+  icmpv6Length,
+  PROTOCOL_UDP,
+  sealIcmpv6,
+  sealUdp,
+  sumBytes,
+} from '@orlop/wire';
 import { describe, expect, it } from 'vitest';
 import type { UdpError } from '../face.ts';
 import { CallbackSink } from '../frame-sinks.ts';
@@ -112,6 +122,33 @@ describe('datagrams', () => {
     say(0, 16);
     say(16, 20);
     expect(got).toEqual([1, 2, 3, 4]);
+  });
+
+  it('of neighbour discovery are not taken from fragments, be it a whole one (RFC 6980)', () => {
+    const { a, b } = twoHosts({ seed: 3, version: 6 });
+    const message = {
+      ...({ kind: 'neighbor-advertisement', router: false, solicited: false, override: true } as const),
+      target: a.address.toIpv6(),
+      options: [{ kind: 'target-link-layer' as const, mac: 0x020000000009 }],
+    };
+    const length = icmpv6Length(message);
+    const say = (before: number, now: number): void => {
+      const frame = new Uint8Array(14 + 40 + before + length);
+      frame.set([2, 0, 0, 0, 0, 2, 2, 0, 0, 0, 0, 1, 0x86, 0xdd]);
+      const addresses = { source: a.address.toIpv6(), destination: b.address.toIpv6() };
+      const fields = { trafficClass: 0, flowLabel: 0, hopLimit: 255, nextHeader: before > 0 ? 44 : 58 };
+      const at = emitIpv6({ ...fields, ...addresses, payloadLength: before + length }, frame, 14);
+      if (before > 0) frame[at] = 58;
+      const end = emitIcmpv6(message, frame, at + before);
+      const sum = sumBytes(a.address.toBytes(), 0, 16) + sumBytes(b.address.toBytes(), 0, 16);
+      sealIcmpv6(frame, at + before, end, foldSum(sum + 58 + length));
+      b.stack.receive(frame, now);
+    };
+    const neighbour = b.stack.host.ndp.neighbours.get(a.address);
+    say(8, 0);
+    expect(neighbour.mac).toBe(0);
+    say(0, 1);
+    expect(neighbour.mac).toBe(0x020000000009);
   });
 
   it.each([4, 6] as const)('to a closed port come back as an error to the socket (IPv%i)', (version) => {

@@ -75,6 +75,7 @@ export class Ipv4 implements IpVersion, EthernetReceiver {
       return;
     }
     packet.version = 4;
+    packet.isFragmented = Ipv4View.isFragment(bytes, offset);
     packet.bytes = bytes;
     packet.header = offset;
     packet.payload = offset + Ipv4View.headerLength(bytes, offset);
@@ -88,7 +89,7 @@ export class Ipv4 implements IpVersion, EthernetReceiver {
     packet.toUs = toUs;
     packet.toGroup = toGroup;
     packet.addressSum = (from >>> 16) + (from & 0xffff) + (to >>> 16) + (to & 0xffff);
-    if (Ipv4View.isFragment(bytes, offset) && !this.#reassemble(now)) return;
+    if (packet.isFragmented && !this.#reassemble(now)) return;
     this.#ip.deliver(now);
   }
 

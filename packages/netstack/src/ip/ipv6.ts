@@ -84,6 +84,7 @@ export class Ipv6 implements IpVersion, EthernetReceiver {
     }
     packet.end = offset + IPV6_HEADER_LEN + Ipv6View.payloadLength(bytes, offset);
     if (!this.#readExtensions()) return;
+    packet.isFragmented = this.#extensions.fragmentHeader >= 0;
     packet.addressSum = sumBytes(bytes, offset + 8, offset + 40);
     if (this.#extensions.isFragment && !this.#reassemble(now)) return;
     this.#ip.deliver(now);

@@ -14,6 +14,8 @@ export class IpPacket {
   end = 0;
   protocol = 0;
   hopLimit = 0;
+  /** It came with a fragment header, be it in one piece. */
+  isFragmented = false;
   source0 = 0;
   source1 = 0;
   source2 = 0;

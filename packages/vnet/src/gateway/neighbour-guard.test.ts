@@ -11,6 +11,7 @@ import {
   type Icmpv6Fields,
   type Ipv6Address,
   icmpv6Length,
+  PROTOCOL_FRAGMENT,
   PROTOCOL_HOP_BY_HOP,
   PROTOCOL_ICMPV6,
   PROTOCOL_UDP,
@@ -66,17 +67,23 @@ function arp({ sender, mac = ATTACKER_MAC, vlan }: ArpClaim): Uint8Array {
 }
 
 /** An ICMPv6 message, or another payload, to all nodes. */
-function packet6(source: string, payload: Icmpv6Fields | Uint8Array, { hopByHop = false } = {}): Uint8Array {
+/** @param before an extension header of eight bytes that goes before it */
+function packet6(
+  source: string,
+  payload: Icmpv6Fields | Uint8Array,
+  { before }: { readonly before?: number } = {},
+): Uint8Array {
   const isMessage = !(payload instanceof Uint8Array);
   const length = isMessage ? icmpv6Length(payload) : payload.length;
-  const extension = hopByHop ? 8 : 0;
+  const extension = before === undefined ? 0 : 8;
   const frame = new Uint8Array(14 + 40 + extension + length);
   emitEthernet({ destination: 0x3333_0000_0001, source: ATTACKER_MAC, etherType: ETHERTYPE_IPV6 }, frame, 0);
   const protocol = isMessage ? PROTOCOL_ICMPV6 : PROTOCOL_UDP;
   const fields = { trafficClass: 0, flowLabel: 0, payloadLength: extension + length, hopLimit: 255 };
   const addresses = { source: wire6(source), destination: wire6('ff02::1') };
-  emitIpv6({ ...fields, ...addresses, nextHeader: hopByHop ? PROTOCOL_HOP_BY_HOP : protocol }, frame, 14);
-  if (hopByHop) frame.set([protocol, 0, 1, 4, 0, 0, 0, 0], 54);
+  emitIpv6({ ...fields, ...addresses, nextHeader: before ?? protocol }, frame, 14);
+  if (before === PROTOCOL_HOP_BY_HOP) frame.set([protocol, 0, 1, 4, 0, 0, 0, 0], 54);
+  if (before === PROTOCOL_FRAGMENT) frame.set([protocol, 0, 0, 0, 0, 0, 0, 9], 54);
   if (isMessage) emitIcmpv6(payload, frame, 54 + extension);
   else frame.set(payload, 54 + extension);
   return frame;
@@ -139,14 +146,15 @@ const FORGED: readonly [string, () => Uint8Array][] = [
   ['the gateway’s address by an advertisement', () => packet6('fe80::2', advertisement('fd00:1::1'))],
   [
     'the same behind hop-by-hop options',
-    () => packet6('fe80::2', advertisement('fd00:1::1'), { hopByHop: true }),
+    () => packet6('fe80::2', advertisement('fd00:1::1'), { before: PROTOCOL_HOP_BY_HOP }),
   ],
 ];
 const FORGED_OF_GUESTS: readonly [string, () => Uint8Array][] = [
   ['another guest’s leased address by ARP', () => arp({ sender: VICTIM })],
   ['the same behind a tag of VLAN 0', () => arp({ sender: VICTIM, vlan: 0 })],
   ['a router’s advertisement', () => packet6('fe80::2', ROUTER)],
-  ['the same behind hop-by-hop options', () => packet6('fe80::2', ROUTER, { hopByHop: true })],
+  ['the same behind hop-by-hop options', () => packet6('fe80::2', ROUTER, { before: PROTOCOL_HOP_BY_HOP })],
+  ['the same as the only fragment', () => packet6('fe80::2', ROUTER, { before: PROTOCOL_FRAGMENT })],
   ['a DHCP server’s offer', dhcpOffer],
   ['a DHCPv6 server’s answer', () => packet6('fe80::2', udp(547, 546))],
 ];

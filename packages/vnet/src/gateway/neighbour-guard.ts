@@ -8,6 +8,7 @@ import {
   ICMPV6_ROUTER_ADVERTISEMENT,
   ICMPV6_ROUTER_SOLICITATION,
   type MacAddress,
+  PROTOCOL_FRAGMENT,
   PROTOCOL_ICMPV6,
   PROTOCOL_UDP,
   readU16,
@@ -23,8 +24,8 @@ const IPV4_HEADER_LEN = 20;
 const IPV6_HEADER_LEN = 40;
 const DHCP_SERVER_PORT = 67;
 const DHCPV6_SERVER_PORT = 547;
-/** Hop-by-hop, routing and destination options: what may stand before ICMPv6 (RFC 7113 §2.1). */
-const EXTENSION_HEADERS: ReadonlySet<number> = new Set([0, 43, 60]);
+/** Hop-by-hop, routing, fragment and destination options: what may stand before ICMPv6 (RFC 7113 §2.1). */
+const EXTENSION_HEADERS: ReadonlySet<number> = new Set([0, 43, PROTOCOL_FRAGMENT, 60]);
 
 export interface NeighbourGuardOptions {
   /** Addresses that nobody but the gateway speaks for: its own, and the host's. */
@@ -101,9 +102,12 @@ export class NeighbourGuard implements FrameGuard {
     const { frame, at, end } = of;
     let next = frame[at + 6] ?? 0;
     let header = at + IPV6_HEADER_LEN;
-    while (EXTENSION_HEADERS.has(next) && header + 2 <= end) {
+    while (EXTENSION_HEADERS.has(next) && header + 8 <= end) {
+      const isFragment = next === PROTOCOL_FRAGMENT;
+      // What follows is the middle of something, and no host takes neighbour discovery in parts (RFC 6980 §5).
+      if (isFragment && (readU16(frame, header + 2) & 0xfff8) !== 0) return true;
       next = frame[header] ?? 0;
-      header += 8 + (frame[header + 1] ?? 0) * 8;
+      header += isFragment ? 8 : 8 + (frame[header + 1] ?? 0) * 8;
     }
     if (next === PROTOCOL_UDP) {
       return !this.#options.amongGuests || header + 2 > end || readU16(frame, header) !== DHCPV6_SERVER_PORT;
