@@ -13,13 +13,14 @@ describe('readProxyConfig', () => {
     const environment = {
       http_proxy: 'http://a:1',
       HTTP_PROXY: 'http://b:1',
-      NO_PROXY: 'x.test, 10.0.0.0/8',
+      NO_PROXY: 'x.test, 10.0.0.0/8 y.test',
     };
     expect(readProxyConfig({}, environment).http).toBeUndefined();
     const settings = readProxyConfig({ environment: true }, environment);
     expect(settings).toMatchObject({ http: { host: 'a' }, https: { host: 'a' } });
     expect(settings.isExcluded('10.1.2.3')).toBe(true);
     expect(settings.isExcluded('sub.x.test')).toBe(true);
+    expect(settings.isExcluded('y.test')).toBe(true);
   });
 
   it.each([
@@ -29,6 +30,7 @@ describe('readProxyConfig', () => {
     ['local', 'notlocal', false],
     ['*', 'anything', true],
     ['fd00::/8', 'fd00::5', true],
+    ['[fd00::5]', 'fd00::5', true],
     ['10.0.0.0/8', 'ten.example', false],
     ['192.168.1.1', '192.168.1.2', false],
   ])('excludes by %s the host %s: %s', (pattern, host, excluded) => {

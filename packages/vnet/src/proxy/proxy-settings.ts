@@ -37,7 +37,7 @@ export function readProxyConfig(config: ProxyConfig, environment: Environment = 
   const ambient = config.environment === true ? environment : {};
   const http = config.http ?? variableOf(ambient, 'http_proxy') ?? variableOf(ambient, 'all_proxy');
   const https = config.https ?? variableOf(ambient, 'https_proxy') ?? http;
-  const exclude = config.exclude ?? (variableOf(ambient, 'no_proxy') ?? '').split(',');
+  const exclude = config.exclude ?? (variableOf(ambient, 'no_proxy') ?? '').split(/[\s,]+/);
   return {
     http: http === undefined ? undefined : parseProxy(http),
     https: https === undefined ? undefined : parseProxy(https),
@@ -88,7 +88,8 @@ function readCredentials(user: string, password: string): UpstreamProxy['credent
 function exclusionOf(patterns: readonly string[]): (host: string) => boolean {
   const prefixes: IpPrefix[] = [];
   const names: string[] = [];
-  for (const pattern of patterns) {
+  for (const written of patterns) {
+    const pattern = written.replace(/^\[(.*)\]$/, '$1');
     const bits = pattern.includes(':') ? 128 : 32;
     const prefix = IpPrefix.parse(pattern.includes('/') ? pattern : `${pattern}/${bits}`);
     if (prefix === undefined) names.push(pattern.toLowerCase().replace(/^\*(?=\.)/, ''));
