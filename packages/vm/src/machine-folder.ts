@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import { mkdir, open, readFile, rename, rm } from 'node:fs/promises';
+import { mkdir, open, readdir, readFile, rename, rm, rmdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { vmError } from './errors.ts';
 import type { MachineState } from './machine.ts';
@@ -110,6 +110,30 @@ export class MachineFolder {
   async remove(name: keyof typeof machineFiles): Promise<void> {
     await rm(this.file(name), { force: true });
   }
+}
+
+/** Of virtiofsd: sockets, logs, and what says that it serves. */
+const SHARE_FILE = /^share\d+[.-]/;
+
+/**
+ * Removes what a machine keeps in a folder, and the folder itself unless something else is in it.
+ *
+ * @param isOwn further names that are the machine's
+ * @returns the names of what stays
+ */
+export async function removeMachineFiles(
+  path: string,
+  isOwn: (name: string) => boolean = () => false,
+): Promise<readonly string[]> {
+  const known = Object.values(machineFiles);
+  // With what is made on the way to a file, and what it was before: spec.json.UUID.tmp, console.log.1.
+  const isMachines = (name: string) =>
+    known.some((one) => name === one || name.startsWith(`${one}.`)) || SHARE_FILE.test(name) || isOwn(name);
+  const names = await readdir(path);
+  for (const name of names.filter(isMachines)) await rm(join(path, name), { force: true });
+  const left = names.filter((name) => !isMachines(name));
+  if (left.length === 0) await rmdir(path);
+  return left;
 }
 
 /** Whether all is there that every machine has; what {@link checkSpec} of it holds is not looked at again. */

@@ -6,7 +6,7 @@ import { cliError } from '../errors.ts';
 export function registerRm(program: Command, context: CommandContext): void {
   program
     .command('rm')
-    .description('remove machines, with their disks and logs')
+    .description('remove machines, with their disks and logs; of a folder that --state named, what is theirs')
     .argument('<name...>', 'machines of `orlop ps --all`')
     .option('-f, --force', 'end those that run; no failure where there is none')
     .action(async (names: readonly string[], options: { force?: boolean }) => {

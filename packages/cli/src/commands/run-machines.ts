@@ -9,11 +9,16 @@ import {
   type Machine,
   type MachineState,
   type QemuDriver,
+  removeMachineFiles,
 } from '@orlop/vm';
 import type { CommandContext } from '../context.ts';
 import { cliError } from '../errors.ts';
 import { createQemuDriver, hostClock } from '../qemu-driver.ts';
 
+/** What a run keeps in a machine's folder for `orlop start`. */
+export const RECORD_FILE = 'run.json';
+/** A disk that `--disk` has a size but no path for. */
+const MADE_DISK = /^disk\d+\.img$/;
 /** What the engine's machines are called. */
 const ENGINE_PREFIX = 'engine-';
 
@@ -115,12 +120,23 @@ export class Machines {
     return found;
   }
 
-  /** Removes a machine that does not run, with its folder. */
+  /** Removes a machine that does not run, with its folder; of one that `--state` named, only what is the machine's. */
   async remove(name: string): Promise<void> {
     const own = join(this.#context.paths.machines, name);
-    const folder = await realpath(own).catch(() => own);
-    await rm(folder, { recursive: true, force: true });
+    const found = await lstat(own).catch(() => undefined);
+    if (found?.isSymbolicLink() !== true) {
+      await rm(own, { recursive: true, force: true });
+      return;
+    }
+    const folder = await realpath(own).catch(() => undefined);
     await rm(own, { force: true });
+    if (folder === undefined) return;
+    const left = await removeMachineFiles(
+      folder,
+      (file) => file.startsWith(RECORD_FILE) || MADE_DISK.test(file),
+    );
+    if (left.length > 0)
+      this.#context.stderr.write(`orlop: ${folder} stays: what else is in it is not of ${name}\n`);
   }
 
   chooseAccelerator(

@@ -10,7 +10,7 @@ import {
 import type { CommandContext } from '../context.ts';
 import { cliError } from '../errors.ts';
 import { attachMachine, checkEnd } from './run-attach.ts';
-import type { Machines } from './run-machines.ts';
+import { type Machines, RECORD_FILE } from './run-machines.ts';
 import { attachNetwork } from './run-network.ts';
 
 /** What a run needs that is no part of the machine itself; kept in its folder for `orlop start`. */
@@ -31,8 +31,6 @@ export interface StartRecordedOptions {
   /** Removes the machine when it has ended; not when it was left running. */
   readonly remove: boolean;
 }
-
-const RECORD_FILE = 'run.json';
 
 /** Joins a machine to its network, starts it, and shows its console unless it is to be left alone. */
 export async function startRecorded(spec: MachineSpec, options: StartRecordedOptions): Promise<void> {
