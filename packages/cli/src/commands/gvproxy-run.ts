@@ -6,6 +6,7 @@ import { createLogger, type Logger } from '@orlop/core';
 import type { OpenNetwork } from '@orlop/vnet';
 import { VERSION } from '../build-info.ts';
 import type { CommandContext } from '../context.ts';
+import { untilAborted } from '../until-aborted.ts';
 import type { GvproxyOptions } from './gvproxy.ts';
 import { type GvproxyPlan, planGvproxy } from './gvproxy-plan.ts';
 
@@ -53,7 +54,7 @@ export async function runGvproxy(context: CommandContext, options: GvproxyOption
     await served.listen();
     logger.info('waiting for clients...');
     notifier?.ready();
-    await aborted(AbortSignal.any([context.signal, ended.signal]));
+    await untilAborted(AbortSignal.any([context.signal, ended.signal]));
   } finally {
     ended.abort();
     served.close();
@@ -122,11 +123,4 @@ function openLogger(context: CommandContext, { logFile, debug }: GvproxyPlan): L
 
 function lineTo(out: NodeJS.WritableStream): (line: string) => void {
   return (line) => void out.write(`${line}\n`);
-}
-
-function aborted(signal: AbortSignal): Promise<void> {
-  return new Promise((settle) => {
-    if (signal.aborted) settle();
-    else signal.addEventListener('abort', () => settle(), { once: true });
-  });
 }

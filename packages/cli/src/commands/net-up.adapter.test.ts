@@ -51,6 +51,14 @@ describe('orlop net up', () => {
     expect(existsSync(control)).toBe(false);
   });
 
+  it('ends by an interrupt that came while it was being opened', async () => {
+    const context = contextIn(folder.path, AbortSignal.abort());
+    await orlopProgram(context).parseAsync(['net', 'up', 'early', '--listen', join(folder.path, 'q.sock')], {
+      from: 'user',
+    });
+    expect(existsSync(join(folder.path, 'networks', 'early', 'control.sock'))).toBe(false);
+  });
+
   it.each([
     [['--mtu', 'abc'], /--mtu "abc" is not a whole number/],
     [['--idle-exit', 'soon'], /--idle-exit "soon" is not a whole number/],

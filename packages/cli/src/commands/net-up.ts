@@ -5,6 +5,7 @@ import type { NetworkConfig, OpenNetwork } from '@orlop/vnet';
 import { type Command, Option } from 'commander';
 import type { CommandContext } from '../context.ts';
 import { cliError } from '../errors.ts';
+import { untilAborted } from '../until-aborted.ts';
 import { each } from './each.ts';
 import { type NetworkPaths, networkPaths } from './net-paths.ts';
 
@@ -249,19 +250,15 @@ interface Waiting {
 }
 
 /** Ends by Ctrl-C, by the control socket, or when nobody was plugged in for `idleMs`. */
-function untilStopped(context: CommandContext, { opened, stopped, idleMs }: Waiting): Promise<void> {
-  return new Promise((resolve) => {
-    let idleSince = performance.now();
-    const timer = setInterval(() => {
-      const busy = !opened.network.segment.ports().next().done;
-      if (busy) idleSince = performance.now();
-      else if (idleMs !== undefined && performance.now() - idleSince >= idleMs) finish();
-    }, 1000);
-    const finish = () => {
-      clearInterval(timer);
-      resolve();
-    };
-    context.signal.addEventListener('abort', finish, { once: true });
-    stopped.addEventListener('abort', finish, { once: true });
-  });
+async function untilStopped(context: CommandContext, { opened, stopped, idleMs }: Waiting): Promise<void> {
+  const idle = new AbortController();
+  let idleSince = performance.now();
+  const timer = setInterval(() => {
+    const busy = !opened.network.segment.ports().next().done;
+    if (busy) idleSince = performance.now();
+    else if (idleMs !== undefined && performance.now() - idleSince >= idleMs) idle.abort();
+  }, 1000);
+  // What came while the network was opened counts, too.
+  await untilAborted(AbortSignal.any([context.signal, stopped, idle.signal]));
+  clearInterval(timer);
 }

@@ -6,6 +6,7 @@ import { extname, join, resolve, sep } from 'node:path';
 import { pipeline } from 'node:stream/promises';
 import type { CommandContext } from '../context.ts';
 import { cliError } from '../errors.ts';
+import { untilAborted } from '../until-aborted.ts';
 import type { ServeAddress } from './serve.ts';
 
 const TYPES: Readonly<Record<string, string>> = {
@@ -50,14 +51,10 @@ export async function serveFolder(
   });
   const { port } = server.address() as AddressInfo;
   stdout.write(`serving ${root} at http://${format({ host: address.host, port })}/\n`);
-  await new Promise<void>((done) => {
-    const stop = () => {
-      server.close(() => done());
-      server.closeAllConnections();
-    };
-    if (signal.aborted) stop();
-    else signal.addEventListener('abort', stop, { once: true });
-  });
+  await untilAborted(signal);
+  const closed = new Promise<void>((done) => server.close(() => done()));
+  server.closeAllConnections();
+  await closed;
 }
 
 async function realFolder(directory: string): Promise<string> {
