@@ -15,10 +15,15 @@ export function reportError(thrown: unknown, print: (text: string) => void): num
   }
   write(`orlop: ${error.message}\n`);
   for (const problem of error.problems) write(`  ${formatProblem(problem)}\n`);
-  for (let cause = error.cause; cause instanceof Error; cause = cause.cause) {
-    // Often the message ends in its cause's words.
-    if (!error.message.endsWith(cause.message)) write(`  because: ${cause.message}\n`);
-  }
-  if (error.hint !== undefined) write(`  hint: ${error.hint}\n`);
+  for (const line of explain(error)) write(`  ${line}\n`);
   return exitStatus[error.kind];
+}
+
+/** What is behind a failure, and what to do, each a line. */
+export function* explain(error: OrlopError): Generator<string> {
+  for (let { cause } = error; cause instanceof Error; { cause } = cause) {
+    // Often the message ends in its cause's words.
+    if (!error.message.endsWith(cause.message)) yield `because: ${cause.message}`;
+  }
+  if (error.hint !== undefined) yield `hint: ${error.hint}`;
 }

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { judgeMemory, judgeNode, judgeOpenFiles, judgeRoom } from './doctor-checks.ts';
+import { judgeMemory, judgeNode, judgeRoom } from './doctor-checks.ts';
+import { judgeOpenFiles } from './doctor-programs.ts';
 
 /** A line of /proc/self/limits (proc(5)). */
 const limits = (hard: string) =>

@@ -1,37 +1,26 @@
 import { access, constants, readFile, statfs } from 'node:fs/promises';
 import { type AddressInfo, connect, createServer } from 'node:net';
 import { ARCHITECTURES, type Architecture, OrlopError, parseArchitecture } from '@orlop/core';
-import {
-  findFirmware,
-  findProgram,
-  findVirtiofsd,
-  qemuImgProgram,
-  qemuPrograms,
-  runTool,
-  shareLack,
-  zstdProgram,
-} from '@orlop/vm';
 import type { CommandContext } from '../context.ts';
 import { makeHome } from '../make-home.ts';
 import { formatBytes } from '../progress.ts';
 import { systemFailure } from '../system-error.ts';
+import { type Finding, noteFrom } from './doctor-finding.ts';
+import {
+  aptFinding,
+  firmwareFinding,
+  qemuFinding,
+  toolFinding,
+  tools,
+  virtiofsdFinding,
+} from './doctor-programs.ts';
 import { findDaemon } from './engine-daemon.ts';
 import { formatShareEvents } from './engine-report.ts';
 import { Machines } from './run-machines.ts';
 
-/** One thing that was looked at. A `note` hinders only those who need that very thing. */
-export interface Finding {
-  readonly name: string;
-  readonly status: 'ok' | 'note' | 'fail';
-  readonly detail: string;
-  readonly hint?: string;
-}
-
 /** An engine's image, its store and one machine's disk fit into this. */
 const COMFORTABLE_BYTES = 5e9;
 const TIGHT_BYTES = 1e9;
-/** A large tree of dependencies has as many. */
-const ENOUGH_FILES = 250_000;
 
 const LOOPBACK_TIMEOUT_MS = 3000;
 /** Of package.json's `engines`. */
@@ -46,25 +35,6 @@ export interface HostPlaces {
   /** @default where distributions put it */
   readonly virtiofsdPaths?: readonly string[];
 }
-
-/** The tools beside QEMU: what each is for, and whether nothing works without it. */
-const tools = [
-  { name: 'apt-get', use: 'finds Debian packages for components', debianPackage: 'apt', needed: true },
-  { name: 'dpkg-deb', use: 'unpacks Debian packages', debianPackage: 'dpkg', needed: true },
-  { name: 'xz', use: 'unpacks kernel modules', debianPackage: 'xz-utils', needed: true },
-  {
-    name: qemuImgProgram.name,
-    use: 'makes disks for --disk',
-    debianPackage: qemuImgProgram.debianPackage,
-    needed: false,
-  },
-  {
-    name: zstdProgram.name,
-    use: 'suspends engines',
-    debianPackage: zstdProgram.debianPackage,
-    needed: false,
-  },
-] as const;
 
 /** Looks at everything in turn, quickly; nothing is changed but the cache of the probe. */
 export async function examineHost(
@@ -111,26 +81,6 @@ export function judgeNode(version: string): Finding {
   return { name: 'node', status: 'fail', detail, hint };
 }
 
-async function qemuFinding(
-  arch: Architecture,
-  { searchPath, needed }: { searchPath: string; needed: boolean },
-): Promise<Finding> {
-  const { name, debianPackage } = qemuPrograms[arch];
-  const path = await findProgram(name, searchPath);
-  if (path === undefined) return missing(name, { detail: `for ${arch} machines`, debianPackage, needed });
-  const { stdout, status } = await runTool(path, ['--version'], { timeoutMs: 10_000 });
-  const version = /version (\S+)/.exec(stdout)?.[1];
-  if (status !== 0 || version === undefined) {
-    return {
-      name,
-      status: needed ? 'fail' : 'note',
-      detail: `${path} does not run`,
-      hint: `try it: ${path} --version`,
-    };
-  }
-  return { name, status: 'ok', detail: `${version} at ${path}` };
-}
-
 async function acceleratorFinding(
   context: CommandContext,
   { arch, refresh }: { arch: Architecture; refresh: boolean },
@@ -153,76 +103,6 @@ async function acceleratorFinding(
     status: 'note',
     detail,
     hint: 'machines run in emulation: correctly, and several times slower',
-  };
-}
-
-async function firmwareFinding(arch: Architecture, folders?: readonly string[]): Promise<Finding> {
-  const name = `uefi firmware ${arch}`;
-  try {
-    return { name, status: 'ok', detail: (await findFirmware(arch, folders)).codePath };
-  } catch (error) {
-    return noteFrom(name, error);
-  }
-}
-
-async function toolFinding(tool: (typeof tools)[number], searchPath: string): Promise<Finding> {
-  const path = await findProgram(tool.name, searchPath);
-  return path === undefined
-    ? missing(tool.name, { detail: tool.use, debianPackage: tool.debianPackage, needed: tool.needed })
-    : { name: tool.name, status: 'ok', detail: path };
-}
-
-async function virtiofsdFinding({
-  searchPath,
-  proc,
-  paths,
-}: {
-  readonly searchPath: string;
-  readonly proc: string;
-  readonly paths: readonly string[] | undefined;
-}): Promise<Finding> {
-  try {
-    const detail = await findVirtiofsd(searchPath, paths);
-    const lack = await shareLack(searchPath);
-    if (lack !== undefined)
-      return { name: 'virtiofsd', status: 'note', detail: `${detail}; folders cannot be shared`, hint: lack };
-    const limits = await readFile(`${proc}/self/limits`, 'utf8').catch(() => '');
-    return { name: 'virtiofsd', ...judgeOpenFiles(detail, limits) };
-  } catch (error) {
-    return noteFrom('virtiofsd', error);
-  }
-}
-
-/** Debian 12's server holds one open file for each that the machine remembers, and cannot go beyond the hard limit. */
-export function judgeOpenFiles(program: string, limits: string): Omit<Finding, 'name'> {
-  const hard = Number(/^Max open files\s+\S+\s+(\d+)/m.exec(limits)?.[1] ?? Number.POSITIVE_INFINITY);
-  if (hard >= ENOUGH_FILES) return { status: 'ok', detail: program };
-  return {
-    status: 'note',
-    detail: `${program}; a share of more than ${hard} files may end in "too many open files"`,
-    hint: 'raise the hard limit of open files: LimitNOFILE of the systemd unit, or /etc/security/limits.conf',
-  };
-}
-
-/** Whether apt knows any source of packages; the mirror itself is not asked. */
-async function aptFinding(searchPath: string): Promise<Finding> {
-  const path = await findProgram('apt-get', searchPath);
-  if (path === undefined)
-    return missing('apt sources', { detail: 'apt is not there', debianPackage: 'apt', needed: true });
-  const { stdout, stderr, status } = await runTool(path, ['indextargets', '--format', '$(SITE)$(SUITE)'], {
-    timeoutMs: 20_000,
-  });
-  if (status !== 0) {
-    const detail = `${path} ended with status ${status}: ${stderr.trim().split('\n')[0]}`;
-    return { name: 'apt sources', status: 'fail', detail, hint: 'see what `apt-get update` says' };
-  }
-  const suites = new Set(stdout.split('\n').filter((line) => line !== ''));
-  if (suites.size > 0) return { name: 'apt sources', status: 'ok', detail: `${suites.size} configured` };
-  return {
-    name: 'apt sources',
-    status: 'fail',
-    detail: 'none is configured',
-    hint: 'components come from a Debian mirror: add one to /etc/apt/sources.list.d',
   };
 }
 
@@ -301,27 +181,5 @@ async function portFinding(proc: string): Promise<Finding> {
     name: 'ports',
     status: 'ok',
     detail: `loopback, ${root ? 'all of them' : `from ${lowest.trim()} on`}`,
-  };
-}
-
-function missing(
-  name: string,
-  { detail, debianPackage, needed }: { detail: string; debianPackage: string; needed: boolean },
-): Finding {
-  return {
-    name,
-    status: needed ? 'fail' : 'note',
-    detail: `not installed (${detail})`,
-    hint: `on Debian: apt-get install ${debianPackage}`,
-  };
-}
-
-function noteFrom(name: string, error: unknown): Finding {
-  if (!(error instanceof OrlopError)) throw error;
-  return {
-    name,
-    status: 'note',
-    detail: error.message,
-    ...(error.hint === undefined ? {} : { hint: error.hint }),
   };
 }

@@ -3,7 +3,8 @@ import { join } from 'node:path';
 import { type TemporaryFolder, temporaryFolder } from '@orlop/testkit';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { contextIn, orlopIn } from '../testing/command-under-test.ts';
-import { examineHost, type Finding, type HostPlaces } from './doctor-checks.ts';
+import { examineHost, type HostPlaces } from './doctor-checks.ts';
+import type { Finding } from './doctor-finding.ts';
 
 const LIMITS = 'Max open files            1024                 20000                files     \n';
 const ARCHITECTURE = { x64: 'x86_64', arm64: 'aarch64' }[process.arch as string] ?? 'x86_64';

@@ -20,7 +20,7 @@ export function registerDoctor(program: Command, context: CommandContext): void 
     });
 }
 
-function formatFinding(finding: import('./doctor-checks.ts').Finding): string {
+function formatFinding(finding: import('./doctor-finding.ts').Finding): string {
   const mark = { ok: 'ok  ', note: 'note', fail: 'FAIL' }[finding.status];
   const hint = finding.hint === undefined ? '' : `      hint: ${finding.hint}\n`;
   return `${mark}  ${finding.name}: ${finding.detail}\n${hint}`;

@@ -3,6 +3,7 @@ import { formatProblem, OrlopError } from '@orlop/core';
 import { CommanderError } from 'commander';
 import type { CommandContext } from '../context.ts';
 import { printable } from '../printable.ts';
+import { explain } from '../report-error.ts';
 import { systemFailure } from '../system-error.ts';
 import type { BuildVoice, ImageBuildOptions } from './build-image.ts';
 import { linuxkitMessage, schemaMessage } from './linuxkit-words.ts';
@@ -81,10 +82,7 @@ export function reportLinuxkitError(thrown: unknown, output: Output): number {
   }
   stderr.write(`Error: ${linuxkitMessage(error)}\n`);
   for (const problem of error.problems) stderr.write(`  ${formatProblem(problem)}\n`);
-  for (let { cause } = error; cause instanceof Error; { cause } = cause) {
-    stderr.write(`  because: ${cause.message}\n`);
-  }
-  if (error.hint !== undefined) stderr.write(`  hint: ${error.hint}\n`);
+  for (const line of explain(error)) stderr.write(`  ${line}\n`);
   return 1;
 }
 
