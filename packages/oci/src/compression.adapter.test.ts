@@ -100,6 +100,13 @@ describe('decompress', () => {
     expect(await unpack(new Uint8Array(0))).toHaveLength(0);
   });
 
+  it('recognizes zstd behind a frame to be skipped, as pzstd writes it', async () => {
+    const content = sample(200_000);
+    const packed = execFileSync('pzstd', ['-qc'], { input: content });
+    expect(packed.subarray(0, 4).toString('hex')).toBe('502a4d18');
+    expect((await unpack(packed)).equals(content)).toBe(true);
+  });
+
   it('refuses a zstd window that would fill the memory', async () => {
     const packed = execFileSync('zstd', ['-qc', '-1', '--long=30'], {
       input: content,

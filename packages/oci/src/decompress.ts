@@ -25,7 +25,7 @@ export async function* decompress(
   { subject }: DecompressOptions,
 ): AsyncGenerator<Uint8Array> {
   const { start, all } = await peek(source, MAGIC_BYTES);
-  const compression = sniff(start);
+  const compression = compressionOf(start);
   try {
     if (compression === 'none') yield* all;
     else if (compression === 'gzip') yield* gunzip(all);
@@ -36,10 +36,11 @@ export async function* decompress(
   }
 }
 
-function sniff(start: Uint8Array): Compression {
-  const [a, b, c, d] = start;
+/** What the first four bytes say; a frame of Zstandard to be skipped may come first, as pzstd writes it (RFC 8878 §3.1.2). */
+export function compressionOf([a = 0, b, c, d]: Uint8Array): Compression {
   if (a === 0x1f && b === 0x8b) return 'gzip';
-  if (b === 0xb5 && c === 0x2f && d === 0xfd && a === 0x28) return 'zstd';
+  if (a === 0x28 && b === 0xb5 && c === 0x2f && d === 0xfd) return 'zstd';
+  if ((a & 0xf0) === 0x50 && b === 0x2a && c === 0x4d && d === 0x18) return 'zstd';
   return 'none';
 }
 

@@ -5,6 +5,7 @@ import {
   readArchiveFile,
   requireFile,
 } from './archive-files.ts';
+import { compressionOf } from './decompress.ts';
 import { isObject, parseConfig } from './documents.ts';
 import { ociError } from './errors.ts';
 import { MEDIA } from './media-types.ts';
@@ -94,13 +95,13 @@ export async function tagsByConfig(store: ImageStore, files: ArchiveFiles): Prom
   return tags;
 }
 
+const LAYER_TYPES = { none: MEDIA.layer, gzip: MEDIA.layerGzip, zstd: MEDIA.layerZstd } as const;
+
 async function layerTypeOf(store: ImageStore, file: ArchiveFile): Promise<string> {
   const blob = store.readBlob({ ...file, mediaType: MEDIA.layer });
   try {
-    const { value: start } = await blob.next();
-    if (start?.[0] === 0x1f && start[1] === 0x8b) return MEDIA.layerGzip;
-    if (start?.[0] === 0x28 && start[1] === 0xb5) return MEDIA.layerZstd;
-    return MEDIA.layer;
+    const { value: start = new Uint8Array(0) } = await blob.next();
+    return LAYER_TYPES[compressionOf(start)];
   } finally {
     await blob.return(undefined);
   }
