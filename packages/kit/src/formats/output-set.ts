@@ -1,4 +1,4 @@
-import { type FileHandle, mkdir, open, readdir, rename, rm } from 'node:fs/promises';
+import { type FileHandle, mkdir, open, readdir, rename, rm, stat } from 'node:fs/promises';
 import { hostname } from 'node:os';
 import { dirname, join, resolve } from 'node:path';
 import { isRunning, ownIdentity, ownMark } from '@orlop/oci';
@@ -56,13 +56,13 @@ export class OutputSet implements OutputSink {
     const temporary = await this.#temporary(dirname(path), `${this.#opened++}.part`);
     const earlier = this.#outputs.get(path);
     try {
-      await mkdir(dirname(path), { recursive: true });
+      await makeFolder(dirname(path));
       // Whoever has it open can go on reading it.
       if (earlier !== undefined) await rm(earlier, { force: true });
       // 0644 whatever the umask: the same build gives the same file.
       const file = await open(temporary, 'w+', 0o644);
       this.#outputs.set(path, temporary);
-      await file.chmod(0o644);
+      await file.chmod(0o644).catch(unlessFixed);
       return file;
     } catch (cause) {
       throw kitError('kit.output-failed', `cannot write ${path}`, { cause });
@@ -72,9 +72,8 @@ export class OutputSet implements OutputSink {
   async workFolder(): Promise<string> {
     if (this.#work === undefined) {
       const work = await this.#temporary(this.#folder, 'work');
-      // The mode is of the last folder only where the others are there.
-      await mkdir(this.#folder, { recursive: true });
-      await mkdir(work, { recursive: true, mode: 0o700 });
+      await makeFolder(this.#folder);
+      await mkdir(work, { mode: 0o700 });
       this.#work = work;
     }
     return this.#work;
@@ -108,6 +107,27 @@ export class OutputSet implements OutputSink {
     if (this.#work !== undefined) await rm(this.#work, { recursive: true, force: true });
     this.#work = undefined;
   }
+}
+
+/** Node's recursive mkdir tries for ever where a file system has no folders but its own, as /proc. */
+async function makeFolder(folder: string): Promise<void> {
+  const parent = dirname(folder);
+  if (parent !== folder && !(await isFolder(parent))) await makeFolder(parent);
+  await mkdir(folder).catch(async (error) => {
+    if (!(await isFolder(folder))) throw error;
+  });
+}
+
+function isFolder(path: string): Promise<boolean> {
+  return stat(path).then(
+    (stats) => stats.isDirectory(),
+    () => false,
+  );
+}
+
+/** Memory cards and some shares have one mode for all their files. */
+function unlessFixed(error: NodeJS.ErrnoException): void {
+  if (!['EPERM', 'EOPNOTSUPP', 'ENOSYS'].includes(error.code ?? '')) throw error;
 }
 
 /** What a set's temporary names are: whose they are, and on which host (or in which container). */
