@@ -33,7 +33,7 @@ export async function attachMachine(
     const end = await attachConsole(
       console,
       { input: context.stdin, output: context.stdout },
-      { signal: context.signal, say },
+      { signal: context.signal, say, onContinued },
     );
     switch (end) {
       case 'detach':
@@ -55,6 +55,11 @@ export async function attachMachine(
     clearInterval(timer);
     console.destroy();
   }
+}
+
+function onContinued(listener: () => void): () => void {
+  process.on('SIGCONT', listener);
+  return () => void process.off('SIGCONT', listener);
 }
 
 /** @throws OrlopError `run.died` when the machine ended otherwise than it should, with its last words */

@@ -38,6 +38,23 @@ describe('attachConsole', () => {
     expect(console.destroyed).toBe(true);
   });
 
+  it('takes the terminal back from the shell that it was stopped in', async () => {
+    const { console } = createConsole();
+    const terminal = createTerminal(true);
+    const listeners = new Set<() => void>();
+    const onContinued = (listener: () => void) => {
+      listeners.add(listener);
+      return () => void listeners.delete(listener);
+    };
+    const end = attachConsole(console, terminal, { say: () => {}, onContinued });
+    for (const listener of listeners) listener();
+    expect(terminal.modes).toEqual([true, false, true]);
+    console.push(null);
+    expect(await end).toBe('closed');
+    expect(terminal.modes).toEqual([true, false, true, false]);
+    expect(listeners.size).toBe(0);
+  });
+
   it('ends with a console that breaks off, and gives the terminal its mode back', async () => {
     const { console } = createConsole();
     const terminal = createTerminal(true);

@@ -10,6 +10,14 @@ export interface Terminal {
 
 export type AttachEnd = 'closed' | 'aborted' | Exclude<ConsoleCommand, 'help'>;
 
+export interface AttachConsoleOptions {
+  readonly signal?: AbortSignal;
+  /** What a person is told, a line without its end. */
+  readonly say: (line: string) => void;
+  /** Calls its argument whenever this process goes on after it was stopped, until what it returns is called. */
+  readonly onContinued?: (listener: () => void) => () => void;
+}
+
 /**
  * Joins a console and a terminal until the console closes, the signal is aborted, or the person asks for an end by
  * the escape. On a terminal every key goes to the guest, Ctrl-C too; elsewhere the input is passed as it is, and its
@@ -18,7 +26,7 @@ export type AttachEnd = 'closed' | 'aborted' | Exclude<ConsoleCommand, 'help'>;
 export async function attachConsole(
   console: Duplex,
   { input, output }: Terminal,
-  { signal, say }: { signal?: AbortSignal; say: (line: string) => void },
+  { signal, say, onContinued }: AttachConsoleOptions,
 ): Promise<AttachEnd> {
   const escapes = new ConsoleEscape();
   const raw = input.isTTY === true && input.setRawMode !== undefined;
@@ -46,6 +54,11 @@ export async function attachConsole(
     };
   });
   if (raw) input.setRawMode?.(true);
+  // The shell gave the terminal its own mode meanwhile, which Node does not know.
+  const stopListening = onContinued?.(() => {
+    if (raw) input.setRawMode?.(false);
+    if (raw) input.setRawMode?.(true);
+  });
   const listener = (typed: Buffer) => onInput(typed);
   input.on('data', listener);
   console.pipe(output, { end: false });
@@ -53,6 +66,7 @@ export async function attachConsole(
     return await end;
   } finally {
     signal?.removeEventListener('abort', onAbort);
+    stopListening?.();
     console.unpipe(output);
     input.off('data', listener);
     input.pause();
