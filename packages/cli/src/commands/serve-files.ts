@@ -124,9 +124,12 @@ async function sendFile(
   response.setHeader('Content-Type', TYPES[extname(path)] ?? 'application/octet-stream');
   response.setHeader('Last-Modified', modified.toUTCString());
   response.setHeader('Accept-Ranges', 'bytes');
-  const since = Date.parse(request.headers['if-modified-since'] ?? '');
-  if (since >= Math.floor(modified.getTime() / 1000) * 1000) return send(response, 304);
-  const range = readRange(request.headers.range, sizeBytes);
+  const modifiedMs = Math.floor(modified.getTime() / 1000) * 1000;
+  const { range: wanted, 'if-range': unchanged, 'if-modified-since': since = '' } = request.headers;
+  if (Date.parse(since) >= modifiedMs) return send(response, 304);
+  // Who goes on with a file that has changed since gets it whole (RFC 9110 §13.1.5).
+  const isSame = unchanged === undefined || Date.parse(String(unchanged)) === modifiedMs;
+  const range = readRange(isSame ? wanted : undefined, sizeBytes);
   if (range === 'unsatisfiable') {
     response.setHeader('Content-Range', `bytes */${sizeBytes}`);
     return send(response, 416);

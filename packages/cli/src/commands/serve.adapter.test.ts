@@ -62,6 +62,17 @@ describe('serveFolder', () => {
     expect([head.headers.get('content-length'), await head.text()]).toEqual(['12', '']);
   });
 
+  it('gives a part to who began with the same file, and the whole to others', async () => {
+    const modified = (await fetch(`${base}boot.ipxe`)).headers.get('last-modified') ?? '';
+    const goOn = (unchanged: string) =>
+      fetch(`${base}boot.ipxe`, { headers: { Range: 'bytes=7-', 'If-Range': unchanged } });
+    expect(await (await goOn(modified)).text()).toBe('boot\n');
+    for (const earlier of ['Sun, 06 Nov 1994 08:49:37 GMT', '"an-entity-tag"']) {
+      const whole = await goOn(earlier);
+      expect([whole.status, await whole.text()]).toEqual([200, '#!ipxe\nboot\n']);
+    }
+  });
+
   it('does not send again what the reader has', async () => {
     const modified = (await fetch(`${base}boot.ipxe`)).headers.get('last-modified') ?? '';
     const again = await fetch(`${base}boot.ipxe`, { headers: { 'If-Modified-Since': modified } });
