@@ -31,7 +31,8 @@ function assertHoldsFolders(home: string): void {
   }
 }
 
-function makeFolder(folder: string): void {
+/** Makes what is missing of a folder's path, for its user alone. @throws what the system says, and never tries for ever */
+export function makeFolder(folder: string): void {
   const parent = dirname(folder);
   if (parent !== folder && statSync(parent, { throwIfNoEntry: false }) === undefined) makeFolder(parent);
   try {

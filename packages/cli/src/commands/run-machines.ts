@@ -13,6 +13,7 @@ import {
 } from '@orlop/vm';
 import type { CommandContext } from '../context.ts';
 import { cliError } from '../errors.ts';
+import { makeFolder } from '../make-home.ts';
 import { createQemuDriver, hostClock } from '../qemu-driver.ts';
 
 /** What a run keeps in a machine's folder for `orlop start`. */
@@ -53,7 +54,7 @@ export class Machines {
       return own;
     }
     const chosen = resolve(this.#context.cwd, state);
-    await mkdir(chosen, { recursive: true, mode: 0o700 });
+    makeFolder(chosen);
     const place = await realpath(own).catch(() => undefined);
     if (place === undefined) {
       // Nothing, or a link to a folder that scripts have removed.

@@ -193,6 +193,7 @@ async function runImage(
   }: { context: CommandContext; options: RunOptions; readonly defaults: RunDefaults },
 ): Promise<void> {
   const { Machines } = await import('./run-machines.ts');
+  const { prepareDisks } = await import('./run-disks.ts');
   const { startRecorded } = await import('./run-start.ts');
   const machines = new Machines(context, {
     ...(options.qemu === undefined ? {} : { qemu: options.qemu }),
@@ -212,11 +213,12 @@ async function runImage(
   });
   const userData = await readUserData({ context, options });
   const cdroms = userData === undefined ? [] : [await writeMetadata(folder, userData)];
+  const disks = placeDisks(options.disk ?? [], { cwd: context.cwd, folder, madeAs: defaults.diskFormat });
+  await prepareDisks(disks, context);
   const spec: MachineSpec = {
-    ...{ name, arch, cdroms },
+    ...{ name, arch, cdroms, disks },
     boot: image.boot,
     ...(image.uefi && { firmware: firmwareOf(options, context) }),
-    disks: placeDisks(options.disk ?? [], { cwd: context.cwd, folder, madeAs: defaults.diskFormat }),
     ...hardwareOf(options, context),
   };
   await startRecorded(spec, {
