@@ -91,7 +91,13 @@ async function set(name: string, text: string | undefined, { context, options }:
       : formatValue(setting, (await checkChange(paths, change)) ?? before.value);
   const { findDaemon } = await import('./engine-daemon.ts');
   const engines = (await (await findDaemon(context))?.status())?.engines ?? [];
-  const running = engines.some(({ name, state }) => name === options.engine && state.kind === 'running');
+  // Also of one that rests: it comes back as it was.
+  const active = engines.filter(
+    ({ name, state }) =>
+      (options.global === true || name === options.engine) &&
+      state.kind !== 'stopped' &&
+      state.kind !== 'failed',
+  );
   const restart = setting.effect !== 'now';
   const report = {
     name: known,
@@ -99,7 +105,7 @@ async function set(name: string, text: string | undefined, { context, options }:
     after: wanted ?? null,
     applied: options.dryRun !== true,
     restart,
-    running,
+    running: active.length > 0,
   };
   if (options.json) {
     context.stdout.write(`${JSON.stringify(report)}\n`);
@@ -108,8 +114,8 @@ async function set(name: string, text: string | undefined, { context, options }:
   context.stdout.write(
     `${known}: ${report.before || '-'} → ${wanted ?? 'the layer below'}${options.dryRun ? ' (dry run)' : ''}\n`,
   );
-  const again = options.engine === 'default' ? 'orlop restart' : `orlop restart ${options.engine}`;
-  if (restart && running) context.stdout.write(`in force after \`${again}\`\n`);
+  const again = active.map(({ name }) => (name === 'default' ? 'orlop restart' : `orlop restart ${name}`));
+  if (restart && active.length > 0) context.stdout.write(`in force after \`${again.join('`, `')}\`\n`);
   else context.stdout.write(restart ? 'in force at the next `orlop up`\n' : 'in force at once\n');
 }
 

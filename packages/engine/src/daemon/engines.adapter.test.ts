@@ -76,6 +76,44 @@ describe('Engines', () => {
     expect([...around.driver.machines.values()].map(({ starts }) => starts)).toEqual([1, 2]);
   });
 
+  it('go on in the machines that they have when settings have changed since, and the next daemon tells which', async () => {
+    await engines.get('default').life.start();
+    await engines.get('two').life.start();
+    await engines.get('two').life.suspend();
+    const now = (await engines.get('default').status()).memoryMiB;
+    const change = (text: string) =>
+      writeFile(join(folder.path, 'config.yml'), `accelerator: tcg\ndisk: 1GiB\nmemory: 777MiB\n${text}`);
+    await change('network: {subnet: 10.77.0.0/24}\n');
+    await engines.leaveAll();
+    engines = new Engines(around, () => {});
+    await engines.recover();
+    await expect.poll(kinds).toEqual({ default: 'running', two: 'suspended' });
+    // Both are reached at the addresses that their machines have.
+    expect([await ask('default'), await ask('two')]).toEqual([200, 200]);
+    expect([...around.driver.machines.values()].map(({ starts }) => starts)).toEqual([1, 2]);
+    for (const name of ['default', 'two'])
+      expect(await engines.get(name).status()).toMatchObject({
+        memoryMiB: now,
+        pendingRestart: ['memory', 'network.subnet'],
+      });
+    await change('');
+    await engines.get('two').life.stop();
+    await engines.get('two').life.start();
+    expect(await engines.get('two').status()).toMatchObject({ memoryMiB: 777, pendingRestart: [] });
+  });
+
+  it('are joined although their settings cannot be read any more', async () => {
+    await engines.get('default').life.start();
+    await engines.leaveAll();
+    await writeFile(join(folder.path, 'config.yml'), 'memory: [\n');
+    engines = new Engines(around, () => {});
+    await engines.recover();
+    await expect.poll(kinds).toEqual({ default: 'running' });
+    expect(await ask('default')).toBe(200);
+    const { settingsProblems } = await engines.get('default').status();
+    expect(settingsProblems?.[0]).toContain('config.yml:');
+  });
+
   it('have their sockets before they are joined, and requests wait for it', async () => {
     await engines.get('default').life.start();
     await engines.leaveAll();

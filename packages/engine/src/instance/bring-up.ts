@@ -1,7 +1,7 @@
 import { encodeError } from '@orlop/api';
 import { OrlopError } from '@orlop/core';
 import type { Machine, SavedState } from '@orlop/vm';
-import { loadSettings } from '../settings/load-settings.ts';
+import { loadSettings, settingsOfMachine } from '../settings/load-settings.ts';
 import { assertSocketPath } from '../socket-path.ts';
 import { adoptEngine } from './adopt-engine.ts';
 import { changeRecord, type Flags, readRecord } from './engine-record.ts';
@@ -55,11 +55,7 @@ export async function bringUp(options: BringUpOptions): Promise<LiveEngine> {
     assertSocketPath(paths.dockerSocket); // the longest of them
     // Clients of an engine that runs wait for who joins it.
     if (options.machine !== undefined) await served.listen();
-    const settings = await loadSettings(paths, flags);
-    const live = await adoptOrStart(
-      { paths, settings, stages, signal, around: reporting(state, around) },
-      options.machine,
-    );
+    const live = await adoptOrStart(options, { paths, stages, signal, around: reporting(state, around) });
     await changeRecord(paths, { flags, suspended: false });
     await served.open(live);
     if (live.dockerVersion === undefined) await served.stalled.onDiskFull();
@@ -100,19 +96,34 @@ async function suspendedState({
   return saved !== undefined && (await readRecord(paths)).suspended ? saved : undefined;
 }
 
-async function adoptOrStart(input: StartInput, machine: Machine | undefined): Promise<LiveEngine> {
+async function adoptOrStart(
+  options: BringUpOptions,
+  input: Omit<StartInput, 'settings'>,
+): Promise<LiveEngine> {
   const { paths, around, signal } = input;
-  const found = machine ?? (await runningMachine(around.driver, paths.machine));
-  if (found === undefined) return startEngine(input);
+  const { flags } = options;
+  const start = async () => startEngine({ ...input, settings: await loadSettings(paths, flags) });
+  const found = options.machine ?? (await runningMachine(around.driver, paths.machine));
+  const record = await readRecord(paths);
+  if (found === undefined) {
+    // What was suspended goes on in the machine that it had, whatever was set since.
+    const goesOn = (await suspendedState(options)) !== undefined && isSame(flags, record.flags);
+    return goesOn ? startEngine({ ...input, settings: await settingsOfMachine(paths, record) }) : start();
+  }
   try {
-    return await adoptEngine({ ...input, machine: found });
+    const settings = await settingsOfMachine(paths, { ...record, flags });
+    return await adoptEngine({ ...input, settings, machine: found });
   } catch (error) {
     if (signal.aborted || !(error instanceof OrlopError)) throw error;
     around.logger.warn('a machine that ran on could not be joined', { reason: error.message });
     // One whose kernel gave up does not hear that it is to end.
     await found.stop({ graceMs: error.code === 'engine.machine-ended' ? 0 : GRACE_MS });
-    return startEngine(input);
+    return start();
   }
+}
+
+function isSame(flags: Flags, before: Flags): boolean {
+  return JSON.stringify(flags) === JSON.stringify(before);
 }
 
 async function concludeCancelled({ state, paths, around }: BringUpOptions): Promise<void> {

@@ -26,10 +26,14 @@ export async function ensureDataDisk(path: string, sizeBytes: number): Promise<D
 }
 
 /** @returns the disk, if there is one. @throws OrlopError `engine.disk-shrink` for one that is larger */
-export async function assertNoShrink(path: string, sizeBytes: number): Promise<Stats | undefined> {
+export async function assertNoShrink(
+  path: string,
+  sizeBytes: number,
+  { what = 'the data disk' }: { readonly what?: string } = {},
+): Promise<Stats | undefined> {
   const found = await stat(path).catch(() => undefined);
   if (found === undefined || found.size <= sizeBytes) return found;
-  const message = `the data disk has ${found.size} bytes, more than the setting disk`;
+  const message = `${what} has ${found.size} bytes, more than the setting disk`;
   throw engineError('engine.disk-shrink', message, {
     hint: 'a disk does not shrink; it takes from the host only what is used: set disk to its size or more',
   });

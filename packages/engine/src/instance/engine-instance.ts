@@ -7,7 +7,7 @@ import { changedSettings, type LayeredSettings } from '../settings/layered-setti
 import { inspectSettings } from '../settings/load-settings.ts';
 import { settingOf } from '../settings/schema.ts';
 import { EngineSyncs } from '../sync/engine-syncs.ts';
-import { diskUsage } from './data-disk.ts';
+import { assertNoShrink, diskUsage } from './data-disk.ts';
 import { EngineLife } from './engine-life.ts';
 import { readRecord } from './engine-record.ts';
 import type { EngineSurroundings } from './engine-surroundings.ts';
@@ -77,13 +77,17 @@ export class EngineInstance {
    * Puts the data back. An engine that runs, or would be back with a request, is stopped for it and runs again after, whatever
    * came of it. What was saved of its memory is of other data, and goes.
    *
-   * @throws OrlopError `engine.unknown-snapshot`; nothing was stopped then
+   * @throws OrlopError `engine.unknown-snapshot`, `engine.disk-shrink` of a snapshot that is larger than the disk may be; nothing
+   *   was stopped then
    */
   async restoreSnapshot(name: string, signal?: AbortSignal): Promise<void> {
     this.life.assertSettled();
-    await this.#snapshots.require(name);
+    const file = await this.#snapshots.require(name);
     const wasThere = this.life.active;
     const { flags } = await readRecord(this.paths);
+    // No start takes a disk that is larger than the setting: better said before the data are gone that are there.
+    const { settings } = await inspectSettings(this.paths, flags);
+    await assertNoShrink(file, settings.number('disk'), { what: `the disk of the snapshot "${name}"` });
     try {
       await this.life.stop({
         after: async () => {

@@ -1,5 +1,7 @@
 import { existsSync } from 'node:fs';
+import { stat, writeFile } from 'node:fs/promises';
 import { request } from 'node:http';
+import { join } from 'node:path';
 import type { EngineEvent } from '@orlop/api';
 import { type TemporaryFolder, temporaryFolder } from '@orlop/testkit';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
@@ -203,6 +205,24 @@ describe('EngineLife', () => {
     await expect.poll(() => engine.life.state).toMatchObject({ kind: 'stopped', reason: 'died' });
     await engine.life.start();
     expect(kind()).toBe('running');
+  });
+
+  it('keeps its data, and runs on, when a snapshot is larger than its disk may be', async () => {
+    const settings = (disk: string) =>
+      writeFile(join(folder.path, 'config.yml'), `accelerator: tcg\ndisk: ${disk}\n`);
+    await settings('2GiB');
+    await engine.life.start();
+    await engine.life.stop();
+    await engine.createSnapshot('large');
+    await engine.reset({ keepData: false });
+    await settings('1GiB');
+    await engine.life.start();
+    const refused = { code: 'engine.disk-shrink', message: expect.stringContaining('"large"') };
+    await expect(engine.restoreSnapshot('large')).rejects.toMatchObject(refused);
+    expect([kind(), (await stat(engine.paths.dataDisk)).size]).toEqual(['running', 2 ** 30]);
+    await settings('2GiB');
+    await engine.restoreSnapshot('large');
+    expect([kind(), (await stat(engine.paths.dataDisk)).size]).toEqual(['running', 2 ** 31]);
   });
 
   it('starts nothing while a reset removes its files, and what starts after is new', async () => {

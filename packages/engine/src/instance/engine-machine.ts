@@ -1,7 +1,9 @@
 import { mkdir, rm } from 'node:fs/promises';
 import type { Architecture } from '@orlop/core';
 import { type AcceleratorName, type Boot, chooseAccelerator, replaceFile } from '@orlop/vm';
+import { machineSettings } from '../settings/layered-settings.ts';
 import type { InstanceCredentials } from '../tls/instance-authority.ts';
+import { changeRecord } from './engine-record.ts';
 import { GUEST_CONFIGURATION_NAME, guestConfiguration, machineShares } from './guest-configuration.ts';
 import type { InstanceNetwork } from './instance-network.ts';
 import type { StartInput } from './start-input.ts';
@@ -33,6 +35,7 @@ export async function startEngineMachine(
     gatewayAddress: network.gatewayAddress,
   });
   await replaceFile(paths.guestConfiguration, JSON.stringify(configuration));
+  await changeRecord(paths, { machine: machineSettings(settings) });
   const choice = await accelerate(input, { architecture, signal: voice.signal });
   await mkdir(around.home.machines, { recursive: true, mode: 0o700 });
   await rm(paths.cable, { force: true });

@@ -3,13 +3,15 @@ import { readFile } from 'node:fs/promises';
 import { replaceFile } from '@orlop/vm';
 import type { InstancePaths } from './instance-paths.ts';
 
-/** Settings that were given with a start, by their dotted names. */
+/** Settings by their dotted names: of a start's flags, or what its machine has. */
 export type Flags = Readonly<Record<string, unknown>>;
 
 /** What is kept of an engine's start for the next command, or the next daemon. */
 export interface EngineRecord {
   /** What it was started with; its settings files may have changed since. */
   readonly flags: Flags;
+  /** What its machine was started with of the settings that hold until the next; Orlop before November 2026 kept none. */
+  readonly machine?: Flags;
   /** Requests bring it back, as after a sleep. */
   readonly suspended: boolean;
 }

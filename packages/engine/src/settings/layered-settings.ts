@@ -16,13 +16,15 @@ export interface LayeredInput {
   readonly host: HostFacts;
   readonly layers: Partial<Readonly<Record<Exclude<LayerName, 'default'>, SettingValues>>>;
   readonly locked: readonly SettingName[];
+  /** What a machine has that was started before, whatever the layers say by now. */
+  readonly machine?: SettingValues;
 }
 
 /** The settings of one engine with where each comes from. */
 export class LayeredSettings {
   readonly #effective: ReadonlyMap<SettingName, EffectiveSetting>;
 
-  constructor({ host, layers, locked }: LayeredInput) {
+  constructor({ host, layers, locked, machine }: LayeredInput) {
     this.#effective = new Map(
       settingNames.map((name) => {
         const isLocked = locked.includes(name);
@@ -37,7 +39,8 @@ export class LayeredSettings {
           const value = layers[layer]?.get(name);
           if (value !== undefined) found = { name, value, layer, locked: isLocked };
         }
-        return [name, found];
+        const held = machine?.get(name);
+        return [name, held === undefined ? found : { ...found, value: held }];
       }),
     );
   }
@@ -75,6 +78,12 @@ export class LayeredSettings {
       ? (value as Readonly<Record<string, unknown>>)
       : {};
   }
+}
+
+/** The settings that a machine keeps as it was started with them. */
+export function machineSettings(settings: LayeredSettings): Record<string, SettingValue> {
+  const held = settings.list().filter(({ name }) => settingOf(name).effect !== 'now');
+  return Object.fromEntries(held.map(({ name, value }) => [name, value]));
 }
 
 /** What differs between two, by name. */

@@ -3,6 +3,7 @@ import { availableParallelism, totalmem } from 'node:os';
 import type { Problem } from '@orlop/core';
 import { replaceFile } from '@orlop/vm';
 import { engineError } from '../errors.ts';
+import type { EngineRecord } from '../instance/engine-record.ts';
 import { type InstancePaths, makeInstanceFolder } from '../instance/instance-paths.ts';
 import { checkOnHost } from './host-checks.ts';
 import { LayeredSettings } from './layered-settings.ts';
@@ -47,10 +48,24 @@ export async function loadSettings(
   return settings;
 }
 
+/**
+ * The settings of an engine whose machine was started before: what it was started with, and for the rest what the layers say
+ * as far as they can be read. A file that was damaged since is no reason to leave a machine that runs.
+ * @throws OrlopError `engine.bad-setting`, of a record without the machine's settings
+ */
+export async function settingsOfMachine(
+  paths: InstancePaths,
+  { flags, machine }: Pick<EngineRecord, 'flags' | 'machine'>,
+): Promise<LayeredSettings> {
+  if (machine === undefined) return loadSettings(paths, flags);
+  return (await inspectSettings(paths, flags, checkFlags(machine).values)).settings;
+}
+
 /** For who tells of an engine rather than starts it: a file that cannot be used is no reason to tell nothing. */
 export async function inspectSettings(
   paths: InstancePaths,
   flags: Readonly<Record<string, unknown>> = {},
+  machine?: SettingValues,
 ): Promise<SettingsReading> {
   const [policy, user, instance] = await Promise.all(
     [paths.policySettings, paths.userSettings, paths.instanceSettings].map(readFileOrProblem),
@@ -61,6 +76,7 @@ export async function inspectSettings(
   const settings = new LayeredSettings({
     host: { cpus: availableParallelism(), memoryBytes: memoryOfProcess() },
     locked: policy?.locked ?? [],
+    ...(machine !== undefined && { machine }),
     layers: {
       policy: policy?.values ?? new Map(),
       user: user?.values ?? new Map(),
