@@ -10,4 +10,5 @@ export { gitTreeHash } from './definition/git-tree.ts';
 export { findComponent, loadComponent } from './definition/load-component.ts';
 export { buildDockerfile } from './dockerfile/build-dockerfile.ts';
 export { runDockerBuilder } from './dockerfile/docker-builder.ts';
+export { type SupersededImages, supersededImages } from './superseded.ts';
 export { hasLoader, unpackedPrograms } from './unpacked-programs.ts';

@@ -11,6 +11,7 @@ export interface RemoveOptions extends StoreOptions, RegistryOptions {
 
 export interface CleanOptions extends RemoveOptions {
   readonly unreferenced?: boolean;
+  readonly superseded?: boolean;
 }
 
 /** Takes names off images, with those of their architectures; what no name leads to goes. */
@@ -37,7 +38,10 @@ export async function removeImages(
   await remove(store, await publishedOf([...new Set(chosen)], { context, options }), context);
 }
 
-/** Removes all images, or the published ones, or none with `unreferenced`; then every blob that nothing leads to. */
+/**
+ * Removes all images, or the published ones, or those of earlier states of components, or none with `unreferenced`; then
+ * every blob that nothing leads to.
+ */
 export async function cleanStore({
   context,
   options,
@@ -46,13 +50,20 @@ export async function cleanStore({
   options: CleanOptions;
 }): Promise<void> {
   const store = await openStore(context, options);
-  if (!options.unreferenced)
-    await remove(store, await publishedOf(await store.list(), { context, options }), context);
+  if (!options.unreferenced) {
+    const chosen = options.superseded ? await superseded(store) : await store.list();
+    await remove(store, await publishedOf(chosen, { context, options }), context);
+  }
   const swept = await store.sweep();
   const freed = formatBytes(swept.freedBytes);
   context.stdout.write(
     `removed ${swept.removedBlobs} unused blobs, ${freed} with leftovers${spared(swept)}\n`,
   );
+}
+
+async function superseded(store: ImageStore): Promise<readonly StoredImage[]> {
+  const { supersededImages } = await import('@orlop/debian');
+  return (await supersededImages(store)).images;
 }
 
 /** Names first, then what only they needed. */

@@ -2,10 +2,13 @@ import { execFileSync } from 'node:child_process';
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { OrlopError } from '@orlop/core';
-import { ImageStore, nameArchitectures, writeIndex } from '@orlop/oci';
+import { ImageStore, nameArchitectures, writeImage, writeIndex } from '@orlop/oci';
 import { type TemporaryFolder, temporaryFolder } from '@orlop/testkit';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { orlopIn } from '../testing/command-under-test.ts';
+
+const TITLE = 'org.opencontainers.image.title';
+const REVISION = 'org.opencontainers.image.revision';
 
 describe('orlop cache', () => {
   let folder: TemporaryFolder;
@@ -98,6 +101,29 @@ describe('orlop cache', () => {
     expect(JSON.parse(await orlop('ls', '--json'))).toHaveLength(1);
     expect(await orlop('clean')).toContain('removed docker.io/team/app:1');
     expect(await orlop('ls', '--json')).toBe('[]\n');
+  });
+
+  it('removes what earlier states of components left, and nothing else', async () => {
+    const store = await ImageStore.open(join(folder.path, 'cache'));
+    const hashes = ['a'.repeat(40), 'b'.repeat(40)] as const;
+    for (const hash of hashes) {
+      const Labels = { [TITLE]: 'orlop/tool', [REVISION]: hash };
+      const platform = { os: 'linux', architecture: 'amd64' };
+      const image = await writeImage(store, { platform, config: { config: { Labels } }, layers: [] });
+      for (const tag of [hash, 'latest']) await store.tag(`orlop/tool:${tag}`, image);
+    }
+    await orlop('import', await savedImage('team/app:1', 'hello'));
+    expect(await orlop('clean', '--superseded')).toMatch(
+      /^removed docker\.io\/orlop\/tool:a{40}\nfreed \d+ B in 2 blobs\nremoved 0 unused blobs, 0 B with leftovers\n$/,
+    );
+    expect((await store.list()).map(({ name }) => name)).toEqual([
+      `docker.io/orlop/tool:${hashes[1]}`,
+      'docker.io/orlop/tool:latest',
+      'docker.io/team/app:1',
+    ]);
+    await expect(orlop('clean', '--superseded', '--unreferenced')).rejects.toMatchObject({
+      code: 'commander.conflictingOption',
+    });
   });
 
   it.each([

@@ -95,6 +95,16 @@ function registerRemoval(cache: Command, context: CommandContext): void {
   addRegistryOptions(addStoreOptions(cache.command('clean').description('remove all images and leftovers')))
     .option('--published-only', 'only images that their registry has, with the same content')
     .option('--unreferenced', 'only leftovers and content that no image needs')
+    .addOption(
+      new Option(
+        '--superseded',
+        'only images of components that have been built anew since, from another definition, and leftovers',
+      ).conflicts('unreferenced'),
+    )
+    .addHelpText(
+      'after',
+      '\nWhat is still wanted of superseded images is built again: a description that names one by its hash is not found.',
+    )
     .action(async (options: CleanOptions) => {
       const { cleanStore } = await import('./cache-remove.ts');
       await cleanStore({ context, options });

@@ -14,6 +14,7 @@ import {
   tools,
   virtiofsdFinding,
 } from './doctor-programs.ts';
+import { storeFindings } from './doctor-store.ts';
 import { findDaemon } from './engine-daemon.ts';
 import { formatShareEvents } from './engine-report.ts';
 import { Machines } from './run-machines.ts';
@@ -52,6 +53,7 @@ export async function examineHost(
   findings.push(await virtiofsdFinding({ searchPath, proc, paths: virtiofsdPaths }));
   findings.push(await aptFinding(searchPath));
   findings.push(await diskFinding(context.paths.home));
+  findings.push(...(await storeFindings(context)));
   findings.push(await memoryFinding(proc));
   findings.push(await portFinding(proc));
   findings.push(...(await shareEventsFindings(context)));

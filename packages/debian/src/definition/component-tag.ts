@@ -51,6 +51,11 @@ function filesOfDebian({ debian: { files, symlinks, kernel } }: ComponentDefinit
   ];
 }
 
+/** Whether this looks like what {@link componentHash} gives. */
+export function isContentHash(text: string): boolean {
+  return text.length === TAG_DIGITS && /^[0-9a-f]+$/.test(text);
+}
+
 /** The tag of a component's image: its definition's, with the hash in place. */
 export async function componentTag(
   definition: AnyComponent,

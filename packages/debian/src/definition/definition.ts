@@ -178,6 +178,6 @@ export function namesFor(names: readonly RestrictedName[], architecture: string)
 }
 
 /** `orlop/redis`: the repository as an image YAML writes it. */
-export function repositoryOf(definition: ComponentNames): string {
+export function repositoryOf(definition: Pick<ComponentNames, 'organisation' | 'image'>): string {
   return `${definition.organisation}/${definition.image}`;
 }
