@@ -34,4 +34,21 @@ describe('OutboundRoute', () => {
     await asked;
     expect(way).toBe('proxy.test');
   });
+
+  it.each(['a..b', '.', 'x'.repeat(64), `${'x.'.repeat(130)}test`])(
+    'cannot reach what is no name: %s',
+    async (host) => {
+      const { network, scheduler } = testNetwork();
+      const asked: unknown[] = [];
+      const route = new OutboundRoute({
+        settings: readProxyConfig({}),
+        resolver: { resolve: async (query) => void asked.push(query) },
+        addresses: network.addresses,
+        policy: network.policy,
+        ...{ host: NOBODY, guests: NOBODY, scheduler },
+      });
+      const request = { host, port: 443, guest: ip('192.168.127.2') };
+      await expect(route.connect('https', request)).rejects.toMatchObject({ code: 'vnet.proxy-failed' });
+    },
+  );
 });

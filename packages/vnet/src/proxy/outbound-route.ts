@@ -1,5 +1,5 @@
 import { IpAddress, type StreamNetwork } from '@orlop/netstack';
-import { DNS_CLASS_IN, DNS_TYPE_A, DNS_TYPE_AAAA, encodeDns, parseDns } from '@orlop/wire';
+import { DNS_CLASS_IN, DNS_TYPE_A, DNS_TYPE_AAAA, encodeDns, isDnsName, parseDns } from '@orlop/wire';
 import type { DnsResolver } from '../dns/resolver.ts';
 import { vnetError } from '../errors.ts';
 import type { AddressMap } from '../nat/address-map.ts';
@@ -138,6 +138,8 @@ export class OutboundRoute {
   ): Promise<readonly IpAddress[]> {
     const literal = IpAddress.parse(host);
     if (literal !== undefined) return [literal];
+    // What DNS has no form for has no address; a proxy outside may know better.
+    if (!isDnsName(host)) return [];
     const found = Promise.all([
       this.#ask(host, DNS_TYPE_A, guest),
       this.#ask(host, DNS_TYPE_AAAA, guest),
