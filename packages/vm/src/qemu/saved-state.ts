@@ -25,7 +25,7 @@ const verified = `${machineFiles.saved}.verified`;
  * docs/devel/migration/main.rst), so no name needs quoting.
  */
 export async function writeState(
-  qmp: QmpClient,
+  qmp: Pick<QmpClient, 'execute'>,
   { folder, signal }: { readonly folder: MachineFolder; readonly signal?: AbortSignal },
 ): Promise<void> {
   await removeSavedState(folder);
@@ -33,7 +33,9 @@ export async function writeState(
   await (await open(`${folder.path}/${temporary}`, 'w', 0o600)).close();
   await qmp.execute('migrate-set-parameters', { 'max-bandwidth': NO_LIMIT });
   // The fastest level: memory that is in use halves, and pages of zeros cost nothing before they come here.
-  const command = `zstd -q -1 -T0 -c >${temporary} && mv ${temporary} ${machineFiles.saved}`;
+  const packed = `zstd -q -1 -T0 -c >${temporary} && mv ${temporary} ${machineFiles.saved}`;
+  // What zstd could not write is away, which tells so.
+  const command = `${packed} || { rm -f ${temporary}; exit 1; }`;
   try {
     await qmp.execute('migrate', { uri: `exec:${command}` });
   } catch (cause) {
@@ -48,9 +50,7 @@ export async function writeState(
     };
     if (answer.status === 'completed') break;
     if (answer.status === 'failed' || answer.status === 'cancelled') {
-      throw vmError('vm.save-failed', `QEMU could not save: ${answer['error-desc'] ?? answer.status}`, {
-        hint: 'is the disk of the host full?',
-      });
+      throw couldNotSave(`QEMU could not save: ${answer['error-desc'] ?? answer.status}`);
     }
     if (signal?.aborted === true || performance.now() > deadline) {
       await qmp.execute('migrate_cancel');
@@ -60,10 +60,17 @@ export async function writeState(
   }
   // zstd still writes what it has; QEMU is done.
   for (let waited = 0; ; waited += POLL_MS) {
+    const isWriting = (await sizeOf(`${folder.path}/${temporary}`)) !== undefined;
+    // Looked for last: it has its name when the other is away.
     if ((await sizeOf(folder.file('saved'))) !== undefined) break;
+    if (!isWriting) throw couldNotSave('zstd could not write the saved state');
     if (waited > SAVE_TIMEOUT_MS) throw vmError('vm.save-failed', 'zstd did not finish the saved state');
     await sleep(POLL_MS);
   }
+}
+
+function couldNotSave(message: string): Error {
+  return vmError('vm.save-failed', message, { hint: 'is the disk of the host full?' });
 }
 
 /** Writes down what the state belongs to; without this it does not count. */
