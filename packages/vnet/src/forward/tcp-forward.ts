@@ -1,6 +1,6 @@
 import { OrlopError } from '@orlop/core';
 import type { IpAddress, TcpService } from '@orlop/netstack';
-import type { HostSockets, HostStream, HostStreamEvents } from '../host/host-sockets.ts';
+import type { HostListener, HostSockets, HostStream, HostStreamEvents } from '../host/host-sockets.ts';
 import type { ReadSlab } from '../nat/read-slab.ts';
 import { Relay, type RelayQueue } from '../nat/relay.ts';
 import {
@@ -39,72 +39,85 @@ const IGNORED: HostStreamEvents = {
  * @throws OrlopError `vnet.bind-failed`
  */
 export async function startTcpForward(spec: ToGuest, options: TcpForwardOptions): Promise<RunningForward> {
-  const stats = new ForwardStats();
-  const relays = new Set<Relay>();
-  let target: ForwardTarget = spec;
-  const listener = await options.sockets.listen(spec.listen, (stream) => {
-    const relay =
-      relays.size < (options.maxConnections ?? 4096) ? connect(stream) : refuse(stream, 'too many');
-    return relay?.hostEvents ?? IGNORED;
-  });
+  const forward = new TcpForward(spec, options);
+  forward.listener = await options.sockets.listen(spec.listen, (stream) => forward.onClient(stream));
+  return forward;
+}
 
-  function connect(stream: HostStream): Relay | undefined {
-    stats.connections++;
-    const { port, greeting } = target;
-    const guest = options.resolveGuest(target.guest);
-    if (typeof guest === 'string') return refuse(stream, guest);
-    const source = options.sourceFor(guest);
+class TcpForward implements RunningForward {
+  readonly stats = new ForwardStats();
+  listener: HostListener | undefined = undefined;
+  readonly #spec: ToGuest;
+  readonly #options: TcpForwardOptions;
+  readonly #relays = new Set<Relay>();
+  #target: ForwardTarget;
+
+  constructor(spec: ToGuest, options: TcpForwardOptions) {
+    this.#spec = spec;
+    this.#options = options;
+    this.#target = spec;
+  }
+
+  get local() {
+    return this.listener?.local;
+  }
+
+  lead(to: ForwardTarget): void {
+    this.#target = to;
+    this.stats.lastError = undefined;
+    for (const relay of this.#relays) relay.abort();
+  }
+
+  close(): void {
+    this.listener?.close();
+    for (const relay of this.#relays) relay.abort();
+  }
+
+  onClient(stream: HostStream): HostStreamEvents {
+    const { maxConnections = 4096 } = this.#options;
+    const why = this.#relays.size < maxConnections ? this.#connect(stream) : 'too many';
+    if (why instanceof Relay) return why.hostEvents;
+    this.stats.fail(why);
+    stream.reset();
+    return IGNORED;
+  }
+
+  /** @returns the connection, or why there is none */
+  #connect(stream: HostStream): Relay | string {
+    this.stats.connections++;
+    const { port, greeting } = this.#target;
+    const guest = this.#options.resolveGuest(this.#target.guest);
+    if (typeof guest === 'string') return guest;
+    const source = this.#options.sourceFor(guest);
     try {
-      const socket = options.tcp.connect(
-        {
-          remote: { address: guest, port },
-          ...(source !== undefined && { local: { address: source } }),
-          socket: { noDelay: true },
-        },
-        {},
-      );
+      const local = source === undefined ? {} : { local: { address: source } };
+      const remote = { address: guest, port };
+      const socket = this.#options.tcp.connect({ remote, ...local, socket: { noDelay: true } }, {});
+      const preamble = this.#preamble(stream, greeting);
       const relay = new Relay(socket, stream, {
-        queue: options.queue,
-        slab: options.slab,
-        ...(greeting !== undefined && { preamble: new TextEncoder().encode(greeting) }),
-        ...(spec.proxyProtocol !== undefined && {
-          preamble: proxyHeader(spec.proxyProtocol, stream.remote, stream.local),
-        }),
+        queue: this.#options.queue,
+        slab: this.#options.slab,
+        ...(preamble !== undefined && { preamble }),
         onClosed: ({ failure }) => {
-          relays.delete(relay);
-          stats.end(socket);
-          if (failure !== undefined && failure !== 'reset' && failure !== 'aborted') {
-            stats.fail(`${guest}:${port}: ${failure}`);
-          }
+          this.#relays.delete(relay);
+          this.stats.end(socket);
+          if (failure !== undefined && failure !== 'reset' && failure !== 'aborted')
+            this.stats.fail(`${guest}:${port}: ${failure}`);
         },
       });
       socket.handler = relay;
-      relays.add(relay);
-      stats.begin(socket);
+      this.#relays.add(relay);
+      this.stats.begin(socket);
       return relay;
     } catch (error) {
       if (!(error instanceof OrlopError)) throw error;
-      return refuse(stream, error.message);
+      return error.message;
     }
   }
 
-  function refuse(stream: HostStream, why: string): undefined {
-    stats.fail(why);
-    stream.reset();
-    return undefined;
+  #preamble(stream: HostStream, greeting: string | undefined): Uint8Array | undefined {
+    const { proxyProtocol } = this.#spec;
+    if (proxyProtocol !== undefined) return proxyHeader(proxyProtocol, stream.remote, stream.local);
+    return greeting === undefined ? undefined : new TextEncoder().encode(greeting);
   }
-
-  return {
-    local: listener.local,
-    stats,
-    lead: (to) => {
-      target = to;
-      stats.lastError = undefined;
-      for (const relay of relays) relay.abort();
-    },
-    close: () => {
-      listener.close();
-      for (const relay of relays) relay.abort();
-    },
-  };
 }
