@@ -26,11 +26,8 @@ const NOTHING = new Uint8Array(0);
 const LOOK_MS = 5000;
 
 /** Carries bytes and ends in both directions; a failure of one side ends the other. */
-export function joinClient(
-  client: Socket,
-  server: Duplex,
-  { rules, answers, requestLimitMs, onRefused }: JoinOptions,
-): void {
+export function joinClient(client: Socket, server: Duplex, options: JoinOptions): void {
+  const { rules } = options;
   if (client.destroyed) {
     server.destroy();
     return;
@@ -48,55 +45,67 @@ export function joinClient(
   server.on('error', () => client.destroy());
   // dockerd has heard the client's last.
   server.once('finish', () => dropWhenGone(client));
-  if (rules === undefined) {
-    client.pipe(server);
-  } else {
-    let holding = false;
-    const unsettled = new Set<() => void>();
-    const settle = () => {
-      for (const over of unsettled) over();
-      unsettled.clear();
-    };
-    const turnAway = (answer: string) => {
-      onRefused(answer.slice(answer.indexOf('\r\n\r\n') + 4));
-      server.unpipe(client);
-      client.end(answer, () => client.destroy());
-      server.destroy();
-    };
-    let timer: NodeJS.Timeout | undefined;
-    const gate = new RequestGate(rules, (answer) => client.write(answer), {
-      onPass: (head, over) => {
-        if (over !== undefined) unsettled.add(over);
-        if (head.hijacks && !holding) {
-          server.once('data', (answer: Buffer) => {
-            if (!isHijacked(answer)) gate.stayHttp();
-          });
-        }
-        if (holding || answers?.concerns(head) !== true) return;
-        holding = true;
-        holdAnswer(client, server, {
-          ...{ answers, signal: gone.signal },
-          onPassed: () => {
-            holding = false;
-            settle();
-          },
-        });
-      },
-      onMalformed: turnAway,
-      onWait: (isWaiting) => {
-        clearTimeout(timer);
-        if (isWaiting) timer = setTimeout(() => turnAway(tooSlow(requestLimitMs)), requestLimitMs);
-      },
-    });
-    gate.once('error', () => client.destroy());
-    client.once('close', () => {
-      clearTimeout(timer);
-      gate.destroy();
-      settle();
-    });
-    client.pipe(gate).pipe(server);
-  }
+  if (rules === undefined) client.pipe(server);
+  else client.pipe(gateBetween(client, server, { ...options, rules, gone })).pipe(server);
   server.pipe(client);
+}
+
+/** What a client's requests go through; it ends with the client. */
+function gateBetween(
+  client: Socket,
+  server: Duplex,
+  {
+    rules,
+    answers,
+    requestLimitMs,
+    onRefused,
+    gone,
+  }: JoinOptions & { readonly rules: GateRules; readonly gone: AbortController },
+): RequestGate {
+  let holding = false;
+  const unsettled = new Set<() => void>();
+  const settle = () => {
+    for (const over of unsettled) over();
+    unsettled.clear();
+  };
+  const turnAway = (answer: string) => {
+    onRefused(answer.slice(answer.indexOf('\r\n\r\n') + 4));
+    server.unpipe(client);
+    client.end(answer, () => client.destroy());
+    server.destroy();
+  };
+  let timer: NodeJS.Timeout | undefined;
+  const gate = new RequestGate(rules, (answer) => client.write(answer), {
+    onPass: (head, over) => {
+      if (over !== undefined) unsettled.add(over);
+      if (head.hijacks && !holding) {
+        server.once('data', (answer: Buffer) => {
+          if (!isHijacked(answer)) gate.stayHttp();
+        });
+      }
+      if (holding || answers?.concerns(head) !== true) return;
+      holding = true;
+      holdAnswer(client, server, {
+        ...{ answers, signal: gone.signal },
+        onPassed: () => {
+          holding = false;
+          settle();
+        },
+      });
+    },
+    onMalformed: turnAway,
+    onWait: (isWaiting) => {
+      clearTimeout(timer);
+      if (isWaiting) timer = setTimeout(() => turnAway(tooSlow(requestLimitMs)), requestLimitMs);
+    },
+  });
+  gate.once('error', () => client.destroy());
+  client.once('close', () => {
+    clearTimeout(timer);
+    gate.destroy();
+    settle();
+  });
+  return gate;
 }
 
 /**

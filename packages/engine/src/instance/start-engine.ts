@@ -2,7 +2,7 @@ import { type Architecture, type Logger, parseArchitecture } from '@orlop/core';
 import type { Machine } from '@orlop/vm';
 import { engineError } from '../errors.ts';
 import type { EngineShares } from '../files/engine-shares.ts';
-import { ensureCredentials } from '../tls/instance-authority.ts';
+import { ensureCredentials, type InstanceCredentials } from '../tls/instance-authority.ts';
 import { type DataDisk, ensureDataDisk } from './data-disk.ts';
 import { type EngineImage, ensureEngineImage } from './engine-image.ts';
 import { startEngineMachine } from './engine-machine.ts';
@@ -23,16 +23,7 @@ export async function startEngine(input: StartInput): Promise<LiveEngine> {
   const image = await prepareImage(input, architecture);
   const disk = await prepareDisk(input);
   const credentials = await ensureCredentials(paths.folder, around.clock.wallMs());
-  const network = await stages.run(
-    'network',
-    {
-      waitsFor: 'the virtual network',
-      limitMs: LIMIT_MS.network,
-      signal,
-      letGo: (late: InstanceNetwork) => late.close(),
-    },
-    () => InstanceNetwork.open(paths, networkInput(input, credentials)),
-  );
+  const network = await openOwnNetwork(input, credentials);
   let started: StartedMachine | undefined;
   let shares: EngineShares | undefined;
   try {
@@ -77,6 +68,13 @@ export async function startEngine(input: StartInput): Promise<LiveEngine> {
     });
     return startEngine(input);
   }
+}
+
+function openOwnNetwork(input: StartInput, credentials: InstanceCredentials): Promise<InstanceNetwork> {
+  const { paths, stages, signal } = input;
+  const letGo = (late: InstanceNetwork) => late.close();
+  const options = { waitsFor: 'the virtual network', limitMs: LIMIT_MS.network, signal, letGo };
+  return stages.run('network', options, () => InstanceNetwork.open(paths, networkInput(input, credentials)));
 }
 
 function prepareImage(input: StartInput, architecture: Architecture): Promise<EngineImage> {
