@@ -3,7 +3,7 @@ import type { Logger, Random } from '@orlop/core';
 import { createStack } from '@orlop/netstack';
 import type { MacAddress } from '@orlop/wire';
 import { Captures } from './capture/captures.ts';
-import { type NetworkConfig, readNetworkConfig } from './config.ts';
+import { type NetworkConfig, type NetworkSettings, readNetworkConfig } from './config.ts';
 import { leaseFile } from './dhcp/lease-file.ts';
 import { CachingResolver } from './dns/caching-resolver.ts';
 import { ForwardingResolver } from './dns/forwarding-resolver.ts';
@@ -18,7 +18,7 @@ import type { HostListener, HostSockets } from './host/host-sockets.ts';
 import { createNodeSockets } from './host/node-sockets.ts';
 import { pingProgram } from './host/ping-program.ts';
 import { removeDeadSocket } from './host/socket-path.ts';
-import { shareSockets } from './host/socket-shares.ts';
+import { type SocketShares, shareSockets } from './host/socket-shares.ts';
 import type { Link } from './link/link.ts';
 import type { LinkSpec } from './link/link-spec.ts';
 import { listenBess, listenVfkit, openQemuDgram } from './link/packet-listener.ts';
@@ -84,18 +84,7 @@ export async function openNetwork(options: OpenNetworkOptions): Promise<OpenNetw
   const sockets = poller === undefined ? createNodeSockets() : createNativeSockets(poller);
   const scheduler = poller === undefined ? nodeScheduler : schedulerOf(poller);
   const shares = shareSockets(descriptorLimit());
-  const hostServers = new ResolvConfFile(options.resolvConfPath ?? RESOLV_CONF);
-  const forwarding = new ForwardingResolver({
-    sockets,
-    scheduler: nodeScheduler,
-    servers: () => settings.dns ?? hostServers.servers(),
-    maxSockets: shares.dns,
-  });
-  const dnsCache = new CachingResolver({
-    next: forwarding,
-    now: () => nodeScheduler.now(),
-  });
-  hostServers.onChange = () => dnsCache.clear();
+  const { dnsForwarding, dnsCache } = openResolvers(settings, { sockets, shares, options });
   const proxyCounters = newProxyCounters();
   let proxy: HttpProxy | undefined;
   const network = new VirtualNetwork(settings, {
@@ -128,7 +117,7 @@ export async function openNetwork(options: OpenNetworkOptions): Promise<OpenNetw
     captures,
     flows,
     dnsCache,
-    dnsForwarding: forwarding,
+    dnsForwarding,
     proxyCounters,
     listen: async (spec) => {
       const listener = await openLink(spec, { network, sockets, poller, options, vpnkitMacs });
@@ -156,6 +145,31 @@ export async function openNetwork(options: OpenNetworkOptions): Promise<OpenNetw
     throw error;
   }
   return opened;
+}
+
+/** Who is asked for names that are not the network's own, and what is kept of their answers. */
+function openResolvers(
+  settings: NetworkSettings,
+  {
+    sockets,
+    shares,
+    options,
+  }: {
+    readonly sockets: HostSockets;
+    readonly shares: SocketShares;
+    readonly options: OpenNetworkOptions;
+  },
+): { readonly dnsForwarding: ForwardingResolver; readonly dnsCache: CachingResolver } {
+  const hostServers = new ResolvConfFile(options.resolvConfPath ?? RESOLV_CONF);
+  const dnsForwarding = new ForwardingResolver({
+    sockets,
+    scheduler: nodeScheduler,
+    servers: () => settings.dns ?? hostServers.servers(),
+    maxSockets: shares.dns,
+  });
+  const dnsCache = new CachingResolver({ next: dnsForwarding, now: () => nodeScheduler.now() });
+  hostServers.onChange = () => dnsCache.clear();
+  return { dnsForwarding, dnsCache };
 }
 
 /** What the configuration says lies behind guests. @throws OrlopError `vnet.config-invalid` */
