@@ -15,7 +15,7 @@ export { type ErofsOptions, writeErofs } from './erofs/writer.ts';
 export { ext4SizeFor } from './ext4/size.ts';
 export { type Ext4Options, writeExt4 } from './ext4/writer.ts';
 export type { FatBits } from './fat/geometry.ts';
-export { type FatOptions, type FatResult, fatSizeFor, writeFat } from './fat/writer.ts';
+export { type FatOptions, type FatResult, type FileOffset, fatSizeFor, writeFat } from './fat/writer.ts';
 export * from './guid.ts';
 export type { BootImage, HybridOptions } from './iso/boot.ts';
 export { type IsoOptions, writeIso } from './iso/writer.ts';

@@ -1,6 +1,6 @@
 import type { BlockSink } from '../block.ts';
 import { roundUp } from '../bytes.ts';
-import { visitContents } from '../content-visit.ts';
+import { type ContentFile, visitContents } from '../content-visit.ts';
 import { diskError } from '../errors.ts';
 import { type GatheringSink, gatherWrites } from '../gather.ts';
 import { joinPath } from '../numbering.ts';
@@ -33,16 +33,18 @@ export interface FatOptions {
   /** Sectors before the volume on its disk. @default 0 */
   readonly hiddenSectors?: number;
   /**
-   * The boot sector's code, once it is known where each file lies (as {@link FatResult} has it): 512 bytes, of which
-   * those at the place of the volume's parameters do not count. @default none
+   * The boot sector's code, once it is known where each file lies: 512 bytes, of which those at the place of the
+   * volume's parameters do not count. @default none
    */
-  readonly bootCode?: (fileOffsets: ReadonlyMap<string, number>) => Uint8Array;
+  readonly bootCode?: (fileOffset: FileOffset) => Uint8Array;
 }
+
+/** Where the content of the file with that path lies: byte offset in the volume. Files lie in one piece. */
+export type FileOffset = (path: string) => number | undefined;
 
 export interface FatResult {
   readonly geometry: FatGeometry;
-  /** Where a file's content lies, by path: byte offset in the volume. Files lie in one piece. */
-  readonly fileOffsets: ReadonlyMap<string, number>;
+  readonly fileOffset: FileOffset;
 }
 
 /** Entries of the fixed root directory of FAT12 and 16, as common for hard disks. */
@@ -59,11 +61,30 @@ interface PlannedDirectory {
   readonly entryCount: number;
 }
 
-interface PlacedFile {
-  readonly path: string;
-  readonly node: FileNode;
+/** One of a directory's children. */
+class PlacedFile implements ContentFile {
   /** 0 for a file without content. */
   readonly cluster: number;
+  readonly #directory: PlannedDirectory;
+  readonly #index: number;
+
+  constructor(directory: PlannedDirectory, index: number, cluster: number) {
+    this.#directory = directory;
+    this.#index = index;
+    this.cluster = cluster;
+  }
+
+  get path(): string {
+    return joinPath(this.#directory.path, this.#child[0]);
+  }
+
+  get node(): FileNode {
+    return this.#child[1] as FileNode;
+  }
+
+  get #child(): readonly [string, TreeNode] {
+    return this.#directory.children[this.#index] as readonly [string, TreeNode];
+  }
 }
 
 /** Where everything lies. */
@@ -90,14 +111,16 @@ export async function writeFat(
 ): Promise<FatResult> {
   const layout = layOut(root, options);
   const { geometry, files } = layout;
-  const placed = files.filter(({ cluster }) => cluster !== 0);
-  const fileOffsets = new Map(placed.map(({ path, cluster }) => [path, offsetOf(geometry, cluster)]));
+  const fileOffset = (path: string) => {
+    const file = files.find((one) => one.cluster !== 0 && one.path === path);
+    return file && offsetOf(geometry, file.cluster);
+  };
   await sink.truncate(geometry.totalSectors * SECTOR_BYTES);
   await writeReserved(sink, layout, {
     label: layout.label,
     volumeId: options.volumeId ?? 0,
     hiddenSectors: options.hiddenSectors ?? 0,
-    code: options.bootCode?.(fileOffsets),
+    code: options.bootCode?.(fileOffset),
   });
   const unitBytes = geometry.sectorsPerCluster * SECTOR_BYTES;
   await gatherWrites(sink, { unitBytes, firstUnit: offsetOf(geometry, 2) }, async (gathering) => {
@@ -107,7 +130,7 @@ export async function writeFat(
       step: () => gathering.step(),
     });
   });
-  return { geometry, fileOffsets };
+  return { geometry, fileOffset };
 }
 
 /** Directories before files. */
@@ -126,11 +149,11 @@ function layOut(root: DirectoryNode, options: FatOptions): FatLayout {
   }
   const files: PlacedFile[] = [];
   for (const plan of directories) {
-    for (const [name, node] of plan.children) {
+    for (const [index, [, node]] of plan.children.entries()) {
       if (node.type !== 'file') continue;
       // A hard link is a second file here: FAT cannot share.
       const cluster = node.sizeBytes === 0 ? 0 : table.allocate(Math.ceil(node.sizeBytes / clusterBytes));
-      files.push({ path: joinPath(plan.path, name), node, cluster });
+      files.push(new PlacedFile(plan, index, cluster));
     }
   }
   return { geometry, table, directories, files, clusterOf, label };

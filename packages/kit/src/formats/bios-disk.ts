@@ -4,6 +4,7 @@ import {
   type DirectoryNode,
   encodeMbr,
   type FatBits,
+  type FileOffset,
   fatSizeFor,
   sliceSink,
   TreeBuilder,
@@ -73,17 +74,17 @@ export async function writeBiosDisk(
   await sink.truncate(diskBytes);
   const volume = sliceSink(sink, start, sizeBytes);
   let installed = programs;
-  const { geometry, fileOffsets } = await writeFat(volume, root, {
+  const { geometry, fileOffset } = await writeFat(volume, root, {
     sizeBytes,
     label: 'ORLOP',
     volumeId: VOLUME_SERIAL,
     hiddenSectors: FIRST_SECTOR,
-    bootCode: (offsets) => {
-      installed = installSyslinux(programs, loaderOffset(offsets) / SECTOR);
+    bootCode: (offsetOf) => {
+      installed = installSyslinux(programs, loaderOffset(offsetOf) / SECTOR);
       return installed.bootSector;
     },
   });
-  await volume.write(loaderOffset(fileOffsets), installed.loader);
+  await volume.write(loaderOffset(fileOffset), installed.loader);
   const mbr = encodeMbr({
     bootCode: mbrCode,
     diskId: createHash('sha256').update('orlop mbr').digest().readUInt32LE(),
@@ -99,8 +100,8 @@ export async function writeBiosDisk(
   await sink.write(0, mbr);
 }
 
-function loaderOffset(offsets: ReadonlyMap<string, number>): number {
-  const offset = offsets.get(LOADER);
+function loaderOffset(offsetOf: FileOffset): number {
+  const offset = offsetOf(LOADER);
   if (offset === undefined) throw new Error('bug: the loader has no place in its volume');
   return offset;
 }
