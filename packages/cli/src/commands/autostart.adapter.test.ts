@@ -36,6 +36,21 @@ describe('orlop autostart', () => {
     );
   });
 
+  it('starts the program where a path holds what systemd would fill in', async () => {
+    const { execPath, argv } = process;
+    const own = argv[1] ?? '';
+    closers.push(async () => {
+      process.execPath = execPath;
+      argv[1] = own;
+    });
+    process.execPath = '/opt/$HOME/node';
+    argv[1] = '/opt/$HOME/50%/orlop.mjs';
+    const text = await orlopIn(await setup(), ['autostart', 'show']);
+    expect(text).toMatch(
+      /^ExecStart="\/opt\/\$HOME\/node" .*"\/opt\/\$\$HOME\/50%%\/orlop\.mjs" up --quiet default$/m,
+    );
+  });
+
   it('leaves the engines of other units alone when its own is stopped', async () => {
     const text = await orlopIn(await setup(), ['autostart', 'show', 'work']);
     expect(text).toMatch(/^ExecStop=.* down work$/m);

@@ -64,7 +64,8 @@ async function enable(context: CommandContext, name: string): Promise<void> {
  * what is this unit's, and KillMode (systemd.kill(5)) keeps systemd from ending the rest after it.
  */
 function unitText(context: CommandContext, name: string): string {
-  const words = [process.execPath, ...process.execArgv, resolve(process.argv[1] ?? '')].map(quote).join(' ');
+  const rest = [...process.execArgv, resolve(process.argv[1] ?? '')].map(quoteArgument);
+  const words = [quote(process.execPath), ...rest].join(' ');
   const passed = ['ORLOP_HOME', 'ORLOP_CACHE', 'DOCKER_CONFIG', 'PATH'].flatMap((key) => {
     const value = context.env[key];
     return value === undefined ? [] : [`Environment=${quote(`${key}=${value}`)}`];
@@ -92,6 +93,14 @@ function unitText(context: CommandContext, name: string): string {
 /** systemd.syntax(7): double quotes, with C's escapes; `%` is doubled (systemd.unit(5)). */
 function quote(text: string): string {
   return `"${text.replaceAll('\\', '\\\\').replaceAll('"', '\\"').replaceAll('%', '%%')}"`;
+}
+
+/**
+ * A word of a command, where a dollar sign would begin a variable: systemd.service(5), "COMMAND LINES". In the first word,
+ * the program, it begins none, and doubled it would stay so.
+ */
+function quoteArgument(text: string): string {
+  return quote(text).replaceAll('$', () => '$$');
 }
 
 function unitName(name: string): string {
