@@ -51,7 +51,10 @@ describe('gitTreeHash', () => {
       message: `git has no tree of ${other} in the commit "HEAD"`,
     });
     const outside = await temporaryFolder('no-git');
-    await expect(gitTreeHash(outside.path)).rejects.toMatchObject({ code: 'debian.not-in-git' });
+    await expect(gitTreeHash(outside.path)).rejects.toMatchObject({
+      code: 'debian.not-in-git',
+      message: expect.stringMatching(/ is in no work tree of git: fatal: not a git repository/),
+    });
     await outside.remove();
   });
 });

@@ -33,7 +33,7 @@ export async function gitTreeHash(folder: string, options: GitTreeOptions = {}):
       'debian.not-in-git',
       top.status === 0
         ? `git has no tree of ${folder} in the commit "${commit}"`
-        : `${folder} is in no work tree of git`,
+        : `${folder} is in no work tree of git: ${top.stderr.trim().split('\n')[0]}`,
       { hint: 'commit it, or name the hash by --hash' },
     );
   const tree = object.stdout.trim();
