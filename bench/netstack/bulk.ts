@@ -1,7 +1,7 @@
 /**
  * How fast the stack alone is: two hosts in one process on a link that hands frames over at once, so each byte is
  * written, segmented, summed, copied, received and consumed in one thread; a gateway, which is one of the two,
- * does about twice as much. Run: node bench/netstack/run.mjs bulk [seconds]
+ * does about twice as much. Run: node bench/netstack/run.mjs bulk [--seconds N]
  */
 import { performance } from 'node:perf_hooks';
 import type { TcpSocket } from '@orlop/netstack';

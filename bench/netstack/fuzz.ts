@@ -1,4 +1,4 @@
-/** A million mutated frames against one stack. Run: node bench/netstack/run.mjs fuzz [frames] [seed] */
+/** A million mutated frames against one stack. Run: node bench/netstack/run.mjs fuzz [--frames N] [--seed N] */
 import { performance } from 'node:perf_hooks';
 import { seededRandom } from '@orlop/testkit';
 import { fuzzStack } from '../../packages/netstack/src/testing/fuzz.ts';

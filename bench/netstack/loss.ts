@@ -14,7 +14,7 @@ const LINKS: Record<string, LinkConditions> = {
   '100 Mbit/s, 10 ms, loss 1 %': { bytesPerMs: 12_500, delayMs: 5, loss: 0.01, queueFrames: 100 },
   '100 Mbit/s, 10 ms, loss 5 %': { bytesPerMs: 12_500, delayMs: 5, loss: 0.05, queueFrames: 100 },
   '100 Mbit/s, 10 ms, reorder 1 %': { bytesPerMs: 12_500, delayMs: 5, reorder: 0.01, queueFrames: 100 },
-  '10 Mbit/s, 100 ms, queue 20': { bytesPerMs: 1250, delayMs: 50, queueFrames: 90 },
+  '10 Mbit/s, 100 ms, short queue': { bytesPerMs: 1250, delayMs: 50, queueFrames: 90 },
 };
 
 const STACKS: Record<string, TcpSettings> = {
