@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import type { TcpSocket } from '../face.ts';
 import type { LinkConditions } from '../link/memory-link.ts';
 import { runTransfer } from '../testing/transfer.ts';
 import { twoHosts } from '../testing/two-hosts.ts';
@@ -55,6 +56,36 @@ describe('Tcp', () => {
       expect(hosts.b.stack.tcp.bufferedBytes).toBe(0);
     }
   });
+
+  it.each([1500, 65_520])(
+    'holds up no sender whose window is used up, when bytes are used as they arrive at MTU %i',
+    (mtu) => {
+      const receiveBuffer = { initial: 65_536, max: 1 << 20 };
+      const tcp = { quickAcks: 0, delayedAckMs: 40, receiveBuffer };
+      const { a, b, simulation } = twoHosts({ seed: 9, stack: { mtu, tcp } });
+      let taken = 0;
+      b.stack.tcp.listen({ port: 7 }, () => ({
+        onBytes: (_socket, _bytes, _from, length) => {
+          taken += length;
+          return length;
+        },
+        onReadable: (socket) => {
+          taken += socket.readable;
+          socket.consume(socket.readable);
+        },
+      }));
+      const total = 1_000_000;
+      let written = 0;
+      const push = (socket: TcpSocket): void => {
+        written += socket.write(new Uint8Array(total - written));
+      };
+      const remote = { address: b.address, port: 7 };
+      a.stack.tcp.connect({ remote }, { onOpen: push, onWritable: push });
+      simulation.run(() => taken === total, 1000);
+      expect(taken).toBe(total);
+      expect(simulation.now).toBeLessThan(40);
+    },
+  );
 
   it.each([576, 1280, 1500, 9000, 65_520])('carries bulk at MTU %i', (mtu) => {
     const hosts = twoHosts({ seed: mtu, conditions: { loss: 0.005, delayMs: 1 }, stack: { mtu } });
