@@ -17,4 +17,14 @@ describe('completeMount', () => {
       value: { destination: '/dev/pts', type: 'devpts' },
     });
   });
+
+  it('gives a bind mount the option that makes it one', () => {
+    const bind = { type: 'bind', source: 'data', destination: '/data' };
+    expect(completeMount({ ...bind, options: ['ro'] })).toMatchObject({
+      value: { options: ['ro', 'rbind'] },
+    });
+    expect(completeMount(bind)).toMatchObject({ value: { options: ['rbind'] } });
+    for (const options of [['bind'], ['rbind', 'ro']])
+      expect(completeMount({ ...bind, options })).toMatchObject({ value: { options } });
+  });
 });

@@ -30,13 +30,14 @@ const SELF_NAMED = ['mqueue', 'devpts', 'proc', 'sysfs', 'cgroup'];
 
 /** Fills in what LinuxKit infers: the type from the source, the destination from the type, the source from it. */
 export function completeMount(partial: PartialMount): Parsed<Mount> {
-  const { source, options, uidMappings, gidMappings } = partial;
+  const { source, uidMappings, gidMappings } = partial;
   let type = partial.type ?? '';
   if (type === '' && source !== undefined && SELF_NAMED.includes(source)) type = source;
   if (type === '' && partial.destination === '/dev') type = 'tmpfs';
   if (type === '') return { message: `mount for destination ${partial.destination ?? ''} is missing type` };
   const destination = partial.destination ?? DESTINATIONS.get(type) ?? '';
   if (destination === '') return { message: `mount type ${type} is missing destination` };
+  const options = type === 'bind' ? asBind(partial.options) : partial.options;
   return {
     value: {
       destination,
@@ -47,6 +48,11 @@ export function completeMount(partial: PartialMount): Parsed<Mount> {
       ...(gidMappings === undefined || gidMappings.length === 0 ? {} : { gidMappings }),
     },
   };
+}
+
+/** To the kernel and to runc it is the option that makes a bind mount, not the type. */
+function asBind(options: readonly string[] = []): readonly string[] {
+  return options.includes('bind') || options.includes('rbind') ? options : [...options, 'rbind'];
 }
 
 /** `source:destination[:options]`. */

@@ -175,7 +175,7 @@ tmpfs: ["/run:mode=755"]`;
       source: '/dev',
       options: ['rw', 'rbind', 'rshared'],
     });
-    expect(mounts[2]).toEqual({ destination: '/m', type: 'bind', source: merged, options: ['ro'] });
+    expect(mounts[2]).toEqual({ destination: '/m', type: 'bind', source: merged, options: ['ro', 'rbind'] });
     expect(mounts[5]).toEqual({ destination: '/sys', type: 'tmpfs', source: 'tmpfs' });
     expect(mounts[7]).toEqual({ destination: '/v', type: 'bind', source: merged, options: ['ro', 'rbind'] });
   });
