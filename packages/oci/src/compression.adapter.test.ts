@@ -107,6 +107,14 @@ describe('decompress', () => {
     expect((await unpack(packed)).equals(content)).toBe(true);
   });
 
+  it.each(['xz', 'bzip2'])('names %s, which it does not read', async (program) => {
+    await expect(unpack(execFileSync(program, ['-c'], { input: content }))).rejects.toMatchObject({
+      code: 'oci.bad-layer',
+      message: `it is compressed by ${program}`,
+      hint: expect.stringContaining(`${program} -dc`),
+    });
+  });
+
   it('refuses a zstd window that would fill the memory', async () => {
     const packed = execFileSync('zstd', ['-qc', '-1', '--long=30'], {
       input: content,

@@ -7,7 +7,8 @@ import { unzstdByHost } from './host-zstd.ts';
 import type { Compression } from './media-types.ts';
 
 const OUTPUT_CHUNK_BYTES = 256 * 1024;
-const MAGIC_BYTES = 4;
+/** As many as bzip2 needs. */
+const MAGIC_BYTES = 10;
 
 export interface DecompressOptions {
   /** Names the stream in errors, e.g. `layer 2 of docker.io/library/redis:8`. */
@@ -25,6 +26,11 @@ export async function* decompress(
   { subject }: DecompressOptions,
 ): AsyncGenerator<Uint8Array> {
   const { start, all } = await peek(source, MAGIC_BYTES);
+  const other = otherCompression(start);
+  if (other !== undefined)
+    throw ociError('oci.bad-layer', `${subject} is compressed by ${other}`, {
+      hint: `gzip and zstd are read; of an archive: ${other} -dc FILE | orlop cache import -`,
+    });
   const compression = compressionOf(start);
   try {
     if (compression === 'none') yield* all;
@@ -42,6 +48,13 @@ export function compressionOf([a = 0, b, c, d]: Uint8Array): Compression {
   if (a === 0x28 && b === 0xb5 && c === 0x2f && d === 0xfd) return 'zstd';
   if ((a & 0xf0) === 0x50 && b === 0x2a && c === 0x4d && d === 0x18) return 'zstd';
   return 'none';
+}
+
+/** What else `docker load` reads. */
+function otherCompression(start: Uint8Array): string | undefined {
+  const text = Buffer.from(start).toString('latin1');
+  if (text.startsWith('\xfd7zXZ\0')) return 'xz';
+  return /^BZh[1-9]1AY&SY/.test(text) ? 'bzip2' : undefined;
 }
 
 async function* gunzip(source: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {
