@@ -1,3 +1,5 @@
+import { debianError } from '../errors.ts';
+
 /**
  * Settings of the machine that a private apt takes over: how it reaches the network. What would weaken the
  * check of signatures, or change which indexes are fetched, is not taken over.
@@ -24,9 +26,21 @@ export function readAcquireSettings(dump: string): readonly string[] {
     );
 }
 
-/** apt.conf(5) for a private apt: nothing of the machine's apt is read or written, but its credentials. */
+/**
+ * apt.conf(5) for a private apt: nothing of the machine's apt is read or written, but its credentials.
+ * @throws OrlopError `debian.bad-setting` for a folder whose name that file cannot hold
+ */
 export function formatAptConfiguration(settings: AptSettings): string {
   const { folder, architecture } = settings;
+  if (/["\n]/.test(folder)) {
+    throw debianError(
+      'debian.bad-setting',
+      `apt takes no folder with a quotation mark or a line feed: ${folder}`,
+      {
+        hint: 'ORLOP_HOME names another',
+      },
+    );
+  }
   return `${[
     ...settings.acquire,
     `Dir "${folder}/";`,
