@@ -17,6 +17,11 @@ const meanings: Readonly<Record<string, Meaning>> = {
   EADDRINUSE: { kind: 'conflict', words: 'the address is in use', hint: 'ss -ltnup says by whom' },
   EDQUOT: { kind: 'unavailable', words: "the user's quota is used up", hint: ROOM },
   EEXIST: { kind: 'conflict', words: 'it exists already' },
+  EFBIG: {
+    kind: 'unavailable',
+    words: 'no file may be so large there',
+    hint: 'FAT has files below 4 GiB; ulimit -f says what this shell allows',
+  },
   EISDIR: { kind: 'invalid', words: 'it is a folder, not a file' },
   ELOOP: { kind: 'invalid', words: 'its links lead in a circle' },
   EMFILE: { kind: 'unavailable', words: 'too many open files', hint: 'ulimit -n says how many there may be' },
