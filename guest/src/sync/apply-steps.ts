@@ -7,11 +7,13 @@ const overtaken = [2, 17];
 /** chown(1) is started once for so many files. */
 const ownedAtOnce = 200;
 
+/** By their number, the contents that came whole: 0, or the number of the error with which the disk refused it. */
+export type Staged = Map<number, number>;
+
 export interface ApplyPlaces {
   readonly tree: string;
   readonly stage: string;
-  /** The numbers of contents that came whole. */
-  readonly staged: ReadonlySet<number>;
+  readonly staged: Staged;
   /** Of what is made; what replaces a file keeps that file's. @default root */
   readonly owner?: Owner;
 }
@@ -60,7 +62,8 @@ function carryOut(step: Step, { tree, stage, staged }: ApplyPlaces): number {
     case 'folder':
       return -os.mkdir(path, step.mode);
     case 'file':
-      if (!staged.has(step.number) || !isAs(path, step.of)) return -1;
+      if (!isAs(path, step.of)) return -1;
+      if (staged.get(step.number) !== 0) return staged.get(step.number) ?? -1;
       return -os.rename(`${stage}/${step.number}`, path);
     case 'link': {
       if (!isAs(path, step.of)) return -1;

@@ -6,6 +6,8 @@ const kinds: Readonly<Record<number, 'f' | 'd' | 'l'>> = { 32768: 'f', 16384: 'd
 const permissions = 0o777;
 /** O_NONBLOCK (asm-generic): a fifo that took a file's place must not hold the program up. */
 const doNotWait = 0o4000;
+/** EIO: for a write that says neither how much nor why not. */
+const inputOutput = 5;
 
 export const busybox = '/usr/bin/busybox';
 export const chunkBytes = 65_536;
@@ -37,13 +39,14 @@ export function openForReading(path: string): number {
   return os.open(path, os.O_RDONLY | doNotWait);
 }
 
-export function writeAll(descriptor: number, buffer: ArrayBuffer, length: number): boolean {
+/** @returns 0, or an error's number */
+export function writeAll(descriptor: number, buffer: ArrayBuffer, length: number): number {
   for (let at = 0; at < length; ) {
     const count = os.write(descriptor, buffer, at, length - at);
-    if (count <= 0) return false;
+    if (count <= 0) return -count || inputOutput;
     at += count;
   }
-  return true;
+  return 0;
 }
 
 /** Runs one of busybox's programs. @returns whether it succeeded */

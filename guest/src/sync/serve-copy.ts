@@ -1,5 +1,5 @@
 import { os, std } from '../system/quickjs.ts';
-import { applySteps, own, ownerOf } from './apply-steps.ts';
+import { applySteps, own, ownerOf, type Staged } from './apply-steps.ts';
 import {
   chunkBytes,
   digestsOf,
@@ -25,7 +25,7 @@ export class CopyServer {
   readonly #stage: string;
   readonly #state: string;
   readonly #buffer = new ArrayBuffer(chunkBytes);
-  #staged = new Set<number>();
+  #staged: Staged = new Map();
 
   constructor(folder: string) {
     this.#tree = `${folder}/tree`;
@@ -83,7 +83,7 @@ export class CopyServer {
     const places = { tree: this.#tree, stage: this.#stage, staged: this.#staged };
     say({ results: applySteps(steps, { ...places, ...(owner === undefined ? {} : { owner }) }) });
     for (const name of namesIn(this.#stage) ?? []) os.remove(`${this.#stage}/${name}`);
-    this.#staged = new Set();
+    this.#staged = new Map();
   }
 
   #list(folders: readonly string[]): void {
@@ -134,18 +134,18 @@ export class CopyServer {
     const path = `${this.#stage}/${number}`;
     os.remove(path);
     const descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, mode);
-    let isWhole = descriptor >= 0;
+    let error = descriptor < 0 ? -descriptor : 0;
     for (let left = size; left > 0; ) {
       const count = std.in.read(this.#buffer, 0, Math.min(left, chunkBytes));
       if (count <= 0) std.exit(1); // the host went away in the middle
-      isWhole &&= writeAll(descriptor, this.#buffer, count);
+      if (error === 0) error = writeAll(descriptor, this.#buffer, count);
       left -= count;
     }
     if (descriptor >= 0) os.close(descriptor);
     const count = std.in.read(this.#buffer, 0, 1);
-    if (count !== 1 || new Uint8Array(this.#buffer)[0] !== whole || !isWhole) return;
-    os.utimes(path, modified, modified);
-    this.#staged.add(number);
+    if (count !== 1 || new Uint8Array(this.#buffer)[0] !== whole) return;
+    if (error === 0) os.utimes(path, modified, modified);
+    this.#staged.set(number, error);
   }
 
   /** What the host asks to be remembered is on the disk, with all that came before, when this returns. */

@@ -1,3 +1,4 @@
+import { getSystemErrorName } from 'node:util';
 import { engineError } from '../errors.ts';
 import type { GuestChannel } from './guest-channel.ts';
 import type { Change } from './reconcile.ts';
@@ -162,7 +163,7 @@ export class GuestCopy implements SyncSide {
     });
     return listOf(answer['results'], steps.length).map((result): Outcome => {
       const [kind, what] = Array.isArray(result) ? result : [undefined];
-      if (kind === 'failed') return { kind, reason: `error ${Number(what)} in the machine` };
+      if (kind === 'failed') return { kind, reason: errorName(Number(what)) };
       if (kind !== 'done') return { kind: 'changed' };
       return Array.isArray(what) ? { kind, hint: readEntry(what).hint } : { kind };
     });
@@ -247,6 +248,11 @@ function readEntry(value: unknown): RawEntry {
     mode: (mode & 0o777) | (kind === 'folder' ? FOLDER_FLOOR : FILE_FLOOR),
     ...(isLink && { target }),
   };
+}
+
+/** The machine's numbers are Linux's, and so are the host's. */
+function errorName(number: number): string {
+  return Number.isSafeInteger(number) && number > 0 ? getSystemErrorName(-number) : `error ${number}`;
 }
 
 function listOf(value: unknown, length: number): readonly unknown[] {

@@ -27,6 +27,8 @@ const OVERTAKEN = ['ENOENT', 'EEXIST', 'ENOTDIR', 'ELOOP', 'ENOTEMPTY', 'EISDIR'
 export class HostSteps {
   /** The numbers of contents that came whole. */
   readonly staged = new Set<number>();
+  /** Those for which the disk had no room, or that it did not take for another reason. */
+  readonly refused = new Map<number, unknown>();
   readonly #options: HostStepsOptions;
 
   constructor(options: HostStepsOptions) {
@@ -35,15 +37,25 @@ export class HostSteps {
 
   async apply(changes: readonly Change[]): Promise<Outcome[]> {
     const { root, stage } = this.#options;
-    await mkdir(stage, { recursive: true, mode: 0o700 });
+    try {
+      await mkdir(stage, { recursive: true, mode: 0o700 });
+    } catch (error) {
+      this.#forget();
+      return changes.map(() => failure(error));
+    }
     await this.#flushStaged();
     const outcomes = await withHandles(root, async (handles) => {
       const found: Outcome[] = [];
       for (const [index, change] of changes.entries()) found.push(await this.#try(change, index, handles));
       return found;
     });
-    this.staged.clear();
+    this.#forget();
     return outcomes;
+  }
+
+  #forget(): void {
+    this.staged.clear();
+    this.refused.clear();
   }
 
   async flush(path: string): Promise<void> {
@@ -60,8 +72,8 @@ export class HostSteps {
       const now = await statOf(await handles.place(at));
       return now === undefined || now.isDirectory() ? { kind: 'done' } : { kind: 'done', hint: hintOf(now) };
     } catch (error) {
-      const { code = '', message } = error as NodeJS.ErrnoException;
-      return OVERTAKEN.includes(code) ? { kind: 'changed' } : { kind: 'failed', reason: code || message };
+      const { code = '' } = error as NodeJS.ErrnoException;
+      return OVERTAKEN.includes(code) ? { kind: 'changed' } : failure(error);
     }
   }
 
@@ -75,6 +87,7 @@ export class HostSteps {
         await ownAsAbove(place, place);
         return 'done';
       case 'file':
+        if (this.refused.has(index)) throw this.refused.get(index);
         if (!this.staged.has(index)) return 'changed';
         return this.#put(join(stage, String(index)), place, change);
       case 'link':
@@ -147,6 +160,11 @@ export class HostSteps {
       await handle.datasync().finally(() => handle.close());
     }
   }
+}
+
+function failure(error: unknown): Outcome {
+  const { code, message } = error as NodeJS.ErrnoException;
+  return { kind: 'failed', reason: code || message };
 }
 
 /** Root makes files for the user whose folder it is. */

@@ -1,5 +1,5 @@
 import { spawnSync } from 'node:child_process';
-import { mkdir, mkdtemp, rm } from 'node:fs/promises';
+import { mkdir, mkdtemp, readdir, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
@@ -33,6 +33,11 @@ describe('HostTree (skipped where a test may not mount a file system)', () => {
       yield Buffer.alloc(100_000, 'x');
     })();
     const content = { sizeBytes: 100_000, modifiedMs: 0, bytes, isWhole: () => true };
-    await expect(tree.stage(1, 0o644, content)).rejects.toMatchObject({ code: 'ENOSPC' });
+    await tree.stage(0, 0o644, content);
+    const file = { kind: 'file', mode: 0o644, sizeBytes: 100_000, digest: '' } as const;
+    expect(await tree.apply([{ kind: 'file', path: 'a', file }])).toEqual([
+      { kind: 'failed', reason: 'ENOSPC' },
+    ]);
+    expect(await readdir(root)).toEqual([]);
   });
 });

@@ -116,20 +116,33 @@ export class HostTree implements SyncSide {
   }
 
   async stage(number: number, mode: number, content: Content): Promise<void> {
-    await mkdir(this.#stage, { recursive: true, mode: 0o700 });
     const path = join(this.#stage, String(number));
-    await rm(path, { force: true });
-    const handle = await open(path, 'wx', 0o600);
+    let handle: FileHandle | undefined;
+    let refusal: unknown;
+    const attempt = async (work: () => Promise<unknown>) => {
+      if (refusal !== undefined) return;
+      await work().catch((error: unknown) => {
+        refusal = error;
+      });
+    };
+    await attempt(async () => {
+      await mkdir(this.#stage, { recursive: true, mode: 0o700 });
+      await rm(path, { force: true });
+      handle = await open(path, 'wx', 0o600);
+    });
     try {
-      for await (const piece of content.bytes) await handle.appendFile(piece); // write may take a part
-      if (content.isWhole()) {
-        await handle.chmod(mode & 0o777);
+      // Read to its end even if there is no room for it: the next one follows.
+      for await (const piece of content.bytes) await attempt(async () => handle?.appendFile(piece)); // write may take a part
+      if (!content.isWhole()) return;
+      await attempt(async () => {
+        await handle?.chmod(mode & 0o777);
         const time = content.modifiedMs / 1000;
-        if (Number.isFinite(time)) await handle.utimes(time, time);
-        this.#steps.staged.add(number);
-      }
+        if (Number.isFinite(time)) await handle?.utimes(time, time);
+      });
+      if (refusal === undefined) this.#steps.staged.add(number);
+      else this.#steps.refused.set(number, refusal);
     } finally {
-      await handle.close();
+      await handle?.close();
     }
   }
 

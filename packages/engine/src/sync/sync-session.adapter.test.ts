@@ -68,8 +68,9 @@ describe('SyncSession', () => {
     await writeFile(join(machine, 'b'), 'machine');
     watch.write('/copy/tree/b\0');
     await expect.poll(() => read(host, 'b'), wait).toBe('machine');
-    await expect.poll(state, wait).toBe('watching');
-    expect(session.status()).toMatchObject({ hostEntries: 2, machineEntries: 2, problems: [] });
+    await expect
+      .poll(() => session.status(), wait)
+      .toMatchObject({ state: 'watching', hostEntries: 2, machineEntries: 2, problems: [] });
   });
 
   it('finds on its own what no event has told of, some time after the last one', async () => {
@@ -78,6 +79,22 @@ describe('SyncSession', () => {
     await writeFile(join(machine, 'silent'), 'x');
     await writeFile(join(host, 'loud'), 'x');
     await expect.poll(() => read(host, 'silent'), { timeout: 40_000 }).toBe('x');
+  });
+
+  it('says that it is not in step as long as a file cannot be carried, and which', async () => {
+    session.start();
+    await flush();
+    const inTheWay = join(folder, 'copy', 'stage', '0', 'full');
+    await mkdir(inTheWay, { recursive: true });
+    await writeFile(join(host, 'a'), 'host');
+    await expect(flush()).rejects.toMatchObject({
+      code: 'engine.sync-failed',
+      message: expect.stringContaining('is not in step: a: file: EISDIR (on the machine)'),
+    });
+    expect(session.status()).toMatchObject({ state: 'watching', problems: [{ path: 'a' }] });
+    await rm(inTheWay, { recursive: true });
+    await flush();
+    expect([await read(machine, 'a'), session.status().problems]).toEqual(['host', []]);
   });
 
   it('connects anew when the machine’s program has gone, with all that happened meanwhile', async () => {

@@ -23,6 +23,8 @@ const COMMIT_AFTER_MS = 500;
 const TURNS_PER_COMMIT = 20;
 /** Once after something has happened, everything is looked at: what no event has told of is found then. */
 const LOOK_AGAIN_MS = 10_000;
+/** What could not be carried, for want of room perhaps, is tried again so often. */
+const TRY_AGAIN_MS = 10_000;
 /** A side that cannot be followed is looked at so often. */
 const POLL_MS = 5000;
 const RETRY_MS = 2000;
@@ -192,7 +194,10 @@ export class SyncSession {
         this.#flushes.push(...flushes); // they wait for the next connection
         throw error;
       }
-      for (const flush of flushes) flush.resolve();
+      for (const flush of flushes) {
+        if (replicas.problems.size === 0) flush.resolve();
+        else flush.reject(this.#notInStep(replicas.problems));
+      }
       this.#enter('watching');
       this.#lastSyncAt = new Date(clock.wallMs()).toISOString();
       if (replicas.isDirty) {
@@ -212,8 +217,10 @@ export class SyncSession {
         }
         continue;
       }
-      const limitMs = isLookDue ? LOOK_AGAIN_MS : isFollowed() ? undefined : POLL_MS;
+      const tryAgainMs = replicas.problems.size > 0 ? TRY_AGAIN_MS : undefined;
+      const limitMs = isLookDue ? LOOK_AGAIN_MS : isFollowed() ? tryAgainMs : POLL_MS;
       if ((await this.#waker.wait(signal, limitMs)) === 'time') {
+        if (!isLookDue && isFollowed()) continue; // the turn does it
         isLookDue = false;
         // Where one side is not followed, this is how its changes are found: the other's do not keep it from that.
         if (isFollowed()) replicas.lookAgain();
@@ -234,6 +241,13 @@ export class SyncSession {
       }
     }
     while (!replicas.isRecorded) await replicas.commit();
+  }
+
+  #notInStep(problems: ReadonlyMap<string, string>): Error {
+    const [first = ['', '']] = problems;
+    const others = problems.size > 1 ? `, and ${problems.size - 1} more` : '';
+    const what = `${this.setting.path} is not in step: ${first.join(': ')}${others}`;
+    return engineError('engine.sync-failed', what, { hint: `orlop sync status ${this.setting.path}` });
   }
 
   #enter(phase: Phase, problem?: string): void {

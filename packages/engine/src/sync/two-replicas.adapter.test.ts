@@ -218,6 +218,28 @@ describe('TwoReplicas', () => {
     expect(replicas.conflicts()).toEqual(['both.conflict-machine-20260203-040506']);
   });
 
+  it.each(['machine', 'host'] as const)(
+    'tells of a file that the %s’s disk refuses, and carries it once it is taken',
+    async (side) => {
+      const [from, to] = side === 'machine' ? [host, machine] : [machine, host];
+      const { replicas, settle } = await connect();
+      await settle();
+      await writeFile(join(from, 'a'), randomBytes(200_000));
+      // In the way of the first content that is staged.
+      const inTheWay = join(folder, side === 'machine' ? 'copy/stage/0' : 'stage/0', 'full');
+      await mkdir(inTheWay, { recursive: true });
+      replicas.distrust();
+      await replicas.turn(signal);
+      expect(await show(to)).toEqual({});
+      expect(replicas.isDirty).toBe(false);
+      expect(replicas.problems.get('a')).toMatch(new RegExp(`^file: \\w*EISDIR \\(on the ${side}\\)$`));
+      await rm(inTheWay, { recursive: true, force: true });
+      await replicas.turn(signal);
+      expect(await readFile(join(to, 'a'))).toEqual(await readFile(join(from, 'a')));
+      expect(replicas.problems.size).toBe(0);
+    },
+  );
+
   it('keeps what gitignore’s rules exclude on its own side, by setting and by file', async () => {
     await write(host, {
       '.orlopignore': '/build/\n*.log\n!keep.log\nsub/**/deep\n',
