@@ -17,6 +17,13 @@ describe('examples', () => {
     expect(warnings).toEqual([]);
   });
 
+  it('engine.yml ends dockerd, and all containers with it, for no slowness of its machine', async () => {
+    const { yaml } = await loadText(read('engine.yml'));
+    const docker = yaml.services?.find(({ name }) => name.value === 'docker');
+    const { timeoutMs, retries } = docker?.health ?? { timeoutMs: 0, retries: 0 };
+    expect(timeoutMs * retries).toBeGreaterThan(24 * 3_600_000);
+  });
+
   it('linuxkit/redis-os.yml is the one that was handed down, byte for byte', () => {
     expect(createHash('sha256').update(read('linuxkit/redis-os.yml')).digest('hex')).toBe(
       'a2f5d64508950ecc977711652bb84e2f0acb2b2ba66f5b307513c77241dfab3c',
