@@ -81,6 +81,13 @@ describe('importArchive and exportImage', () => {
     }
   });
 
+  it('export a single manifest for its own platform only', async () => {
+    for (const format of ['oci', 'docker'] as const) {
+      const wrong = exportTo({ reference: 'team/single:1', format, platform: arm64 });
+      await expect(wrong).rejects.toMatchObject({ code: 'oci.platform-not-found' });
+    }
+  });
+
   it('write archives that skopeo reads, and read those that skopeo writes', async () => {
     await exportTo({ format: 'docker', platform: arm64 });
     const { stdout } = await run('skopeo', ['inspect', `docker-archive:${file()}`]);

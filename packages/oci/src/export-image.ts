@@ -44,7 +44,7 @@ async function* archive(store: ImageStore, options: ExportOptions): AsyncGenerat
     const chosen =
       platform === undefined
         ? descriptor
-        : await selectManifest(store, { name: reference, descriptor, platform });
+        : await manifestFor(store, { name: reference, descriptor, platform });
     await store.keep(chosen);
     yield* writeTar(layoutEntries(store, { descriptor: chosen, name: nameFor(options), signal }));
     return;
@@ -68,6 +68,18 @@ async function* archive(store: ImageStore, options: ExportOptions): AsyncGenerat
   yield* writeTar(
     layoutEntries(store, { descriptor: image.descriptor, name: nameFor(options), dockerManifest, signal }),
   );
+}
+
+/** What says of itself for which platform it is has to be for that one; an artifact does not say. */
+async function manifestFor(
+  store: ImageStore,
+  image: { readonly name: string; readonly descriptor: Descriptor; readonly platform: Platform },
+): Promise<Descriptor> {
+  const chosen = await selectManifest(store, image);
+  const { config } = await store.readManifest(chosen);
+  if (config.mediaType === MEDIA.config || config.mediaType === MEDIA.dockerConfig)
+    await openImage(store, image.name, image.platform);
+  return chosen;
 }
 
 async function* layoutEntries(

@@ -39,7 +39,15 @@ export async function readLayoutIndex(folder: string): Promise<readonly Descript
     if (cause.code === 'ENOENT') return undefined;
     throw ociError('oci.store-unusable', `${path} cannot be read`, { cause });
   });
-  return bytes === undefined ? [] : parseIndex(bytes, path).manifests;
+  if (bytes === undefined) return [];
+  try {
+    return parseIndex(bytes, path).manifests;
+  } catch (cause) {
+    throw ociError('oci.store-unusable', `the list of images ${path} is damaged`, {
+      cause,
+      hint: 'remove that file: components are then built, and images pulled, again',
+    });
+  }
 }
 
 /** @throws OrlopError oci.store-unusable, with the old list in place */

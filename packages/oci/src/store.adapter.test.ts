@@ -64,6 +64,18 @@ describe('ImageStore', () => {
     return writeImage(store, { platform, config: {}, layers: [layer(content)] });
   }
 
+  it.each(['', '{', '[]', '{"schemaVersion":2,"manifests":[{"digest":"sha256:1"}]}'])(
+    'names its list of images when that is damaged, and what helps: %j',
+    async (text) => {
+      await writeFile(join(folder.path, 'index.json'), text);
+      await expect((await ImageStore.open(folder.path)).list()).rejects.toMatchObject({
+        code: 'oci.store-unusable',
+        message: `the list of images ${folder.path}/index.json is damaged`,
+        hint: expect.stringContaining('remove that file'),
+      });
+    },
+  );
+
   it('is a layout that skopeo reads, by name, with all platforms', async () => {
     const index = await writeIndex(store, [await simpleImage('a'), await simpleImage('a', 'arm64')]);
     await store.tag('redis:8', index);
