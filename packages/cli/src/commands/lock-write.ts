@@ -42,6 +42,10 @@ export async function writeLock(
     );
     lock = mergeLocks(lock, found);
   }
+  if (file === '-' && !options.json) {
+    stdout.write(printLock(lock));
+    return;
+  }
   await writeOutput(resolve(cwd, file), [printLock(lock)], { signal });
   const rows = [...lock].flatMap(([reference, { platforms }]) =>
     [...platforms].map(([platform, digest]) => ({ reference, platform, digest })),

@@ -19,7 +19,10 @@ export function registerLock(program: Command, context: CommandContext): void {
     .command('lock')
     .description('pin every image of a description to its digest, for build --locked')
     .argument('<file...>', 'merged in their order, as for build')
-    .option('--lock-file <file>', 'the lock (default: FILE.lock.yml beside the last file)')
+    .option(
+      '--lock-file <file>',
+      'the lock, or - for standard output (default: FILE.lock.yml beside the last file)',
+    )
     .option('--arch <arch>', "for this architecture (repeatable; default: this machine's)", each, [])
     .option(
       '-f, --format <list>',

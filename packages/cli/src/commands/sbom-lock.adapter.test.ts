@@ -41,6 +41,8 @@ describe('orlop sbom and lock', () => {
     expect(await readFile(join(folder.path, 'a.lock.yml'), 'utf8')).toMatch(
       /docker\.io\/team\/tool:1:\n +source: sha256:\w{64}\n +platforms:\n +linux\/amd64: sha256:\w{64}\n$/,
     );
+    const printed = await orlop('lock', '--arch', 'amd64', '--no-pull', '--lock-file', '-', 'a.yml');
+    expect(printed).toBe(await readFile(join(folder.path, 'a.lock.yml'), 'utf8'));
     await build('--locked');
     await put('tool:1', 'second');
     await expect(build('--locked')).rejects.toMatchObject({ code: 'kit.lock-differs' });
