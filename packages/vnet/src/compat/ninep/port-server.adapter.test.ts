@@ -174,7 +174,7 @@ describe('PortServer', () => {
     });
     waiting.resume();
     client = waiting;
-    await expect.poll(() => heard).toBe(questions * (length + 11));
+    await expect.poll(() => heard, { timeout: 30_000 }).toBe(questions * (length + 11));
   });
 
   it('lets a file be truncated, and not renamed', async () => {
