@@ -185,7 +185,7 @@ export class DaemonServer {
 
   async #handle(request: IncomingMessage, response: ServerResponse): Promise<void> {
     try {
-      const url = new URL(request.url?.startsWith('/') === true ? request.url : '/', 'http://daemon');
+      const url = new URL(`http://daemon${request.url?.startsWith('/') === true ? request.url : '/'}`);
       const match = matchRoute(request.method ?? 'GET', url.pathname);
       if (match === undefined) {
         throw apiError('api.unknown-route', `there is no ${request.method} ${url.pathname}`);

@@ -80,6 +80,18 @@ describe('the APIs of others', () => {
       ]);
     });
 
+    it.each(['//', '//[', '/\\'])('answers that there is no %s', async (target) => {
+      const socket = connect({ path });
+      socket.end(`GET ${target} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n`);
+      expect(await readAll(socket)).toMatch(/^HTTP\/1\.1 404 [\s\S]*404 page not found\n/);
+    });
+
+    it.each(['', 'GET /servi'])('lets go of a client that ends after %j', async (text) => {
+      const socket = connect({ path });
+      socket.end(text);
+      expect(await readAll(socket)).toBe('');
+    });
+
     it.each(['POST', 'CONNECT'])('opens a tunnel to a port of a guest by %s', async (method) => {
       const guest = await net.guest(2);
       await guest.listen({ port: 22 }, async (stream) => {

@@ -6,7 +6,7 @@ import { vnetError } from '../errors.ts';
 import { clearSocketPath } from '../host/socket-path.ts';
 import { validateSchema } from '../schema/json-schema.ts';
 import type { ApiAnswer, ApiRoute } from './api-route.ts';
-import { sortConnection, type Takeover } from './takeover.ts';
+import { sortConnection, type Takeover, urlOf } from './takeover.ts';
 
 export interface ApiServerOptions {
   readonly routes: readonly ApiRoute[];
@@ -104,7 +104,7 @@ export class ApiServer {
   async #answer(request: IncomingMessage, signal: AbortSignal): Promise<ApiAnswer> {
     try {
       const method = request.method ?? 'GET';
-      const url = new URL(request.url?.startsWith('/') === true ? request.url : '/', 'http://network');
+      const url = urlOf(request.url);
       const route = this.#routes.get(`${method} ${url.pathname}`);
       if (route === undefined) {
         throw vnetError('vnet.request-unknown', `there is no ${method} ${url.pathname}`);

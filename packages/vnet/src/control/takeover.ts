@@ -28,6 +28,7 @@ export function sortConnection(
     const end = received.indexOf('\r\n\r\n');
     if (end < 0 && received.length < MAX_HEAD_BYTES) return;
     connection.off('data', onData);
+    connection.off('end', onEnd);
     connection.pause();
     const head = end < 0 ? undefined : parseRequestLine(received.toString('latin1', 0, end));
     const take = head === undefined ? undefined : takeover(head);
@@ -41,8 +42,13 @@ export function sortConnection(
     take(connection, received.subarray(end + 4));
   };
   connection.on('data', onData);
-  connection.once('end', () => connection.off('data', onData));
+  connection.on('end', onEnd);
   connection.on('error', onError);
+
+  /** No request comes any more. */
+  function onEnd(): void {
+    connection.destroy();
+  }
 
   function onError(): void {
     connection.destroy();
@@ -53,6 +59,10 @@ function parseRequestLine(head: string): RequestHead | undefined {
   const match = /^([A-Z]+) (\S+) HTTP\/1\.[01]/.exec(head);
   if (match === null) return undefined;
   const [, method = '', target = ''] = match;
-  const path = target.startsWith('/') ? target : '/';
-  return { method, url: new URL(path, 'http://network') };
+  return { method, url: urlOf(target) };
+}
+
+/** What a request asks for. A path that begins with two slashes names no other host. */
+export function urlOf(target: string | undefined): URL {
+  return new URL(`http://network${target?.startsWith('/') === true ? target : '/'}`);
 }
