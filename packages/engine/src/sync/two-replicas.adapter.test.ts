@@ -240,6 +240,23 @@ describe('TwoReplicas', () => {
     },
   );
 
+  it('sets a version aside whose name leaves no room for more', async () => {
+    const long = `a${'é'.repeat(127)}`; // 255 bytes
+    await write(host, { [long]: 'old' });
+    const { settle, replicas } = await connect();
+    await settle();
+    await write(host, { [long]: 'host' });
+    await write(machine, { [long]: 'machine' });
+    await settle();
+    const wanted = {
+      [`a${'é'.repeat(110)}.conflict-machine-20260203-040506`]: 'machine',
+      [long]: 'host',
+    };
+    expect(await show(host)).toEqual(wanted);
+    expect(await show(machine)).toEqual(wanted);
+    expect(replicas.problems).toEqual(new Map());
+  });
+
   it('keeps what gitignore’s rules exclude on its own side, by setting and by file', async () => {
     await write(host, {
       '.orlopignore': '/build/\n*.log\n!keep.log\nsub/**/deep\n',

@@ -27,6 +27,8 @@ export const ASIDE = /\.conflict-(host|machine)-\d{8}-\d{6}(?:-\d+)?$/;
 /** An empty side that had so many names is more likely unmounted than emptied. */
 const SUDDENLY_EMPTY = 2;
 const ROUNDS = 4;
+/** NAME_MAX of the file systems of Linux. */
+const MAX_NAME_BYTES = 255;
 
 /** Both sides of one synchronised share and what they last agreed on, for as long as the machine can be reached. */
 export class TwoReplicas {
@@ -141,7 +143,8 @@ export class TwoReplicas {
   asideName(name: string, side: Side, attempt = 0): string {
     const at = new Date(this.#options.wallMs()).toISOString();
     const time = at.replace(/[-:]/g, '').slice(0, 15).replace('T', '-');
-    return `${name}.conflict-${side}-${time}${attempt === 0 ? '' : `-${attempt}`}`;
+    const end = `.conflict-${side}-${time}${attempt === 0 ? '' : `-${attempt}`}`;
+    return `${beginningOf(name, MAX_NAME_BYTES - end.length)}${end}`;
   }
 
   async #look(): Promise<void> {
@@ -244,4 +247,13 @@ export class TwoReplicas {
     this.dirty.host.add(path);
     this.dirty.machine.add(path);
   }
+}
+
+/** As much of a text as so many bytes of UTF-8 hold. */
+function beginningOf(text: string, maxBytes: number): string {
+  const bytes = Buffer.from(text);
+  let end = Math.min(maxBytes, bytes.length);
+  // Not in the middle of a character.
+  while (((bytes[end] ?? 0) & 0xc0) === 0x80) end--;
+  return bytes.toString('utf8', 0, end);
 }
