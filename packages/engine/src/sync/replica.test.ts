@@ -36,3 +36,26 @@ it('leaves a look at everything when something urgent comes up, and is as it was
   expect(await replica.scan()).toBe('whole');
   expect(replica.tree).toEqual(before);
 });
+
+it('reads a file again that may have changed within one tick of the clock, whatever was known of it', async () => {
+  const digest = { now: 'a'.repeat(64) };
+  const file: RawEntry = {
+    ...{ name: 'f', kind: 'file', mode: 0o644, sizeBytes: 1, hint: '1.1.1', changedMs: 1e6 },
+  };
+  let nowMs = 1e6 + 1;
+  const replica = new Replica({
+    side: {
+      list: async () => ({ nowMs, folders: [[file]] }),
+      stat: async () => ({ nowMs, entries: [] }),
+      digest: async (paths) => paths.map(() => digest.now),
+    },
+    excludes: () => false,
+    // What both sides have agreed on after the first look.
+    known: () => (nowMs === 1e6 + 1 ? undefined : 'a'.repeat(64)),
+  });
+  await replica.scan();
+  digest.now = 'b'.repeat(64);
+  nowMs += 5000;
+  await replica.scan();
+  expect(replica.tree.children.get('f')).toMatchObject({ digest: digest.now });
+});

@@ -54,7 +54,8 @@ export class Replica {
     this.#entries = 0;
     this.#young = new Set();
     const known = (path: string, hint: string) => {
-      const node = young.has(path) ? undefined : nodeAt(tree, path);
+      if (young.has(path)) return undefined;
+      const node = nodeAt(tree, path);
       return node?.kind === 'file' && node.hint === hint ? node.digest : this.#options.known(path, hint);
     };
     const how = await this.#fill(new Map([['', root]]), { root, known, isUrgent });
