@@ -37,6 +37,8 @@ export class EngineSyncs {
   #attached: Attached | undefined;
   /** Of changes of the sessions. */
   readonly #turns = new Turns();
+  /** Of changes of the setting: each is of what it was before. */
+  readonly #changes = new Turns();
 
   constructor(options: EngineSyncsOptions) {
     this.#options = options;
@@ -94,17 +96,19 @@ export class EngineSyncs {
     const checked = parseSync(String(path), body);
     if (typeof checked === 'string') throw cannot(String(path), checked);
     await requireFolder(checked.path);
-    const settings = await loadSettings(paths);
-    const before = settings.object('syncs');
-    if (before[checked.path] !== undefined) {
-      throw engineError('engine.sync-exists', `${checked.path} is synchronised already`);
-    }
-    if (parseShares(settings.texts('shares')).some((share) => share.path === checked.path)) {
-      throw cannot(checked.path, 'is shared as it is (setting shares)');
-    }
-    const syncs = { ...before, [checked.path]: body };
-    parseSyncs(syncs);
-    await changeSetting(paths, { name: 'syncs', value: syncs, scope: 'instance' });
+    await this.#changes.run(async () => {
+      const settings = await loadSettings(paths);
+      const before = settings.object('syncs');
+      if (before[checked.path] !== undefined) {
+        throw engineError('engine.sync-exists', `${checked.path} is synchronised already`);
+      }
+      if (parseShares(settings.texts('shares')).some((share) => share.path === checked.path)) {
+        throw cannot(checked.path, 'is shared as it is (setting shares)');
+      }
+      const syncs = { ...before, [checked.path]: body };
+      parseSyncs(syncs);
+      await changeSetting(paths, { name: 'syncs', value: syncs, scope: 'instance' });
+    });
     await this.reload();
     return this.#statusOf(checked.id);
   }
@@ -130,9 +134,11 @@ export class EngineSyncs {
     const session = this.#session(id);
     if (!force) await session.flush(AbortSignal.timeout(LAST_FLUSH_MS));
     const { paths } = this.#options;
-    const { [session.setting.path]: _, ...others } = (await loadSettings(paths)).object('syncs');
     const live = this.#attached?.live;
-    await changeSetting(paths, { name: 'syncs', value: others, scope: 'instance' });
+    await this.#changes.run(async () => {
+      const { [session.setting.path]: _, ...others } = (await loadSettings(paths)).object('syncs');
+      await changeSetting(paths, { name: 'syncs', value: others, scope: 'instance' });
+    });
     await this.reload();
     if (live !== undefined) await this.#leave(live, 'remove', session.setting);
     await rm(join(paths.syncs, id), { recursive: true, force: true });
