@@ -9,7 +9,10 @@ interface ConfigOptions {
   readonly dryRun?: boolean;
 }
 
-const ARGUMENTS = { setting: 'its name, as `ls` shows it', value: 'what it shall be; lists with commas' };
+const ARGUMENTS = {
+  setting: 'its name, as `ls` shows it',
+  value: 'what it shall be; lists with commas, or as JSON',
+};
 
 export function registerConfig(program: Command, context: CommandContext): void {
   const config = program
@@ -115,6 +118,12 @@ async function set(name: string, text: string | undefined, { context, options }:
     `${known}: ${report.before || '-'} → ${wanted ?? 'the layer below'}${options.dryRun ? ' (dry run)' : ''}\n`,
   );
   const again = active.map(({ name }) => (name === 'default' ? 'orlop restart' : `orlop restart ${name}`));
+  if (options.dryRun !== true) {
+    const { value, layer } = (await loadSettings(paths)).find(known);
+    const held = formatValue(setting, value);
+    if (wanted !== undefined && held !== wanted)
+      context.stdout.write(`but the engine "${options.engine}" has ${held}, by the layer ${layer}\n`);
+  }
   if (restart && active.length > 0) context.stdout.write(`in force after \`${again.join('`, `')}\`\n`);
   else context.stdout.write(restart ? 'in force at the next `orlop up`\n' : 'in force at once\n');
 }

@@ -42,7 +42,7 @@ export function checkValue(setting: Setting, value: unknown): Checked {
   }
 }
 
-/** A value as a command line writes it: lists with commas, mappings as JSON. */
+/** A value as a command line writes it: lists with commas, or as JSON where a comma is in one; mappings as JSON. */
 export function parseValue(setting: Setting, text: string): unknown {
   switch (setting.type) {
     case 'integer':
@@ -53,7 +53,7 @@ export function parseValue(setting: Setting, text: string): unknown {
     case 'boolean':
       return text === 'true' ? true : text === 'false' ? false : text;
     case 'texts':
-      return text === '' ? [] : text.split(',');
+      return text === '' ? [] : (parseList(text) ?? text.split(','));
     case 'object':
       try {
         return JSON.parse(text);
@@ -63,9 +63,20 @@ export function parseValue(setting: Setting, text: string): unknown {
   }
 }
 
+/** A registry by an address of IPv6 begins like a list of JSON and is none. */
+function parseList(text: string): unknown {
+  if (!text.startsWith('[')) return undefined;
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+}
+
 export function formatValue(setting: Setting, value: SettingValue): string {
   if (setting.type === 'size') return formatSize(Number(value));
-  if (Array.isArray(value)) return value.join(',');
+  if (Array.isArray(value))
+    return value.some((one) => one.includes(',')) ? JSON.stringify(value) : value.join(',');
   return typeof value === 'object' ? JSON.stringify(value) : String(value);
 }
 

@@ -111,6 +111,16 @@ describe('the settings table', () => {
     }
   });
 
+  it.each([
+    [['/a,b', '/c'], '["/a,b","/c"]'],
+    [['/a', '/c'], '/a,/c'],
+    [['[::1]:5000', 'x'], '[::1]:5000,x'],
+    [[], ''],
+  ] as const)('has the list %j of a command line and for one as %s', (list, text) => {
+    const setting = settingOf('docker.insecureRegistries');
+    expect([parseValue(setting, text), formatValue(setting, [...list])]).toEqual([list, text]);
+  });
+
   it('is in the schema with every name', () => {
     const text = JSON.stringify(settingsSchema());
     for (const name of settingNames) expect(text).toContain(`"${name.split('.').at(-1)}":`);
