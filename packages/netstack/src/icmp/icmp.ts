@@ -168,7 +168,7 @@ export class Icmp implements IcmpService, TransportProtocol, ErrorSender {
   undeliverable(about: RefusedPacket, kind: RefusalKind, by?: IcmpReporter): void {
     const { local, remote } = about;
     if (remote.isUnspecified || remote.isMulticast || local.isMulticast) return;
-    if (!this.#errorLimit.take(this.#ip.now)) {
+    if (!this.#errorLimit.take(remote, this.#ip.now)) {
       this.counters.rateLimited++;
       return;
     }
