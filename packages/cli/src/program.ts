@@ -24,7 +24,7 @@ export function orlopProgram(context: CommandContext): Command {
     .enablePositionalOptions()
     .showHelpAfterError('(add --help for the options)')
     .exitOverride()
-    .configureHelp({ optionDescription: describeOption })
+    .configureHelp(helpStyle)
     .configureOutput({ outputError: (text, write) => write(text.replace(/^error: /, 'orlop: ')) })
     .hook('preAction', (_, command) => {
       if (!WITHOUT_HOME.has(topOf(command).name())) makeHome(context.paths.home, 'ORLOP_HOME');
@@ -38,8 +38,11 @@ function topOf(command: Command): Command {
   return command.parent?.parent == null ? command : topOf(command.parent);
 }
 
+/** Commander wraps no column of fewer than 40 characters, which is what 80 leave beside the longer options. */
+export const helpStyle = { optionDescription: describeOption, minWidthToWrap: 20 } as const;
+
 /** Commander's words without `(default: [])` behind options that may be given many times or not at all. */
-export function describeOption(option: Option): string {
+function describeOption(option: Option): string {
   const isEmptyList = Array.isArray(option.defaultValue) && option.defaultValue.length === 0;
   return isEmptyList ? option.description : new Help().optionDescription(option);
 }

@@ -103,7 +103,7 @@ function registerRemoval(cache: Command, context: CommandContext): void {
     )
     .addHelpText(
       'after',
-      '\nWhat is still wanted of superseded images is built again: a description that names one by its hash is not found.',
+      '\nWhat is still wanted of superseded images is built again: a description that\nnames one by its hash is not found.',
     )
     .action(async (options: CleanOptions) => {
       const { cleanStore } = await import('./cache-remove.ts');

@@ -28,6 +28,10 @@ function bashScript(program: string, commands: readonly CompletedCommand[]): str
 ${name}() {
   local current=\${COMP_WORDS[COMP_CWORD]} previous=\${COMP_WORDS[COMP_CWORD-1]} path='' flags='' words='' next i
   COMPREPLY=()
+  # "--flag=value" is three words here.
+  if [[ $current == '=' ]]; then current=''
+  elif [[ $previous == '=' ]]; then previous=\${COMP_WORDS[COMP_CWORD-2]}
+  fi
   for ((i = 1; i < COMP_CWORD; i++)); do
     next="\${path:+$path }\${COMP_WORDS[i]}"
     case "$next" in
@@ -80,6 +84,10 @@ function zshScript(program: string, commands: readonly CompletedCommand[]): stri
 ${name}() {
   local path_='' next previous=$words[CURRENT-1] current=$words[CURRENT] i
   local -a flags words_
+  if [[ $current == --*=* ]]; then
+    previous=\${current%%=*} current=\${current#*=}
+    compset -P '*='
+  fi
   for ((i = 2; i < CURRENT; i++)); do
     next="\${path_:+$path_ }$words[i]"
     case $next in

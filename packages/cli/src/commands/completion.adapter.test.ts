@@ -48,6 +48,20 @@ describe('completionScripts', () => {
     expect(found.trim().split('\n').sort()).toEqual([...offered].sort());
   });
 
+  it('bash and zsh complete the value behind --flag=, which bash takes for three words', () => {
+    const bash = `source "$0"; COMP_WORDS=(orlop build --format = "$@"); COMP_CWORD=4; _orlop; echo "\${COMPREPLY[@]}"`;
+    const run = (script: string, shell: string, ...given: string[]) =>
+      execFileSync(shell, ['-c', script, join(folder.path, shell), ...given], { encoding: 'utf8' }).trim();
+    expect(run(bash, 'bash', 'raw')).toBe('raw-bios raw-efi');
+    expect(run(bash.replace(' = "$@"', ' =').replace('CWORD=4', 'CWORD=3'), 'bash')).toBe(
+      'raw-bios raw-efi tar',
+    );
+    if (!has('zsh')) return;
+    const zsh = `compdef() { }; compset() { print -n -- "$2 " }; compadd() { shift; print -- "$@" }; source "$0"
+      words=(orlop build --format=raw) CURRENT=3; _orlop`;
+    expect(run(zsh, 'zsh')).toBe('*= raw-bios raw-efi tar');
+  });
+
   it('bash completes files where a command takes them, and folders where an option does', async () => {
     await writeFile(join(folder.path, 'a b.yml'), '');
     const script = `source "$0"; COMP_WORDS=(orlop "$@"); COMP_CWORD=$#; _orlop; printf '%s\\n' "\${COMPREPLY[@]}"`;
@@ -66,6 +80,7 @@ describe('completionScripts', () => {
     const script = `
       _describe() { print -l -- \${(P)2} }
       compdef() { }
+      compset() { }
       compadd() { shift; print -l -- "$@" }
       source "$0"
       words=(orlop "$@") CURRENT=$(($# + 1))

@@ -35,7 +35,7 @@ export function registerDisk(program: Command, context: CommandContext): void {
     .option('--json', 'print as JSON')
     .addHelpText(
       'after',
-      '\nWhat Docker itself keeps goes with `docker system prune`; this is for what is left after that.',
+      '\nWhat Docker itself keeps goes with `docker system prune`; this is for what\nis left after that.',
     )
     .action(async (name: string, { json }: DiskOptions) => {
       const result = await (await connect()).reclaimDisk(name);

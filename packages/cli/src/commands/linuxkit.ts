@@ -3,7 +3,7 @@ import { Command, Option } from 'commander';
 import { COMMIT, VERSION } from '../build-info.ts';
 import type { CommandContext } from '../context.ts';
 import { cliError } from '../errors.ts';
-import { describeOption } from '../program.ts';
+import { helpStyle } from '../program.ts';
 import { registerBuild } from './build.ts';
 import type { ImageBuildOptions } from './build-image.ts';
 import { registerCache } from './cache.ts';
@@ -27,7 +27,7 @@ export function linuxkitProgram(context: CommandContext, globals: LinuxkitGlobal
     .option('-q, --quiet', 'quiet execution')
     .option('-v, --verbose <level>', '0 = quiet, 1 = info, 2 = debug, 3 = trace', '1')
     .exitOverride()
-    .configureHelp({ optionDescription: describeOption })
+    .configureHelp(helpStyle)
     // Errors are told once, by reportLinuxkitError.
     .configureOutput({ outputError: () => {} });
   registerLinuxkitBuild(program, context, globals);

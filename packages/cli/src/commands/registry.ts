@@ -40,7 +40,7 @@ export function registerRegistry(program: Command, context: CommandContext): voi
     .option('--json', 'print a line of JSON for each name')
     .addHelpText(
       'after',
-      '\nA component goes under its own name and that of Docker Hub: redis as orlop/redis and redis.',
+      '\nA component goes under its own name and that of Docker Hub: redis as\norlop/redis and redis.',
     )
     .action((images: readonly string[], options: PushOptions) => push(images, { context, options }));
   registry

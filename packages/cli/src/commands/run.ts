@@ -82,7 +82,7 @@ export function registerRun(
   command
     .addHelpText(
       'after',
-      '\nThe console of an attached machine takes every key; Ctrl-] then d detaches, q powers off, k kills, ? helps.',
+      '\nThe console of an attached machine takes every key; Ctrl-] then\nd detaches, q powers off, k kills, ? helps.',
     )
     .action((words: readonly string[], options: RunOptions) =>
       runImage(readPath(words), { context, options, defaults }),

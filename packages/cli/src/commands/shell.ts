@@ -11,8 +11,9 @@ export function registerShell(program: Command, context: CommandContext): void {
     .passThroughOptions()
     .addHelpText(
       'after',
-      '\nCtrl-] then d leaves the shell; the engine goes on. A command has the streams and the end of its input that it is given, ' +
-        'its exit status is handed on (255: none came), and Ctrl-C ends it: tar c . | orlop ssh default tar x -C /root',
+      '\nCtrl-] then d leaves the shell; the engine goes on. A command has the streams\n' +
+        'and the end of its input that it is given, its exit status is handed on (255:\n' +
+        'none came), and Ctrl-C ends it: tar c . | orlop ssh default tar x -C /root',
     )
     .action(async (name: string, words: readonly string[]) => {
       const { ensureDaemon } = await import('./engine-daemon.ts');

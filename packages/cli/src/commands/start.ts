@@ -41,7 +41,7 @@ export function registerConsole(program: Command, context: CommandContext): void
     .argument('<name>', 'a machine of `orlop ps`')
     .addHelpText(
       'after',
-      '\nEvery key goes to the guest; Ctrl-] then d detaches, q powers off, k kills, ? helps.',
+      '\nEvery key goes to the guest; Ctrl-] then d detaches, q powers off,\nk kills, ? helps.',
     )
     .action(async (name: string) => {
       const { attachMachine, checkEnd } = await import('./run-attach.ts');

@@ -29,7 +29,7 @@ export function registerUp(program: Command, context: CommandContext): void {
     .option('--fresh', 'start from nothing, although its state was saved')
     .addHelpText(
       'after',
-      '\nOptions hold until the engine stops; `orlop config set` keeps them. Ctrl-C gives the start up.',
+      '\nOptions hold until the engine stops; `orlop config set` keeps them.\nCtrl-C gives the start up.',
     )
     .action(async (name: string, options: UpOptions) => {
       const { ensureDaemon } = await import('./engine-daemon.ts');
