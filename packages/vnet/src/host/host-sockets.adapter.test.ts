@@ -1,3 +1,4 @@
+import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { IpAddress } from '@orlop/netstack';
 import { temporaryFolder } from '@orlop/testkit';
@@ -31,6 +32,26 @@ const SILENT = { onOpen: () => {}, onReadable: () => {}, onWritable: () => {}, o
 
 describe('createNodeSockets', () => {
   describeHostSockets(() => open(createNodeSockets()));
+
+  it.skipIf(process.platform !== 'linux')(
+    'keeps no descriptor of a port that somebody else has',
+    async () => {
+      const sockets = createNodeSockets();
+      const address = IpAddress.v4(0x7f000001);
+      const events = { onDatagram: () => {}, onFailed: () => {} };
+      const holder = await sockets.bindDatagram(address, 0, events);
+      onTestFinished(() => holder.close());
+      const port = holder.local.kind === 'ip' ? holder.local.port : 0;
+      const count = () => readdirSync('/proc/self/fd').length;
+      const before = count();
+      for (let attempt = 0; attempt < 5; attempt++) {
+        await expect(sockets.bindDatagram(address, port, events)).rejects.toMatchObject({
+          code: 'vnet.bind-failed',
+        });
+      }
+      await until(() => count() <= before);
+    },
+  );
 });
 
 describe.skipIf(process.platform !== 'linux')('createNativeSockets', () => {

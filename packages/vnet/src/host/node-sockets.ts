@@ -55,7 +55,10 @@ export function createNodeSockets(): HostSockets {
         recvBufferSize: DATAGRAM_BUFFER_BYTES,
       });
       await new Promise<void>((resolve, reject) => {
-        socket.once('error', (error) => reject(bindFailed({ kind: 'ip', address, port }, error)));
+        socket.once('error', (error) => {
+          socket.close();
+          reject(bindFailed({ kind: 'ip', address, port }, error));
+        });
         socket.bind({ address: address.toString(), port, exclusive: true }, resolve);
       });
       socket.removeAllListeners('error');
