@@ -91,6 +91,26 @@ describe('ForwardTable', () => {
     expect(() => net.network.forwards.lead('tcp:127.0.0.1:1', spec)).toThrow(/nothing is forwarded/);
   });
 
+  it('looks for idle clients of a UDP port once every while, however often it was led elsewhere', async () => {
+    const net = testNetwork();
+    const [spec] = parseForwards('5353:53/udp');
+    if (spec?.kind !== 'to-guest') throw new Error('no forward');
+    const { forwards } = net.network;
+    const { id } = await forwards.add({ ...spec, guest: { kind: 'address', address: net.plug(2).address } });
+    const client = net.sockets.openDatagram(4, { onDatagram: () => {}, onFailed: () => {} });
+    const lead = () => {
+      client.send(bytes('x'), ip('127.0.0.1'), 5353);
+      net.scheduler.advance(10);
+      expect(forwards.find(id)?.active).toBe(1);
+      const before = net.scheduler.pending;
+      forwards.lead(id, { guest: parseGuest('192.168.127.2'), port: 53 });
+      return before;
+    };
+    const first = lead();
+    for (let again = 0; again < 20; again++) lead();
+    expect(lead()).toBeLessThan(first + 5);
+  });
+
   it('leaves no port of the host open that was being opened when the network closed', async () => {
     let closed = 0;
     let opened = () => {};

@@ -157,6 +157,7 @@ class UdpForward implements RunningForward {
   }
 
   #scheduleSweep(): void {
+    this.#cancelSweep(); // of clients that have gone otherwise
     this.#cancelSweep = this.#options.scheduler.after(SWEEP_INTERVAL_MS, () => {
       const oldest = this.#options.scheduler.now() - (this.#options.idleMs ?? 120_000);
       for (const [key, client] of this.#clients) if (client.usedAtMs <= oldest) this.#remove(key);
