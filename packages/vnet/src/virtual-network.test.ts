@@ -273,6 +273,21 @@ describe('UdpNat', () => {
     expect(net.network.udpNat.counters.expired).toBe(1);
   });
 
+  it('looks for idle sockets once every while, however often the last one was dropped', () => {
+    const net = testNetwork();
+    const { socket } = bind(net.plug(2));
+    const open = () => {
+      socket.send(bytes('a'), { address: OUTSIDE, port: 53 });
+      net.scheduler.advance(10);
+      const { pending } = net.scheduler;
+      for (const { id } of [...net.network.udpNat.flows()]) expect(net.network.udpNat.drop(id)).toBe(true);
+      return pending;
+    };
+    const first = open();
+    for (let again = 0; again < 20; again++) open();
+    expect(open()).toBeLessThan(first + 5);
+  });
+
   it('stays within its share when a guest sends from every port', async () => {
     const net = testNetwork();
     await echoDatagrams(net, 53);

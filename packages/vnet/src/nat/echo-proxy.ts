@@ -173,6 +173,7 @@ export class EchoProxy {
   }
 
   #scheduleSweep(): void {
+    this.#cancelSweep(); // of flows that have gone otherwise
     this.#cancelSweep = this.#options.scheduler.after(SWEEP_INTERVAL_MS, () => {
       const now = this.#options.scheduler.now();
       for (const [key, flow] of this.#flows) if (now - flow.usedAtMs >= IDLE_MS) this.#remove(key, flow);

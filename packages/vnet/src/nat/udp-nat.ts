@@ -202,6 +202,7 @@ export class UdpNat implements UdpHandler {
   }
 
   #scheduleSweep(): void {
+    this.#cancelSweep(); // of flows that have gone otherwise
     this.#cancelSweep = this.#options.scheduler.after(SWEEP_INTERVAL_MS, () => {
       this.#sweep();
       if (this.#flows.size > 0) this.#scheduleSweep();
