@@ -1,4 +1,4 @@
-import { type ChildProcess, spawn } from 'node:child_process';
+import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -8,11 +8,17 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 
 const PROGRAM = `
 import { abortBySignals } from ${JSON.stringify(join(import.meta.dirname, 'interrupts.ts'))};
-import { appendFileSync, existsSync } from 'node:fs';
+import { appendFileSync, existsSync, open } from 'node:fs';
 const interrupt = new AbortController();
 abortBySignals(process, interrupt);
 const say = (text) => appendFileSync(process.argv[2], text + '\\n');
-interrupt.signal.addEventListener('abort', () => { say(interrupt.signal.reason.message); process.exit(3); });
+const neverAnswered = process.argv[3];
+interrupt.signal.addEventListener('abort', () => {
+  say(interrupt.signal.reason.message);
+  if (neverAnswered === undefined) process.exit(3);
+});
+process.on('exit', () => say('left'));
+if (neverAnswered !== undefined) open(neverAnswered, 'r', () => {});
 process.on('SIGHUP', () => say('hangup'));
 setInterval(() => existsSync(process.argv[2] + '.end') && process.exit(0), 20);
 say('pid ' + process.pid);
@@ -58,6 +64,23 @@ describe('abortBySignals', () => {
     expect(await end(child, 'SIGTERM')).toEqual([3, null]);
     await said(log, 'stopped by SIGTERM');
   });
+
+  it.each(['SIGINT', 'SIGTERM'] as const)(
+    'ends at once by a second %s, though the system leaves a call unanswered',
+    async (name) => {
+      const fifo = join(folder.path, `${name}.fifo`);
+      execFileSync('mkfifo', [fifo]);
+      const log = join(folder.path, name);
+      const child = spawn(process.execPath, [program, log, fifo], { stdio: 'ignore' });
+      const killed = setTimeout(() => child.kill('SIGKILL'), 5_000);
+      await said(log, 'pid');
+      child.kill(name);
+      await said(log, `stopped by ${name}`);
+      expect(await end(child, name)).toEqual([null, name]);
+      clearTimeout(killed);
+      await said(log, 'left');
+    },
+  );
 });
 
 const readLog = (log: string) => readFile(log, 'utf8').catch(() => '');

@@ -1,5 +1,6 @@
 import { isatty } from 'node:tty';
 import { cliError } from './errors.ts';
+import { exitStatus } from './exit-status.ts';
 
 /**
  * Aborts by Ctrl-C and SIGTERM, a second of which ends the process at once, and when the terminal closes. Node.js takes
@@ -8,7 +9,7 @@ import { cliError } from './errors.ts';
 export function abortBySignals(process: NodeJS.Process, interrupt: AbortController): void {
   for (const name of ['SIGINT', 'SIGTERM'] as const) {
     process.on(name, () => {
-      if (interrupt.signal.aborted) process.exit(130);
+      if (interrupt.signal.aborted) endBy(process, name);
       interrupt.abort(stoppedBy(name));
     });
   }
@@ -17,6 +18,19 @@ export function abortBySignals(process: NodeJS.Process, interrupt: AbortControll
   process.on('SIGHUP', () => {
     if (isShown) interrupt.abort(stoppedBy('SIGHUP'));
   });
+}
+
+/**
+ * After what listens for the exit, the signal itself ends the process: `process.exit` would wait for calls that the
+ * system has not answered, such as to a file server that is gone.
+ */
+function endBy(process: NodeJS.Process, name: NodeJS.Signals): never {
+  process.on('exit', () => {
+    if (process.stdin.isTTY) process.stdin.setRawMode(false);
+    process.removeAllListeners(name);
+    process.kill(process.pid, name);
+  });
+  process.exit(exitStatus.cancelled);
 }
 
 function stoppedBy(name: string): Error {
