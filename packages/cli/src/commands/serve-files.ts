@@ -92,7 +92,8 @@ async function answer(
 
 /** Nothing outside the folder is found, not by `..` and not by a symbolic link. */
 async function find(root: string, url: string): Promise<Found> {
-  const [path = '/', query] = url.split('?', 2);
+  // A client may name the server, too (RFC 9112 §3.2.2).
+  const [path = '/', query] = url.replace(/^https?:\/\/[^/?]*\/?/i, '/').split('?', 2);
   let wanted: string;
   try {
     wanted = decodeURIComponent(path);

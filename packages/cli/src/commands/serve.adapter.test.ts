@@ -73,6 +73,12 @@ describe('serveFolder', () => {
     }
   });
 
+  it('takes a path with the name of the server before it', async () => {
+    expect(await rawStatus('http://127.0.0.1/boot.ipxe')).toBe('200 false');
+    expect(await rawStatus('http://127.0.0.1')).toBe('200 false');
+    expect(await rawStatus('http://127.0.0.1/../secret')).toBe('404 false');
+  });
+
   it('does not send again what the reader has', async () => {
     const modified = (await fetch(`${base}boot.ipxe`)).headers.get('last-modified') ?? '';
     const again = await fetch(`${base}boot.ipxe`, { headers: { 'If-Modified-Since': modified } });
