@@ -1,6 +1,6 @@
-import { mkdir, readFile, rmdir } from 'node:fs/promises';
+import { mkdir, readFile, rmdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { createLogger } from '@orlop/core';
+import { createLogger, silentLogger } from '@orlop/core';
 import { IpAddress } from '@orlop/netstack';
 import { temporaryFolder } from '@orlop/testkit';
 import { expect, it } from 'vitest';
@@ -25,6 +25,20 @@ it('leaseFile tells that it cannot be written, and writes everything at the next
     store.save(leases);
     expect(await readFile(path, 'utf8')).toContain('192.168.127.2');
     expect(store.load()).toEqual(leases);
+  } finally {
+    await folder.remove();
+  }
+});
+
+it('leaseFile refuses a lease without a name', async () => {
+  const folder = await temporaryFolder('leases');
+  try {
+    const path = join(folder.path, 'leases.json');
+    const lease = { mac: '52:54:00:00:00:02', address: '192.168.127.2', expiresAt: '2026-01-01T00:00:00Z' };
+    await writeFile(path, JSON.stringify({ leases: [lease] }));
+    expect(() => leaseFile(path, silentLogger).load()).toThrow(
+      expect.objectContaining({ code: 'vnet.lease-file-invalid' }),
+    );
   } finally {
     await folder.remove();
   }

@@ -58,10 +58,11 @@ function readLeases(path: string): readonly Lease[] {
       const mac = parseMac(stored.mac);
       const address = IpAddress.parse(stored.address);
       const expiresAtMs = Date.parse(stored.expiresAt);
-      if (mac === undefined || address === undefined || Number.isNaN(expiresAtMs)) {
+      const { hostName } = stored as Partial<StoredLease>;
+      if (mac === undefined || address === undefined || Number.isNaN(expiresAtMs) || hostName === undefined) {
         throw new Error(`no lease: ${JSON.stringify(stored)}`);
       }
-      return { mac, address, hostName: stored.hostName, expiresAtMs, isStatic: false };
+      return { mac, address, hostName: String(hostName), expiresAtMs, isStatic: false };
     });
   } catch (cause) {
     throw vnetError('vnet.lease-file-invalid', `${path} is not a file of leases`, {
