@@ -98,8 +98,31 @@ describe('CachingResolver', () => {
     expect(net.asked()).toBe(2);
   });
 
+  const CNAME: DnsRecord = {
+    kind: 'CNAME',
+    name: 'www.far.test',
+    class: DNS_CLASS_IN,
+    ttl: 86_400,
+    target: 'a.test',
+  };
+
+  it.each([
+    ['name', DNS_NAME_ERROR],
+    ['record', 0],
+  ])('keeps that an alias leads to no such %s as long as the zone says', async (_what, responseCode) => {
+    const net = cacheOver([CNAME], { responseCode, authorities: [SOA] });
+    await net.ask('www.far.test');
+    net.pass(29);
+    await net.ask('www.far.test');
+    expect(net.asked()).toBe(1);
+    net.pass(1);
+    await net.ask('www.far.test');
+    expect(net.asked()).toBe(2);
+  });
+
   it.each([
     ['a server’s failure', { responseCode: 2 }],
+    ['an alias that leads to nothing, without SOA', { answers: [CNAME] }],
     ['a truncated answer', { truncated: true }],
     ['a TTL of 0', { answers: [{ ...A, ttl: 0 }] }],
     ['a negative answer without SOA', { answers: [], responseCode: DNS_NAME_ERROR }],

@@ -1,5 +1,12 @@
 import { DNS_NAME_ERROR, DNS_NO_ERROR, type DnsFields, parseDns } from '@orlop/wire';
-import { questionKey, type RawMessage, ttlOfMessage, walkDnsMessage, writeTtl } from './raw-message.ts';
+import {
+  isNegative,
+  questionKey,
+  type RawMessage,
+  ttlOfMessage,
+  walkDnsMessage,
+  writeTtl,
+} from './raw-message.ts';
 import { maxAnswerLength, truncatedReply } from './reply.ts';
 import type { DnsQuery, DnsResolver } from './resolver.ts';
 
@@ -123,8 +130,7 @@ export class CachingResolver implements DnsResolver {
     if (((bytes[2] ?? 0) & TRUNCATED) !== 0 || (code !== DNS_NO_ERROR && code !== DNS_NAME_ERROR)) return;
     const message = walkDnsMessage(bytes);
     if (message?.questionEnd !== questionEnd) return;
-    const isNegative = !message.records.some((record) => record.section === 'answer');
-    const most = isNegative
+    const most = isNegative(bytes, message)
       ? (this.#options.maxNegativeTtlSeconds ?? 300)
       : (this.#options.maxTtlSeconds ?? 86_400);
     const ttl = Math.min(ttlOfMessage(bytes, message), most);

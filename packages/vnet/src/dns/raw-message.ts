@@ -1,9 +1,10 @@
 /** Walks DNS messages that are kept as they came, byte for byte (RFC 1035 §4.1). */
-import { readU16 } from '@orlop/wire';
+import { DNS_NAME_ERROR, readU16 } from '@orlop/wire';
 
 const HEADER_LEN = 12;
 const TYPE_OPT = 41;
 const TYPE_SOA = 6;
+const TYPE_ANY = 255;
 
 export interface RawRecord {
   readonly type: number;
@@ -53,17 +54,27 @@ export function walkDnsMessage(bytes: Uint8Array): RawMessage | undefined {
 }
 
 /**
- * How many seconds an answer may be kept: the least TTL of its answers, or what its SOA says of a name or type
+ * Whether it says that there is no such name or record, an alias that leads there or none before it (RFC 2308 §2.1, §2.2).
+ */
+export function isNegative(bytes: Uint8Array, { questionEnd, records }: RawMessage): boolean {
+  if (((bytes[3] ?? 0) & 0x0f) === DNS_NAME_ERROR) return true;
+  const asked = questionEnd > HEADER_LEN ? readU16(bytes, questionEnd - 4) : TYPE_ANY;
+  return !records.some(({ section, type }) => section === 'answer' && (type === asked || asked === TYPE_ANY));
+}
+
+/**
+ * How many seconds an answer may be kept: the least TTL of its answers, and what its SOA says of a name or type
  * that is not there (RFC 2308 §5). 0 = not at all.
  */
 export function ttlOfMessage(bytes: Uint8Array, message: RawMessage): number {
   const answers = message.records.filter((record) => record.section === 'answer');
-  if (answers.length > 0) return Math.min(...answers.map(({ ttl }) => (ttl >= 0x8000_0000 ? 0 : ttl)));
+  const least = Math.min(...answers.map(({ ttl }) => (ttl >= 0x8000_0000 ? 0 : ttl)));
+  if (!isNegative(bytes, message)) return least;
   const soa = message.records.find((record) => record.section === 'authority' && record.type === TYPE_SOA);
   if (soa === undefined) return 0;
   const minimumAt = soa.dataOffset + soa.dataLength - 4;
   const minimum = ((readU16(bytes, minimumAt) << 16) | readU16(bytes, minimumAt + 2)) >>> 0;
-  return Math.min(soa.ttl, minimum);
+  return Math.min(least, soa.ttl, minimum);
 }
 
 export function writeTtl(bytes: Uint8Array, offset: number, ttl: number): void {
