@@ -1,4 +1,4 @@
-import { defineErrors } from '@orlop/core';
+import { defineErrors, type OrlopError } from '@orlop/core';
 
 /** Every failure of this package. */
 export const ociError = defineErrors({
@@ -38,3 +38,10 @@ export const ociError = defineErrors({
   'oci.credentials': 'failed',
   'oci.cancelled': 'cancelled',
 });
+
+/** An image that the store was asked for by name. */
+export function imageNotFound(name: string): OrlopError {
+  return ociError('oci.image-not-found', `the store has no image ${name}`, {
+    hint: 'orlop cache ls shows the images there are; orlop cache pull gets one',
+  });
+}

@@ -1,6 +1,6 @@
 import { bytesBody, type EntryHeader, type EntryStream, writeTar } from '@orlop/archive';
 import { encodeDocument } from './documents.ts';
-import { ociError } from './errors.ts';
+import { imageNotFound, ociError } from './errors.ts';
 import { flattenImage } from './flatten.ts';
 import { openImage, selectManifest } from './image.ts';
 import { ANNOTATION, MEDIA } from './media-types.ts';
@@ -39,8 +39,7 @@ async function* archive(store: ImageStore, options: ExportOptions): AsyncGenerat
   const { reference, format, platform, signal } = options;
   if (format === 'oci') {
     const descriptor = await store.find(reference);
-    if (descriptor === undefined)
-      throw ociError('oci.image-not-found', `the store has no image ${reference}`);
+    if (descriptor === undefined) throw imageNotFound(reference);
     const chosen =
       platform === undefined
         ? descriptor

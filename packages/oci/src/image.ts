@@ -1,4 +1,4 @@
-import { ociError } from './errors.ts';
+import { imageNotFound, ociError } from './errors.ts';
 import { isIndexType, isManifestType } from './media-types.ts';
 import { formatPlatform, platformFit } from './platform.ts';
 import { formatReference, type Reference } from './reference.ts';
@@ -35,10 +35,7 @@ export async function openImage(
       ? reference
       : formatReference(reference);
   const found = isDescriptor ? reference : await store.find(reference);
-  if (found === undefined)
-    throw ociError('oci.image-not-found', `the store has no image ${name}`, {
-      hint: 'orlop cache ls shows the images there are; orlop cache pull gets one',
-    });
+  if (found === undefined) throw imageNotFound(name);
   const descriptor = await selectManifest(store, { name, descriptor: found, platform });
   const manifest = await store.readManifest(descriptor);
   const config = await store.readConfig(manifest.config);

@@ -1,7 +1,7 @@
 import type { ReportProgress } from '@orlop/core';
 import { architectureTag } from './architecture-names.ts';
 import { forEachConcurrently } from './concurrent.ts';
-import { ociError } from './errors.ts';
+import { imageNotFound, ociError } from './errors.ts';
 import { isIndexType } from './media-types.ts';
 import { formatReference, parseReference, type Reference, withDefaultTag } from './reference.ts';
 import type { RegistryClient } from './registry/client.ts';
@@ -44,8 +44,7 @@ export async function pushImage(request: PushRequest): Promise<Descriptor> {
   const local = withDefaultTag(parsed(request.reference));
   const remote = withDefaultTag(parsed(request.remote ?? local));
   const top = await store.find(local);
-  if (top === undefined)
-    throw ociError('oci.image-not-found', `the store has no image ${formatReference(local)}`);
+  if (top === undefined) throw imageNotFound(formatReference(local));
   const version = remote.tag ?? top.digest;
   if (!override && remote.tag !== undefined) {
     const there = await client.headManifest(remote, remote.tag, { forPush: true, signal });

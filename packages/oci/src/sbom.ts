@@ -10,6 +10,8 @@ import { writeDocument, writeIndex } from './write-image.ts';
 export type SpdxDocument = Readonly<Record<string, unknown>>;
 
 const STATEMENT_TYPE = 'https://in-toto.io/Statement/v0.1';
+/** A statement is held in memory, parsed and not; those of whole distributions have some ten MiB. */
+const MAX_STATEMENT_BYTES = 64 * 1024 * 1024;
 const UNKNOWN: Platform = { os: 'unknown', architecture: 'unknown' };
 
 /**
@@ -61,7 +63,11 @@ export async function attachSbom(
   return writeIndex(store, [...manifests, attestation], annotations);
 }
 
-/** The SBOMs that an image's index has for a platform; none for an image without an index. */
+/**
+ * The SBOMs that an image's index has for a platform; none for an image without an index.
+ *
+ * @throws OrlopError oci.bad-document for one that is no statement, or too long
+ */
 export async function readSboms(
   store: ImageStore,
   index: Descriptor,
@@ -79,9 +85,8 @@ export async function readSboms(
       if (layer.mediaType !== MEDIA.inToto) continue;
       const predicateType = layer.annotations?.[ANNOTATION.predicateType];
       if (predicateType !== undefined && predicateType !== SPDX_PREDICATE) continue;
-      const chunks: Uint8Array[] = [];
-      for await (const chunk of store.readBlob(layer)) chunks.push(chunk);
-      const statement = parseObject(Buffer.concat(chunks), `the attestation ${layer.digest}`);
+      const bytes = await store.readDocument(layer, MAX_STATEMENT_BYTES);
+      const statement = parseObject(bytes, `the attestation ${layer.digest}`);
       if (statement['predicateType'] === SPDX_PREDICATE && isObject(statement['predicate']))
         documents.push(statement['predicate']);
     }

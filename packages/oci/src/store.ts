@@ -159,12 +159,16 @@ export class ImageStore {
     return parseConfig(await this.readDocument(descriptor), `the configuration ${descriptor.digest}`);
   }
 
-  /** The verified bytes of a small blob. */
-  async readDocument(descriptor: Descriptor): Promise<Uint8Array> {
-    if (descriptor.size > MAX_DOCUMENT_BYTES)
+  /**
+   * The verified bytes of a small blob.
+   *
+   * @throws OrlopError oci.bad-document for one of more than `maxBytes`
+   */
+  async readDocument(descriptor: Descriptor, maxBytes = MAX_DOCUMENT_BYTES): Promise<Uint8Array> {
+    if (descriptor.size > maxBytes)
       throw ociError(
         'oci.bad-document',
-        `${descriptor.digest} has ${descriptor.size} bytes, too many for a ${descriptor.mediaType}`,
+        `${descriptor.digest} has ${descriptor.size} bytes; a ${descriptor.mediaType} has ${maxBytes} at the most`,
       );
     const chunks: Uint8Array[] = [];
     for await (const chunk of this.readBlob(descriptor)) chunks.push(chunk);
