@@ -89,6 +89,9 @@ describe('createStack', () => {
     socket.write(new Uint8Array(10));
     socket.write(new Uint8Array(10));
     expect(wakes).toBe(2);
+    simulation.run(() => socket.unacknowledged === 0, 1000);
+    socket.keepalive = { idleMs: 10_000, intervalMs: 1000, count: 2 };
+    expect(wakes).toBe(3);
   });
 
   it('with checksum offload leaves the sum of the pseudo header for the link to go on from', () => {

@@ -62,7 +62,10 @@ export class Socket implements TcpSocket {
     block.keepalive = keepalive;
     const applies = keepalive !== undefined && block.state !== 'closed' && block.state !== 'time-wait';
     block.keepaliveAt = applies ? this.#context.now + keepalive.idleMs : Number.POSITIVE_INFINITY;
-    if (block.state !== 'closed') this.#context.schedule(block);
+    if (block.state === 'closed') return;
+    this.#context.schedule(block);
+    // Whoever drives the stack knows of no timer that was set between polls.
+    if (applies) this.#context.markReady(block);
   }
 
   get readable(): number {

@@ -40,6 +40,7 @@ describe('DepartedGuests', () => {
     const net = testNetwork();
     const { guest, client } = await idle(net);
     const { stack } = guest;
+    net.scheduler.advance(60 * MINUTE_MS);
     guest.link.close();
     net.scheduler.advance(1.5 * MINUTE_MS);
     net.replug(stack);

@@ -1,9 +1,10 @@
-import type { IpAddress, Stack } from '@orlop/netstack';
+import type { IpAddress, KeepaliveOptions, Stack } from '@orlop/netstack';
 import type { MacAddress } from '@orlop/wire';
 import type { Scheduler } from '../scheduler.ts';
 
-/** A guest whose cable was out for a minute is not asked at all; who is not there for two keeps nothing. */
-const PROBES = { idleMs: 60_000, intervalMs: 15_000, count: 10 };
+/** A guest that is back by then is asked once, and answers. */
+const GRACE_MS = 60_000;
+const PROBES = { idleMs: 10_000, intervalMs: 10_000, count: 10 };
 /** After it whoever is there has answered. */
 const ASKING_MS = PROBES.idleMs + PROBES.intervalMs * (PROBES.count + 2);
 
@@ -15,7 +16,7 @@ const ASKING_MS = PROBES.idleMs + PROBES.intervalMs * (PROBES.count + 2);
 export class DepartedGuests {
   readonly #stack: Stack;
   readonly #scheduler: Scheduler;
-  #cancels = new Set<() => void>();
+  readonly #cancels = new Set<() => void>();
 
   constructor(parts: { readonly stack: Stack; readonly scheduler: Scheduler }) {
     this.#stack = parts.stack;
@@ -29,17 +30,26 @@ export class DepartedGuests {
       return mac !== undefined && macs.has(mac);
     });
     if (asked.length === 0) return;
-    for (const socket of asked) socket.keepalive = PROBES;
-    const cancel = this.#scheduler.after(ASKING_MS, () => {
-      this.#cancels.delete(cancel);
-      for (const socket of asked) socket.keepalive = undefined;
+    const each = (keepalive: KeepaliveOptions | undefined) => {
+      for (const socket of asked) socket.keepalive = keepalive;
+    };
+    this.#after(GRACE_MS, () => {
+      each(PROBES);
+      this.#after(ASKING_MS, () => each(undefined));
     });
-    this.#cancels.add(cancel);
   }
 
   close(): void {
     for (const cancel of this.#cancels) cancel();
     this.#cancels.clear();
+  }
+
+  #after(timeMs: number, work: () => void): void {
+    const cancel = this.#scheduler.after(timeMs, () => {
+      this.#cancels.delete(cancel);
+      work();
+    });
+    this.#cancels.add(cancel);
   }
 
   /** Of the guest that has the address, or behind which it is. */
