@@ -95,6 +95,20 @@ export function hostCases(engine: EngineUnderTest, services: () => HostServices 
     }
   });
 
+  it('publishes a port through the network that leads out, whatever the names of the others', async () => {
+    const port = await freePort();
+    await docker('network', 'create', '--internal', 'a-shut');
+    await docker('network', 'create', 'b-open');
+    try {
+      const words = ['--network', 'a-shut', '--network', 'b-open', '-p', `${port}:80`, 'busybox'];
+      await docker('run', '-d', '--name', 'both', ...words, 'sh', '-c', page('both'));
+      await expect.poll(() => tryFetch(`http://127.0.0.1:${port}/`), { timeout: 20_000 }).toBe('both\n');
+    } finally {
+      await docker('rm', '-f', 'both');
+      await docker('network', 'rm', 'a-shut', 'b-open');
+    }
+  });
+
   it("gives a container that mounts the host's Docker socket that of the machine", async () => {
     const socket = `${engine.home}/engine/default/docker.sock`;
     const words = ['--name', 'reaper', '-v', `${socket}:/s`, 'busybox', 'test', '-S', '/s'];

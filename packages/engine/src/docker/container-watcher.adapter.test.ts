@@ -29,12 +29,12 @@ async function setup() {
           Id: `c${port}`,
           Names: [`/c${port}`],
           Ports: [{ IP: '127.0.0.1', PrivatePort: 80, PublicPort: port, Type: 'tcp' }],
-          NetworkSettings: { Networks: { bridge: { IPAddress: '172.17.0.2' } } },
+          NetworkSettings: { Networks: { bridge: { NetworkID: 'n0', IPAddress: '172.17.0.2' } } },
         }));
         answer.end(JSON.stringify(list));
       } else if (path === '/networks') {
         looks.networks++;
-        const bridge = { Driver: 'bridge', IPAM: { Config: [{ Subnet: '172.17.0.0/16' }] } };
+        const bridge = { Id: 'n0', Driver: 'bridge', IPAM: { Config: [{ Subnet: '172.17.0.0/16' }] } };
         const ingress = { Driver: 'overlay', Scope: 'swarm', Ingress: true };
         answer.end(JSON.stringify(swarm.services === undefined ? [bridge] : [bridge, ingress]));
       } else if (path === '/services') {

@@ -11,6 +11,7 @@ import {
   type NetworkSummary,
   type PublishedPort,
   publishedPorts,
+  publishingNetworks,
   type ServiceSummary,
   servicePorts,
 } from './published-ports.ts';
@@ -25,6 +26,8 @@ export interface ContainersSeen {
 
 interface NetworksSeen {
   readonly subnets: readonly string[];
+  /** Identifiers of those that ports are published through. */
+  readonly publishing: ReadonlySet<string>;
   /** What a swarm's services publish. */
   readonly services: readonly PublishedPort[];
 }
@@ -172,15 +175,16 @@ export class ContainerWatcher {
   async #lookOnce(): Promise<void> {
     const { docker, guestAddress, onSeen } = this.#options;
     const { signal } = this.#stopped;
-    const [containers, { subnets, services }] = await Promise.all([
+    const [containers, { subnets, publishing, services }] = await Promise.all([
       docker.json({ path: '/containers/json', signal }) as Promise<readonly ContainerSummary[]>,
       this.#askNetworks(signal),
     ]);
     if (signal.aborted) return;
     this.#running = new Set(containers.map(({ Id }) => Id));
+    const reached = { guestAddress, networks: publishing };
     this.#seen = {
       running: containers.length,
-      ports: [...publishedPorts(await this.#withBindings(containers), guestAddress), ...services],
+      ports: [...publishedPorts(await this.#withBindings(containers), reached), ...services],
       subnets,
       onMachineNetwork: containersOnMachineNetwork(containers),
     };
@@ -194,6 +198,7 @@ export class ContainerWatcher {
       const isInSwarm = networks.some(({ Ingress }) => Ingress === true);
       return {
         subnets: containerSubnets(networks),
+        publishing: publishingNetworks(networks),
         services: isInSwarm ? await this.#askServices(signal) : [],
       };
     });

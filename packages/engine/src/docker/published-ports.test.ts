@@ -2,24 +2,33 @@ import { describe, expect, it } from 'vitest';
 import {
   type ContainerSummary,
   containerSubnets,
+  containersOnMachineNetwork,
   portKey,
   publishedPorts,
+  publishingNetworks,
   servicePorts,
 } from './published-ports.ts';
 
 const GUEST = '192.168.127.2';
+const NETWORKS = [
+  { Id: 'n0', Driver: 'bridge' },
+  { Id: 'n1', Driver: 'bridge', Internal: true },
+  { Id: 'n2', Driver: 'macvlan' },
+  { Id: 'n3', Driver: 'overlay' },
+];
+const REACHED = { guestAddress: GUEST, networks: publishingNetworks(NETWORKS) };
 
 function container(part: Partial<ContainerSummary>): ContainerSummary {
   return {
     Id: '0123456789abcdef',
     Names: ['/web'],
-    NetworkSettings: { Networks: { bridge: { IPAddress: '172.17.0.2' } } },
+    NetworkSettings: { Networks: { bridge: { NetworkID: 'n0', IPAddress: '172.17.0.2' } } },
     ...part,
   };
 }
 
 function texts(containers: readonly ContainerSummary[]): string[] {
-  return publishedPorts(containers, GUEST).map(
+  return publishedPorts(containers, REACHED).map(
     (port) => `${portKey(port)} → ${port.target.address}:${port.target.port}`,
   );
 }
@@ -83,7 +92,10 @@ describe('publishedPorts', () => {
         { HostIp: '::1', HostPort: '9-8' },
       ],
     };
-    const ports = publishedPorts([container({ Ports: [{ PrivatePort: 80, Type: 'tcp' }], bindings })], GUEST);
+    const ports = publishedPorts(
+      [container({ Ports: [{ PrivatePort: 80, Type: 'tcp' }], bindings })],
+      REACHED,
+    );
     expect(
       ports.map(({ protocol, hostAddress, hostPort, choice }) => [protocol, hostAddress, hostPort, choice]),
     ).toEqual([
@@ -106,7 +118,7 @@ describe('publishedPorts', () => {
   it('does not confuse ports that two containers leave to the host', () => {
     const bindings = { '80/tcp': [{ HostIp: '::1' }] };
     const one = container({ Ports: [], bindings });
-    expect(publishedPorts([one, { ...one, Names: ['/other'] }], GUEST)).toHaveLength(2);
+    expect(publishedPorts([one, { ...one, Names: ['/other'] }], REACHED)).toHaveLength(2);
   });
 
   it('counts what Docker lists for both families once', () => {
@@ -120,6 +132,41 @@ describe('publishedPorts', () => {
   it('falls back to the port of the machine where a container has no address', () => {
     const Ports = [{ IP: '0.0.0.0', PrivatePort: 80, PublicPort: 8080, Type: 'tcp' }];
     expect(texts([container({ Ports, NetworkSettings: {} })])).toEqual([`tcp 0.0.0.0:8080 → ${GUEST}:8080`]);
+  });
+});
+
+describe('publishingNetworks', () => {
+  it('leaves out networks that the gateway does not reach, whatever their names', () => {
+    const Ports = [{ IP: '0.0.0.0', PrivatePort: 80, PublicPort: 8080, Type: 'tcp' }];
+    const shut = {
+      back: { NetworkID: 'n1', IPAddress: '172.18.0.2' },
+      lan: { NetworkID: 'n2', IPAddress: '192.168.127.9' },
+      cluster: { NetworkID: 'n3', IPAddress: '10.0.1.2' },
+    };
+    const on = (Networks: Readonly<Record<string, { NetworkID: string; IPAddress: string }>>) =>
+      texts([container({ Ports, NetworkSettings: { Networks } })]);
+    expect(on({ ...shut, web: { NetworkID: 'n0', IPAddress: '172.17.0.2' } })).toEqual([
+      'tcp 0.0.0.0:8080 → 172.17.0.2:80',
+    ]);
+    expect(on(shut)).toEqual([`tcp 0.0.0.0:8080 → ${GUEST}:8080`]);
+  });
+});
+
+describe('containersOnMachineNetwork', () => {
+  it('counts those that share the network of one that is on it, and no others', () => {
+    const on = (Id: string, NetworkMode: string) =>
+      container({ Id, Names: [`/${Id}`], HostConfig: { NetworkMode } });
+    const containers = [
+      on('side', 'container:main'),
+      on('far', 'container:side'),
+      on('main', 'host'),
+      on('web', 'bridge'),
+      on('joined', 'container:web'),
+      on('lost', 'container:gone'),
+      on('round', 'container:circle'),
+      on('circle', 'container:round'),
+    ];
+    expect([...containersOnMachineNetwork(containers).keys()]).toEqual(['side', 'far', 'main']);
   });
 });
 

@@ -13,7 +13,7 @@ export interface ContainerSummary {
   readonly bindings?: PortBindings;
   readonly NetworkSettings?: {
     readonly Networks?: Readonly<
-      Record<string, { readonly IPAddress?: string; readonly GlobalIPv6Address?: string } | null>
+      Record<string, { readonly NetworkID?: string; readonly IPAddress?: string } | null>
     >;
   };
 }
@@ -36,6 +36,9 @@ export interface ServiceSummary {
 }
 
 export interface NetworkSummary {
+  readonly Id?: string;
+  /** Shut towards everything outside it: Docker publishes nothing through it. */
+  readonly Internal?: boolean;
   /** The one that leads a service's ports to its tasks, on whichever machine they are. */
   readonly Ingress?: boolean;
   readonly Driver?: string;
@@ -92,14 +95,17 @@ export function bracket(address: string): string {
  * The ports of running containers. Connections go to the container's own address: what is published on the loopback or on
  * an address that only the host has is not reachable through the guest's, and Docker's filter lets published ports
  * through by the container's address.
+ *
+ * @param options.networks those that {@link publishingNetworks} names; a container without an address in one of them is
+ *   reached by the port of the machine (a swarm's network, whose ports Docker publishes through a bridge that it does not list)
  */
 export function publishedPorts(
   containers: readonly ContainerSummary[],
-  guestAddress: string,
+  { guestAddress, networks }: { readonly guestAddress: string; readonly networks: ReadonlySet<string> },
 ): PublishedPort[] {
   const found = new Map<string, PublishedPort>();
   for (const container of containers) {
-    const address = containerAddress(container);
+    const address = containerAddress(container, networks);
     for (const port of container.Ports ?? []) {
       if (port.PublicPort === undefined || (port.Type !== 'tcp' && port.Type !== 'udp')) continue;
       const hostAddress = port.IP === undefined || port.IP === '' ? '0.0.0.0' : port.IP;
@@ -213,11 +219,26 @@ export function servicePorts(services: readonly ServiceSummary[], guestAddress: 
   );
 }
 
-/** Names by identifier of the containers that have no network of their own. */
+/** Identifiers of the networks whose addresses the gateway reaches: bridges that are not shut (`--internal`). */
+export function publishingNetworks(networks: readonly NetworkSummary[]): Set<string> {
+  return new Set(
+    networks.flatMap(({ Id, Driver, Internal }) =>
+      Id !== undefined && Driver === 'bridge' && Internal !== true ? [Id] : [],
+    ),
+  );
+}
+
+/** Names by identifier of the containers that have no network of their own, or that of one which has none. */
 export function containersOnMachineNetwork(containers: readonly ContainerSummary[]): Map<string, string> {
+  const byId = new Map(containers.map((container) => [container.Id, container]));
+  const isOnIt = ({ HostConfig }: ContainerSummary, steps = containers.length): boolean => {
+    const mode = HostConfig?.NetworkMode ?? '';
+    const joined = mode.startsWith('container:') ? byId.get(mode.slice('container:'.length)) : undefined;
+    return mode === 'host' || (joined !== undefined && steps > 0 && isOnIt(joined, steps - 1));
+  };
   return new Map(
     containers
-      .filter(({ HostConfig }) => HostConfig?.NetworkMode === 'host')
+      .filter((container) => isOnIt(container))
       .map((container) => [container.Id, containerName(container)]),
   );
 }
@@ -228,11 +249,15 @@ function isForAll(bindings: PortBindings | undefined, key: string): boolean {
   return bindings[key]?.some(({ HostIp }) => HostIp === undefined || HostIp === '') ?? true;
 }
 
-/** Docker publishes through one of a container's networks: the first of their names that has an address. */
-function containerAddress({ NetworkSettings }: ContainerSummary): string | undefined {
-  const networks = Object.entries(NetworkSettings?.Networks ?? {}).sort(([a], [b]) => (a < b ? -1 : 1));
-  for (const [, network] of networks) {
-    if (network?.IPAddress !== undefined && network.IPAddress !== '') return network.IPAddress;
+/** The first, by the networks' names, of the addresses by which a container is reached. */
+function containerAddress(
+  { NetworkSettings }: ContainerSummary,
+  networks: ReadonlySet<string>,
+): string | undefined {
+  const joined = Object.entries(NetworkSettings?.Networks ?? {}).sort(([a], [b]) => (a < b ? -1 : 1));
+  for (const [, network] of joined) {
+    const { IPAddress = '', NetworkID = '' } = network ?? {};
+    if (IPAddress !== '' && networks.has(NetworkID)) return IPAddress;
   }
   return undefined;
 }
