@@ -95,7 +95,7 @@ export function hostCases(engine: EngineUnderTest, services: () => HostServices 
     }
   });
 
-  it('publishes a port through the network that leads out, whatever the names of the others', async () => {
+  it("publishes a port through the network that leads out, whatever the others' names, and the machine's own", async () => {
     const port = await freePort();
     await docker('network', 'create', '--internal', 'a-shut');
     await docker('network', 'create', 'b-open');
@@ -103,8 +103,22 @@ export function hostCases(engine: EngineUnderTest, services: () => HostServices 
       const words = ['--network', 'a-shut', '--network', 'b-open', '-p', `${port}:80`, 'busybox'];
       await docker('run', '-d', '--name', 'both', ...words, 'sh', '-c', page('both'));
       await expect.poll(() => tryFetch(`http://127.0.0.1:${port}/`), { timeout: 20_000 }).toBe('both\n');
+      // The port that the machine's own dockerd is asked at, as Docker in Docker publishes it.
+      await docker(
+        'run',
+        '-d',
+        '--name',
+        'inner',
+        '-p',
+        '127.0.0.2:2376:80',
+        'busybox',
+        'sh',
+        '-c',
+        page('in'),
+      );
+      await expect.poll(() => tryFetch('http://127.0.0.2:2376/'), { timeout: 20_000 }).toBe('in\n');
     } finally {
-      await docker('rm', '-f', 'both');
+      await docker('rm', '-f', 'both', 'inner');
       await docker('network', 'rm', 'a-shut', 'b-open');
     }
   });

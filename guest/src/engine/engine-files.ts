@@ -1,6 +1,6 @@
 import type { System } from '../system/system.ts';
 import type { EngineConfiguration } from './configuration.ts';
-import { enginePaths, execPort, portsPort, relayPort, syncPort } from './engine-paths.ts';
+import { enginePaths, execPort, listeningPort, portsPort, relayPort, syncPort } from './engine-paths.ts';
 import { firewallRules, firewallRules6 } from './firewall.ts';
 
 /** Writes what the service `docker` starts with. Keys are root's alone; nothing of it is on a disk. */
@@ -18,7 +18,7 @@ export function writeEngineFiles(
   }
   const { agent } = configuration;
   if (agent !== undefined) {
-    files.write(enginePaths.agent, `${agent.port}\n${agent.token}\n${gateway}\n`, secret);
+    files.write(enginePaths.agent, `${listeningPort(agent.port)}\n${agent.token}\n${gateway}\n`, secret);
   }
   files.write(enginePaths.daemon, `${JSON.stringify(daemonSettings(configuration), undefined, 2)}\n`, secret);
   const environment = Object.entries(configuration.environment).filter(([name]) =>
@@ -70,7 +70,10 @@ export function daemonSettings({
     'cgroup-parent': '/containers',
     ...daemon,
     'data-root': '/var/lib/docker',
-    hosts: ['unix:///run/docker.sock', ...(tls === undefined ? [] : [`tcp://0.0.0.0:${port}`])],
+    hosts: [
+      'unix:///run/docker.sock',
+      ...(tls === undefined ? [] : [`tcp://0.0.0.0:${listeningPort(port)}`]),
+    ],
     ...(tls === undefined
       ? {}
       : {

@@ -10,7 +10,7 @@ export const enginePaths = {
   environment: '/run/engine/environment',
   certificates: '/run/engine/certificates',
   registryCertificates: '/run/engine/certs.d',
-  /** The agent's port, the token, and the gateway's address, one a line. */
+  /** Where the agent listens, the token, and the gateway's address, one a line. */
   agent: '/run/engine/agent',
   shares: '/run/engine/shares',
   firewall: '/run/engine/firewall',
@@ -37,3 +37,12 @@ export const relayPort = 2370;
 
 /** Where pkg/docker/engine-sync answers for the copies of synchronised shares. */
 export const syncPort = 2372;
+
+/**
+ * Where a program of the machine listens for what the host sends to one of the ports above: where containers publish nothing,
+ * since dockerd listens on each port that it publishes. Beyond Linux's ports for clients, from which dockerd chooses.
+ * The shell scripts of pkg/docker have the same.
+ */
+export function listeningPort(port: number): number {
+  return 60_000 + (port % 5000);
+}

@@ -1,4 +1,4 @@
-import { portQuestionsPort } from './engine-paths.ts';
+import { listeningPort, portQuestionsPort } from './engine-paths.ts';
 
 /** Where programs on the machine's loopback are reached from the host: the IPv4 dummy address, which is nobody's (RFC 7600 §4.7). */
 export const loopbackAlias = '192.0.0.8';
@@ -8,8 +8,9 @@ const gatewayPorts = [5000, portQuestionsPort];
 
 /**
  * The rules, in the form of iptables-restore(8), that keep containers from the engine's ports, whatever networks they
- * are on: only the given IPv4 clients, and only by the machine's own card. In `raw`, which Docker never touches and
- * which stands before any translation of addresses. The same clients reach the machine's loopback by
+ * are on: nobody reaches where the programs listen, and the given IPv4 clients are led there from the ports that they know, by
+ * the machine's own card alone. The former in `raw`, which Docker never touches and which stands before any translation of
+ * addresses. The same clients reach the machine's loopback by
  * {@link loopbackAlias}; nobody reaches it by its own address, whatever `route_localnet` says.
  */
 export function firewallRules({
@@ -26,16 +27,19 @@ export function firewallRules({
   return [
     '*raw',
     `-A PREROUTING -i ${card} -d 127.0.0.0/8 -j DROP`,
-    ...ports.flatMap((port) => [
-      ...accepted.map((client) => `-A PREROUTING -i ${card} -s ${client} -p tcp --dport ${port} -j ACCEPT`),
-      `-A PREROUTING -p tcp --dport ${port} -m addrtype --dst-type LOCAL -j DROP`,
-    ]),
+    ...ports.map(shut),
     // No container has a use for these.
     ...accepted.flatMap((client) =>
       gatewayPorts.map((port) => `-A PREROUTING ! -i ${card} -d ${client} -p tcp --dport ${port} -j DROP`),
     ),
     'COMMIT',
     '*nat',
+    ...accepted.flatMap((client) =>
+      ports.map(
+        (port) =>
+          `-A PREROUTING -i ${card} -s ${client} -p tcp --dport ${port} -m addrtype --dst-type LOCAL -j REDIRECT --to-ports ${listeningPort(port)}`,
+      ),
+    ),
     ...accepted.map(
       (client) =>
         `-A PREROUTING -i ${card} -s ${client} -d ${loopbackAlias} -j DNAT --to-destination 127.0.0.1`,
@@ -52,10 +56,10 @@ export function firewallRules({
 
 /** The same for ip6tables-restore(8): nobody reaches these ports by IPv6, the host neither. */
 export function firewallRules6(ports: readonly number[]): string {
-  return [
-    '*raw',
-    ...ports.map((port) => `-A PREROUTING -p tcp --dport ${port} -m addrtype --dst-type LOCAL -j DROP`),
-    'COMMIT',
-    '',
-  ].join('\n');
+  return ['*raw', ...ports.map(shut), 'COMMIT', ''].join('\n');
+}
+
+/** Before any translation of addresses the host's own connections still have the other port. */
+function shut(port: number): string {
+  return `-A PREROUTING -p tcp --dport ${listeningPort(port)} -m addrtype --dst-type LOCAL -j DROP`;
 }

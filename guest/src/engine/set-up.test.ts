@@ -96,13 +96,13 @@ describe('setUpEngine', () => {
     setUp();
     expect(JSON.parse(system.files.read(enginePaths.daemon) ?? '')).toMatchObject({
       debug: true,
-      hosts: ['unix:///run/docker.sock', 'tcp://0.0.0.0:3000'],
+      hosts: ['unix:///run/docker.sock', 'tcp://0.0.0.0:63000'],
       tlsverify: true,
       tlskey: enginePaths.key,
     });
     expect(system.files.status(enginePaths.key)?.mode).toBe(0o600);
     expect(system.files.read(enginePaths.firewall)).toContain(
-      '-i eth0 -s 192.168.127.1 -p tcp --dport 3000 -j ACCEPT',
+      '-i eth0 -s 192.168.127.1 -p tcp --dport 3000 -m addrtype --dst-type LOCAL -j REDIRECT --to-ports 63000',
     );
   });
 
@@ -145,18 +145,18 @@ describe('setUpEngine', () => {
 });
 
 describe('firewallRules', () => {
-  it('accepts the clients by the card, then drops everybody', () => {
+  it('leads the clients to where the programs listen, by the card, and drops everybody who asks there', () => {
     expect(firewallRules({ ports: [2376, 2374], clients: ['10.0.0.1', 'x; reboot'] }).split('\n')).toEqual([
       '*raw',
       '-A PREROUTING -i eth0 -d 127.0.0.0/8 -j DROP',
-      '-A PREROUTING -i eth0 -s 10.0.0.1 -p tcp --dport 2376 -j ACCEPT',
-      '-A PREROUTING -p tcp --dport 2376 -m addrtype --dst-type LOCAL -j DROP',
-      '-A PREROUTING -i eth0 -s 10.0.0.1 -p tcp --dport 2374 -j ACCEPT',
-      '-A PREROUTING -p tcp --dport 2374 -m addrtype --dst-type LOCAL -j DROP',
+      '-A PREROUTING -p tcp --dport 62376 -m addrtype --dst-type LOCAL -j DROP',
+      '-A PREROUTING -p tcp --dport 62374 -m addrtype --dst-type LOCAL -j DROP',
       '-A PREROUTING ! -i eth0 -d 10.0.0.1 -p tcp --dport 5000 -j DROP',
       '-A PREROUTING ! -i eth0 -d 10.0.0.1 -p tcp --dport 5001 -j DROP',
       'COMMIT',
       '*nat',
+      '-A PREROUTING -i eth0 -s 10.0.0.1 -p tcp --dport 2376 -m addrtype --dst-type LOCAL -j REDIRECT --to-ports 62376',
+      '-A PREROUTING -i eth0 -s 10.0.0.1 -p tcp --dport 2374 -m addrtype --dst-type LOCAL -j REDIRECT --to-ports 62374',
       '-A PREROUTING -i eth0 -s 10.0.0.1 -d 192.0.0.8 -j DNAT --to-destination 127.0.0.1',
       'COMMIT',
       '*filter',
@@ -171,8 +171,8 @@ describe('firewallRules6', () => {
   it('drops everybody', () => {
     expect(firewallRules6([2376, 2374]).split('\n')).toEqual([
       '*raw',
-      '-A PREROUTING -p tcp --dport 2376 -m addrtype --dst-type LOCAL -j DROP',
-      '-A PREROUTING -p tcp --dport 2374 -m addrtype --dst-type LOCAL -j DROP',
+      '-A PREROUTING -p tcp --dport 62376 -m addrtype --dst-type LOCAL -j DROP',
+      '-A PREROUTING -p tcp --dport 62374 -m addrtype --dst-type LOCAL -j DROP',
       'COMMIT',
       '',
     ]);
