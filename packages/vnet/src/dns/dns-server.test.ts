@@ -79,6 +79,30 @@ describe('DnsServer over TCP', () => {
     expect(events).toEqual(['open', 'end', 'close finished']);
   });
 
+  it('keeps connections that say nothing from taking the room of other guests', async () => {
+    const net = testNetwork({}, { upstream });
+    const [greedy, other] = [net.plug(2), net.plug(3)];
+    const silent: ReturnType<typeof connect>[] = [];
+    for (let round = 0; round < 3; round++) {
+      silent.push(...upTo(100).map(() => connect(greedy, GATEWAY, 53)));
+      await pass(net, 50);
+    }
+    const resets = () => silent.filter(({ events }) => events.includes('close reset')).length;
+    expect(resets()).toBe(300 - 256);
+    expect(net.network.dns.counters.overLimit).toBe(300 - 256);
+    const { socket, text } = connect(other, GATEWAY, 53);
+    await pass(net, 20);
+    socket.write(questions(1));
+    await pass(net, 200);
+    expect(text().length).toBeGreaterThan(PADDING_LEN);
+    // What has ended makes room.
+    for (const one of silent.slice(0, 10)) one.socket.abort();
+    await pass(net, 50);
+    const late = upTo(10).map(() => connect(greedy, GATEWAY, 53));
+    await pass(net, 200);
+    expect(late.map(({ events }) => events)).toEqual(late.map(() => ['open']));
+  });
+
   it('closes after half a question', async () => {
     const net = testNetwork({}, { upstream });
     const { socket, events } = connect(net.plug(2), GATEWAY, 53);

@@ -1,5 +1,6 @@
 import type { Stack, TcpListener, UdpDatagram, UdpSocket } from '@orlop/netstack';
 import { DNS_PORT, DNS_SERVER_FAILURE } from '@orlop/wire';
+import { GuestConnections } from '../gateway/guest-connections.ts';
 import type { DnsResolver } from './resolver.ts';
 import { TcpConversation } from './tcp-conversation.ts';
 
@@ -23,6 +24,8 @@ export interface DnsServerCounters {
 }
 
 const HEADER_LEN = 12;
+/** Those that ask nothing count as well (RFC 7766 §6.2.2). */
+const MAX_CONNECTIONS_PER_GUEST = 256;
 
 /** DNS of the gateway over UDP and TCP; what is answered is the resolver's matter. */
 export class DnsServer {
@@ -31,6 +34,7 @@ export class DnsServer {
   readonly #abort = new AbortController();
   readonly #udp: UdpSocket;
   readonly #tcp: TcpListener;
+  readonly #connections = new GuestConnections(MAX_CONNECTIONS_PER_GUEST);
   #pending = 0;
   readonly #pendingOf = new Map<number | string, number>();
 
@@ -42,8 +46,15 @@ export class DnsServer {
     );
     this.#tcp = options.stack.tcp.listen({ port: DNS_PORT }, (socket) => {
       const guest = socket.remote.address;
+      const owner = options.origin?.() ?? guest.toString();
+      if (!this.#connections.enter(owner)) {
+        this.counters.overLimit++;
+        socket.abort();
+        return {};
+      }
       return new TcpConversation(socket, {
         onQuestion: (message, reply) => this.#answer({ message, transport: 'tcp', guest }, reply),
+        onClosed: () => this.#connections.leave(owner),
       });
     });
   }

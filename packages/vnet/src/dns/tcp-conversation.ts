@@ -7,6 +7,8 @@ const LENGTH_LEN = 2;
 export interface TcpConversationOptions {
   /** Answers the question by calling `reply` once, and says so; false where it deserves no answer. */
   readonly onQuestion: (message: Uint8Array, reply: (answer: Uint8Array) => void) => boolean;
+  /** The connection has ended, in whatever way. */
+  readonly onClosed: () => void;
 }
 
 /**
@@ -44,6 +46,7 @@ export class TcpConversation implements TcpHandler {
 
   onClose(): void {
     this.#outgoing.length = 0;
+    this.#options.onClosed();
   }
 
   #take(): void {
