@@ -189,6 +189,24 @@ describe('Stack against a hostile peer', () => {
     expect(peer.stack.tcp.counters.synCookiesAccepted).toBe(1);
   });
 
+  it('who answers its cookie is served while the flood still fills the backlog', () => {
+    const peer = new HostilePeer();
+    const served: TcpSocket[] = [];
+    peer.stack.tcp.listen({ port: 80, backlog: 16 }, (socket) => {
+      served.push(socket);
+      return silent;
+    });
+    peer.sayArp(PEER_IP);
+    for (let n = 0; n < 100; n++) peer.saySegment({ flags: TCP_SYN, sequence: n, sourcePort: 1024 + n });
+    peer.saySegment({ flags: TCP_SYN, sequence: 900, options: { mss: 1300 } });
+    peer.poll();
+    const answer = peer.heard.find(({ fields }) => fields.destinationPort === 5000)?.fields;
+    peer.saySegment({ sequence: 901, acknowledgment: ((answer?.sequence ?? 0) + 1) >>> 0 });
+    peer.poll();
+    expect(served.map((socket) => socket.info().state)).toEqual(['established']);
+    expect(peer.stack.tcp.connectionCount).toBe(17);
+  });
+
   it('a cookie agrees on the window scale that the connection then uses, also where the listener sets its buffer', () => {
     const peer = new HostilePeer();
     const served: TcpSocket[] = [];

@@ -238,7 +238,7 @@ export class PassiveOpen implements AttemptOwner {
   #openFromCookie(listener: Listener, packet: IpPacket, segment: Segment): boolean {
     const { context, factory } = this.#parts;
     const { ip, now } = context;
-    if (now - listener.overflowedAt >= COOKIE_WINDOW_MS || listener.isFull || this.#tableIsFull) return false;
+    if (now - listener.overflowedAt >= COOKIE_WINDOW_MS || this.#tableIsFull) return false;
     const remote = { address: packet.sourceAddress(), port: segment.sourcePort };
     const local = { address: packet.destinationAddress(), port: segment.destinationPort };
     const { hasTimestamps, timestampValue, timestampEcho } = segment.options;
