@@ -42,7 +42,7 @@ export type Boot =
 export type Firmware =
   | { readonly kind: 'bios' }
   /** Without a path, the firmware that the host has for the architecture. */
-  | { readonly kind: 'uefi'; readonly codePath?: string; readonly varsPath?: string };
+  | { readonly kind: 'uefi'; readonly codePath?: string };
 
 export type DiskFormat = 'raw' | 'qcow2' | 'vmdk' | 'vpc' | 'vhdx' | 'vdi';
 

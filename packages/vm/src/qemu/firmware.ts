@@ -52,12 +52,8 @@ export async function findFirmware(
 
 /** Reads one description; undefined when it is for something else. */
 export function matchFirmware(text: string, arch: Architecture): FirmwareFiles | undefined {
-  let description: Description;
-  try {
-    description = JSON.parse(text) as Description;
-  } catch {
-    return undefined;
-  }
+  const description = readDescription(text);
+  if (description === undefined) return undefined;
   const { mapping, targets = [], features = [] } = description;
   const codePath = mapping?.executable?.filename;
   const templatePath = mapping?.['nvram-template']?.filename;
@@ -92,16 +88,43 @@ export async function makeVariables(templatePath: string, path: string): Promise
 
 /** The firmware that a machine asks for, with variables of its own in its folder. */
 export async function prepareUefi(spec: MachineSpec, folder: MachineFolder): Promise<UefiFiles> {
-  const { codePath, varsPath } = spec.firmware?.kind === 'uefi' ? spec.firmware : {};
+  const { codePath } = spec.firmware?.kind === 'uefi' ? spec.firmware : {};
   if (codePath !== undefined) {
-    const sibling = varsPath ?? join(dirname(codePath), basename(codePath).replace('CODE', 'VARS'));
-    if (sibling === codePath || !(await isFile(sibling))) return { kind: 'whole', path: codePath };
-    await makeVariables(sibling, folder.file('firmwareVariables'));
+    const template = await templateOf(codePath);
+    if (template === undefined) return { kind: 'whole', path: codePath };
+    await makeVariables(template, folder.file('firmwareVariables'));
     return { kind: 'split', codePath, variablesPath: machineFiles.firmwareVariables };
   }
   const found = await findFirmware(spec.arch);
   await makeVariables(found.templatePath, folder.file('firmwareVariables'));
   return { kind: 'split', codePath: found.codePath, variablesPath: machineFiles.firmwareVariables };
+}
+
+/**
+ * Where the variables of a firmware begin: in the file beside it whose name has VARS for CODE, or in what a description
+ * says, since several may share one. @returns nothing for firmware that is one file
+ */
+export async function templateOf(
+  codePath: string,
+  folders: readonly string[] = firmwareFolders,
+): Promise<string | undefined> {
+  const sibling = join(dirname(codePath), basename(codePath).replace('CODE', 'VARS'));
+  if (sibling !== codePath && (await isFile(sibling))) return sibling;
+  for (const path of await listDescriptions(folders)) {
+    const mapping = readDescription(await readFile(path, 'utf8'))?.mapping;
+    const template = mapping?.['nvram-template']?.filename;
+    if (mapping?.executable?.filename !== codePath || template === undefined) continue;
+    if (await isFile(template)) return template;
+  }
+  return undefined;
+}
+
+function readDescription(text: string): Description | undefined {
+  try {
+    return (JSON.parse(text) as Description | null) ?? undefined;
+  } catch {
+    return undefined;
+  }
 }
 
 /** Sorted by name over all folders; a file in an earlier folder hides those of its name in later ones. */
