@@ -3,6 +3,7 @@ import { once } from 'node:events';
 import { readdir, readFile, stat, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
+import { silentLogger } from '@orlop/core';
 import { build } from 'esbuild';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { machineFiles } from '../machine-folder.ts';
@@ -158,6 +159,20 @@ describe('Machine', () => {
     const stopped = machine.stop({ graceMs: 20_000 });
     await machine.resume();
     expect(await stopped).toMatchObject({ kind: 'stopped', reason: 'powered-off' });
+  });
+
+  it('warns of no button that could not be pressed when the guest had powered off just before', async () => {
+    const { machine, console } = await startReady('race');
+    const warn = vi.spyOn(silentLogger, 'warn');
+    const press = machine.powerDown.bind(machine);
+    vi.spyOn(machine, 'powerDown').mockImplementation(async () => {
+      console.write('q');
+      await machine.waitForExit();
+      await press();
+    });
+    expect(await machine.stop({ graceMs: 20_000 })).toMatchObject({ reason: 'powered-off' });
+    expect(warn).not.toHaveBeenCalled();
+    vi.restoreAllMocks();
   });
 
   it('is killed when its guest does not hear the power button', async () => {

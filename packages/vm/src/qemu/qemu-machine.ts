@@ -209,9 +209,10 @@ export class QemuMachine implements Machine {
     await this.#requireRunning();
     for (let leftMs = graceMs; leftMs > 0; leftMs -= PRESS_AGAIN_MS) {
       // A guest that is paused, or a monitor that does not answer, must not keep the machine from being stopped.
-      await this.powerDown().catch((error: Error) =>
-        this.#given.logger.warn('the guest could not be asked to power off', { reason: error.message }),
-      );
+      await this.powerDown().catch(async (error: Error) => {
+        if ((await this.state()).kind !== 'running') return; // it was about to end by itself
+        this.#given.logger.warn('the guest could not be asked to power off', { reason: error.message });
+      });
       const stopped = await this.#waitAtMost(Math.min(leftMs, PRESS_AGAIN_MS), signal);
       if (stopped !== undefined) return stopped;
     }
