@@ -14,6 +14,7 @@ function send(guest: TestGuest, text: string, port = 80) {
   );
   return {
     ...recording,
+    socket,
     write: () => void socket.write(new TextEncoder().encode(text)),
   };
 }
@@ -50,6 +51,16 @@ async function metadataNetwork() {
 }
 
 describe('MetadataService', () => {
+  it('bounds what one machine has open without a word, and has room again when that ends', async () => {
+    const { net, web } = await metadataNetwork();
+    const silent = Array.from({ length: 80 }, () => send(web, ''));
+    await settle(net);
+    expect(net.network.stack.tcp.connectionCount).toBe(64);
+    for (const { socket } of silent) socket.abort();
+    await settle(net);
+    expect((await ask(net, web, get('/latest/meta-data/hostname'))).text).toMatch(/\r\n\r\nweb$/);
+  });
+
   it('tells a machine what is its own, and closes', async () => {
     const { net, web } = await metadataNetwork();
     const { text, events } = await ask(net, web, get('/latest/user-data?x=1'));

@@ -1,4 +1,5 @@
 import { type ByteStream, IpAddress, streamOfSocket, type TcpAttempt } from '@orlop/netstack';
+import { GuestConnections } from '../gateway/guest-connections.ts';
 import { headerOf, MAX_HEAD_LEN, parseRequestHead } from '../proxy/http-head.ts';
 import { StreamReader } from '../proxy/stream-reader.ts';
 import { answerAsClouds, type MachineMetadata, type MetadataAnswer } from './cloud-answers.ts';
@@ -6,6 +7,8 @@ import { answerAsClouds, type MachineMetadata, type MetadataAnswer } from './clo
 /** The link-local address that clouds share (RFC 3927). */
 const SERVICE_ADDRESS = IpAddress.v4(0xa9fea9fe);
 const SERVICE_PORT = 80;
+/** Those that ask nothing count as well. */
+const MAX_CONNECTIONS_PER_MACHINE = 64;
 
 const REASONS: Readonly<Record<MetadataAnswer['status'], string>> = {
   200: 'OK',
@@ -23,6 +26,7 @@ const REASONS: Readonly<Record<MetadataAnswer['status'], string>> = {
 export class MetadataService {
   readonly counters = { answered: 0, malformed: 0 };
   readonly #machines = new Map<string, MachineMetadata>();
+  readonly #connections = new GuestConnections(MAX_CONNECTIONS_PER_MACHINE);
 
   /** Takes the place of what the address had. */
   set(address: IpAddress, metadata: MachineMetadata): void {
@@ -37,13 +41,23 @@ export class MetadataService {
   intercept(attempt: TcpAttempt): boolean {
     const { local, remote } = attempt;
     if (local.port !== SERVICE_PORT || !local.address.equals(SERVICE_ADDRESS)) return false;
-    const machine = this.#machines.get(remote.address.toString());
+    const guest = remote.address.toString();
+    const machine = this.#machines.get(guest);
     if (machine === undefined) return false;
+    if (!this.#connections.enter(guest)) {
+      attempt.reject('drop'); // it tries again
+      return true;
+    }
+    const leave = () => this.#connections.leave(guest);
     const onOpen = (opened: Parameters<typeof streamOfSocket>[0]) => {
       const stream = streamOfSocket(opened);
+      stream.closed.then(leave, leave);
       this.#serve(stream, machine).catch(() => stream.abort());
     };
-    return attempt.accept({ onOpen }, { noDelay: true }) !== undefined;
+    // It may end before it is open.
+    if (attempt.accept({ onOpen, onClose: leave }, { noDelay: true }) !== undefined) return true;
+    leave();
+    return false;
   }
 
   /** One request a connection. */
