@@ -1,14 +1,18 @@
 import { execFile } from 'node:child_process';
+import { createHash } from 'node:crypto';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
+import { gzipSync } from 'node:zlib';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { GuestMachine } from '../harness/guest-machine.ts';
 import { Workshop } from '../harness/orlop.ts';
 
 const yaml = fileURLToPath(new URL('metadata.yml', import.meta.url));
+/** No text: as cloud-init's compressed user data. */
+const bytes = gzipSync('#cloud-config\n');
 const userData = '{"hello": {"content": "told-by-data"}}';
 
 describe('metadata of a machine', () => {
@@ -16,6 +20,7 @@ describe('metadata of a machine', () => {
   let folder: string;
   let given: GuestMachine;
   let disc: GuestMachine;
+  let raw: GuestMachine;
 
   beforeAll(async () => {
     workshop = await Workshop.open();
@@ -30,12 +35,17 @@ describe('metadata of a machine', () => {
     given = workshop.boot(image, { network: 'segment', flags: ['--data', userData] });
     await given.waitFor(/metadata-is-done/);
     disc = workshop.boot(image, { network: 'segment', name: 'disc', flags: ['--disk', iso] });
+    const data = join(folder, 'data.gz');
+    await writeFile(data, bytes);
+    raw = workshop.boot(image, { network: 'segment', name: 'raw', flags: ['--data-file', data] });
     await disc.waitFor(/metadata-is-done/);
+    await raw.waitFor(/metadata-is-done/);
   });
 
   afterAll(async () => {
     await given?.endNow();
     await disc?.endNow();
+    await raw?.endNow();
     await workshop?.orlopHere(['net', 'down', 'segment']).catch(() => {});
     await workshop?.close();
     await rm(folder, { recursive: true, force: true });
@@ -59,6 +69,14 @@ describe('metadata of a machine', () => {
       /^told nothing: CDROM \/dev\/vda ?told-by-disc ?named-by-disc ?of-the-disc/m,
     );
   });
+
+  test.each(['nothing: CDROM', 'aws: AWS', 'gcp: GCP'])(
+    'arrives byte by byte when it is no text (%s)',
+    (from) => {
+      const digest = createHash('md5').update(bytes).digest('hex');
+      expect(raw.console).toMatch(new RegExp(`^told ${from}.* ${digest} `, 'm'));
+    },
+  );
 
   test('is nobody else’s', () => {
     expect(disc.console).toMatch(/^metadata: nothing from aws$/m);

@@ -80,6 +80,19 @@ describe('writeMetadata', () => {
     expect(system.files.read('/run/config/userdata')).toBeUndefined();
   });
 
+  it('keeps what a cloud answers from behind its head on, for itself alone', () => {
+    const head = 'HTTP/1.0 200 OK\r\nServer: x\r\n\r\n';
+    const system = new MemorySystem((command, _, { files }) => {
+      if (command[1] !== 'tail') return { status: 0, output: `${head}value` };
+      expect(command.slice(2)).toEqual(['-c', `+${head.length + 1}`, '/run/config/.answer']);
+      return { status: 0, output: (files.read('/run/config/.answer') ?? '').slice(head.length) };
+    });
+    expect(writeMetadata(system, ['gcp'], () => {})).toBe(0);
+    expect(system.files.read('/run/config/userdata')).toBe('value');
+    expect(system.files.status('/run/config/userdata')?.mode).toBe(0o600);
+    expect(system.files.read('/run/config/.answer')).toBeUndefined();
+  });
+
   it('refuses a provider that there is not', () => {
     expect(writeMetadata(new MemorySystem(), ['moon'], () => {})).toBe(2);
   });

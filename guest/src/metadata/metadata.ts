@@ -1,8 +1,8 @@
 import type { System } from '../system/system.ts';
 import { askCloud, CLOUDS, cloudsOfFirmware, type Metadata, readDiscs } from './providers.ts';
+import { CONFIG_FOLDER, receivedUserData, receiveFile } from './received.ts';
 import { parseUserData } from './user-data.ts';
 
-const FOLDER = '/run/config';
 const MOUNT_POINT = '/run/config.disc';
 
 /**
@@ -37,23 +37,21 @@ function ask(system: System, name: string): Metadata | undefined {
   if (name === 'cdrom') return readDiscs(system, MOUNT_POINT);
   if (!name.startsWith('file=')) return askCloud(system, name);
   const path = name.slice('file='.length);
-  const userData = system.files.read(path);
-  return userData === undefined ? undefined : { provider: `FILE ${path}`, userData, values: new Map() };
+  return receiveFile(system, path) ? { provider: `FILE ${path}`, values: new Map() } : undefined;
 }
 
-function write({ files }: System, { provider, userData, values }: Metadata): void {
-  files.makeFolder(FOLDER);
-  files.write(`${FOLDER}/provider`, provider, { mode: 0o644 });
+function write({ files }: System, { provider, values }: Metadata): void {
+  files.makeFolder(CONFIG_FOLDER);
+  files.write(`${CONFIG_FOLDER}/provider`, provider, { mode: 0o644 });
   for (const [name, value] of values) {
-    if (name.includes('/')) files.makeFolder(`${FOLDER}/${name.slice(0, name.lastIndexOf('/'))}`, 0o700);
-    files.write(`${FOLDER}/${name}`, value, { mode: name.startsWith('ssh/') ? 0o600 : 0o644 });
+    if (name.includes('/'))
+      files.makeFolder(`${CONFIG_FOLDER}/${name.slice(0, name.lastIndexOf('/'))}`, 0o700);
+    files.write(`${CONFIG_FOLDER}/${name}`, value, { mode: name.startsWith('ssh/') ? 0o600 : 0o644 });
   }
   const hostname = values.get('hostname');
   if (hostname !== undefined) files.writeInPlace('/proc/sys/kernel/hostname', hostname);
-  if (userData === undefined) return;
-  files.write(`${FOLDER}/userdata`, userData, { mode: 0o600 });
-  for (const entry of parseUserData(userData) ?? []) {
-    if (entry.kind === 'folder') files.makeFolder(`${FOLDER}/${entry.path}`, entry.mode);
-    else files.write(`${FOLDER}/${entry.path}`, entry.content, { mode: entry.mode });
+  for (const entry of parseUserData(receivedUserData(files) ?? '') ?? []) {
+    if (entry.kind === 'folder') files.makeFolder(`${CONFIG_FOLDER}/${entry.path}`, entry.mode);
+    else files.write(`${CONFIG_FOLDER}/${entry.path}`, entry.content, { mode: entry.mode });
   }
 }

@@ -1,12 +1,12 @@
 import { paths } from '../paths.ts';
 import { type System, succeeded } from '../system/system.ts';
-import { httpRequest } from './http.ts';
+import { httpRequest, receiveAnswer } from './http.ts';
+import { receiveFile } from './received.ts';
 
-/** What a machine is told at its start, by names of files below /run/config. */
+/** What a machine is told at its start, by names of files below /run/config; its user data is there already. */
 export interface Metadata {
   /** e.g. `AWS`, `CDROM /dev/sr0`. */
   readonly provider: string;
-  readonly userData: string | undefined;
   readonly values: ReadonlyMap<string, string>;
 }
 
@@ -139,7 +139,8 @@ export function askCloud(system: System, name: string): Metadata | undefined {
     // One that does not give its first value is not there: the others would only cost time.
     else if (values.size === 0) return undefined;
   }
-  return { provider: cloud.title, userData: get(cloud.userData), values };
+  receiveAnswer(system, { host: SERVICE_ADDRESS, method: 'GET', path: cloud.userData, headers });
+  return { provider: cloud.title, values };
 }
 
 /** Instance Metadata Service version 2 asks for a token that was got by PUT. */
@@ -178,11 +179,10 @@ export function readDiscs(system: System, mountPoint: string): Metadata | undefi
   return undefined;
 }
 
-function readDisc({ files }: System, folder: string): Omit<Metadata, 'provider'> | undefined {
-  const config = files.read(`${folder}/config`);
-  if (config !== undefined) return { userData: config, values: new Map() };
-  const userData = files.read(`${folder}/user-data`);
-  if (userData === undefined) return undefined;
+function readDisc(system: System, folder: string): Omit<Metadata, 'provider'> | undefined {
+  if (receiveFile(system, `${folder}/config`)) return { values: new Map() };
+  if (!receiveFile(system, `${folder}/user-data`)) return undefined;
+  const { files } = system;
   const values = new Map<string, string>();
   const names: ReadonlyMap<string, string> = new Map([
     ['local-hostname', 'hostname'],
@@ -193,5 +193,5 @@ function readDisc({ files }: System, folder: string): Omit<Metadata, 'provider'>
     const file = names.get(match?.[1] ?? '');
     if (file !== undefined && match?.[2] !== undefined) values.set(file, match[2]);
   }
-  return { userData, values };
+  return { values };
 }
