@@ -232,6 +232,19 @@ describe.skipIf(!isWanted)('an engine of which a part is killed (ORLOP_LONG=1)',
     expect((await status()).pid).toBe(pid);
   });
 
+  it("fails at once with dockerd's words when it refuses its settings, and starts without them", {
+    timeout: 600_000,
+  }, async () => {
+    await orlop('config', 'set', 'docker.daemon', '{"nosuch": 1}');
+    await expect(orlop('restart', '--quiet')).rejects.toThrow(
+      /unable to configure the Docker daemon.*: nosuch/,
+    );
+    expect((await status()).state.kind).toBe('failed');
+    await orlop('config', 'unset', 'docker.daemon');
+    await orlop('up', '--quiet');
+    await expectNothingLost();
+  });
+
   it('leaves a data disk that e2fsck finds nothing wrong with', async () => {
     process.kill((await status()).pid, 'SIGKILL');
     await expect

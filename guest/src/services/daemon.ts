@@ -112,8 +112,14 @@ export class ServiceDaemon {
       case 'report':
         this.#console.say(`service ${action.name} ${action.text}`);
         return;
+      case 'show-log':
+        this.#showLog(action.name);
+        return;
       case 'report-failure':
-        this.#showFailure(action.name, action.exitStatus);
+        this.#console.say(
+          `service ${action.name} FAILED with exit status ${action.exitStatus}; its last lines:`,
+        );
+        this.#showLog(action.name);
         return;
       case 'poweroff':
         this.#powerOff();
@@ -147,9 +153,8 @@ export class ServiceDaemon {
     );
   }
 
-  #showFailure(name: string, exitStatus: number): void {
+  #showLog(name: string): void {
     const logs = serviceLogs(name);
-    this.#console.say(`service ${name} FAILED with exit status ${exitStatus}; its last lines:`);
     for (const log of [logs.out, logs.error]) {
       for (const line of lastLines(this.#system.files.readEnd(log, 16_384), shownLines))
         this.#console.write(`    ${line}\n`);

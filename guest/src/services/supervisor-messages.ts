@@ -24,6 +24,8 @@ export type SupervisorAction =
   /** A service ended badly and will not come back. */
   | { readonly kind: 'report-failure'; readonly name: string; readonly exitStatus: number }
   | { readonly kind: 'report'; readonly name: string; readonly text: string }
+  /** The end of its log belongs behind what was just reported. */
+  | { readonly kind: 'show-log'; readonly name: string }
   | { readonly kind: 'poweroff'; readonly name: string }
   /** After `stop-all`: nothing runs any more. */
   | { readonly kind: 'all-stopped' };

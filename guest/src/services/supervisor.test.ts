@@ -48,6 +48,8 @@ function inWords(action: SupervisorAction): string | undefined {
       return `failed ${action.name} ${action.exitStatus}`;
     case 'all-stopped':
       return 'all stopped';
+    case 'show-log':
+      return `log of ${action.name}`;
     case 'report':
       return undefined;
   }
@@ -74,7 +76,7 @@ describe('Supervisor', () => {
     expect(scene.supervisor.pollAt()).toBe(Number.POSITIVE_INFINITY);
   });
 
-  test('restarts with delays that double up to the longest, and gives up after maxRetries', () => {
+  test('restarts with delays that double up to the longest, shows the log once, and gives up after maxRetries', () => {
     const scene = new Scene({
       a: { restart: { policy: 'on-failure', maxRetries: 4, delayMs: 100, maxDelayMs: 300 } },
     });
@@ -82,7 +84,7 @@ describe('Supervisor', () => {
     let now = 0;
     for (const delay of [100, 200, 300, 300]) {
       scene.at(now, started('a'));
-      expect(scene.at(now, ended('a', 1))).toEqual([]);
+      expect(scene.at(now, ended('a', 1))).toEqual(now === 0 ? ['log of a'] : []);
       expect(scene.supervisor.pollAt()).toBe(now + delay);
       expect(scene.at(now + delay - 1)).toEqual([]);
       now += delay;

@@ -212,6 +212,8 @@ export class Supervisor {
       service.state = { kind: 'backoff', untilMs: now + wait, exitStatus };
       const text = `ended with exit status ${exitStatus}; starting it again in ${wait / 1000} s`;
       emit({ kind: 'report', name: definition.name, text });
+      // Once of several failures in a row, which are mostly for one reason.
+      if (exitStatus !== 0 && service.retries === 1) emit({ kind: 'show-log', name: definition.name });
       return;
     }
     if (exitStatus === 0) {

@@ -1,4 +1,4 @@
-import { open } from 'node:fs/promises';
+import { readLogTail } from './console-log.ts';
 
 /** A panic is followed by registers and a trace of its calls. */
 const TAIL_BYTES = 65_536;
@@ -15,17 +15,7 @@ export interface KernelPanic {
  * @param from what is before this in the log is not looked at
  */
 export async function findKernelPanic(consoleLog: string, from = 0): Promise<KernelPanic | undefined> {
-  const file = await open(consoleLog).catch(() => undefined);
-  if (file === undefined) return undefined;
-  try {
-    const { size } = await file.stat();
-    // A log that is shorter than it was has been cut.
-    const length = Math.min(size < from ? size : size - from, TAIL_BYTES);
-    const { buffer, bytesRead } = await file.read(Buffer.alloc(length), 0, length, size - length);
-    const text = buffer.toString('latin1', 0, bytesRead);
-    const reason = /^\[ *\d+\.\d+\] Kernel panic - not syncing: ([^\r\n]*)/m.exec(text)?.[1];
-    return reason === undefined ? undefined : { reason, lookedTo: size };
-  } finally {
-    await file.close();
-  }
+  const tail = await readLogTail(consoleLog, { maxBytes: TAIL_BYTES, from });
+  const reason = /^\[ *\d+\.\d+\] Kernel panic - not syncing: ([^\r\n]*)/m.exec(tail?.text ?? '')?.[1];
+  return tail === undefined || reason === undefined ? undefined : { reason, lookedTo: tail.sizeBytes };
 }

@@ -7,6 +7,7 @@ import { DOCKER_PORT } from './guest-configuration.ts';
 import { hostFreeBytes, hostFull } from './host-room.ts';
 import type { InstanceNetwork } from './instance-network.ts';
 import { findKernelPanic } from './kernel-panic.ts';
+import { describeServiceEnds } from './service-ends.ts';
 import { LIMIT_MS, type StartInput } from './start-input.ts';
 import type { StageVoice } from './start-stages.ts';
 
@@ -16,6 +17,8 @@ const POLLS_PER_LOOK = 20;
 const DIAL_TIMEOUT_MS = 2000;
 /** For a machine that runs on, in which dockerd does not answer, to be looked at more closely. */
 const SILENT_MS = 10_000;
+/** Words with which dockerd ends that will not be another time: moby, cmd/dockerd/docker.go. */
+const REFUSED_CONFIGURATION = 'unable to configure the Docker daemon';
 
 interface Waiting extends StartInput {
   readonly machine: Machine;
@@ -30,7 +33,7 @@ interface Waiting extends StartInput {
  * room on the host is left as it is, for it goes on when there is room.
  *
  * @returns dockerd's version; undefined of one that was left
- * @throws OrlopError `engine.machine-ended`, and `engine.host-full` for one that began here
+ * @throws OrlopError `engine.machine-ended`, `engine.docker-failed`, and `engine.host-full` for one that began here
  */
 export async function waitForDocker(input: Waiting): Promise<string | undefined> {
   try {
@@ -68,24 +71,37 @@ async function untilAnswers(input: Waiting): Promise<string> {
       signal,
     },
     async (voice) => {
+      let ended: string | undefined;
       for (;;) {
-        const answer = await askVersion(docker, voice);
+        const answer = await askVersion(docker, voice, ended);
         if (answer !== undefined) return answer;
-        await pause(voice);
+        if (await pause(voice)) ended = await describeServiceEnds(input.machine.console.logPath, 'docker');
+        if (ended?.includes(REFUSED_CONFIGURATION) === true)
+          throw engineError('engine.docker-failed', `dockerd ${ended}`, {
+            hint: 'it is given `orlop config get docker.daemon`',
+          });
       }
     },
   );
 }
 
-/** @returns undefined while dockerd does not answer yet */
-async function askVersion(docker: DockerChannel, voice: StageVoice): Promise<string | undefined> {
+/**
+ * @param ended what is known of a dockerd that ended
+ * @returns undefined while dockerd does not answer yet
+ */
+async function askVersion(
+  docker: DockerChannel,
+  voice: StageVoice,
+  ended: string | undefined,
+): Promise<string | undefined> {
   try {
     const signal = AbortSignal.any([voice.signal, AbortSignal.timeout(DIAL_TIMEOUT_MS)]);
     return await dockerVersion(docker, signal);
   } catch (error) {
     voice.signal.throwIfAborted();
     const code = error instanceof OrlopError ? error.code : '';
-    if (code === 'netstack.refused') voice.waitsFor('dockerd, whose port is closed yet');
+    if (code === 'netstack.refused')
+      voice.waitsFor(ended === undefined ? 'dockerd, whose port is closed yet' : `dockerd, which ${ended}`);
     else if (code === 'engine.docker-unreachable') voice.waitsFor('dockerd, which does not speak TLS yet');
     else if (code === 'engine.docker-failed') voice.waitsFor('dockerd, which is not ready');
     return undefined;
@@ -98,8 +114,11 @@ export async function dockerVersion(docker: DockerChannel, signal: AbortSignal):
   return answer.Version ?? '';
 }
 
-/** The time until the next look, which throws when there is nothing to wait for any more. */
-function pauses({ machine, paths, around, awake }: Waiting): (voice: StageVoice) => Promise<void> {
+/**
+ * The time until the next look, which throws when there is nothing to wait for any more, and says whether it was a look at
+ * the machine itself.
+ */
+function pauses({ machine, paths, around, awake }: Waiting): (voice: StageVoice) => Promise<boolean> {
   const { clock } = around;
   const sinceMs = clock.monotonicMs();
   let polls = 0;
@@ -115,7 +134,7 @@ function pauses({ machine, paths, around, awake }: Waiting): (voice: StageVoice)
     polls++;
     // In a machine that runs on they may be somebody's words.
     const isSilent = awake === true && clock.monotonicMs() - sinceMs > SILENT_MS;
-    if (!isSilent && (awake === true || polls % POLLS_PER_LOOK !== 0)) return;
+    if (!isSilent && (awake === true || polls % POLLS_PER_LOOK !== 0)) return false;
     const panic = await findKernelPanic(machine.console.logPath);
     if (panic !== undefined) {
       throw engineError(
@@ -126,7 +145,7 @@ function pauses({ machine, paths, around, awake }: Waiting): (voice: StageVoice)
         },
       );
     }
-    if (!(await machine.standsStill())) return;
+    if (!(await machine.standsStill())) return true;
     const free = await hostFreeBytes(paths.dataDisk);
     const what = `the host's disk is full, ${free} bytes free for ${paths.dataDisk}`;
     throw hostFull(`the machine stands still during its start: ${what}`);

@@ -1,0 +1,42 @@
+import { readLogTail } from './console-log.ts';
+
+/** What the first services of an engine say until they are up, with room. */
+const TAIL_BYTES = 65_536;
+/** A line of a service's log, as the supervisor shows it. */
+const LOG_LINE = / {4}\S/;
+const MAX_WORDS = 300;
+
+/**
+ * What a machine's supervisor says on the console of a service that ended and is started again: how often, its last
+ * status, and the last line of its log.
+ *
+ * @returns words for who waits; undefined of a service that has not ended
+ */
+export async function describeServiceEnds(consoleLog: string, service: string): Promise<string | undefined> {
+  const tail = await readLogTail(consoleLog, { maxBytes: TAIL_BYTES });
+  const lines = (tail?.text ?? '').split(/\r?\n/);
+  const end = new RegExp(`^\\[ *\\d+\\.\\d+\\] orlop: service ${service} ended with exit status (\\d+);`);
+  let times = 0;
+  let status = '';
+  let words: string | undefined;
+  for (const [at, line] of lines.entries()) {
+    const found = end.exec(line)?.[1];
+    if (found === undefined) continue;
+    times++;
+    status = found;
+    words = lastLogLine(lines.slice(at + 1)) ?? words;
+  }
+  if (times === 0) return undefined;
+  const often = times === 1 ? '' : ` ${times} times, at last`;
+  return `ended${often} with exit status ${status}${words === undefined ? '' : `: ${words}`}`;
+}
+
+/** Of those that follow at once. */
+function lastLogLine(lines: readonly string[]): string | undefined {
+  const after = lines.findIndex((line) => !LOG_LINE.test(line));
+  return lines
+    .slice(0, after === -1 ? undefined : after)
+    .at(-1)
+    ?.trim()
+    .slice(0, MAX_WORDS);
+}
