@@ -44,6 +44,24 @@ export interface TimeTableOptions {
   readonly timestamps?: boolean;
 }
 
+/** One case, told in rows. */
+export interface TimeTable extends TimeTableOptions {
+  readonly title: string;
+  readonly rows: readonly Row[];
+}
+
+/** A passive open with MSS 1000 and nothing else; the peer's data begins at 1. */
+export const OPENED: readonly Row[] = [
+  [0, 'app', 'listen'],
+  [0, 'in', 'S 0 <mss 1000>'],
+  [0, 'out', 'S. 0 ack 1 <mss 1460>'],
+  [0, 'in', '. 1 ack 1'],
+  [0, 'tell', 'open'],
+];
+
+/** A stack whose congestion window is easily told. */
+export const PLAIN = { tcp: { congestion: 'reno' } } as const;
+
 const OUR_MAC = 0x020000000001;
 const PEER_MAC = 0x020000000002;
 const OUR_IP = 0x0a000001;
