@@ -71,16 +71,19 @@ export class DataWriter {
     const { blockBytes } = this.#options;
     const content = this.#count++;
     if (node.contentKey !== undefined) this.#byKey.set(node.contentKey, content);
-    const blocks = { start: 0, blockSizes: [], sparseBytes: 0 };
-    if (node.sizeBytes >= blockBytes) this.#blocks.set(content, blocks);
-    for await (const piece of contentPieces(pathOf, node, blockBytes)) {
-      if (node.sizeBytes < blockBytes) await this.#addFragment(content, piece);
-      else await this.#addBlock(blocks, piece);
+    const pieces = contentPieces(pathOf, node, blockBytes);
+    if (node.sizeBytes < blockBytes) {
+      for await (const piece of pieces) await this.#addFragment(content, piece);
+    } else {
+      const blocks = { start: 0, blockSizes: [], sparseBytes: 0 };
+      this.#blocks.set(content, blocks);
+      for await (const piece of pieces) await this.#addBlock(blocks, piece);
     }
     return content;
   }
 
   stored(content: number): StoredContent {
+    if (content < 0 || content >= this.#count) throw new Error('bug: a file without stored content');
     const fragment = this.#fragmentOf.get(content);
     return {
       ...(this.#blocks.get(content) ?? NO_BLOCKS),

@@ -67,7 +67,7 @@ async function writeImage(sink: BlockSink, root: DirectoryNode, options: Squashf
   }
   const numbering = new Numbering(root);
   const data = new DataWriter(sink, { start: SUPERBLOCK_BYTES, blockBytes, compressor });
-  const contents = new IntColumn();
+  const contents = new IntColumn(-1);
   for (const [index, node] of numbering.nodes.entries())
     if (node.type === 'file') contents.set(index, await data.add(() => numbering.pathOf(index), node));
   const { end: dataEnd, fragments, fragmentCount } = await data.finish();
