@@ -2,6 +2,7 @@ import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { temporaryFolder } from '@orlop/testkit';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { readLogTail } from './console-log.ts';
 import { findKernelPanic } from './kernel-panic.ts';
 
 let folder: Awaited<ReturnType<typeof temporaryFolder>>;
@@ -10,10 +11,15 @@ beforeAll(async () => {
 });
 afterAll(() => folder.remove());
 
+const log = () => join(folder.path, 'console.log');
+
 async function reasonIn(text: string): Promise<string | undefined> {
-  const path = join(folder.path, 'console.log');
-  await writeFile(path, text);
-  return (await findKernelPanic(path))?.reason;
+  await writeFile(log(), text);
+  return reasonFrom(log());
+}
+
+async function reasonFrom(path: string, from = 0): Promise<string | undefined> {
+  return findKernelPanic((await readLogTail(path, from)).text);
 }
 
 const PANIC = `[    2.021621] List of all bdev filesystems:\r
@@ -30,13 +36,13 @@ describe('findKernelPanic', () => {
 
   it('looks at all of a log that was cut since the last look', async () => {
     await reasonIn(PANIC);
-    expect(await findKernelPanic(join(folder.path, 'console.log'), 1 << 20)).toBeDefined();
-    expect(await findKernelPanic(join(folder.path, 'console.log'), PANIC.length)).toBe(undefined);
+    expect(await reasonFrom(log(), 1 << 20)).toBeDefined();
+    expect(await reasonFrom(log(), PANIC.length)).toBe(undefined);
   });
 
   it('finds none in other words, and none where nothing was said', async () => {
     expect(await reasonIn('(orlop) root:~# echo Kernel panic - not syncing: no\n')).toBe(undefined);
     expect(await reasonIn('')).toBe(undefined);
-    expect(await findKernelPanic(join(folder.path, 'none'))).toBe(undefined);
+    expect(await reasonFrom(join(folder.path, 'none'))).toBe(undefined);
   });
 });

@@ -1,5 +1,6 @@
 import { type FSWatcher, watch } from 'node:fs';
 import { OneAtATime } from '../one-at-a-time.ts';
+import { readLogTail } from './console-log.ts';
 import { findKernelPanic } from './kernel-panic.ts';
 
 export interface PanicWatchOptions {
@@ -52,14 +53,15 @@ export class PanicWatch {
   async #look(): Promise<void> {
     if (this.#watcher === undefined) return;
     const { consoleLog, isRunning, answers, onPanic } = this.#options;
-    const panic = await findKernelPanic(consoleLog, this.#readTo);
-    if (panic === undefined || !isRunning()) return;
+    const { text, sizeBytes } = await readLogTail(consoleLog, this.#readTo);
+    const reason = findKernelPanic(text);
+    if (reason === undefined || !isRunning()) return;
     if (await answers()) {
-      this.#readTo = panic.lookedTo;
+      this.#readTo = sizeBytes;
       return;
     }
     if (!isRunning() || this.#watcher === undefined) return;
     this.stop();
-    onPanic(panic.reason);
+    onPanic(reason);
   }
 }

@@ -1,20 +1,16 @@
-import { readLogTail } from './console-log.ts';
-
-/** What the first services of an engine say until they are up, with room. */
-const TAIL_BYTES = 65_536;
 /** A line of a service's log, as the supervisor shows it. */
-const LOG_LINE = / {4}\S/;
+const LOG_LINE = /^ {4}\S/;
 const MAX_WORDS = 300;
 
 /**
  * What a machine's supervisor says on the console of a service that ended and is started again: how often, its last
  * status, and the last line of its log.
  *
+ * @param said on the console, of late
  * @returns words for who waits; undefined of a service that has not ended
  */
-export async function describeServiceEnds(consoleLog: string, service: string): Promise<string | undefined> {
-  const tail = await readLogTail(consoleLog, { maxBytes: TAIL_BYTES });
-  const lines = (tail?.text ?? '').split(/\r?\n/);
+export function describeServiceEnds(said: string, service: string): string | undefined {
+  const lines = said.split(/\r?\n/);
   const end = new RegExp(`^\\[ *\\d+\\.\\d+\\] orlop: service ${service} ended with exit status (\\d+);`);
   let times = 0;
   let status = '';

@@ -3,6 +3,7 @@ import { OrlopError } from '@orlop/core';
 import type { Machine } from '@orlop/vm';
 import type { DockerChannel } from '../docker/docker-channel.ts';
 import { engineError } from '../errors.ts';
+import { readLogTail } from './console-log.ts';
 import { DOCKER_PORT } from './guest-configuration.ts';
 import { hostFreeBytes, hostFull } from './host-room.ts';
 import type { InstanceNetwork } from './instance-network.ts';
@@ -75,7 +76,8 @@ async function untilAnswers(input: Waiting): Promise<string> {
       for (;;) {
         const answer = await askVersion(docker, voice, ended);
         if (answer !== undefined) return answer;
-        if (await pause(voice)) ended = await describeServiceEnds(input.machine.console.logPath, 'docker');
+        const said = await pause(voice);
+        if (said !== undefined) ended = describeServiceEnds(said, 'docker');
         if (ended?.includes(REFUSED_CONFIGURATION) === true)
           throw engineError('engine.docker-failed', `dockerd ${ended}`, {
             hint: 'it is given `orlop config get docker.daemon`',
@@ -115,10 +117,16 @@ export async function dockerVersion(docker: DockerChannel, signal: AbortSignal):
 }
 
 /**
- * The time until the next look, which throws when there is nothing to wait for any more, and says whether it was a look at
- * the machine itself.
+ * The time until the next look, which throws when there is nothing to wait for any more.
+ *
+ * @returns what the machine said of late, where it was looked at itself
  */
-function pauses({ machine, paths, around, awake }: Waiting): (voice: StageVoice) => Promise<boolean> {
+function pauses({
+  machine,
+  paths,
+  around,
+  awake,
+}: Waiting): (voice: StageVoice) => Promise<string | undefined> {
   const { clock } = around;
   const sinceMs = clock.monotonicMs();
   let polls = 0;
@@ -134,18 +142,19 @@ function pauses({ machine, paths, around, awake }: Waiting): (voice: StageVoice)
     polls++;
     // In a machine that runs on they may be somebody's words.
     const isSilent = awake === true && clock.monotonicMs() - sinceMs > SILENT_MS;
-    if (!isSilent && (awake === true || polls % POLLS_PER_LOOK !== 0)) return false;
-    const panic = await findKernelPanic(machine.console.logPath);
+    if (!isSilent && (awake === true || polls % POLLS_PER_LOOK !== 0)) return undefined;
+    const { text } = await readLogTail(machine.console.logPath);
+    const panic = findKernelPanic(text);
     if (panic !== undefined) {
       throw engineError(
         'engine.machine-ended',
-        `the machine's kernel gave up${awake === true ? '' : ' during its start'}: ${panic.reason}`,
+        `the machine's kernel gave up${awake === true ? '' : ' during its start'}: ${panic}`,
         {
           hint: '`orlop logs` shows what it said before',
         },
       );
     }
-    if (!(await machine.standsStill())) return true;
+    if (!(await machine.standsStill())) return text;
     const free = await hostFreeBytes(paths.dataDisk);
     const what = `the host's disk is full, ${free} bytes free for ${paths.dataDisk}`;
     throw hostFull(`the machine stands still during its start: ${what}`);
