@@ -167,7 +167,7 @@ export class VirtualNetwork {
 
   /** The gateway's, where there is IPv6. */
   get #dnsServers6(): readonly Ipv6Address[] {
-    return compact([this.settings.ipv6?.gateway]).map(toWire);
+    return compact([this.settings.ipv6?.gateway]).map((gateway) => gateway.toIpv6());
   }
 
   #makeLeases(): LeaseTable {
@@ -207,7 +207,7 @@ export class VirtualNetwork {
     return new RouterAdvertiser({
       mac: gatewayMac,
       source: linkLocal,
-      prefix: toWire(ipv6.prefix.address),
+      prefix: ipv6.prefix.address.toIpv6(),
       dnsServers: this.#dnsServers6,
       searchDomains: this.#searchDomains,
       mtu,
@@ -385,8 +385,4 @@ export class VirtualNetwork {
     const holder = this.stack.host.arp.neighbours.find(IpAddress.v4(address));
     return holder !== undefined && holder !== mac && this.segment.portOfMac(holder) !== undefined;
   }
-}
-
-function toWire({ w0, w1, w2, w3 }: IpAddress): Ipv6Address {
-  return { a: w0 >>> 0, b: w1 >>> 0, c: w2 >>> 0, d: w3 >>> 0 };
 }

@@ -36,6 +36,18 @@ describe('DepartedGuests', () => {
     expect(net.network.tcpNat.size).toBe(0);
   });
 
+  it('forgets those of a guest that came back and is gone again while it is asked', async () => {
+    const net = testNetwork();
+    const { guest } = await idle(net);
+    guest.link.close();
+    net.scheduler.advance(MINUTE_MS / 2);
+    const again = net.replug(guest.stack);
+    net.scheduler.advance(1.5 * MINUTE_MS);
+    again.close();
+    net.scheduler.advance(4 * MINUTE_MS);
+    expect(net.network.tcpNat.size).toBe(0);
+  });
+
   it('keeps those of a guest whose cable was out for a minute and a half', async () => {
     const net = testNetwork();
     const { guest, client } = await idle(net);

@@ -30,12 +30,13 @@ export class DepartedGuests {
       return mac !== undefined && macs.has(mac);
     });
     if (asked.length === 0) return;
-    const each = (keepalive: KeepaliveOptions | undefined) => {
-      for (const socket of asked) socket.keepalive = keepalive;
-    };
+    // Each round knows its own: a guest that leaves again meanwhile is asked by a later one.
+    const probes: KeepaliveOptions = { ...PROBES };
     this.#after(GRACE_MS, () => {
-      each(PROBES);
-      this.#after(ASKING_MS, () => each(undefined));
+      for (const socket of asked) socket.keepalive = probes;
+      this.#after(ASKING_MS, () => {
+        for (const socket of asked) if (socket.keepalive === probes) socket.keepalive = undefined;
+      });
     });
   }
 

@@ -21,7 +21,7 @@ export interface TestNetwork {
   readonly scheduler: VirtualScheduler;
   plug(host: number): TestGuest;
   /** Gives a guest whose link is closed another one. */
-  replug(stack: Stack): void;
+  replug(stack: Stack): MemoryLinkEnd;
 }
 
 export interface TestGuest {
@@ -55,6 +55,7 @@ export function testNetwork(config: NetworkConfig = {}, parts: Partial<NetworkPa
       const [near, far] = memoryCable({ scheduler });
       network.attach(near);
       drive(scheduler, stack, far);
+      return far;
     },
   };
 }
