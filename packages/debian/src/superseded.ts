@@ -46,7 +46,7 @@ export async function supersededImages(store: ImageStore): Promise<SupersededIma
   }
   const sizeOf = async (digests: Iterable<Digest>) => {
     let bytes = 0;
-    for (const digest of digests) bytes += await store.blobSize(digest);
+    for (const digest of digests) bytes += await store.blobSize(digest).catch(() => 0); // one that is missing takes nothing
     return bytes;
   };
   const sizeBytes = await sizeOf([...held].filter((digest) => !kept.has(digest)));

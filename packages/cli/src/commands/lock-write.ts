@@ -46,7 +46,7 @@ export async function writeLock(
     stdout.write(printLock(lock));
     return;
   }
-  await writeOutput(resolve(cwd, file), [printLock(lock)], { signal });
+  if (file !== '-') await writeOutput(resolve(cwd, file), [printLock(lock)], { signal });
   const rows = [...lock].flatMap(([reference, { platforms }]) =>
     [...platforms].map(([platform, digest]) => ({ reference, platform, digest })),
   );

@@ -43,6 +43,8 @@ describe('orlop sbom and lock', () => {
     );
     const printed = await orlop('lock', '--arch', 'amd64', '--no-pull', '--lock-file', '-', 'a.yml');
     expect(printed).toBe(await readFile(join(folder.path, 'a.lock.yml'), 'utf8'));
+    await orlop('lock', '--arch', 'amd64', '--no-pull', '--json', '--lock-file', '-', 'a.yml');
+    await expect(readFile(join(folder.path, '-'))).rejects.toMatchObject({ code: 'ENOENT' });
     await build('--locked');
     await put('tool:1', 'second');
     await expect(build('--locked')).rejects.toMatchObject({ code: 'kit.lock-differs' });
