@@ -300,8 +300,9 @@ export class VirtualNetwork {
     const { scheduler } = this.#parts;
     const ntp = new NtpServer({ udp, wallMs: () => scheduler.wallMs() });
     this.#closers.push(() => ntp.close());
-    if (this.settings.ipv6 === undefined) return;
-    const told = { dnsServers: this.#dnsServers6, searchDomains: this.#searchDomains };
+    const { ipv6 } = this.settings;
+    if (ipv6 === undefined) return;
+    const told = { prefix: ipv6.prefix, dnsServers: this.#dnsServers6, searchDomains: this.#searchDomains };
     const dhcpv6 = new Dhcpv6Server({ udp, mac, ...told });
     this.#closers.push(() => dhcpv6.close());
   }

@@ -31,10 +31,35 @@ const option: fc.Arbitrary<Dhcpv6Option> = fc.oneof(
     data: bytes(0, 30),
   }),
 );
+const held = fc.array(option, { maxLength: 3 });
+const address = fc.record({
+  kind: fc.constant('ia-address' as const),
+  address: ipv6,
+  preferred: u32,
+  valid: u32,
+  options: held,
+});
+const inAssociation = fc.array(fc.oneof(option, address), { maxLength: 3 });
+const association: fc.Arbitrary<Dhcpv6Option> = fc.oneof(
+  fc.record({
+    kind: fc.constantFrom('ia-na' as const, 'ia-pd' as const),
+    id: u32,
+    renewAfter: u32,
+    rebindAfter: u32,
+    options: inAssociation,
+  }),
+  fc.record({
+    kind: fc.constant('ia-ta' as const),
+    id: u32,
+    renewAfter: fc.constant(0),
+    rebindAfter: fc.constant(0),
+    options: inAssociation,
+  }),
+);
 const arbitrary: fc.Arbitrary<Dhcpv6Fields> = fc.record({
   messageType: fc.constantFrom('solicit', 'request', 'reply', 'reconfigure', 'information-request'),
   transactionId: fc.nat(0xff_ffff),
-  options: fc.array(option, { maxLength: 5 }),
+  options: fc.array(fc.oneof(option, association), { maxLength: 5 }),
 });
 
 describeFormat('DHCPv6', {
@@ -52,5 +77,18 @@ describe('Dhcpv6View', () => {
     expect([Dhcpv6View.messageType(message, 0), Dhcpv6View.transactionId(message, 0)]).toEqual([
       11, 0xabcdef,
     ]);
+  });
+});
+
+describe('parseDhcpv6', () => {
+  it('reads no association within another: nesting ends where the RFC ends it', () => {
+    const inner: Dhcpv6Option = { kind: 'ia-na', id: 2, renewAfter: 0, rebindAfter: 0, options: [] };
+    const outer: Dhcpv6Option = { ...inner, id: 1, options: [inner] };
+    const solicit: Dhcpv6Fields = { messageType: 'solicit', transactionId: 1, options: [outer] };
+    const message = new Uint8Array(dhcpv6Length(solicit));
+    emitDhcpv6(solicit, message, 0);
+    expect(parseDhcpv6(message, 0, message.length)).toMatchObject({
+      options: [{ kind: 'ia-na', id: 1, options: [{ kind: 'other', code: 3 }] }],
+    });
   });
 });

@@ -11,6 +11,7 @@ export const DHCPV6_CLIENT_PORT = 546;
 
 const OPTION_CLIENT_ID = 1;
 const OPTION_SERVER_ID = 2;
+const OPTION_IA_ADDRESS = 5;
 const OPTION_REQUEST = 6;
 const OPTION_ELAPSED_TIME = 8;
 const OPTION_STATUS_CODE = 13;
@@ -18,6 +19,16 @@ const OPTION_RAPID_COMMIT = 14;
 const OPTION_DNS_SERVERS = 23;
 const OPTION_DOMAIN_LIST = 24;
 const OPTION_INFORMATION_REFRESH_TIME = 32;
+
+/** What a client asks leases for (RFC 8415 §4.2): addresses, temporary ones, prefixes for networks behind it. */
+const IDENTITY_ASSOCIATIONS = { 'ia-na': 3, 'ia-ta': 4, 'ia-pd': 25 } as const;
+
+/** Status codes (RFC 8415 §21.13). */
+export const DHCPV6_SUCCESS = 0;
+export const DHCPV6_NO_ADDRESSES = 2;
+export const DHCPV6_NO_BINDING = 3;
+export const DHCPV6_NOT_ON_LINK = 4;
+export const DHCPV6_NO_PREFIX = 6;
 
 /** Message types (RFC 8415 §7.3). */
 const MESSAGE_TYPES = {
@@ -36,9 +47,30 @@ const MESSAGE_TYPES = {
 
 export type Dhcpv6MessageType = keyof typeof MESSAGE_TYPES;
 
-/** An option of a stateless exchange (RFC 8415 §21, RFC 3646); others, the stateful ones among them, uninterpreted. */
+/** RFC 8415 §21.4, §21.5, §21.21. */
+export interface Dhcpv6IdentityAssociation {
+  readonly kind: keyof typeof IDENTITY_ASSOCIATIONS;
+  /** The client's own, 32 bits. */
+  readonly id: number;
+  /** Seconds until it is renewed, until it is rebound; 0 for `ia-ta`, which has none. */
+  readonly renewAfter: number;
+  readonly rebindAfter: number;
+  /** No association holds another: such a one is of kind `other`. */
+  readonly options: readonly Dhcpv6Option[];
+}
+
+/** An option of a message or of an identity association (RFC 8415 §21, RFC 3646); others uninterpreted. */
 export type Dhcpv6Option =
   | { readonly kind: 'client-id' | 'server-id'; readonly duid: Uint8Array }
+  | Dhcpv6IdentityAssociation
+  /** Lifetimes in seconds (RFC 8415 §21.6). */
+  | {
+      readonly kind: 'ia-address';
+      readonly address: Ipv6Address;
+      readonly preferred: number;
+      readonly valid: number;
+      readonly options: readonly Dhcpv6Option[];
+    }
   | { readonly kind: 'option-request'; readonly codes: readonly number[] }
   /** Hundredths of a second since the exchange began. */
   | { readonly kind: 'elapsed-time'; readonly hundredths: number }
@@ -74,14 +106,8 @@ export function parseDhcpv6(bytes: Uint8Array, offset: number, end: number): Dhc
   const malformed = checkDhcpv6(bytes, offset, end);
   if (malformed !== undefined) return malformed;
   const names = Object.keys(MESSAGE_TYPES) as Dhcpv6MessageType[];
-  const options: Dhcpv6Option[] = [];
-  for (let at = offset + DHCPV6_HEADER_LEN; at < end; ) {
-    if (end - at < 4) return 'truncated';
-    const optionEnd = at + 4 + readU16(bytes, at + 2);
-    if (optionEnd > end) return 'truncated';
-    options.push(parseOption(readU16(bytes, at), copyBytes(bytes, at + 4, optionEnd)));
-    at = optionEnd;
-  }
+  const options = parseOptions(bytes, { offset: offset + DHCPV6_HEADER_LEN, end, parse: parseMessageOption });
+  if (options === undefined) return 'truncated';
   return {
     messageType: names[bytes[offset] - 1],
     transactionId: Dhcpv6View.transactionId(bytes, offset),
@@ -91,15 +117,39 @@ export function parseDhcpv6(bytes: Uint8Array, offset: number, end: number): Dhc
 
 /** Bytes that {@link emitDhcpv6} writes. */
 export function dhcpv6Length(fields: Dhcpv6Fields): number {
-  return fields.options.reduce((length, option) => length + 4 + encodeData(option).length, DHCPV6_HEADER_LEN);
+  return DHCPV6_HEADER_LEN + optionsLength(fields.options);
 }
 
 /** Writes the message and returns its end. */
 export function emitDhcpv6(fields: Dhcpv6Fields, into: Uint8Array, offset: number): number {
   into[offset] = MESSAGE_TYPES[fields.messageType];
   writeU24(into, offset + 1, fields.transactionId);
-  let at = offset + DHCPV6_HEADER_LEN;
-  for (const option of fields.options) {
+  return emitOptions(fields.options, into, offset + DHCPV6_HEADER_LEN);
+}
+
+/** Options from `offset` to `end`, or undefined when the last one ends behind it. */
+function parseOptions(
+  bytes: Uint8Array,
+  { offset, end, parse }: { offset: number; end: number; parse: typeof parseOption },
+): Dhcpv6Option[] | undefined {
+  const options: Dhcpv6Option[] = [];
+  for (let at = offset; at < end; ) {
+    if (end - at < 4) return undefined;
+    const optionEnd = at + 4 + readU16(bytes, at + 2);
+    if (optionEnd > end) return undefined;
+    options.push(parse(readU16(bytes, at), copyBytes(bytes, at + 4, optionEnd)));
+    at = optionEnd;
+  }
+  return options;
+}
+
+function optionsLength(options: readonly Dhcpv6Option[]): number {
+  return options.reduce((length, option) => length + 4 + encodeData(option).length, 0);
+}
+
+function emitOptions(options: readonly Dhcpv6Option[], into: Uint8Array, offset: number): number {
+  let at = offset;
+  for (const option of options) {
     const data = encodeData(option);
     writeU16(into, at, codeOf(option));
     writeU16(into, at + 2, data.length);
@@ -107,6 +157,28 @@ export function emitDhcpv6(fields: Dhcpv6Fields, into: Uint8Array, offset: numbe
     at += 4 + data.length;
   }
   return at;
+}
+
+/** Those that stand in a message itself; what they hold is read by the two below, so that nothing nests deeper. */
+function parseMessageOption(code: number, data: Uint8Array): Dhcpv6Option {
+  const other = { kind: 'other' as const, code, data };
+  const kinds = Object.keys(IDENTITY_ASSOCIATIONS) as (keyof typeof IDENTITY_ASSOCIATIONS)[];
+  const kind = kinds.find((one) => IDENTITY_ASSOCIATIONS[one] === code);
+  if (kind === undefined) return parseOption(code, data);
+  const offset = kind === 'ia-ta' ? 4 : 12;
+  if (data.length < offset) return other;
+  const options = parseOptions(data, { offset, end: data.length, parse: parseAssociationOption });
+  if (options === undefined) return other;
+  const [renewAfter, rebindAfter] = kind === 'ia-ta' ? [0, 0] : [readU32(data, 4), readU32(data, 8)];
+  return { kind, id: readU32(data, 0), renewAfter, rebindAfter, options };
+}
+
+function parseAssociationOption(code: number, data: Uint8Array): Dhcpv6Option {
+  if (code !== OPTION_IA_ADDRESS || data.length < 24) return parseOption(code, data);
+  const options = parseOptions(data, { offset: 24, end: data.length, parse: parseOption });
+  if (options === undefined) return parseOption(code, data);
+  const address = readIpv6Address(data, 0);
+  return { kind: 'ia-address', address, preferred: readU32(data, 16), valid: readU32(data, 20), options };
 }
 
 function parseOption(code: number, data: Uint8Array): Dhcpv6Option {
@@ -161,6 +233,12 @@ function codeOf(option: Dhcpv6Option): number {
       return OPTION_CLIENT_ID;
     case 'server-id':
       return OPTION_SERVER_ID;
+    case 'ia-na':
+    case 'ia-ta':
+    case 'ia-pd':
+      return IDENTITY_ASSOCIATIONS[option.kind];
+    case 'ia-address':
+      return OPTION_IA_ADDRESS;
     case 'option-request':
       return OPTION_REQUEST;
     case 'elapsed-time':
@@ -185,6 +263,18 @@ function encodeData(option: Dhcpv6Option): Uint8Array {
     case 'client-id':
     case 'server-id':
       return option.duid;
+    case 'ia-na':
+    case 'ia-ta':
+    case 'ia-pd':
+      return encodeAssociation(option);
+    case 'ia-address': {
+      const data = new Uint8Array(24 + optionsLength(option.options));
+      writeIpv6Address(option.address, data, 0);
+      writeU32(data, 16, option.preferred);
+      writeU32(data, 20, option.valid);
+      emitOptions(option.options, data, 24);
+      return data;
+    }
     case 'option-request':
       return Uint8Array.from(option.codes.flatMap((code) => [code >>> 8, code & 255]));
     case 'elapsed-time':
@@ -210,4 +300,16 @@ function encodeData(option: Dhcpv6Option): Uint8Array {
     case 'other':
       return option.data;
   }
+}
+
+function encodeAssociation(association: Dhcpv6IdentityAssociation): Uint8Array {
+  const headerLength = association.kind === 'ia-ta' ? 4 : 12;
+  const data = new Uint8Array(headerLength + optionsLength(association.options));
+  writeU32(data, 0, association.id);
+  if (association.kind !== 'ia-ta') {
+    writeU32(data, 4, association.renewAfter);
+    writeU32(data, 8, association.rebindAfter);
+  }
+  emitOptions(association.options, data, headerLength);
+  return data;
 }
