@@ -204,6 +204,8 @@ function onData(context: TcpContext, block: ControlBlock, segment: Segment, wind
     offset = 0;
   }
   length = Math.min(length, windowBytes - offset);
+  // What lies beyond the end that the peer named is no part of its stream.
+  if (block.peerFinSeen) length = Math.min(length, distance(block.receiveNext, block.peerFin) - offset);
   context.markReady(block);
   if (length <= 0) {
     block.ackNow = true;

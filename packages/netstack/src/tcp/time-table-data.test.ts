@@ -3,6 +3,17 @@ import { expectedRows, OPENED, PLAIN, type Row, runTable, type TimeTable } from 
 
 const TABLES: readonly TimeTable[] = [
   {
+    title: 'data beyond the FIN is not delivered, and the FIN is reached all the same (RFC 9293 §3.10.7.4)',
+    stack: PLAIN,
+    rows: [
+      ...OPENED,
+      [10, 'in', 'F. 101 ack 1'],
+      [20, 'in', '. 1:201 ack 1'],
+      [20, 'tell', 'end'],
+      [20, 'out', '. 1 ack 102'],
+    ],
+  },
+  {
     title: 'data is retransmitted after the time-out, twice as late each time (RFC 6298)',
     stack: PLAIN,
     rows: [
