@@ -4,7 +4,7 @@ import type { TcpContext } from './context.ts';
 import { type ControlBlock, EVENT_END, EVENT_READABLE } from './control-block.ts';
 import { adoptPeerSyn, becomeEstablished, readPeerSyn } from './establish.ts';
 import type { Segment } from './segment.ts';
-import { freeReceiveSpace, windowStep } from './send-segment.ts';
+import { hasMuchRoomAgain } from './send-segment.ts';
 import { distance, isAcceptable, isAfter, isBefore } from './sequence.ts';
 import { PASS_ON_MIN_BYTES, TIMESTAMP_LIFETIME_MS } from './settings.ts';
 
@@ -228,12 +228,6 @@ function onData(context: TcpContext, block: ControlBlock, segment: Segment, wind
   if (inserted > 0) context.tell(block, EVENT_READABLE);
   if (passed > 0 && hasMuchRoomAgain(context, block)) block.ackNow = true;
   else decideAcknowledgement(context, block, grown, hadHoles);
-}
-
-/** What was used at once left room: a peer whose window is used up for the most part is not to wait for it. */
-function hasMuchRoomAgain(context: TcpContext, block: ControlBlock): boolean {
-  const free = freeReceiveSpace(context, block);
-  return block.receiveWindow.wantsUpdate(block.receiveNext, free, windowStep(block));
 }
 
 /** Bytes that nothing waits before may be used right where they are, without a copy. Returns how many were. */

@@ -22,7 +22,7 @@ export const UNFINISHED_MIN_BYTES = 256;
 const WINDOW_UNDER_PRESSURE = 16 * 1024;
 
 /** Bytes that could be stored beyond what is already received. */
-export function freeReceiveSpace(context: TcpContext, block: ControlBlock): number {
+function freeReceiveSpace(context: TcpContext, block: ControlBlock): number {
   const limit = context.pool.underPressure
     ? Math.min(block.receiveLimit, WINDOW_UNDER_PRESSURE)
     : block.receiveLimit;
@@ -30,8 +30,14 @@ export function freeReceiveSpace(context: TcpContext, block: ControlBlock): numb
 }
 
 /** The step by which an offered window grows (RFC 9293 §3.8.6.2.2). */
-export function windowStep(block: ControlBlock): number {
+function windowStep(block: ControlBlock): number {
   return Math.min(block.receiveLimit >>> 1, Math.max(block.receivedSegmentSize, 1));
+}
+
+/** Room came that is worth a segment of its own: a peer whose window is used up for the most part is not to wait for it. */
+export function hasMuchRoomAgain(context: TcpContext, block: ControlBlock): boolean {
+  const free = freeReceiveSpace(context, block);
+  return block.receiveWindow.wantsUpdate(block.receiveNext, free, windowStep(block));
 }
 
 interface SegmentPlan {

@@ -10,7 +10,7 @@ import type {
 import { tuneReceiveLimit } from './autotune.ts';
 import type { TcpContext } from './context.ts';
 import { type ControlBlock, EVENT_CLOSE } from './control-block.ts';
-import { freeReceiveSpace, windowStep } from './send-segment.ts';
+import { hasMuchRoomAgain } from './send-segment.ts';
 
 /** The program's side of a connection. */
 export class Socket implements TcpSocket {
@@ -92,8 +92,7 @@ export class Socket implements TcpSocket {
       return;
     }
     if (block.peerFinReached || block.state === 'closed') return;
-    const free = freeReceiveSpace(context, block);
-    if (block.receiveWindow.wantsUpdate(block.receiveNext, free, windowStep(block))) {
+    if (hasMuchRoomAgain(context, block)) {
       block.ackNow = true;
       context.markReady(block);
     }
