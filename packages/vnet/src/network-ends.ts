@@ -22,8 +22,7 @@ export function networkEnds({ gateway, gatewayMac, host, ipv6, subnet }: Network
   const prefixes = [...gateways, ...hosts].map(
     (address) => new IpPrefix(address, address.version === 4 ? subnet.length : 64),
   );
-  const { a, b, c, d } = linkLocal;
-  if (ipv6 !== undefined) prefixes.push(new IpPrefix(IpAddress.v6(a, b, c, d), 64));
+  if (ipv6 !== undefined) prefixes.push(new IpPrefix(IpAddress.fromIpv6(linkLocal), 64));
   return { gateways, hosts, linkLocal, prefixes };
 }
 

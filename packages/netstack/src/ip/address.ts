@@ -35,6 +35,11 @@ export class IpAddress {
     return new IpAddress(6, w0, w1, w2, w3);
   }
 
+  /** Of the wire package's own type. */
+  static fromIpv6({ a, b, c, d }: Ipv6Address): IpAddress {
+    return IpAddress.v6(a, b, c, d);
+  }
+
   /** Reads 4 or 16 bytes in network order. */
   static read(version: 4 | 6, bytes: Uint8Array, offset = 0): IpAddress {
     if (version === 4) return IpAddress.v4(readWord(bytes, offset));
@@ -50,7 +55,7 @@ export class IpAddress {
   static parse(text: string): IpAddress | undefined {
     if (text.includes(':')) {
       const words = parseIpv6Address(text);
-      return words === undefined ? undefined : IpAddress.v6(words.a, words.b, words.c, words.d);
+      return words === undefined ? undefined : IpAddress.fromIpv6(words);
     }
     const value = parseIpv4Address(text);
     return value === undefined ? undefined : IpAddress.v4(value);

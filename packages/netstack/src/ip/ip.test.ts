@@ -24,6 +24,7 @@ describe('IpAddress and IpPrefix', () => {
     const address = parseAddress(text);
     expect(address.toString()).toBe(text);
     expect(IpAddress.read(address.version, address.toBytes()).equals(address)).toBe(true);
+    if (address.version === 6) expect(IpAddress.fromIpv6(address.toIpv6()).equals(address)).toBe(true);
   });
 
   it('an IPv4 address is not its mapped IPv6 address', () => {

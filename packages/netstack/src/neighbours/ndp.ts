@@ -49,7 +49,7 @@ export class Ndp {
   /** Takes a checked message; true when it was one of ours to handle. */
   receive(message: Icmpv6Fields, source: IpAddress, hopLimit: number, now: number): boolean {
     if (message.kind !== 'neighbor-solicitation' && message.kind !== 'neighbor-advertisement') return false;
-    const target = fromWire(message.target);
+    const target = IpAddress.fromIpv6(message.target);
     // Only a neighbour can send hop limit 255 (RFC 4861 §7.1).
     if (hopLimit !== 255 || target.isMulticast) {
       this.counters.malformed++;
@@ -111,7 +111,7 @@ export class Ndp {
   solicit(address: IpAddress, known: MacAddress | undefined): void {
     const source = this.#local.sourceFor(address);
     if (source === undefined) return;
-    const to = known === undefined ? fromWire(solicitedNode(address.toIpv6())) : address;
+    const to = known === undefined ? IpAddress.fromIpv6(solicitedNode(address.toIpv6())) : address;
     this.#send(to, known, source, {
       kind: 'neighbor-solicitation',
       target: address.toIpv6(),
@@ -150,13 +150,4 @@ function linkLayer(options: readonly NdpOption[], kind: 'source-link-layer' | 't
       return option.mac;
   }
   return undefined;
-}
-
-function fromWire(address: {
-  readonly a: number;
-  readonly b: number;
-  readonly c: number;
-  readonly d: number;
-}) {
-  return IpAddress.v6(address.a, address.b, address.c, address.d);
 }

@@ -35,10 +35,7 @@ export class LearnedNames implements DnsResolver {
     if (asked === undefined) return;
     for (const record of fields.answers) {
       if (record.kind === 'A') this.#note(IpAddress.v4(record.address), plainName(asked));
-      if (record.kind === 'AAAA') {
-        const { a, b, c, d } = record.address;
-        this.#note(IpAddress.v6(a, b, c, d), plainName(asked));
-      }
+      if (record.kind === 'AAAA') this.#note(IpAddress.fromIpv6(record.address), plainName(asked));
     }
   }
 

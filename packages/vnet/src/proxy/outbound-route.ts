@@ -155,9 +155,7 @@ export class OutboundRoute {
     if (typeof fields === 'string') return [];
     return fields.answers.flatMap((record) => {
       if (record.kind === 'A') return [IpAddress.v4(record.address)];
-      if (record.kind !== 'AAAA') return [];
-      const { a, b, c, d } = record.address;
-      return [IpAddress.v6(a, b, c, d)];
+      return record.kind === 'AAAA' ? [IpAddress.fromIpv6(record.address)] : [];
     });
   }
 }
