@@ -1,5 +1,13 @@
 import { describe, expect, it } from 'vitest';
-import { expectedRows, OPENED, PLAIN, type Row, runTable, type TimeTable } from '../testing/time-table.ts';
+import {
+  expectedRows,
+  OPENED,
+  OPENED_WITH_SACK,
+  PLAIN,
+  type Row,
+  runTable,
+  type TimeTable,
+} from '../testing/time-table.ts';
 
 const TABLES: readonly TimeTable[] = [
   {
@@ -52,11 +60,7 @@ const TABLES: readonly TimeTable[] = [
     title: 'three SACKed segments retransmit the holes below them, and nothing else (RFC 6675)',
     stack: PLAIN,
     rows: [
-      [0, 'app', 'listen'],
-      [0, 'in', 'S 0 <mss 1000 sack>'],
-      [0, 'out', 'S. 0 ack 1 <mss 1460 sack>'],
-      [0, 'in', '. 1 ack 1'],
-      [0, 'tell', 'open'],
+      ...OPENED_WITH_SACK,
       [10, 'app', 'write 8000'],
       ...[0, 1, 2, 3, 4, 5, 6].map((n): Row => [10, 'out', `. ${n * 1000 + 1}:${n * 1000 + 1001} ack 1`]),
       [10, 'out', 'P. 7001:8001 ack 1'],
@@ -77,11 +81,7 @@ const TABLES: readonly TimeTable[] = [
     title: 'data beyond a hole is reported by SACK, newest first, and acknowledged at once',
     stack: PLAIN,
     rows: [
-      [0, 'app', 'listen'],
-      [0, 'in', 'S 0 <mss 1000 sack>'],
-      [0, 'out', 'S. 0 ack 1 <mss 1460 sack>'],
-      [0, 'in', '. 1 ack 1'],
-      [0, 'tell', 'open'],
+      ...OPENED_WITH_SACK,
       [10, 'in', '. 1001:2001 ack 1'],
       [10, 'out', '. 1 ack 1 <sack 1001:2001>'],
       [11, 'in', '. 3001:4001 ack 1'],

@@ -59,6 +59,15 @@ export const OPENED: readonly Row[] = [
   [0, 'tell', 'open'],
 ];
 
+/** The same, and the peer takes selective acknowledgements. */
+export const OPENED_WITH_SACK: readonly Row[] = [
+  [0, 'app', 'listen'],
+  [0, 'in', 'S 0 <mss 1000 sack>'],
+  [0, 'out', 'S. 0 ack 1 <mss 1460 sack>'],
+  [0, 'in', '. 1 ack 1'],
+  [0, 'tell', 'open'],
+];
+
 /** A stack whose congestion window is easily told. */
 export const PLAIN = { tcp: { congestion: 'reno' } } as const;
 

@@ -19,14 +19,7 @@ const CLIENT: Dhcpv6Option = { kind: 'client-id', duid: Uint8Array.of(0, 3, 0, 1
 const IA = { kind: 'ia-na', id: 7, renewAfter: 0, rebindAfter: 0, options: [] } as const;
 
 function iaAddress(address: string): Dhcpv6Option {
-  const { w0: a, w1: b, w2: c, w3: d } = ip(address);
-  return {
-    kind: 'ia-address',
-    address: { a: a >>> 0, b: b >>> 0, c: c >>> 0, d: d >>> 0 },
-    preferred: 60,
-    valid: 90,
-    options: [],
-  };
+  return { kind: 'ia-address', address: ip(address).toIpv6(), preferred: 60, valid: 90, options: [] };
 }
 
 /** A client of its own link-local address, and the question that it asks. */

@@ -60,13 +60,23 @@ export class Dhcpv6Server {
 
   #receive({ bytes, remote }: UdpDatagram): void {
     const request = parseDhcpv6(bytes, 0, bytes.length);
-    const answer = typeof request === 'string' || !this.#isForUs(request) ? undefined : this.#answer(request);
-    if (typeof request === 'string' || answer === undefined) {
+    const reply = typeof request === 'string' ? undefined : this.#reply(request);
+    if (reply === undefined) {
       this.counters.ignored++;
       return;
     }
+    const into = new Uint8Array(dhcpv6Length(reply));
+    emitDhcpv6(reply, into, 0);
+    this.counters.answered++;
+    this.#socket.send(into, remote);
+  }
+
+  /** Undefined where silence is the answer. */
+  #reply(request: Dhcpv6Fields): Dhcpv6Fields | undefined {
+    const answer = this.#isForUs(request) ? this.#answer(request) : undefined;
+    if (answer === undefined) return undefined;
     const clientId = request.options.find((option) => option.kind === 'client-id');
-    const reply: Dhcpv6Fields = {
+    return {
       messageType: answer.messageType,
       transactionId: request.transactionId,
       options: [
@@ -75,10 +85,6 @@ export class Dhcpv6Server {
         ...answer.options,
       ],
     };
-    const into = new Uint8Array(dhcpv6Length(reply));
-    emitDhcpv6(reply, into, 0);
-    this.counters.answered++;
-    this.#socket.send(into, remote);
   }
 
   /** Which messages a server discards (RFC 8415 §16.2, §16.4 to §16.9, §16.12). */
@@ -103,18 +109,16 @@ export class Dhcpv6Server {
     }
   }
 
-  /** Undefined where silence is the answer. */
   #answer({ messageType, options }: Dhcpv6Fields): Answer | undefined {
     const associations = options.filter(isAssociation);
     switch (messageType) {
       case 'solicit':
-        // §18.3.9; without a lease to commit, rapid commit is no matter.
+      case 'request':
+        // §18.3.9, §18.3.2; without a lease to commit, rapid commit is no matter.
         return {
-          messageType: 'advertise',
+          messageType: messageType === 'solicit' ? 'advertise' : 'reply',
           options: [...associations.map(withoutLease), ...this.#configuration],
         };
-      case 'request':
-        return { messageType: 'reply', options: [...associations.map(withoutLease), ...this.#configuration] };
       case 'confirm':
         return this.#confirm(associations);
       case 'renew':
@@ -156,8 +160,8 @@ export class Dhcpv6Server {
     return { ...association, renewAfter: 0, rebindAfter: 0, options };
   }
 
-  #isOnLink({ a, b, c, d }: Ipv6Address): boolean {
-    return this.#prefix.contains(IpAddress.v6(a, b, c, d));
+  #isOnLink(address: Ipv6Address): boolean {
+    return this.#prefix.contains(IpAddress.fromIpv6(address));
   }
 }
 
