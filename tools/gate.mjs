@@ -2,10 +2,10 @@
 /**
  * Everything that a change must pass: types, lint and format, import rules, tests.
  * `--speed pure|adapter|product` (repeatable) picks the tests; the default is pure and adapter.
- * Ends with a line `N passed, N failed`.
+ * Ends with what failed, a line each, and a line `N passed, N failed`.
  */
 import { spawnSync } from 'node:child_process';
-import { mkdirSync, readFileSync } from 'node:fs';
+import { mkdirSync, readFileSync, rmSync } from 'node:fs';
 import { dirname, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
@@ -15,10 +15,15 @@ const { values } = parseArgs({ options: { speed: { type: 'string', multiple: tru
 const speeds = values.speed ?? ['pure', 'adapter'];
 
 const totals = { passed: 0, failed: 0, skipped: 0 };
-const run = (title, command, args) => {
+const failures = [];
+const run = (title, command, args, env = {}) => {
   console.log(`\n== ${title}`);
   const started = performance.now();
-  const { status } = spawnSync(command, args, { cwd: root, stdio: 'inherit' });
+  const { status } = spawnSync(command, args, {
+    cwd: root,
+    stdio: 'inherit',
+    env: { ...process.env, ...env },
+  });
   console.log(
     `== ${title}: ${status === 0 ? 'ok' : `exit status ${status}`} (${((performance.now() - started) / 1000).toFixed(1)} s)`,
   );
@@ -26,7 +31,10 @@ const run = (title, command, args) => {
 };
 const check = (title, command, args) => {
   if (run(title, command, args)) totals.passed++;
-  else totals.failed++;
+  else {
+    totals.failed++;
+    failures.push(title);
+  }
 };
 
 check('types', 'npx', ['tsc', '--noEmit', '-p', 'tsconfig.json']);
@@ -37,34 +45,32 @@ check('reference of the command line', 'node', ['tools/cli-reference.mjs', '--ch
 
 mkdirSync(resolve(root, '.work'), { recursive: true });
 for (const speed of speeds) {
-  const report = resolve(root, '.work', `${speed}.json`);
-  const ok = run(`${speed} tests`, 'npx', [
-    'vitest',
-    'run',
-    '--project',
-    speed,
-    '--reporter=default',
-    '--reporter=json',
-    `--outputFile=${report}`,
-  ]);
-  const counts = readCounts(report);
-  totals.passed += counts.passed;
-  totals.skipped += counts.skipped;
+  const file = resolve(root, '.work', `${speed}.json`);
+  rmSync(file, { force: true });
+  const ok = run(
+    `${speed} tests`,
+    'npx',
+    ['vitest', 'run', '--project', speed, '--reporter=default', '--reporter=./tools/gate-reporter.mjs'],
+    { GATE_REPORT: file },
+  );
+  const report = readReport(file);
+  totals.passed += report.passed;
+  totals.skipped += report.skipped;
   // A file that does not even load fails the run without failing a test.
-  totals.failed += ok ? counts.failed : Math.max(counts.failed, 1);
+  totals.failed += ok ? report.failed : Math.max(report.failed, 1);
+  failures.push(...report.failures);
 }
 
+if (failures.length > 0) console.log(`\nWhat failed:\n  ${failures.join('\n  ')}`);
 console.log(
   `\n${totals.passed} passed, ${totals.failed} failed${totals.skipped > 0 ? `, ${totals.skipped} skipped` : ''}`,
 );
 process.exit(totals.failed === 0 ? 0 : 1);
 
-function readCounts(report) {
+function readReport(file) {
   try {
-    const { numPassedTests, numFailedTests, numPendingTests } = JSON.parse(readFileSync(report, 'utf8'));
-    return { passed: numPassedTests, failed: numFailedTests, skipped: numPendingTests };
+    return JSON.parse(readFileSync(file, 'utf8'));
   } catch (error) {
-    console.error(`no report of the tests: ${error.message}`);
-    return { passed: 0, failed: 1, skipped: 0 };
+    return { passed: 0, failed: 1, skipped: 0, failures: [`no report of the tests: ${error.message}`] };
   }
 }
