@@ -4,7 +4,7 @@ import { type Contestant, contest, presentPeers } from './contest.ts';
 import { exchanges, type Servers } from './measure.ts';
 import { type Peer, peers } from './peers.ts';
 import { type PeerReport, printReport } from './report.ts';
-import { freePort, run, start, stop, until, usage } from './tools.ts';
+import { freePort, run, start, stop, until } from './tools.ts';
 
 export interface BenchOptions {
   readonly repository: string;
@@ -77,10 +77,9 @@ async function bringUp(peer: Peer, servers: Servers, bench: Bench & { mtu: numbe
     seconds,
   };
   await until('the host', () => exchanges('tcp', { ...place, seconds: 0.05 }));
-  const idleMebibytes = usage(running.pid).mebibytes;
   const close = async () => {
     await running.close();
     await stop(server);
   };
-  return { name: peer.name, place, pid: running.pid, rounds: new Map(), idleMebibytes, close };
+  return { name: peer.name, place, pid: running.pid, rounds: new Map(), close };
 }

@@ -2,7 +2,7 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { COLUMNS, type Column, measure, type Place, type Servers } from './measure.ts';
 import type { Measured, PeerReport } from './report.ts';
-import { freePort, start, stop, usage } from './tools.ts';
+import { cpuSecondsOf, freePort, type Memory, memoryOf, start, stop } from './tools.ts';
 
 /** A peer that is up, and what was measured of it so far. */
 export interface Contestant {
@@ -11,9 +11,11 @@ export interface Contestant {
   /** The process that moves the bytes. */
   readonly pid: number;
   readonly rounds: Map<Column, (Measured | undefined)[]>;
-  readonly idleMebibytes: number;
   close(): Promise<void>;
 }
+
+/** All peers are left alone for so long before their memory at rest is looked at. */
+const REST_MS = 20_000;
 
 export interface ContestOptions<Peer> {
   readonly repository: string;
@@ -55,12 +57,14 @@ export async function contest<Peer extends { readonly name: string }>(
       });
       if (contestant !== undefined) contestants.push(contestant);
     }
+    await sleep(REST_MS);
+    const idle = contestants.map(({ pid }) => memoryOf(pid));
     for (const column of COLUMNS) {
       for (let round = 0; round < rounds; round++) {
         for (const contestant of contestants) await measureRound(column, contestant);
       }
     }
-    return contestants.map(reportOf);
+    return contestants.map((contestant, index) => reportOf(contestant, idle[index]));
   } finally {
     for (const contestant of contestants) await contestant.close();
     for (const server of servers) await stop(server);
@@ -71,10 +75,10 @@ export async function contest<Peer extends { readonly name: string }>(
 async function measureRound(column: Column, { name, place, pid, rounds }: Contestant): Promise<void> {
   const list = rounds.get(column) ?? [];
   rounds.set(column, list);
-  const before = usage(pid).cpuSeconds;
+  const before = cpuSecondsOf(pid);
   try {
     const sample = measure(column, place);
-    list.push({ ...sample, cpuSeconds: usage(pid).cpuSeconds - before });
+    list.push({ ...sample, cpuSeconds: cpuSecondsOf(pid) - before });
   } catch (error) {
     list.push(undefined);
     const said = error instanceof Error ? error.message.split('\n').slice(0, 2).join(' ') : String(error);
@@ -83,6 +87,6 @@ async function measureRound(column: Column, { name, place, pid, rounds }: Contes
   }
 }
 
-function reportOf({ name, rounds, idleMebibytes, pid }: Contestant): PeerReport {
-  return { name, rounds, idleMebibytes, loadedMebibytes: usage(pid).mebibytes };
+function reportOf({ name, rounds, pid }: Contestant, idle: Memory | undefined): PeerReport {
+  return { name, rounds, idle, loaded: memoryOf(pid) };
 }

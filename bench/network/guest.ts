@@ -14,7 +14,7 @@ import {
 } from './machine.ts';
 import { exchanges, type Servers } from './measure.ts';
 import { printReport } from './report.ts';
-import { freePort, stop, until, usage } from './tools.ts';
+import { freePort, stop, until } from './tools.ts';
 
 /** gvproxy gives 192.168.127.2 to this one. */
 const MAC = '5a:94:ef:e4:0c:ee';
@@ -80,7 +80,7 @@ async function bringUp(peer: GuestPeer, servers: Servers, bench: GuestBench): Pr
     const seconds = ((performance.now() - startedMs) / 1000).toFixed(0);
     console.error(`${peer.name}, MTU ${mtu}: the guest answers after ${seconds} s`);
     const pid = network.pid ?? machine.pid ?? 0;
-    return { name: peer.name, place, pid, rounds: new Map(), idleMebibytes: usage(pid).mebibytes, close };
+    return { name: peer.name, place, pid, rounds: new Map(), close };
   } catch (error) {
     await close();
     throw error;

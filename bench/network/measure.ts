@@ -7,8 +7,10 @@ export type Column = (typeof COLUMNS)[number];
 /** One measurement: Gbit/s, or exchanges a second with their times in microseconds. */
 export interface Sample {
   readonly rate: number;
-  /** Gigabytes or exchanges, for what one costs in processor time. */
+  /** Gigabytes, or exchanges with those of the warm-up, for what one costs in processor time. */
   readonly amount: number;
+  /** Exchanges a second of the warm-up that the rate leaves out. */
+  readonly warmUpRate?: number;
   readonly p50?: number;
   readonly p99?: number;
 }
@@ -32,8 +34,9 @@ export interface Place {
   readonly seconds: number;
 }
 
-/** Left out of the figures: slow start, and code that is compiled. */
+/** Left out of the figures: slow start, and code that is compiled; of all peers alike. */
 const OMIT_SECONDS = 0.3;
+export const WARM_UP_SECONDS = 1.5;
 
 /** @throws Error when a client fails */
 export function measure(column: Column, place: Place): Sample {
@@ -49,11 +52,11 @@ export function measure(column: Column, place: Place): Sample {
     case 'fwd g→h':
       return iperf3(place, forwarded, '-R');
     case 'crr':
-      return exchanges('crr', place);
+      return exchanges('crr', place, WARM_UP_SECONDS);
     case 'tcp rr':
-      return exchanges('tcp', place);
+      return exchanges('tcp', place, WARM_UP_SECONDS);
     case 'udp rr':
-      return exchanges('udp', place);
+      return exchanges('udp', place, WARM_UP_SECONDS);
   }
 }
 
@@ -76,12 +79,13 @@ interface IperfEnd {
   readonly sum_received: { readonly bits_per_second: number; readonly bytes: number };
 }
 
-export function exchanges(mode: string, place: Place): Sample {
+export function exchanges(mode: string, place: Place, warmUpSeconds = 0): Sample {
   const { inGuest, rrScript, hostAddress, servers, seconds } = place;
   const client = ['python3', rrScript, mode, hostAddress, String(servers.rrPort), String(seconds)];
-  const text = run('timeout', String(seconds + 15), ...inGuest, ...client);
-  const [rate = 0, p50 = 0, p99 = 0] = text.trim().split(' ').map(Number);
+  if (warmUpSeconds > 0) client.push(String(warmUpSeconds));
+  const text = run('timeout', String(seconds + warmUpSeconds + 15), ...inGuest, ...client);
+  const [rate = 0, p50 = 0, p99 = 0, count = 0, before = 0] = text.trim().split(' ').map(Number);
   // What runs in a machine says by its words alone that it failed.
   if (!(rate > 0)) throw new Error(`${client.join(' ')}: ${text}`);
-  return { rate, amount: rate * seconds, p50, p99 };
+  return { rate, amount: count + before, p50, p99, warmUpRate: before / warmUpSeconds };
 }

@@ -1,13 +1,13 @@
 import { COLUMNS, measure, type Place } from './measure.ts';
-import { usage } from './tools.ts';
+import { cpuSecondsOf } from './tools.ts';
 
 /** Every column between two guests, and what it costs the switch, a process. */
 export function printColumns(title: string, place: Place, pid: number): void {
   console.log(title);
   for (const column of COLUMNS.filter((name) => !name.startsWith('fwd'))) {
-    const before = usage(pid).cpuSeconds;
+    const before = cpuSecondsOf(pid);
     const { rate, amount, p50, p99 } = measure(column, place);
-    const spent = usage(pid).cpuSeconds - before;
+    const spent = cpuSecondsOf(pid) - before;
     const what =
       p50 === undefined
         ? `${rate.toFixed(2)} Gbit/s, ${(spent / amount).toFixed(2)} s of the switch's processor a gigabyte`

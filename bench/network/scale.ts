@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type JoinedNetwork, joinNetwork, NetworkClient } from '@orlop/vnet';
-import { run, start, stop, until, usage } from './tools.ts';
+import { cpuSecondsOf, memoryOf, run, start, stop, until } from './tools.ts';
 
 export interface ScaleOptions {
   readonly repository: string;
@@ -141,16 +141,16 @@ const inNamespace = (script: string): [string, ...string[]] => [
 async function connections(client: NetworkClient, pid: number): Promise<void> {
   const server = new Talker(process.execPath, '-e', SERVER);
   await server.line();
-  const before = usage(pid).mebibytes;
+  const before = memoryOf(pid).resident;
   const guest = new Talker(...inNamespace(CLIENT));
-  const each = () => `${(((usage(pid).mebibytes - before) * 1024) / CONNECTIONS).toFixed(2)} KiB each`;
+  const each = () => `${(((memoryOf(pid).resident - before) * 1024) / CONNECTIONS).toFixed(2)} KiB each`;
   console.log(`connections through the gateway: idle network ${before.toFixed(0)} MiB`);
-  console.log(`  ${await guest.line()}: ${usage(pid).mebibytes.toFixed(0)} MiB, ${each()}`);
-  console.log(`  ${await guest.next()}: ${usage(pid).mebibytes.toFixed(0)} MiB, ${each()}`);
+  console.log(`  ${await guest.line()}: ${memoryOf(pid).resident.toFixed(0)} MiB, ${each()}`);
+  console.log(`  ${await guest.next()}: ${memoryOf(pid).resident.toFixed(0)} MiB, ${each()}`);
   await server.next();
   const written = await guest.next();
   console.log(
-    `  64 KiB to readers that stall, ${written}: ${usage(pid).mebibytes.toFixed(0)} MiB, ${each()}`,
+    `  64 KiB to readers that stall, ${written}: ${memoryOf(pid).resident.toFixed(0)} MiB, ${each()}`,
   );
   await guest.next();
   await server.close();
@@ -167,7 +167,7 @@ async function connections(client: NetworkClient, pid: number): Promise<void> {
     now = await left();
   }
   console.log(
-    `  ended: ${openUntil}${now.all} left after ${passed()} s, ${usage(pid).mebibytes.toFixed(0)} MiB`,
+    `  ended: ${openUntil}${now.all} left after ${passed()} s, ${memoryOf(pid).resident.toFixed(0)} MiB`,
   );
   await guest.close();
 }
@@ -175,7 +175,7 @@ async function connections(client: NetworkClient, pid: number): Promise<void> {
 async function forwards(client: NetworkClient, pid: number): Promise<void> {
   const guest = new Talker(...inNamespace(GUEST_SERVER));
   await guest.line();
-  const before = usage(pid).mebibytes;
+  const before = memoryOf(pid).resident;
   const texts = Array.from({ length: FORWARDS }, (_, index) => `${FIRST_FORWARD + index}:192.168.127.2:80`);
   const startMs = performance.now();
   await client.addForwards(texts);
@@ -186,7 +186,7 @@ async function forwards(client: NetworkClient, pid: number): Promise<void> {
     for await (const chunk of connect(FIRST_FORWARD + index, '127.0.0.1')) text += String(chunk);
     if (text === 'from the guest') answered++;
   }
-  const grown = ((usage(pid).mebibytes - before) * 1024) / FORWARDS;
+  const grown = ((memoryOf(pid).resident - before) * 1024) / FORWARDS;
   console.log(
     `forwards: ${FORWARDS} added in ${addedMs.toFixed(0)} ms, ${answered} answered, ${grown.toFixed(1)} KiB each`,
   );
@@ -196,13 +196,13 @@ async function forwards(client: NetworkClient, pid: number): Promise<void> {
 /** Programs on links of their own, each of which sends to the next. */
 async function links(folder: string, pid: number): Promise<void> {
   const guests: JoinedNetwork[] = [];
-  const before = usage(pid).mebibytes;
+  const before = memoryOf(pid).resident;
   for (let index = 0; index < LINKS - 1; index++) {
     const addresses = [`192.168.127.${100 + index}/24`];
     guests.push(await joinNetwork({ socketPath: join(folder, 'q.sock'), addresses, mtu: 1500 }));
   }
   let received = 0;
-  const cpuBefore = usage(pid).cpuSeconds;
+  const cpuBefore = cpuSecondsOf(pid);
   for (const guest of guests) {
     await guest.listen({ port: 7 }, async (stream) => {
       for await (const bytes of stream) received += bytes.length;
@@ -227,8 +227,8 @@ async function links(folder: string, pid: number): Promise<void> {
   console.log(
     `links: ${LINKS} on one switch, ${guests.length} streams at once from link to link: ${received === expected ? 'every' : 'NOT every'} byte, ` +
       `${((expected * 8) / seconds / 1e9).toFixed(2)} Gbit/s in all (both ends in one process), ` +
-      `${((usage(pid).cpuSeconds - cpuBefore) / (expected / 1e9)).toFixed(2)} s of the switch's processor a gigabyte, ` +
-      `${(((usage(pid).mebibytes - before) * 1024) / LINKS).toFixed(0)} KiB a link`,
+      `${((cpuSecondsOf(pid) - cpuBefore) / (expected / 1e9)).toFixed(2)} s of the switch's processor a gigabyte, ` +
+      `${(((memoryOf(pid).resident - before) * 1024) / LINKS).toFixed(0)} KiB a link`,
   );
   for (const guest of guests) guest.close();
 }

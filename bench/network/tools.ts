@@ -74,12 +74,21 @@ export async function until(what: string, attempt: () => unknown, seconds = 20):
   throw new Error(`${what}: ${last instanceof Error ? last.message.slice(0, 300) : String(last)}`);
 }
 
-/** Resident memory and processor time (its threads' too) of a process. */
-export function usage(pid: number): { readonly mebibytes: number; readonly cpuSeconds: number } {
+export interface Memory {
+  /** MiB that are resident, pages of files that others may share among them. */
+  readonly resident: number;
+  /** MiB of those that are of no file: heap and stacks. */
+  readonly own: number;
+}
+
+export function memoryOf(pid: number): Memory {
   const status = readFileSync(`/proc/${pid}/status`, 'utf8');
+  const mebibytes = (name: string) => Number(new RegExp(`${name}:\\s+(\\d+)`).exec(status)?.[1] ?? 0) / 1024;
+  return { resident: mebibytes('VmRSS'), own: mebibytes('RssAnon') };
+}
+
+/** Processor time of a process and its threads, s. */
+export function cpuSecondsOf(pid: number): number {
   const stat = readFileSync(`/proc/${pid}/stat`, 'utf8').split(') ')[1]?.split(' ') ?? [];
-  return {
-    mebibytes: Number(/VmRSS:\s+(\d+)/.exec(status)?.[1] ?? 0) / 1024,
-    cpuSeconds: (Number(stat[11]) + Number(stat[12])) / 100,
-  };
+  return (Number(stat[11]) + Number(stat[12])) / 100;
 }
