@@ -7,7 +7,7 @@ set -eu
 demo="qemu-system-x86 qemu-utils xz-utils zstd redis-tools uidmap"
 # The judges of the tests: peers that read what Orlop writes, and that speak with it.
 test="$demo ovmf qemu-system-arm qemu-efi-aarch64 docker-registry skopeo apache2-utils openssl e2fsprogs
-squashfs-tools erofs-utils bzip2 xorriso genisoimage mtools dosfstools syslinux gdisk fdisk attr cpio tshark tcpdump iperf3 iproute2 iptables
+squashfs-tools erofs-utils bzip2 xorriso genisoimage mtools dosfstools syslinux syslinux-common gdisk fdisk attr cpio tshark tcpdump iperf3 iproute2 iptables
 bind9-dnsutils iputils-ping traceroute dnsmasq-base tinyproxy-bin socat netcat-openbsd file git gnupg kmod zsh fish openssh-client openssh-server"
 # The peers that the benchmarks measure against.
 bench="$test slirp4netns passt hyperfine time python3 curl pigz"
