@@ -1,7 +1,7 @@
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { type Contestant, contest, presentPeers } from './contest.ts';
-import { exchanges, type Servers } from './measure.ts';
+import { type Column, exchanges, type Servers } from './measure.ts';
 import { type Peer, peers } from './peers.ts';
 import { type PeerReport, printReport } from './report.ts';
 import { freePort, run, start, stop, until } from './tools.ts';
@@ -17,11 +17,13 @@ export interface ContestValues {
   readonly seconds: number;
   readonly rounds: number;
   readonly mtu: readonly number[];
+  readonly columns: readonly Column[];
 }
 
 interface Bench extends BenchOptions {
   readonly seconds: number;
   readonly rounds: number;
+  readonly columns: readonly Column[];
 }
 
 /** Of the guest's iperf3. */
@@ -33,9 +35,10 @@ export async function runBench({
 }: BenchOptions & { readonly values: ContestValues }): Promise<void> {
   run(join(options.repository, 'orlop'), 'version');
   const chosen = presentPeers(peers, values.peers);
-  const { seconds, rounds } = values;
+  const { seconds, rounds, columns } = values;
   for (const mtu of values.mtu) {
-    printReport(mtu, await compare(chosen, { ...options, seconds, rounds, mtu }));
+    const reports = await compare(chosen, { ...options, seconds, rounds, columns, mtu });
+    printReport({ mtu, columns, reports });
   }
 }
 

@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { COLUMNS, type Column, measure, type Place, type Servers } from './measure.ts';
+import { type Column, measure, type Place, type Servers } from './measure.ts';
 import type { Measured, PeerReport } from './report.ts';
 import { cpuSecondsOf, freePort, type Memory, memoryOf, start, stop } from './tools.ts';
 
@@ -21,6 +21,7 @@ export interface ContestOptions<Peer> {
   readonly repository: string;
   readonly folder: string;
   readonly rounds: number;
+  readonly columns: readonly Column[];
   readonly bringUp: (peer: Peer, servers: Servers) => Promise<Contestant>;
 }
 
@@ -40,7 +41,7 @@ export function presentPeers<Peer extends { readonly name: string; missing(): st
 /** All peers are up at once and measured in turn, column by column and round by round. */
 export async function contest<Peer extends { readonly name: string }>(
   peers: readonly Peer[],
-  { repository, folder, rounds, bringUp }: ContestOptions<Peer>,
+  { repository, folder, rounds, columns, bringUp }: ContestOptions<Peer>,
 ): Promise<PeerReport[]> {
   const rrServer = join(repository, 'bench/network/rr.py');
   const ports = { iperfPort: await freePort(), rrPort: await freePort() };
@@ -59,7 +60,7 @@ export async function contest<Peer extends { readonly name: string }>(
     }
     await sleep(REST_MS);
     const idle = contestants.map(({ pid }) => memoryOf(pid));
-    for (const column of COLUMNS) {
+    for (const column of columns) {
       for (let round = 0; round < rounds; round++) {
         for (const contestant of contestants) await measureRound(column, contestant);
       }

@@ -12,7 +12,7 @@ import {
   inGuestAt,
   startMachine,
 } from './machine.ts';
-import { exchanges, type Servers } from './measure.ts';
+import { type Column, exchanges, type Servers } from './measure.ts';
 import { printReport } from './report.ts';
 import { freePort, stop, until } from './tools.ts';
 
@@ -21,6 +21,7 @@ const MAC = '5a:94:ef:e4:0c:ee';
 interface GuestBench extends BenchOptions {
   readonly seconds: number;
   readonly rounds: number;
+  readonly columns: readonly Column[];
   readonly mtu: number;
   /** The image's kernel and initial RAM disk. */
   readonly image: string;
@@ -35,15 +36,17 @@ export async function runGuestBench({
   const bench = {
     seconds: values.seconds,
     rounds: values.rounds,
+    columns: values.columns,
     image: buildGuest(options.repository, options.folder),
   };
   for (const mtu of values.mtu) {
     const able = chosen.filter((peer) => mtu <= peer.maxMtu);
     const all = { ...options, ...bench, mtu };
-    printReport(
-      mtu,
-      await contest(able, { ...all, bringUp: (peer, servers) => bringUp(peer, servers, all) }),
-    );
+    const reports = await contest(able, {
+      ...all,
+      bringUp: (peer, servers) => bringUp(peer, servers, all),
+    });
+    printReport({ mtu, columns: values.columns, reports });
   }
 }
 

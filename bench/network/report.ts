@@ -1,4 +1,4 @@
-import { COLUMNS, type Column, type Sample, WARM_UP_SECONDS } from './measure.ts';
+import { type Column, type Sample, WARM_UP_SECONDS } from './measure.ts';
 import type { Memory } from './tools.ts';
 
 /** One peer's measurement of one round, with what its process spent meanwhile. */
@@ -16,47 +16,59 @@ export interface PeerReport {
 
 const WIDTH = 11;
 
-const TIMED = COLUMNS.filter((column) => column.endsWith('rr'));
+/** What was measured of all the peers. */
+interface Table {
+  readonly mtu: number;
+  readonly columns: readonly Column[];
+  readonly reports: readonly PeerReport[];
+}
 
-export function printReport(mtu: number, reports: readonly PeerReport[]): void {
-  printRates(mtu, reports);
-  printCosts(mtu, reports);
-  printTimes(mtu, reports);
-  printMemory(mtu, reports);
+export function printReport(table: Table): void {
+  const timed = table.columns.filter((column) => column.endsWith('rr'));
+  printRates(table);
+  printCosts(table);
+  if (timed.length > 0) {
+    printWarmUp({ ...table, columns: timed });
+    printTimes({ ...table, columns: timed });
+  }
+  printMemory(table);
 }
 
 /**
  * Medians of the rounds. A ratio is the median of the rounds' own ratios: the two of one round were measured within
  * seconds of each other, so what else the machine does meanwhile falls on both.
  */
-function printRates(mtu: number, reports: readonly PeerReport[]): void {
+function printRates({ mtu, columns, reports }: Table): void {
   const own = reports.find(({ name }) => name === 'orlop');
   console.log(`\nMTU ${mtu}: Gbit/s, exchanges per second; medians of interleaved rounds`);
-  console.log(row('', COLUMNS));
+  console.log(row('', columns));
   for (const report of reports) {
-    const rates = COLUMNS.map((column) => format(median(valuesOf(report, column, (one) => one.rate))));
+    const rates = columns.map((column) => format(median(valuesOf(report, column, (one) => one.rate))));
     console.log(row(report.name, rates));
     if (own === undefined || report === own) continue;
-    const ratios = COLUMNS.map((column) => ratio(own, report, column));
+    const ratios = columns.map((column) => ratio(own, report, column));
     console.log(row('  orlop is', ratios));
   }
+}
+
+function printWarmUp({ mtu, columns, reports }: Table): void {
   console.log(
     `\nMTU ${mtu}: exchanges per second of the first warm-up (${WARM_UP_SECONDS} s), left out above`,
   );
-  console.log(row('', TIMED));
+  console.log(row('', columns));
   for (const report of reports) {
-    const rates = TIMED.map((column) => format(report.rounds.get(column)?.[0]?.warmUpRate));
+    const rates = columns.map((column) => format(report.rounds.get(column)?.[0]?.warmUpRate));
     console.log(row(report.name, rates));
   }
 }
 
-function printCosts(mtu: number, reports: readonly PeerReport[]): void {
+function printCosts({ mtu, columns, reports }: Table): void {
   console.log(
     `\nMTU ${mtu}: processor seconds for a gigabyte, microseconds for an exchange, of the peer's process`,
   );
-  console.log(row('', COLUMNS));
+  console.log(row('', columns));
   for (const report of reports) {
-    const costs = COLUMNS.map((column) => {
+    const costs = columns.map((column) => {
       const perUnit = column.endsWith('rr') ? 1e6 : 1;
       return format(median(valuesOf(report, column, (one) => (one.cpuSeconds * perUnit) / one.amount)));
     });
@@ -64,12 +76,12 @@ function printCosts(mtu: number, reports: readonly PeerReport[]): void {
   }
 }
 
-function printTimes(mtu: number, reports: readonly PeerReport[]): void {
+function printTimes({ mtu, columns, reports }: Table): void {
   console.log(`\nMTU ${mtu}: microseconds, p50 and p99`);
-  const heads = TIMED.flatMap((column) => [`${column} p50`, 'p99']);
+  const heads = columns.flatMap((column) => [`${column} p50`, 'p99']);
   console.log(row('', heads));
   for (const report of reports) {
-    const times = TIMED.flatMap((column) => [
+    const times = columns.flatMap((column) => [
       format(median(valuesOf(report, column, (one) => one.p50))),
       format(median(valuesOf(report, column, (one) => one.p99))),
     ]);
@@ -77,7 +89,7 @@ function printTimes(mtu: number, reports: readonly PeerReport[]): void {
   }
 }
 
-function printMemory(mtu: number, reports: readonly PeerReport[]): void {
+function printMemory({ mtu, reports }: Table): void {
   console.log(`\nMTU ${mtu}: MiB resident, and of those of no file; left alone, and after the measurements`);
   console.log(row('', ['idle', 'own', 'loaded', 'own']));
   for (const { name, idle, loaded } of reports) {

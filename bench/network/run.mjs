@@ -20,13 +20,15 @@ const USAGE = `usage: node bench/network/run.mjs [PROGRAM] [OPTIONS]
            --minutes N (60)
   linux    our stack against Linux's over impaired links, a grid of throughputs. Needs root
 
-  --mtu N,…    of peers, guest and switch (1500,65520)
-  -h, --help   print this text`;
+  --mtu N,…      of peers, guest and switch (1500,65520)
+  --columns C,…  of peers and guest, all by default: g→h h→g 'fwd h→g' 'fwd g→h' crr 'tcp rr' 'udp rr'
+  -h, --help     print this text`;
 
 const mtu = [1500, 65_520];
+const columns = ['g→h', 'h→g', 'fwd h→g', 'fwd g→h', 'crr', 'tcp rr', 'udp rr'];
 const { name, values } = readProgram(USAGE, {
-  peers: { peers: ['orlop', 'slirp4netns', 'gvproxy', 'pasta'], seconds: 1, rounds: 5, mtu },
-  guest: { peers: ['orlop', 'libslirp', 'gvproxy', 'passt'], seconds: 2, rounds: 3, mtu },
+  peers: { peers: ['orlop', 'slirp4netns', 'gvproxy', 'pasta'], seconds: 1, rounds: 5, mtu, columns },
+  guest: { peers: ['orlop', 'libslirp', 'gvproxy', 'passt'], seconds: 2, rounds: 3, mtu, columns },
   switch: { qemu: false, seconds: 2, mtu },
   scale: {},
   soak: { minutes: 60 },
