@@ -53,6 +53,7 @@ const orlop: Peer = {
       ...(['env', `ORLOP_HOME=${home}`, process.execPath, '--max-semi-space-size=1'] as const),
       ...[
         '--v8-pool-size=1',
+        '--expose-gc',
         join(repository, 'dist', 'orlop.mjs'),
         'net',
         'up',

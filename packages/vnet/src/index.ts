@@ -48,6 +48,7 @@ export { Poller, type Watch as DescriptorWatch } from './native/poller.ts';
 export { NETWORK_SCHEMA } from './network-schema.ts';
 export { nodeScheduler } from './node-scheduler.ts';
 export { type OpenNetwork, type OpenNetworkOptions, openNetwork } from './open-network.ts';
+export { giveBackWhenIdle } from './process/give-back.ts';
 export { formatPath, type JsonSchema, type SchemaPath, validateSchema } from './schema/json-schema.ts';
 export type { DropReason } from './switch/drop-counters.ts';
 export type { Port } from './switch/port.ts';

@@ -17,9 +17,10 @@ export interface DetachedNetwork {
 
 /**
  * Connections come and go, and little outlives them: a small nursery is 20 MiB less memory for 2 % of speed. One thread
- * beside the main one compiles and collects as well as four, each of which has a heap of its own.
+ * beside the main one compiles and collects as well as four, each of which has a heap of its own. The collector is at
+ * hand for when the network's work has ended (vnet's `giveBackWhenIdle`).
  */
-const NODE_OPTIONS = ['--max-semi-space-size=1', '--v8-pool-size=1'];
+const NODE_OPTIONS = ['--max-semi-space-size=1', '--v8-pool-size=1', '--expose-gc'];
 const START_TIMEOUT_MS = 15_000;
 const POLL_MS = 20;
 

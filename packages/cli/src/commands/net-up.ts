@@ -97,6 +97,7 @@ async function runNetwork(context: CommandContext, name: string, options: NetUpO
   });
   const { network } = opened;
   const stopped = new AbortController();
+  const stopGivingBack = opened.poller && vnet.giveBackWhenIdle(opened.poller);
   const served = serveNetwork({ vnet, context, opened, paths, places, options, stop: () => stopped.abort() });
   if (places.every((place) => place === 'stdio')) {
     // Who came by standard input and output (over ssh) has left for good, and nobody else can come.
@@ -123,6 +124,7 @@ async function runNetwork(context: CommandContext, name: string, options: NetUpO
     );
     await untilStopped(context, { opened, stopped: stopped.signal, idleMs });
   } finally {
+    stopGivingBack?.();
     served.close();
     opened.close();
   }

@@ -38,6 +38,9 @@ export interface NativeLibrary {
   ioctl(descriptor: number, request: number, argument: Uint8Array): number;
   /** The same for requests whose argument is the number itself. */
   ioctlValue(descriptor: number, request: number, argument: number): number;
+  madvise(address: number, length: number, advice: number): number;
+  /** Gives the system what the allocator keeps free. glibc's alone. */
+  readonly malloc_trim: ((keep: number) => number) | undefined;
   inotify_init1(flags: number): number;
   /** @param path - ends in a NUL */
   inotify_add_watch(descriptor: number, path: Uint8Array, mask: number): number;
@@ -105,6 +108,8 @@ export function bindNativeLibrary(onReady: () => void, platform: string): Native
     recvmsg: func('recvmsg', 'int64_t', ['int', bytes, 'int']),
     ioctl: func('ioctl', 'int', ['int', 'ulong', bytes]),
     ioctlValue: func('ioctl', 'int', ['int', 'ulong', 'ulong']),
+    madvise: func('madvise', 'int', [address, 'size_t', 'int']),
+    malloc_trim: found(() => func('malloc_trim', 'int', ['size_t'])),
     inotify_init1: func('inotify_init1', 'int', ['int']),
     inotify_add_watch: func('inotify_add_watch', 'int', ['int', bytes, 'uint32_t']),
     inotify_rm_watch: func('inotify_rm_watch', 'int', ['int', 'int']),
@@ -119,6 +124,15 @@ export function bindNativeLibrary(onReady: () => void, platform: string): Native
     },
     keepAlive: (keep) => (keep ? ref : unref)(Number(koffi.address(handle))),
   };
+}
+
+/** A function that not every C library has. */
+function found<F>(bind: () => F): F | undefined {
+  try {
+    return bind();
+  } catch {
+    return undefined;
+  }
 }
 
 function loadKoffi(): typeof koffiModule {
