@@ -19,9 +19,18 @@ export class Assembler {
     return this.#starts.length;
   }
 
-  /** The end of the last range, or `otherwise`. */
-  lastEnd(otherwise: number): number {
-    return this.#ends[this.#ends.length - 1] ?? otherwise;
+  /** Forgets everything from `position` on. */
+  cut(position: number): void {
+    const starts = this.#starts;
+    const ends = this.#ends;
+    for (let last = starts.length - 1; last >= 0 && (ends[last] ?? 0) > position; last--) {
+      if ((starts[last] ?? 0) < position) {
+        ends[last] = position;
+        return;
+      }
+      this.#forget(starts.pop() ?? 0);
+      ends.pop();
+    }
   }
 
   /** Adds [start, end). False when that would need one range too many: the bytes must then be dropped. */

@@ -104,12 +104,13 @@ function arrivesSynchronized(context: TcpContext, block: ControlBlock, segment: 
   }
   noteHeard(context, block);
   if (!acknowledge(context, block, segment)) return 'taken';
+  // Before the data: what a hole that it fills has behind it may lie beyond the end.
+  if (segment.isFin && dataLength === segment.dataLength) noteFin(block, (sequence + dataLength) | 0);
   if (dataLength > 0) {
     onData(context, block, segment, windowBytes);
     if (isClosed(block)) return 'taken';
   }
-  if (segment.isFin && dataLength === segment.dataLength) noteFin(block, (sequence + dataLength) | 0);
-  if (block.peerFinSeen && !block.peerFinReached) onFin(context, block);
+  if (block.peerFinSeen && !block.peerFinReached) onFin(context, block, segment);
   return 'taken';
 }
 
@@ -285,15 +286,23 @@ function fullSegment(block: ControlBlock): number {
   return Math.min(block.receivedSegmentSize, Math.max(block.peerMss, 1));
 }
 
+/** The first FIN says where the stream ends; nothing that came earlier or comes later moves it. */
 function noteFin(block: ControlBlock, sequence: number): void {
   if (block.peerFinSeen) return;
   block.peerFinSeen = true;
   block.peerFin = sequence;
+  block.receiveQueue.cut(distance(block.receiveNext, sequence));
 }
 
 /** RFC 9293 §3.10.7.4, eighth: the FIN bit, once everything before it has come. */
-function onFin(context: TcpContext, block: ControlBlock): void {
-  if (block.receiveNext !== block.peerFin) return;
+function onFin(context: TcpContext, block: ControlBlock, segment: Segment): void {
+  if (block.receiveNext !== block.peerFin) {
+    if (!segment.isFin) return;
+    // Out of order, it is acknowledged at once as data is (RFC 5681 §4.2): the peer counts the duplicates.
+    block.ackNow = true;
+    context.markReady(block);
+    return;
+  }
   block.peerFinReached = true;
   block.receiveNext = (block.receiveNext + 1) | 0;
   context.tell(block, EVENT_END);

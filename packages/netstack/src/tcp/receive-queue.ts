@@ -67,6 +67,13 @@ export class ReceiveQueue {
     return this.#received - before;
   }
 
+  /** The stream ends `offset` bytes after the next expected byte: what is held beyond that is no part of it. */
+  cut(offset: number): void {
+    if (!this.hasHoles) return;
+    this.#assembler?.cut(this.#received + offset);
+    if (this.readable === 0 && !this.hasHoles) this.#release();
+  }
+
   /** The `index`-th range beyond a hole, newest first, as offsets from the next expected byte. */
   rangeBeyondHole(index: number): { readonly start: number; readonly end: number } | undefined {
     const range = this.#assembler?.recentRange(index);
