@@ -159,7 +159,7 @@ except OSError as e: print(errno.errorcode.get(e.errno, e), end='')
           const learned = IpAddress.parse(inner);
           if (learned === undefined) throw new Error(inner);
           const { pathMtus } = opened.network.stack.host.ip;
-          expect(pathMtus.get(learned, opened.network.stack.host.ip.now)).toBe(1280);
+          expect(pathMtus.get(learned, opened.network.stack.host.ip.now)?.mtu).toBe(1280);
         } finally {
           for (const { id } of opened.network.forwards.list())
             if (id.startsWith('tcp:127.0.0.2:')) opened.network.forwards.remove(id);

@@ -139,6 +139,7 @@ export class IpLayer {
     }
     const template = version.template(source, destination, protocol);
     const addresses = destination.version === 4 ? 8 : 32;
+    const learnt = this.pathMtus.get(destination, this.now);
     return {
       version,
       source,
@@ -146,11 +147,31 @@ export class IpLayer {
       protocol,
       nextHop,
       neighbour: version.neighbour(nextHop),
-      mtu: Math.min(this.mtu, this.pathMtus.get(destination, this.now) ?? this.mtu),
+      mtu: learnt?.mtu ?? this.mtu,
+      mtuUntil: learnt?.until ?? Number.POSITIVE_INFINITY,
       template,
       templateSum: sumBytes(template, 0, template.length),
       pseudoSum: sumBytes(template, template.length - addresses, template.length) + protocol,
     };
+  }
+
+  /**
+   * A router said that packets of `path` may be no larger than `mtu` bytes (RFC 1191, RFC 8201): so it is for ten
+   * minutes. Precondition: that is less than what the path has.
+   */
+  lowerMtu(path: IpPath, mtu: number, now: number): void {
+    path.mtu = mtu;
+    path.mtuUntil = this.pathMtus.learn(path.destination, mtu, now);
+  }
+
+  /**
+   * To be called before `path.mtu` is used when `now >= path.mtuUntil`: the link's MTU is tried again, or what has
+   * been learnt of the destination since (RFC 1191 §6.3, RFC 8201 §4).
+   */
+  renewMtu(path: IpPath, now: number): void {
+    const learnt = this.pathMtus.get(path.destination, now);
+    path.mtu = learnt?.mtu ?? this.mtu;
+    path.mtuUntil = learnt?.until ?? Number.POSITIVE_INFINITY;
   }
 
   /** Whether the next hop is known. If not it is being asked for, and a waiter of the neighbour is told. */

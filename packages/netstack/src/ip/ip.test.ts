@@ -13,7 +13,6 @@ import { describe, expect, it } from 'vitest';
 import type { UdpError } from '../face.ts';
 import { CallbackSink } from '../frame-sinks.ts';
 import { createStack } from '../stack.ts';
-import { runTransfer } from '../testing/transfer.ts';
 import { parseAddress, parsePrefix, twoHosts } from '../testing/two-hosts.ts';
 import { IpAddress, IpPrefix } from './address.ts';
 import { Reassembly } from './reassembly.ts';
@@ -233,27 +232,6 @@ describe('a router', () => {
   });
 });
 
-describe('path MTU', () => {
-  it('a router that says "too big" makes segments smaller, and the transfer goes on', () => {
-    const hosts = twoHosts({ seed: 4, conditions: { mtu: 1000, delayMs: 1 } });
-    const { a, b, there, simulation } = hosts;
-    // The router on the way: for each frame that the link loses for its size, an ICMP error from b's address.
-    const { sink } = there;
-    const commit = sink.commit.bind(sink);
-    sink.commit = (length) => {
-      if (length > 1014) {
-        const quote = sink.buffer.slice(sink.offset + 14, sink.offset + 14 + 28);
-        simulation.at(simulation.now + 1, () => a.stack.receive(tooBig(quote, 1000), simulation.now));
-      }
-      commit(length);
-    };
-    const result = runTransfer({ hosts, upBytes: 100_000, downBytes: 0 });
-    expect(result).toMatchObject({ finished: true, problems: [] });
-    expect(result.elapsedMs).toBeLessThan(1000);
-    expect(a.stack.host.ip.pathMtus.get(b.address, simulation.now)).toBe(1000);
-  });
-});
-
 const FOREIGN = { 4: '192.0.2.1', 6: '2001:db8::1' };
 
 /** A host whose router is `b`, and the exchange of what both have to say; `onFrame` may change the guest's frames. */
@@ -277,22 +255,4 @@ function guestOf(b: ReturnType<typeof twoHosts>['b'], simulation: { readonly now
     }
   };
   return { guest, exchange };
-}
-
-/** Destination unreachable, fragmentation needed, from 10.0.0.2 to 10.0.0.1. */
-function tooBig(quote: Uint8Array, mtu: number): Uint8Array {
-  const frame = new Uint8Array(14 + 20 + 8 + quote.length);
-  frame.set([2, 0, 0, 0, 0, 1, 2, 0, 0, 0, 0, 2, 8, 0]);
-  frame.set([0x45, 0, 0, frame.length - 14, 0, 0, 0, 0, 64, 1, 0, 0, 10, 0, 0, 2, 10, 0, 0, 1], 14);
-  frame.set([3, 4, 0, 0, 0, 0, mtu >>> 8, mtu & 0xff], 34);
-  frame.set(quote, 42);
-  const seal = (from: number, to: number, at: number): void => {
-    let sum = 0;
-    for (let index = from; index < to; index += 2) sum += (frame[index] << 8) | (frame[index + 1] ?? 0);
-    while (sum > 0xffff) sum = (sum & 0xffff) + (sum >>> 16);
-    frame.set([(~sum >>> 8) & 0xff, ~sum & 0xff], at);
-  };
-  seal(14, 34, 24);
-  seal(34, frame.length, 36);
-  return frame;
 }

@@ -15,6 +15,8 @@ export interface IpPath {
   neighbour: Neighbour;
   /** Largest IP packet: the link's, or less if a router said so. */
   mtu: number;
+  /** When that is to be asked for again (`IpLayer.renewMtu`): Infinity as long as it is the link's. */
+  mtuUntil: number;
   /** The IP header with length, identification and checksum zero. */
   readonly template: Uint8Array;
   /** One's complement sum of `template`. */

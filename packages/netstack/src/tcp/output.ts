@@ -2,6 +2,7 @@ import { TCP_ACK, TCP_FIN, TCP_PSH, TCP_SYN } from '@orlop/wire';
 import type { FrameSink } from '../face.ts';
 import type { TcpContext } from './context.ts';
 import type { ControlBlock } from './control-block.ts';
+import { updateSegmentSize } from './establish.ts';
 import { sendSegment, sendSyn, UNFINISHED_MIN_BYTES } from './send-segment.ts';
 import { distance } from './sequence.ts';
 import { BURST_SEGMENTS } from './settings.ts';
@@ -42,6 +43,7 @@ function transmitSynReceived(context: TcpContext, block: ControlBlock, sink: Fra
 }
 
 function transmitData(context: TcpContext, block: ControlBlock, sink: FrameSink): boolean {
+  if (context.now >= block.path.mtuUntil) raiseMtu(context, block);
   if (block.keepaliveDue && !sendKeepalive(context, block, sink)) return false;
   for (let sent = 0; sent < BURST_SEGMENTS; sent++) {
     const length = retransmissionLength(block);
@@ -58,6 +60,12 @@ function transmitData(context: TcpContext, block: ControlBlock, sink: FrameSink)
   }
   context.markReady(block);
   return true;
+}
+
+/** What a router said of the path was so ten minutes ago: larger segments are tried. */
+function raiseMtu(context: TcpContext, block: ControlBlock): void {
+  context.ip.renewMtu(block.path, context.now);
+  updateSegmentSize(block);
 }
 
 /** How much to send again now; 0 = nothing. */

@@ -198,10 +198,12 @@ export class Tcp implements TcpService, TransportProtocol {
   /** RFC 1191, RFC 8201: smaller segments from now on, and what is in flight again. */
   #lowerMtu(block: ControlBlock, reported: number, now: number): void {
     const { path } = block;
-    const mtu = reported === 0 ? path.version.minMtu : Math.max(reported, path.version.minMtu);
+    const { minMtu } = path.version;
+    // Of IPv6, such a message is to be discarded (RFC 8201 §4); of IPv4, an old router said nothing (RFC 1191 §5).
+    if (reported < minMtu && path.version.number === 6) return;
+    const mtu = Math.max(reported, minMtu);
     if (mtu >= path.mtu) return;
-    path.mtu = mtu;
-    this.#ip.pathMtus.learn(path.destination, mtu, now);
+    this.#ip.lowerMtu(path, mtu, now);
     if (block.segmentSize === 0) return;
     updateSegmentSize(block);
     block.retransmission.beginLoss(block.una, block.next);

@@ -97,6 +97,7 @@ export class Udp implements UdpService, TransportProtocol {
     if (path === undefined || length > 0xffff - (path.version.number === 4 ? IPV4_HEADER_LEN : 0))
       return false;
     const { checksumOffload, ip } = this.#dependencies;
+    if (ip.now >= path.mtuUntil) ip.renewMtu(path, ip.now);
     const pseudoSum = foldSum(path.pseudoSum + length);
     const fragmented = path.version.headerLength + length > path.mtu;
     const write = (into: Uint8Array, at: number): void => {
@@ -218,8 +219,7 @@ export class Udp implements UdpService, TransportProtocol {
   #lowerMtu(from: IpAddress, to: IpAddress, mtu: number, now: number): void {
     const path = this.#path(from, to);
     if (path === undefined || mtu >= path.mtu || mtu < path.version.minMtu) return;
-    path.mtu = mtu;
-    this.#dependencies.ip.pathMtus.learn(to, mtu, now);
+    this.#dependencies.ip.lowerMtu(path, mtu, now);
   }
 
   #freePort(range: PortRange): number {
