@@ -15,6 +15,7 @@ import type { IpPacket } from '../ip/packet.ts';
 import type { IpPath } from '../ip/path.ts';
 import type { ControlBlock } from './control-block.ts';
 import type { Segment } from './segment.ts';
+import { emptySegmentSequence } from './send-segment.ts';
 
 /** A segment without connection and data: RST, or SYN-ACK with a cookie. */
 export interface BareSegment {
@@ -47,7 +48,7 @@ export class BareSegmentSender {
   /** Ends a connection of ours for the peer. */
   readonly reset = (block: ControlBlock): void => {
     this.send(block.local, block.remote, {
-      sequence: block.next,
+      sequence: emptySegmentSequence(block),
       acknowledgment: block.receiveNext,
       flags: TCP_RST | TCP_ACK,
     });

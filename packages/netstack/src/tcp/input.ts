@@ -81,12 +81,12 @@ function arrivesSynchronized(context: TcpContext, block: ControlBlock, segment: 
   const { sequence } = segment;
   let dataLength = segment.dataLength;
   if (!isAcceptable(sequence, segment.sequenceLength, block.receiveNext, windowBytes)) {
-    // With a closed window, an acknowledgement that comes with data is still worth having (RFC 9293 §3.8.6.1).
-    const ackOnly = windowBytes === 0 && sequence === block.receiveNext && !segment.isSyn && !segment.isRst;
-    if (!ackOnly) return refuse(context, block, segment);
+    if (windowBytes > 0 || !isWorthHaving(block, segment)) return refuse(context, block, segment);
     dataLength = 0;
-    block.ackNow = true;
-    context.markReady(block);
+    if (segment.sequenceLength > 0) {
+      block.ackNow = true;
+      context.markReady(block);
+    }
   }
   if (segment.isRst) return onReset(context, block, segment);
   if (segment.isSyn) {
@@ -112,6 +112,16 @@ function arrivesSynchronized(context: TcpContext, block: ControlBlock, segment: 
   }
   if (block.peerFinSeen && !block.peerFinReached) onFin(context, block, segment);
   return 'taken';
+}
+
+/**
+ * With a closed window, acknowledgements are still worth having (RFC 9293 §3.10.7.4): one that comes with data, and one
+ * of a peer that counts the byte with which it probed the window as sent.
+ */
+function isWorthHaving(block: ControlBlock, segment: Segment): boolean {
+  if (segment.isSyn || segment.isRst) return false;
+  const ahead = distance(block.receiveNext, segment.sequence);
+  return ahead === 0 || (ahead === 1 && segment.sequenceLength === 0);
 }
 
 /** RFC 7323 §5: false when the segment is an old duplicate. */

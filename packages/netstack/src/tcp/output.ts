@@ -3,7 +3,7 @@ import type { FrameSink } from '../face.ts';
 import type { TcpContext } from './context.ts';
 import type { ControlBlock } from './control-block.ts';
 import { updateSegmentSize } from './establish.ts';
-import { sendSegment, sendSyn, UNFINISHED_MIN_BYTES } from './send-segment.ts';
+import { emptySegmentSequence, sendSegment, sendSyn, UNFINISHED_MIN_BYTES } from './send-segment.ts';
 import { distance } from './sequence.ts';
 import { BURST_SEGMENTS } from './settings.ts';
 
@@ -184,7 +184,8 @@ function armTimers(context: TcpContext, block: ControlBlock): void {
 
 function sendPureAck(context: TcpContext, block: ControlBlock, sink: FrameSink): boolean {
   if (!block.ackNow) return true;
-  return sendSegment(context, block, sink, { sequence: block.next, dataLength: 0, flags: TCP_ACK });
+  const sequence = emptySegmentSequence(block);
+  return sendSegment(context, block, sink, { sequence, dataLength: 0, flags: TCP_ACK });
 }
 
 /** RFC 9293 §3.8.4: a segment just below the window, which the peer must acknowledge. */

@@ -46,6 +46,14 @@ interface SegmentPlan {
   readonly flags: number;
 }
 
+/**
+ * Where a segment without data stands: at SND.NXT, but not beyond a closed window, where the byte of a probe is. The
+ * peer, which has not taken it, would find the segment unacceptable and its acknowledgement lost (RFC 9293 §3.10.7.4).
+ */
+export function emptySegmentSequence(block: ControlBlock): number {
+  return block.sendWindow.bytes === 0 && block.state !== 'syn-received' ? block.una : block.next;
+}
+
 /** Writes one segment into the sink. False = the link is full. */
 export function sendSegment(
   context: TcpContext,

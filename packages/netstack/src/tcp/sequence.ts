@@ -30,11 +30,12 @@ export function latest(a: number, b: number): number {
 
 /**
  * Whether a segment of `length` sequence numbers at `sequence` touches the receive window (RFC 9293 §3.10.7.4,
- * the table of four cases).
+ * the table of four cases). An empty one may also stand at its right edge: that is where the acknowledgements of a
+ * peer stand that has filled it, and while a hole is open in it the table would take none.
  */
 export function isAcceptable(sequence: number, length: number, next: number, windowBytes: number): boolean {
   const start = distance(next, sequence);
-  if (length === 0) return windowBytes === 0 ? start === 0 : start >= 0 && start < windowBytes;
+  if (length === 0) return start >= 0 && start <= windowBytes;
   if (windowBytes === 0) return false;
   const end = start + length - 1;
   return (start >= 0 && start < windowBytes) || (end >= 0 && end < windowBytes) || (start < 0 && end >= 0);

@@ -211,6 +211,20 @@ const TABLES: readonly TimeTable[] = [
     ],
   },
   {
+    title: 'so does the RST of an abort',
+    stack: PLAIN,
+    rows: [
+      ...OPENED,
+      [10, 'in', '. 1 ack 1 win 0'],
+      [20, 'app', 'write 100'],
+      [220, 'out', '. 1:2 ack 1'],
+      [225, 'in', '. 1 ack 1 win 0'],
+      [300, 'app', 'abort'],
+      [300, 'tell', 'close aborted'],
+      [300, 'out', 'R. 1 ack 1'],
+    ],
+  },
+  {
     title:
       'a segment with data counts as duplicate acknowledgement when its SACK blocks tell news (RFC 6675 §2)',
     stack: PLAIN,
