@@ -22,8 +22,10 @@ export function acknowledge(context: TcpContext, block: ControlBlock, segment: S
   const windowChanged = advanced >= 0 && block.sendWindow.update(segment.window, segment.sequence, ack);
   if (advanced > 0) onAdvance(context, block, segment, advanced, flightBefore);
   else if (advanced === 0 && flightBefore > 0) {
-    const duplicate =
-      segment.dataLength === 0 && !segment.isFin && (block.hasSack ? sackNews > 0 : !windowChanged);
+    // With SACK, news make a duplicate, whatever else the segment carries (RFC 6675 §2); else RFC 5681 §2.
+    const duplicate = block.hasSack
+      ? sackNews > 0
+      : segment.dataLength === 0 && !segment.isFin && !windowChanged;
     if (duplicate) onDuplicate(context, block);
   }
   if (sackNews > 0) onSackNews(context, block);

@@ -8,6 +8,8 @@ export interface CongestionControl {
   /** ssthresh. */
   readonly thresholdBytes: number;
   setSegmentSize(bytes: number): void;
+  /** The SYN was lost more than once: one segment to begin with (RFC 5681 §3.1). Before any data is sent. */
+  onLostSyn(): void;
   /** `bytes` of new data were acknowledged outside fast recovery, while the window was the limit. */
   onAcknowledged(bytes: number, now: number, smoothedRttMs: number): void;
   /** Fast retransmit begins with `inFlight` bytes out. Sets threshold and window. */

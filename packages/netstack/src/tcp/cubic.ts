@@ -33,6 +33,10 @@ export class Cubic implements CongestionControl {
     this.windowBytes = Math.max(this.windowBytes, 2 * bytes);
   }
 
+  onLostSyn(): void {
+    this.windowBytes = this.#segment;
+  }
+
   onAcknowledged(bytes: number, now: number, smoothedRttMs: number): void {
     if (this.windowBytes < this.thresholdBytes) {
       this.windowBytes = Math.min(MAX_WINDOW_BYTES, this.windowBytes + bytes);

@@ -56,6 +56,8 @@ export function updateSegmentSize(block: ControlBlock): void {
 export function becomeEstablished(context: TcpContext, block: ControlBlock, segment: Segment): void {
   block.una = segment.acknowledgment;
   block.state = 'established';
+  // Once may be a time-out that was too short: the first is but a second (RFC 6298 §2.1).
+  if (block.retries > 1) block.congestion.onLostSyn();
   if (block.retries > 0) block.rtt.startAfterLostSyn();
   else if (block.timedAt >= 0) block.rtt.sample(context.now - block.timedAt);
   block.timedAt = -1;

@@ -25,7 +25,11 @@ export class Retransmission {
   /** RFC 6675 §4 SetPipe, in bytes; without SACK the equivalent of RFC 6582's inflated window. */
   pipe(una: number, next: number, segmentBytes: number, hasSack: boolean): number {
     const flight = distance(una, next);
-    if (this.phase === 'open') return flight - this.scoreboard.sackedBytes - this.#departed;
+    if (this.phase === 'open') {
+      // Limited transmit (RFC 3042): two at most; duplicates that begin no recovery are those of old segments.
+      const departed = Math.min(this.#departed, (DUPLICATE_THRESHOLD - 1) * segmentBytes);
+      return flight - this.scoreboard.sackedBytes - departed;
+    }
     const board = this.scoreboard;
     if (this.phase === 'loss') {
       return (

@@ -60,6 +60,8 @@ export class RttEstimator {
 
   /** RFC 6298 §5.7: after a SYN had to be repeated, data begins with 3 s. */
   startAfterLostSyn(): void {
-    if (this.#smoothed < 0) this.#base = Math.max(this.#base, 3000);
+    if (this.#smoothed >= 0) return;
+    this.#base = Math.max(this.#base, 3000);
+    this.#backoff = 0;
   }
 }
