@@ -451,4 +451,24 @@ describe('Stack against a hostile peer', () => {
     expect(peer.stack.tcp.bufferedBytes).toBeLessThan(budget + 300 * 65_536);
     expect(peer.stack.tcp.bufferedBytes).toBeLessThan(12 << 20);
   });
+
+  it('data in the acknowledgement of the handshake is told of after the opening, however much it is', () => {
+    const peer = new HostilePeer({ mtu: 16_000 });
+    const told: string[] = [];
+    peer.stack.tcp.listen({ port: 80 }, () => ({
+      onOpen: () => told.push('open'),
+      onBytes: (_socket, _bytes, _from, length) => {
+        told.push(`bytes ${length}`);
+        return length;
+      },
+      onReadable: (socket) => told.push(`readable ${socket.readable}`),
+    }));
+    peer.sayArp(PEER_IP);
+    peer.saySegment({ flags: TCP_SYN, sequence: 0, options: { mss: 1000 } });
+    peer.poll();
+    const acknowledgment = ((peer.heard.at(-1)?.fields.sequence ?? 0) + 1) >>> 0;
+    peer.saySegment({ sequence: 1, acknowledgment, data: new Uint8Array(10_000) });
+    peer.poll();
+    expect(told).toEqual(['open', 'readable 10000']);
+  });
 });

@@ -1,7 +1,7 @@
 import { acknowledge } from './acknowledge.ts';
 import { tuneReceiveLimit } from './autotune.ts';
 import type { TcpContext } from './context.ts';
-import { type ControlBlock, EVENT_END, EVENT_READABLE } from './control-block.ts';
+import { type ControlBlock, EVENT_END, EVENT_OPEN, EVENT_READABLE } from './control-block.ts';
 import { adoptPeerSyn, becomeEstablished, readPeerSyn } from './establish.ts';
 import type { Segment } from './segment.ts';
 import { hasMuchRoomAgain } from './send-segment.ts';
@@ -252,6 +252,7 @@ function passOn(
   const { receiveQueue, handler, socket } = block;
   if (length < PASS_ON_MIN_BYTES || handler.onBytes === undefined || socket === undefined) return 0;
   if (receiveQueue.readable > 0 || receiveQueue.hasHoles || block.telling) return 0;
+  if ((block.events & EVENT_OPEN) !== 0) return 0; // the program has not been told that it is open
   const used = handler.onBytes(socket, segment.bytes, from, length);
   if (used <= 0 || isClosed(block)) return 0;
   receiveQueue.pass(used);
