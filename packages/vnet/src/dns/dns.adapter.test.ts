@@ -68,6 +68,8 @@ describe('the gateway’s DNS', () => {
             { name: 'www', type: 'AAAA', value: 'fd00::3' },
             { name: 'alias', type: 'CNAME', value: 'www' },
             { name: 'away', type: 'CNAME', value: 'www.far.test.' },
+            { name: 'lost', type: 'CNAME', value: 'none.far.test.' },
+            { name: 'round', type: 'CNAME', value: 'round' },
             { name: 'text', type: 'TXT', value: 'hello world' },
             { name: '@', type: 'MX', value: '10 mail' },
             { name: '_sip._tcp', type: 'SRV', value: '1 2 5060 sip' },
@@ -121,8 +123,16 @@ describe('the gateway’s DNS', () => {
     expect(await dig('none.own.test')).toMatch(/own\.test\.\s+5\s+IN\s+SOA/);
     expect(await dig('text.own.test', 'A')).toMatch(/status: NOERROR.*\n.*ANSWER: 0/);
     expect(await dig('none.far.test')).toMatch(/status: NXDOMAIN/);
-    expect(await dig('none.orlop.internal')).toMatch(/status: NXDOMAIN/);
+    const absent = /status: NXDOMAIN[\s\S]*\norlop\.internal\.\s+5\s+IN\s+SOA/;
+    expect(await dig('none.orlop.internal')).toMatch(absent);
+    const noRecord = /status: NOERROR.*\n.*ANSWER: 0[\s\S]*\norlop\.internal\.\s+5\s+IN\s+SOA/;
+    expect(await dig('web.orlop.internal', 'MX')).toMatch(noRecord);
     expect(await dig('orlop.internal', 'SOA')).toMatch(/status: NOERROR.*\n.*ANSWER: 0/);
+  });
+
+  it('says of an alias what is said of its target, and fails where it is its own', async () => {
+    expect(await dig('lost.own.test')).toMatch(/status: NXDOMAIN.*\n.*ANSWER: 1/);
+    expect(await dig('round.own.test')).toMatch(/status: SERVFAIL.*\n.*ANSWER: 0/);
   });
 
   it('truncates for UDP what the client does not take, and gives it whole by TCP or EDNS', async () => {

@@ -1,6 +1,13 @@
 import { lookup } from 'node:dns/promises';
 import { IpAddress } from '@orlop/netstack';
-import { DNS_CLASS_IN, DNS_TYPE_A, DNS_TYPE_AAAA, type DnsRecord } from '@orlop/wire';
+import {
+  DNS_CLASS_IN,
+  DNS_NAME_ERROR,
+  DNS_NO_ERROR,
+  DNS_TYPE_A,
+  DNS_TYPE_AAAA,
+  type DnsRecord,
+} from '@orlop/wire';
 import { questionOf } from './question.ts';
 import { encodeReply } from './reply.ts';
 import type { DnsQuery, DnsResolver } from './resolver.ts';
@@ -36,7 +43,10 @@ export class HostResolver implements DnsResolver {
     const answers: DnsRecord[] = found
       .filter((address) => address.version === version)
       .map((address) => addressRecord(head, address));
-    return encodeReply(query, fields, { answers, noSuchName: found.length === 0 });
+    return encodeReply(query, fields, {
+      answers,
+      responseCode: found.length === 0 ? DNS_NAME_ERROR : DNS_NO_ERROR,
+    });
   }
 
   /** Undefined when the host cannot say now. */

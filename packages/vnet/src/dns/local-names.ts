@@ -1,6 +1,7 @@
 import { IpAddress } from '@orlop/netstack';
 import {
   DNS_CLASS_IN,
+  DNS_NAME_ERROR,
   DNS_TYPE_A,
   DNS_TYPE_AAAA,
   DNS_TYPE_ANY,
@@ -9,7 +10,7 @@ import {
   type DnsRecord,
 } from '@orlop/wire';
 import { questionOf } from './question.ts';
-import { encodeReply } from './reply.ts';
+import { encodeReply, type ReplyContent, soaOf } from './reply.ts';
 import type { DnsQuery, DnsResolver } from './resolver.ts';
 import { addressRecord } from './zone-record.ts';
 
@@ -18,8 +19,8 @@ export interface LocalNames {
   lookup(name: string): readonly IpAddress[] | undefined;
   /** The name of an address of the segment. */
   reverse(address: string): string | undefined;
-  /** Whether no other server is to be asked for names below this one: ours, whatever they are. */
-  owns(name: string): boolean;
+  /** The zone of a name that no other server is to be asked for: ours, whatever it is. Undefined for other names. */
+  zoneOf(name: string): string | undefined;
 }
 
 /** Names of guests change when leases do. */
@@ -37,23 +38,28 @@ export class LocalResolver implements DnsResolver {
 
   async resolve(query: DnsQuery, options: { readonly signal: AbortSignal }): Promise<Uint8Array | undefined> {
     const asked = questionOf(query.message);
-    const answers = asked === undefined ? undefined : this.#answer(asked.question);
-    if (asked === undefined || answers === undefined) return this.#next.resolve(query, options);
-    if (answers === 'no-such-name')
-      return encodeReply(query, asked.fields, { answers: [], noSuchName: true });
-    return encodeReply(query, asked.fields, { answers });
+    const content = asked === undefined ? undefined : this.#answer(asked.question);
+    if (asked === undefined || content === undefined) return this.#next.resolve(query, options);
+    return encodeReply(query, asked.fields, content);
   }
 
-  #answer(question: DnsQuestion): readonly DnsRecord[] | 'no-such-name' | undefined {
+  #answer(question: DnsQuestion): ReplyContent | undefined {
     const name = question.name.toLowerCase();
     if (question.type === DNS_TYPE_PTR) {
       const target = this.#names.reverse(addressOfReverseName(name) ?? '');
       if (target === undefined) return undefined;
-      return [{ kind: 'PTR', name: question.name, class: DNS_CLASS_IN, ttl: TTL_SECONDS, target }];
+      const head = { name: question.name, class: DNS_CLASS_IN, ttl: TTL_SECONDS };
+      return { answers: [{ ...head, kind: 'PTR', target }] };
     }
     const addresses = this.#names.lookup(name);
-    if (addresses === undefined) return this.#names.owns(name) ? 'no-such-name' : undefined;
-    return addresses.flatMap((address) => recordsOf(question, address));
+    const zone = this.#names.zoneOf(name);
+    if (addresses === undefined && zone === undefined) return undefined;
+    const answers = addresses?.flatMap((address) => recordsOf(question, address)) ?? [];
+    return {
+      answers,
+      ...(addresses === undefined && { responseCode: DNS_NAME_ERROR }),
+      ...(answers.length === 0 && { authorities: [soaOf(zone ?? name)] }),
+    };
   }
 }
 

@@ -54,7 +54,9 @@ export function networkNames(options: NetworkNamesOptions): LocalNames {
       }
       return undefined;
     },
-    owns: (name) =>
-      name === domain || name.endsWith(`.${domain}`) || hostNames.has(name) || gatewayNames.has(name),
+    zoneOf: (name) => {
+      if (name === domain || name.endsWith(`.${domain}`)) return domain;
+      return hostNames.has(name) || gatewayNames.has(name) ? name.slice(name.indexOf('.') + 1) : undefined;
+    },
   };
 }

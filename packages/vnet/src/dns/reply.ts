@@ -2,7 +2,6 @@ import {
   DNS_BAD_VERSION,
   DNS_CLASS_IN,
   DNS_MIN_UDP_LEN,
-  DNS_NAME_ERROR,
   DNS_NO_ERROR,
   type DnsFields,
   type DnsRecord,
@@ -19,9 +18,12 @@ const NEGATIVE_TTL_SECONDS = 5;
 
 export interface ReplyContent {
   readonly answers: readonly DnsRecord[];
-  readonly noSuchName?: boolean;
-  /** The zone that says so; its SOA travels with empty answers (RFC 2308 §2). */
-  readonly zone?: string;
+  /** @default DNS_NO_ERROR */
+  readonly responseCode?: number;
+  /** Where what was asked for is not there: the SOA that says for how long (RFC 2308 §3). @default none */
+  readonly authorities?: readonly DnsRecord[];
+  /** There are more answers than these. @default false */
+  readonly truncated?: boolean;
 }
 
 const NOTHING: ReplyContent = { answers: [] };
@@ -30,18 +32,22 @@ const NOTHING: ReplyContent = { answers: [] };
 export function encodeReply(query: DnsQuery, fields: DnsFields, content: ReplyContent): Uint8Array {
   // RFC 6891 §6.1.3: a version that is not ours is told so, and ours with it.
   const isVersionOurs = (fields.edns?.version ?? EDNS_VERSION) === EDNS_VERSION;
-  const { answers, noSuchName = false, zone } = isVersionOurs ? content : NOTHING;
-  const found = noSuchName ? DNS_NAME_ERROR : DNS_NO_ERROR;
+  const {
+    answers,
+    responseCode = DNS_NO_ERROR,
+    authorities = [],
+    truncated = false,
+  } = isVersionOurs ? content : NOTHING;
   const reply: DnsFields = {
     ...fields,
     response: true,
     authoritative: true,
-    truncated: false,
+    truncated,
     recursionAvailable: true,
     authenticData: false,
-    responseCode: isVersionOurs ? found : DNS_BAD_VERSION,
+    responseCode: isVersionOurs ? responseCode : DNS_BAD_VERSION,
     answers,
-    authorities: answers.length === 0 && zone !== undefined && zone !== '' ? [soaOf(zone)] : [],
+    authorities,
     additionals: [],
     ...(fields.edns !== undefined && {
       edns: { udpPayloadSize: OWN_UDP_PAYLOAD, version: EDNS_VERSION, dnssecOk: false, options: [] },
@@ -75,14 +81,15 @@ export function truncatedReply(query: DnsQuery, fields: DnsFields): Uint8Array {
   );
 }
 
-function soaOf(zone: string): DnsRecord {
+/** What a zone of ours says beside an answer without what was asked for: for how long that holds (RFC 2308 §3). */
+export function soaOf(zone: string): DnsRecord {
   return {
     kind: 'SOA',
     name: zone,
     class: DNS_CLASS_IN,
     ttl: NEGATIVE_TTL_SECONDS,
     primary: zone,
-    mailbox: `hostmaster.${zone}`,
+    mailbox: 'nobody.invalid', // RFC 2606 §2
     serial: 1,
     refresh: 3600,
     retry: 600,

@@ -1,4 +1,6 @@
 import {
+  DNS_NAME_ERROR,
+  DNS_SERVER_FAILURE,
   DNS_TYPE_ANY,
   type DnsFields,
   type DnsQuestion,
@@ -8,15 +10,18 @@ import {
   parseDns,
 } from '@orlop/wire';
 import { questionOf } from './question.ts';
-import { encodeReply } from './reply.ts';
+import { encodeReply, type ReplyContent, soaOf } from './reply.ts';
 import type { DnsQuery, DnsResolver } from './resolver.ts';
 import { plainName } from './zone-record.ts';
 import type { ZoneTable } from './zone-table.ts';
 
-/** A chain of aliases longer than this is a circle. */
+/** A chain of aliases longer than this is a circle, which is an error (RFC 1034 §3.6.2): "server failure". */
 const MAX_ALIASES = 8;
 
-/** Answers for the network's zones, follows their aliases wherever they lead, and passes all else on. */
+/**
+ * Answers for the network's zones, follows their aliases wherever they lead, and passes all else on. What is said of a
+ * chain of aliases is what is said of its last name (RFC 6604 §3).
+ */
 export class ZoneResolver implements DnsResolver {
   readonly #zones: ZoneTable;
   readonly #next: DnsResolver;
@@ -32,48 +37,42 @@ export class ZoneResolver implements DnsResolver {
     const { fields, question } = asked;
     const chain: DnsRecord[] = [];
     let name = plainName(question.name);
-    for (let i = 0; i < MAX_ALIASES; i++) {
+    for (let i = 0; i <= MAX_ALIASES; i++) {
       const answer = this.#zones.answer(name);
       if (answer.kind === 'pass') {
         if (chain.length === 0) return this.#next.resolve(query, options);
         const rest = await this.#ask({ ...question, name }, { query, fields, signal: options.signal });
-        return encodeReply(query, fields, { answers: [...chain, ...rest] });
+        return encodeReply(query, fields, { ...rest, answers: [...chain, ...rest.answers] });
       }
-      const zone = this.#zoneOf(name);
-      if (answer.kind === 'no-such-name') {
-        return encodeReply(query, fields, { answers: chain, noSuchName: true, ...zone });
-      }
+      const absence = { answers: chain, authorities: [soaOf(answer.zone)] };
+      if (answer.kind === 'no-such-name')
+        return encodeReply(query, fields, { ...absence, responseCode: DNS_NAME_ERROR });
       const matching = answer.records.filter((record) => isAskedFor(record, question));
       const named = matching.map((record) =>
         chain.length === 0 ? { ...record, name: question.name } : record,
       );
       const alias = answer.records.find((record) => record.kind === 'CNAME');
-      if (named.length > 0 || alias?.kind !== 'CNAME') {
-        return encodeReply(query, fields, { answers: [...chain, ...named], ...zone });
-      }
+      if (named.length > 0) return encodeReply(query, fields, { answers: [...chain, ...named] });
+      if (alias?.kind !== 'CNAME') return encodeReply(query, fields, absence);
       chain.push(chain.length === 0 ? { ...alias, name: question.name } : alias);
       name = plainName(alias.target);
     }
-    return encodeReply(query, fields, { answers: chain });
+    return encodeReply(query, fields, { answers: [], responseCode: DNS_SERVER_FAILURE });
   }
 
-  /** The records that somebody else has for an alias's target. */
+  /** What somebody else says of an alias's target. */
   async #ask(
     question: DnsQuestion,
     { query, fields, signal }: { query: DnsQuery; fields: DnsFields; signal: AbortSignal },
-  ): Promise<readonly DnsRecord[]> {
+  ): Promise<ReplyContent> {
     const message = encodeDns({ ...fields, questions: [question] });
     const answer = await this.#next.resolve({ ...query, message }, { signal });
     const parsed = answer === undefined ? 'truncated' : parseDns(answer, 0, answer.length);
-    return typeof parsed === 'string' ? [] : parsed.answers;
-  }
-
-  #zoneOf(name: string): { readonly zone?: string } {
-    const zone = this.#zones.list().find((one) => {
-      const plain = plainName(one.name);
-      return name === plain || name.endsWith(`.${plain}`);
-    });
-    return zone === undefined ? {} : { zone: plainName(zone.name) };
+    if (typeof parsed === 'string') return { answers: [], responseCode: DNS_SERVER_FAILURE };
+    const { answers, responseCode, truncated } = parsed;
+    // Of what else a server may say beside its answer nothing is asked for.
+    const authorities = parsed.authorities.filter((record) => record.kind === 'SOA');
+    return { answers, responseCode, authorities, truncated };
   }
 }
 

@@ -14,8 +14,8 @@ describe('ZoneTable', () => {
 
   it('tells a name without records from one that is not there', () => {
     const zones = new ZoneTable([{ name: 'own.test', records: [{ ...www, name: 'a.b' }] }]);
-    expect(zones.answer('b.own.test')).toEqual({ kind: 'records', records: [] });
-    expect(zones.answer('c.own.test')).toEqual({ kind: 'no-such-name' });
+    expect(zones.answer('b.own.test')).toEqual({ kind: 'records', records: [], zone: 'own.test' });
+    expect(zones.answer('c.own.test')).toEqual({ kind: 'no-such-name', zone: 'own.test' });
     expect(zones.answer('other.test')).toEqual({ kind: 'pass' });
   });
 

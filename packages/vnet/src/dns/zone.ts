@@ -16,9 +16,10 @@ export interface ZoneConfig {
   readonly fallThrough?: boolean;
 }
 
+/** `zone` is the one that says so; the root, which is ours for single names only, goes by the name itself. */
 export type ZoneAnswer =
-  | { readonly kind: 'records'; readonly records: readonly DnsRecord[] }
-  | { readonly kind: 'no-such-name' }
+  | { readonly kind: 'records'; readonly records: readonly DnsRecord[]; readonly zone: string }
+  | { readonly kind: 'no-such-name'; readonly zone: string }
   /** Not this zone's matter. */
   | { readonly kind: 'pass' };
 
@@ -63,15 +64,19 @@ export class Zone {
   /** All records of a name in lower case; the caller picks those of the type that was asked for. */
   answer(name: string): ZoneAnswer {
     if (!this.contains(name)) return { kind: 'pass' };
+    const zone = this.name === '' ? name : this.name;
     const own = this.#records.get(name) ?? this.#wildcard(name) ?? this.#matching(name);
-    if (own !== undefined) return { kind: 'records', records: own };
+    if (own !== undefined) return { kind: 'records', records: own, zone };
     if (name === this.name || this.#hasBelow(name)) {
       return this.config.fallThrough === true || this.name === ''
         ? { kind: 'pass' }
-        : { kind: 'records', records: [] };
+        : { kind: 'records', records: [], zone };
     }
-    if (this.#default !== undefined) return { kind: 'records', records: [this.#made(name, this.#default)] };
-    return this.config.fallThrough === true || this.name === '' ? { kind: 'pass' } : { kind: 'no-such-name' };
+    if (this.#default !== undefined)
+      return { kind: 'records', records: [this.#made(name, this.#default)], zone };
+    return this.config.fallThrough === true || this.name === ''
+      ? { kind: 'pass' }
+      : { kind: 'no-such-name', zone };
   }
 
   /** Addresses' names, for reverse questions that no zone answers itself. */
