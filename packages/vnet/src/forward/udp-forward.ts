@@ -2,6 +2,7 @@ import { OrlopError } from '@orlop/core';
 import type { IpAddress, UdpHandler, UdpService, UdpSocket } from '@orlop/netstack';
 import { vnetError } from '../errors.ts';
 import type { HostDatagramSocket, HostSockets } from '../host/host-sockets.ts';
+import { IdleSweep } from '../nat/idle-sweep.ts';
 import type { Scheduler } from '../scheduler.ts';
 import {
   type ByteCounter,
@@ -71,11 +72,14 @@ class UdpForward implements RunningForward {
   readonly #options: UdpForwardOptions;
   /** In order of last use: a client that sends is put at the end again. */
   readonly #clients = new Map<string, Client>();
-  #cancelSweep: () => void = () => {};
+  readonly #idle: IdleSweep;
 
   constructor(spec: ToGuest, options: UdpForwardOptions) {
     this.#target = spec;
     this.#options = options;
+    const { scheduler } = options;
+    const sweep = (nowMs: number) => this.#sweep(nowMs);
+    this.#idle = new IdleSweep({ scheduler, intervalMs: SWEEP_INTERVAL_MS, sweep });
   }
 
   get local() {
@@ -89,7 +93,7 @@ class UdpForward implements RunningForward {
   }
 
   close(): void {
-    this.#cancelSweep();
+    this.#idle.stop();
     this.outside?.close();
     for (const key of [...this.#clients.keys()]) this.#remove(key);
   }
@@ -141,7 +145,7 @@ class UdpForward implements RunningForward {
     this.#clients.set(key, client);
     this.stats.connections++;
     this.stats.begin(client);
-    if (this.#clients.size === 1) this.#scheduleSweep();
+    this.#idle.start();
     return client;
   }
 
@@ -156,13 +160,10 @@ class UdpForward implements RunningForward {
     }
   }
 
-  #scheduleSweep(): void {
-    this.#cancelSweep(); // of clients that have gone otherwise
-    this.#cancelSweep = this.#options.scheduler.after(SWEEP_INTERVAL_MS, () => {
-      const oldest = this.#options.scheduler.now() - (this.#options.idleMs ?? 120_000);
-      for (const [key, client] of this.#clients) if (client.usedAtMs <= oldest) this.#remove(key);
-      if (this.#clients.size > 0) this.#scheduleSweep();
-    });
+  #sweep(nowMs: number): boolean {
+    const { idleMs = 120_000 } = this.#options;
+    for (const [key, client] of this.#clients) if (nowMs - client.usedAtMs >= idleMs) this.#remove(key);
+    return this.#clients.size > 0;
   }
 
   #remove(key: string): void {

@@ -3,6 +3,7 @@ import type { HostEchoSocket, HostFailure, HostSockets } from '../host/host-sock
 import type { Scheduler } from '../scheduler.ts';
 import type { AddressMap } from './address-map.ts';
 import { onwardHopLimit } from './hop-limit.ts';
+import { IdleSweep } from './idle-sweep.ts';
 import { unreachableOf } from './unreachable.ts';
 
 export interface EchoProxyOptions {
@@ -57,10 +58,13 @@ export class EchoProxy {
   readonly counters: EchoCounters = { requests: 0, replies: 0, denied: 0, failed: 0, unavailable: 0 };
   readonly #options: EchoProxyOptions;
   readonly #flows = new Map<string, EchoFlow>();
-  #cancelSweep: () => void = () => {};
+  readonly #idle: IdleSweep;
 
   constructor(options: EchoProxyOptions) {
     this.#options = options;
+    const { scheduler } = options;
+    const sweep = (nowMs: number) => this.#sweep(nowMs);
+    this.#idle = new IdleSweep({ scheduler, intervalMs: SWEEP_INTERVAL_MS, sweep });
   }
 
   /** The handler for `stack.icmp.onEchoRequest`. */
@@ -90,7 +94,7 @@ export class EchoProxy {
   }
 
   close(): void {
-    this.#cancelSweep();
+    this.#idle.stop();
     for (const flow of this.#flows.values()) flow.socket.close();
     this.#flows.clear();
   }
@@ -121,7 +125,7 @@ export class EchoProxy {
       usedAtMs: this.#options.scheduler.now(),
     };
     this.#flows.set(key, flow);
-    if (this.#flows.size === 1) this.#scheduleSweep();
+    this.#idle.start();
     return flow;
   }
 
@@ -172,13 +176,9 @@ export class EchoProxy {
     if (oldest !== undefined) this.#remove(oldest[0], oldest[1]);
   }
 
-  #scheduleSweep(): void {
-    this.#cancelSweep(); // of flows that have gone otherwise
-    this.#cancelSweep = this.#options.scheduler.after(SWEEP_INTERVAL_MS, () => {
-      const now = this.#options.scheduler.now();
-      for (const [key, flow] of this.#flows) if (now - flow.usedAtMs >= IDLE_MS) this.#remove(key, flow);
-      if (this.#flows.size > 0) this.#scheduleSweep();
-    });
+  #sweep(nowMs: number): boolean {
+    for (const [key, flow] of this.#flows) if (nowMs - flow.usedAtMs >= IDLE_MS) this.#remove(key, flow);
+    return this.#flows.size > 0;
   }
 
   #remove(key: string, flow: EchoFlow): void {

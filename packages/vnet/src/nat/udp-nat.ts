@@ -11,6 +11,7 @@ import type { HostDatagramSocket, HostFailure, HostSockets } from '../host/host-
 import type { Scheduler } from '../scheduler.ts';
 import type { AddressMap } from './address-map.ts';
 import { onwardHopLimit } from './hop-limit.ts';
+import { IdleSweep } from './idle-sweep.ts';
 import { unreachableOf } from './unreachable.ts';
 
 export interface UdpNatOptions {
@@ -82,10 +83,13 @@ export class UdpNat implements UdpHandler {
   readonly #flowsOf = new Map<number | string, Map<string, Flow>>();
   #last: Flow | undefined;
   #nextId = 1;
-  #cancelSweep: () => void = () => {};
+  readonly #idle: IdleSweep;
 
   constructor(options: UdpNatOptions) {
     this.#options = options;
+    const { scheduler } = options;
+    const sweep = (nowMs: number) => this.#sweep(nowMs);
+    this.#idle = new IdleSweep({ scheduler, intervalMs: SWEEP_INTERVAL_MS, sweep });
   }
 
   /** The handler for `stack.udp.listenAny`. */
@@ -129,7 +133,7 @@ export class UdpNat implements UdpHandler {
   }
 
   close(): void {
-    this.#cancelSweep();
+    this.#idle.stop();
     for (const [key, flow] of this.#flows) this.#remove(key, flow);
   }
 
@@ -165,7 +169,7 @@ export class UdpNat implements UdpHandler {
     this.#flows.set(key, flow);
     const own = this.#flowsOf.get(owner) ?? new Map<string, Flow>();
     this.#flowsOf.set(owner, own.set(key, flow));
-    if (this.#flows.size === 1) this.#scheduleSweep();
+    this.#idle.start();
     return flow;
   }
 
@@ -201,23 +205,15 @@ export class UdpNat implements UdpHandler {
     }
   }
 
-  #scheduleSweep(): void {
-    this.#cancelSweep(); // of flows that have gone otherwise
-    this.#cancelSweep = this.#options.scheduler.after(SWEEP_INTERVAL_MS, () => {
-      this.#sweep();
-      if (this.#flows.size > 0) this.#scheduleSweep();
-    });
-  }
-
-  #sweep(): void {
-    const now = this.#options.scheduler.now();
+  #sweep(nowMs: number): boolean {
     const idleMs = this.#options.idleMs ?? 180_000;
     const unansweredIdleMs = this.#options.unansweredIdleMs ?? 30_000;
     for (const [key, flow] of this.#flows) {
-      if (now - flow.usedAtMs < (flow.answered ? idleMs : unansweredIdleMs)) continue;
+      if (nowMs - flow.usedAtMs < (flow.answered ? idleMs : unansweredIdleMs)) continue;
       this.#remove(key, flow);
       this.counters.expired++;
     }
+    return this.#flows.size > 0;
   }
 
   #remove(key: string, flow: Flow): void {
