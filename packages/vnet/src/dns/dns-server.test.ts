@@ -103,6 +103,25 @@ describe('DnsServer over TCP', () => {
     expect(late.map(({ events }) => events)).toEqual(late.map(() => ['open']));
   });
 
+  it('charges the guest by whose port it came, as over UDP, and not its address', async () => {
+    const owners: DnsQuery['owner'][] = [];
+    const resolve = (query: DnsQuery) => {
+      owners.push(query.owner);
+      return upstream.resolve(query);
+    };
+    const net = testNetwork({}, { upstream: { resolve } });
+    const guest = net.plug(2);
+    const { socket } = connect(guest, GATEWAY, 53);
+    const remote = { address: ip(GATEWAY), port: 53 };
+    await pass(net, 20);
+    guest.stack.udp.bind({}, { onDatagram: () => {} }).send(questions(1).subarray(2), remote);
+    socket.write(questions(1));
+    await pass(net, 20);
+    const port = expect.any(Number);
+    expect(owners).toEqual([port, port]);
+    expect(owners[0]).toBe(owners[1]);
+  });
+
   it('closes after half a question', async () => {
     const net = testNetwork({}, { upstream });
     const { socket, events } = connect(net.plug(2), GATEWAY, 53);

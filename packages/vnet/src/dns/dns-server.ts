@@ -1,7 +1,7 @@
-import type { Stack, TcpListener, UdpDatagram, UdpSocket } from '@orlop/netstack';
+import type { IpAddress, Stack, TcpListener, UdpDatagram, UdpSocket } from '@orlop/netstack';
 import { DNS_PORT, DNS_SERVER_FAILURE } from '@orlop/wire';
-import { GuestConnections } from '../gateway/guest-connections.ts';
-import type { DnsResolver } from './resolver.ts';
+import { type Owner, OwnerShares } from '../gateway/owner-shares.ts';
+import type { DnsQuery, DnsResolver } from './resolver.ts';
 import { TcpConversation } from './tcp-conversation.ts';
 
 export interface DnsServerOptions {
@@ -12,7 +12,7 @@ export interface DnsServerOptions {
    * failure". @default 4096
    */
   readonly maxPending?: number;
-  /** Who is behind the datagram that is being handled, whatever address it comes from. @default its address */
+  /** Who is behind the datagram or connection that is being handled, whatever address it comes from. @default its address */
   readonly origin?: () => number | undefined;
 }
 
@@ -34,26 +34,27 @@ export class DnsServer {
   readonly #abort = new AbortController();
   readonly #udp: UdpSocket;
   readonly #tcp: TcpListener;
-  readonly #connections = new GuestConnections(MAX_CONNECTIONS_PER_GUEST);
-  #pending = 0;
-  readonly #pendingOf = new Map<number | string, number>();
+  readonly #connections = new OwnerShares({ perOwner: MAX_CONNECTIONS_PER_GUEST });
+  readonly #pending: OwnerShares;
 
   constructor(options: DnsServerOptions) {
     this.#options = options;
+    const { maxPending: total = 4096 } = options;
+    this.#pending = new OwnerShares({ total, perOwner: Math.ceil(total * 0.75) });
     this.#udp = options.stack.udp.bind(
       { port: DNS_PORT },
       { onDatagram: (datagram) => this.#receive(datagram) },
     );
     this.#tcp = options.stack.tcp.listen({ port: DNS_PORT }, (socket) => {
       const guest = socket.remote.address;
-      const owner = options.origin?.() ?? guest.toString();
+      const owner = this.#ownerOf(guest);
       if (!this.#connections.enter(owner)) {
         this.counters.overLimit++;
         socket.abort();
         return {};
       }
       return new TcpConversation(socket, {
-        onQuestion: (message, reply) => this.#answer({ message, transport: 'tcp', guest }, reply),
+        onQuestion: (message, reply) => this.#answer({ message, transport: 'tcp', guest, owner }, reply),
         onClosed: () => this.#connections.leave(owner),
       });
     });
@@ -66,49 +67,37 @@ export class DnsServer {
   }
 
   #receive({ local, remote, bytes }: UdpDatagram): void {
-    this.#answer({ message: bytes.slice(), transport: 'udp', guest: remote.address }, (answer) => {
-      this.#udp.send(answer, remote, local.address);
-    });
+    const guest = remote.address;
+    const query = { message: bytes.slice(), transport: 'udp', guest, owner: this.#ownerOf(guest) } as const;
+    this.#answer(query, (answer) => this.#udp.send(answer, remote, local.address));
+  }
+
+  /** Of the datagram or the connection that is being handled. */
+  #ownerOf(guest: IpAddress): Owner {
+    return this.#options.origin?.() ?? guest.toString();
   }
 
   /** Calls `send` once, later, unless the server is closed before; false for what is no question. */
-  #answer(query: Parameters<DnsResolver['resolve']>[0], send: (answer: Uint8Array) => void): boolean {
+  #answer(query: Required<DnsQuery>, send: (answer: Uint8Array) => void): boolean {
     if (query.message.length < HEADER_LEN || ((query.message[2] ?? 0) & 0x80) !== 0) return false;
     this.counters.queries++;
-    const guest =
-      (query.transport === 'udp' ? this.#options.origin?.() : undefined) ?? query.guest.toString();
-    if (!this.#admit(guest)) {
+    const { owner } = query;
+    if (!this.#pending.enter(owner)) {
       this.counters.overLimit++;
       queueMicrotask(() => send(failureOf(query.message)));
       return true;
     }
     this.#options.resolver
-      .resolve({ ...query, owner: guest }, { signal: this.#abort.signal })
+      .resolve(query, { signal: this.#abort.signal })
       .catch(() => undefined)
       .then((answer) => {
-        this.#settle(guest);
+        this.#pending.leave(owner);
         if (this.#abort.signal.aborted) return;
         if (answer === undefined) this.counters.failures++;
         else this.counters.answers++;
         send(answer ?? failureOf(query.message));
       });
     return true;
-  }
-
-  #admit(guest: number | string): boolean {
-    const { maxPending = 4096 } = this.#options;
-    const own = this.#pendingOf.get(guest) ?? 0;
-    if (this.#pending >= maxPending || own >= (maxPending * 3) / 4) return false;
-    this.#pending++;
-    this.#pendingOf.set(guest, own + 1);
-    return true;
-  }
-
-  #settle(guest: number | string): void {
-    this.#pending--;
-    const own = (this.#pendingOf.get(guest) ?? 1) - 1;
-    if (own === 0) this.#pendingOf.delete(guest);
-    else this.#pendingOf.set(guest, own);
   }
 }
 

@@ -1,4 +1,5 @@
 import type { IpAddress } from '@orlop/netstack';
+import type { Owner } from '../gateway/owner-shares.ts';
 
 export interface DnsQuery {
   /** The whole message as the guest sent it. */
@@ -6,7 +7,7 @@ export interface DnsQuery {
   readonly transport: 'udp' | 'tcp';
   readonly guest: IpAddress;
   /** Whose share of the limits it is. @default the guest's address */
-  readonly owner?: number | string;
+  readonly owner?: Owner;
 }
 
 /** Answers queries of guests; a chain of them is the DNS service. */

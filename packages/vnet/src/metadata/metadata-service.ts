@@ -1,5 +1,5 @@
 import { type ByteStream, IpAddress, streamOfSocket, type TcpAttempt } from '@orlop/netstack';
-import { GuestConnections } from '../gateway/guest-connections.ts';
+import { OwnerShares } from '../gateway/owner-shares.ts';
 import { headerOf, MAX_HEAD_LEN, parseRequestHead } from '../proxy/http-head.ts';
 import { StreamReader } from '../proxy/stream-reader.ts';
 import { answerAsClouds, type MachineMetadata, type MetadataAnswer } from './cloud-answers.ts';
@@ -26,7 +26,7 @@ const REASONS: Readonly<Record<MetadataAnswer['status'], string>> = {
 export class MetadataService {
   readonly counters = { answered: 0, malformed: 0 };
   readonly #machines = new Map<string, MachineMetadata>();
-  readonly #connections = new GuestConnections(MAX_CONNECTIONS_PER_MACHINE);
+  readonly #connections = new OwnerShares({ perOwner: MAX_CONNECTIONS_PER_MACHINE });
 
   /** Takes the place of what the address had. */
   set(address: IpAddress, metadata: MachineMetadata): void {

@@ -1,4 +1,5 @@
 import type { EchoMessage, IcmpReporter, IcmpService, IpAddress, TcpRejection } from '@orlop/netstack';
+import type { Owner } from '../gateway/owner-shares.ts';
 import type { HostEchoSocket, HostFailure, HostSockets } from '../host/host-sockets.ts';
 import type { Scheduler } from '../scheduler.ts';
 import type { AddressMap } from './address-map.ts';
@@ -46,7 +47,7 @@ interface EchoFlow {
   target: IpAddress;
   readonly identifier: number;
   /** Whose share of the limits it is. */
-  readonly owner: number | string;
+  readonly owner: Owner;
   usedAtMs: number;
 }
 
@@ -166,7 +167,7 @@ export class EchoProxy {
   }
 
   /** Over a limit the flow goes that was idle for longest: of the same guest where that one has half of all. */
-  #makeRoom(owner: number | string): void {
+  #makeRoom(owner: Owner): void {
     const { maxFlows = 256 } = this.#options;
     const own = [...this.#flows].filter(([, flow]) => flow.owner === owner);
     if (own.length < maxFlows / 2 && this.#flows.size < maxFlows) return;

@@ -7,6 +7,7 @@ import {
   type TcpRejection,
 } from '@orlop/netstack';
 import type { ForwardRedirect, ForwardStats } from '../forward/forward.ts';
+import { type Owner, OwnerShares } from '../gateway/owner-shares.ts';
 import { formatHostEndpoint } from '../host/endpoint-text.ts';
 import type {
   HostEndpoint,
@@ -65,16 +66,10 @@ export interface TcpNatCounters {
   denied: number;
 }
 
-/** What one guest has of the limits. */
-interface Share {
-  readonly key: number | string;
-  connections: number;
-  connecting: number;
-}
-
 interface Connection {
   readonly id: number;
-  readonly share: Share;
+  /** Whose share of the limits it is. */
+  readonly owner: Owner;
   readonly attempt: TcpAttempt;
   target: HostEndpoint;
   /** Of the forward that it came by. */
@@ -97,15 +92,16 @@ export class TcpNat {
   };
   readonly #options: TcpNatOptions;
   readonly #connections = new Map<number, Connection>();
-  readonly #shares = new Map<number | string, Share>();
-  readonly #maxConnections: number;
-  readonly #maxPerGuest: number;
+  readonly #shares: OwnerShares;
+  /** Of those, what the host has not answered yet. */
+  readonly #connecting: OwnerShares;
   #nextId = 1;
 
   constructor(options: TcpNatOptions) {
     this.#options = options;
-    this.#maxConnections = options.maxConnections ?? 16_384;
-    this.#maxPerGuest = options.maxPerGuest ?? Math.ceil(this.#maxConnections * 0.75);
+    const { maxConnections: total = 16_384, maxPerGuest: perOwner = Math.ceil(total * 0.75) } = options;
+    this.#shares = new OwnerShares({ total, perOwner });
+    this.#connecting = new OwnerShares({ perOwner: options.maxConnectingPerGuest ?? 1024 });
   }
 
   /** The handler for `stack.tcp.listenAny`. */
@@ -133,22 +129,14 @@ export class TcpNat {
   }
 
   #admit(attempt: TcpAttempt, target: HostEndpoint, stats?: ForwardStats): void {
-    const key = this.#options.origin?.() ?? attempt.remote.address.toString();
-    const share = this.#shares.get(key) ?? { key, connections: 0, connecting: 0 };
-    const { maxConnectingPerGuest = 1024 } = this.#options;
-    if (
-      this.#connections.size >= this.#maxConnections ||
-      share.connections >= this.#maxPerGuest ||
-      share.connecting >= maxConnectingPerGuest
-    ) {
+    const owner = this.#options.origin?.() ?? attempt.remote.address.toString();
+    if (!this.#connecting.hasRoom(owner) || !this.#shares.enter(owner)) {
       this.counters.overLimit++;
       attempt.reject('drop'); // the guest tries again
       return;
     }
-    this.#shares.set(key, share);
-    share.connections++;
-    share.connecting++;
-    this.#connect(attempt, target, { share, stats });
+    this.#connecting.enter(owner);
+    this.#connect(attempt, target, { owner, stats });
   }
 
   *flows(): IterableIterator<TcpFlow> {
@@ -187,7 +175,7 @@ export class TcpNat {
   #connect(
     attempt: TcpAttempt,
     target: HostEndpoint,
-    { share, stats }: Pick<Connection, 'share' | 'stats'>,
+    { owner, stats }: Pick<Connection, 'owner' | 'stats'>,
   ): void {
     const events: HostStreamEvents = {
       onOpen: () => this.#opened(connection),
@@ -213,7 +201,7 @@ export class TcpNat {
     const stream = dial(target);
     const connection: Connection = {
       id: this.#nextId++,
-      share,
+      owner,
       stats,
       target,
       attempt,
@@ -249,7 +237,7 @@ export class TcpNat {
       return;
     }
     this.counters.accepted++;
-    connection.share.connecting--;
+    this.#connecting.leave(connection.owner);
     connection.stats?.begin(socket);
     connection.relay = new Relay(socket, stream, {
       queue,
@@ -274,10 +262,9 @@ export class TcpNat {
   #forget(connection: Connection): void {
     connection.cancelTimeout();
     if (!this.#connections.delete(connection.id)) return;
-    const { share, relay } = connection;
-    share.connections--;
-    if (relay === undefined) share.connecting--;
-    if (share.connections === 0) this.#shares.delete(share.key);
+    const { owner, relay } = connection;
+    this.#shares.leave(owner);
+    if (relay === undefined) this.#connecting.leave(owner);
   }
 }
 

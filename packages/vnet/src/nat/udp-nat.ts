@@ -7,6 +7,7 @@ import type {
   UdpHandler,
   UdpService,
 } from '@orlop/netstack';
+import type { Owner } from '../gateway/owner-shares.ts';
 import type { HostDatagramSocket, HostFailure, HostSockets } from '../host/host-sockets.ts';
 import type { Scheduler } from '../scheduler.ts';
 import type { AddressMap } from './address-map.ts';
@@ -80,7 +81,7 @@ export class UdpNat implements UdpHandler {
   /** Least recently used first is not kept: only the sweep and a full table look at all. */
   readonly #flows = new Map<string, Flow>();
   /** The same, by who is behind them. */
-  readonly #flowsOf = new Map<number | string, Map<string, Flow>>();
+  readonly #flowsOf = new Map<Owner, Map<string, Flow>>();
   #last: Flow | undefined;
   #nextId = 1;
   readonly #idle: IdleSweep;
@@ -190,7 +191,7 @@ export class UdpNat implements UdpHandler {
   }
 
   /** Over a limit the least recently used flow goes: of the same guest where that guest has its share. */
-  #makeRoom(owner: number | string): void {
+  #makeRoom(owner: Owner): void {
     const maxFlows = this.#options.maxFlows ?? 4096;
     const maxPerGuest = this.#options.maxPerGuest ?? maxFlows >>> 1;
     const own = this.#flowsOf.get(owner);
@@ -230,14 +231,14 @@ interface FlowStart {
   readonly id: number;
   readonly guest: Endpoint;
   /** Whose share of the limits it is. */
-  readonly owner: number | string;
+  readonly owner: Owner;
   readonly now: number;
 }
 
 class Flow {
   readonly id: number;
   readonly guest: Endpoint;
-  readonly owner: number | string;
+  readonly owner: Owner;
   socket: HostDatagramSocket | undefined = undefined;
   usedAtMs: number;
   answered = false;

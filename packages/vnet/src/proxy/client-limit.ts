@@ -1,34 +1,28 @@
 import type { ByteStream } from '@orlop/netstack';
+import { type Owner, OwnerShares } from '../gateway/owner-shares.ts';
 
-/** Bounds the connections that are served at once; those beyond are reset. */
+/** Bounds the connections that are served at once, half of them of one owner; those beyond are reset. */
 export class ClientLimit {
-  readonly #max: number;
+  readonly #shares: OwnerShares;
   readonly #onRefused: () => void;
-  #count = 0;
-  readonly #countOf = new Map<string, number>();
 
   constructor(max: number, onRefused: () => void) {
-    this.#max = max;
+    this.#shares = new OwnerShares({ total: max, perOwner: Math.ceil(max / 2) });
     this.#onRefused = onRefused;
   }
 
-  async serve(stream: ByteStream, work: () => Promise<void>): Promise<void> {
-    const { address } = stream.remote;
-    const own = this.#countOf.get(address) ?? 0;
-    if (this.#count >= this.#max || own >= Math.ceil(this.#max / 2)) {
+  /** @param owner its address where nothing better is known */
+  async serve(stream: ByteStream, owner: Owner | undefined, work: () => Promise<void>): Promise<void> {
+    const client = owner ?? stream.remote.address;
+    if (!this.#shares.enter(client)) {
       this.#onRefused();
       stream.abort();
       return;
     }
-    this.#count++;
-    this.#countOf.set(address, own + 1);
     try {
       await work();
     } finally {
-      this.#count--;
-      const left = (this.#countOf.get(address) ?? 1) - 1;
-      if (left === 0) this.#countOf.delete(address);
-      else this.#countOf.set(address, left);
+      this.#shares.leave(client);
     }
   }
 }

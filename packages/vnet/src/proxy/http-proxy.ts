@@ -13,7 +13,7 @@ export interface HttpProxyOptions {
   readonly settings: ProxySettings;
   readonly scheduler: Scheduler;
   readonly counters: ProxyCounters;
-  /** Of guests at once, half of them of one address. */
+  /** Of guests at once, half of them of one guest. */
   readonly maxConnections: number;
 }
 
@@ -44,16 +44,17 @@ export class HttpProxy {
     });
     const parts = { route, host, scheduler, counters };
     const clients = new ClientLimit(maxConnections, () => counters.overLimit++);
+    const origin = () => network.gateway.origin;
     // On the gateway's addresses alone: port 3128 of the host's address is the host's.
     const { gateway, ipv6 } = network.settings;
     const listeners = await Promise.all(
       [gateway, ...(ipv6 === undefined ? [] : [ipv6.gateway])].map((address) =>
         guests.listen({ port: EXPLICIT_PROXY_PORT, address: address.toString() }, (stream) =>
-          clients.serve(stream, () => serveExplicitProxy(stream, parts)),
+          clients.serve(stream, origin(), () => serveExplicitProxy(stream, parts)),
         ),
       ),
     );
-    return new HttpProxy(new TransparentProxy({ ...parts, settings, clients }), () => {
+    return new HttpProxy(new TransparentProxy({ ...parts, settings, clients, origin }), () => {
       for (const listener of listeners) listener.close();
     });
   }

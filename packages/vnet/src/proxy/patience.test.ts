@@ -38,7 +38,9 @@ async function start(
   const counters = newProxyCounters();
   const clients = new ClientLimit(max, () => counters.overLimit++);
   await streams.listen({ port: 3128, address: '192.168.127.1' }, (stream) =>
-    clients.serve(stream, () => serveExplicitProxy(stream, { route, host, scheduler, counters })),
+    clients.serve(stream, net.network.gateway.origin, () =>
+      serveExplicitProxy(stream, { route, host, scheduler, counters }),
+    ),
   );
   return { net, counters, guest: net.plug(2), outside: net.plug(PROXY) };
 }

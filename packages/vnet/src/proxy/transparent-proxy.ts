@@ -10,6 +10,8 @@ import { endOfHead, StreamReader, splice } from './stream-reader.ts';
 export interface TransparentProxyParts extends ExplicitProxyParts {
   readonly settings: ProxySettings;
   readonly clients: ClientLimit;
+  /** Who is behind the attempt that is being made, whatever address it comes from. */
+  readonly origin: () => number | undefined;
 }
 
 const SCHEMES: ReadonlyMap<number, 'http' | 'https'> = new Map([
@@ -36,6 +38,7 @@ export class TransparentProxy {
     const scheme = SCHEMES.get(attempt.local.port);
     if (!settings.transparent || scheme === undefined) return false;
     const { address } = attempt.local;
+    const owner = this.#parts.origin();
     if (route.isLocal(address) || route.proxyFor(scheme, address.toString()) === undefined) return false;
     const socket = attempt.accept(
       {
@@ -43,7 +46,7 @@ export class TransparentProxy {
           const stream = streamOfSocket(opened);
           const { clients, counters } = this.#parts;
           clients
-            .serve(stream, () => this.#serve(stream, scheme, attempt))
+            .serve(stream, owner, () => this.#serve(stream, scheme, attempt))
             .catch((error) => {
               countFailure(counters, error);
               stream.abort();
