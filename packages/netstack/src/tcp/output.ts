@@ -74,6 +74,8 @@ function retransmissionLength(block: ControlBlock): number {
   if (retransmission.phase === 'open' || block.una === block.next) return 0;
   const plan = retransmission.next(block.una, block.next, block.segmentSize, block.hasSack);
   if (plan.length === 0) return 0;
+  // Into a closed window, one segment asks (RFC 9293 §3.8.6.1): the rest would be dropped as well.
+  if (block.sendWindow.bytes === 0) return retransmission.forced ? plan.length : 0;
   const pipe = retransmission.pipe(block.una, block.next, block.segmentSize, block.hasSack);
   const fits = pipe === 0 || pipe + plan.length <= block.congestion.windowBytes;
   return retransmission.forced || fits ? plan.length : 0;

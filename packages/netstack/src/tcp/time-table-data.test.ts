@@ -193,6 +193,29 @@ const TABLES: readonly TimeTable[] = [
   },
   {
     title:
+      'a window that closes before what is in flight is probed by one segment, and all is sent again when it opens',
+    stack: PLAIN,
+    rows: [
+      ...OPENED,
+      [10, 'app', 'write 4000'],
+      [10, 'out', '. 1:1001 ack 1'],
+      [10, 'out', '. 1001:2001 ack 1'],
+      [10, 'out', '. 2001:3001 ack 1'],
+      [10, 'out', 'P. 3001:4001 ack 1'],
+      [20, 'in', '. 1 ack 1 win 0'],
+      [220, 'out', 'P. 1:1001 ack 1'],
+      [225, 'in', '. 1 ack 1 win 0'],
+      [620, 'out', 'P. 1:1001 ack 1'],
+      [630, 'in', '. 1 ack 1 win 5000'],
+      [630, 'out', 'P. 1:1001 ack 1'],
+      [630, 'out', 'P. 1001:2001 ack 1'],
+      [630, 'out', 'P. 2001:3001 ack 1'],
+      [630, 'out', 'P. 3001:4001 ack 1'],
+      [640, 'in', '. 1 ack 4001 win 5000'],
+    ],
+  },
+  {
+    title:
       'acknowledgements from a closed window do not stand beyond it: the peer would not take them (RFC 9293 §3.10.7.4)',
     stack: PLAIN,
     rows: [
