@@ -68,7 +68,8 @@ function arrivesInTimeWait(context: TcpContext, block: ControlBlock, segment: Se
       return 'new-connection';
     }
   }
-  if (segment.isFin) context.restartTimeWait(block);
+  const isSameFin = segment.isFin && ((segment.sequence + segment.sequenceLength) | 0) === block.receiveNext;
+  if (isSameFin) context.restartTimeWait(block);
   // A bare acknowledgement where it belongs asks nothing: two peers in TIME-WAIT would answer each other for ever.
   const asks = segment.sequenceLength > 0 || segment.sequence !== block.receiveNext;
   if (asks) context.challenge(block);

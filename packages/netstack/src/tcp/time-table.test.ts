@@ -97,6 +97,27 @@ const TABLES: readonly TimeTable[] = [
     ],
   },
   {
+    title: 'only the FIN that was heard begins TIME-WAIT anew, not one at another place (RFC 9293 §3.10.7.4)',
+    stack: PLAIN,
+    rows: [
+      ...OPENED,
+      [10, 'app', 'shutdown'],
+      [10, 'out', 'F. 1 ack 1'],
+      [20, 'in', 'F. 1:11 ack 2'],
+      [20, 'tell', 'end'],
+      [20, 'tell', 'close finished'],
+      [20, 'out', '. 2 ack 12'],
+      [30_000, 'in', 'F. 5000 ack 2'],
+      [30_000, 'out', '. 2 ack 12'],
+      [40_000, 'in', 'F. 1:11 ack 2'],
+      [40_000, 'out', '. 2 ack 12'],
+      [99_000, 'in', 'F. 5000 ack 2'],
+      [99_000, 'out', '. 2 ack 12'],
+      [100_001, 'in', 'F. 1:11 ack 2'],
+      [100_001, 'out', 'R 2'],
+    ],
+  },
+  {
     title: 'a repeated SYN is answered by the same SYN-ACK',
     rows: [
       [0, 'app', 'listen'],
