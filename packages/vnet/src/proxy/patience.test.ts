@@ -128,6 +128,17 @@ describe('the explicit proxy', () => {
     expect(counters).toMatchObject({ requests: 1, upstreamTimeouts: 1 });
   });
 
+  it.each(['CONNECT far.test:99999', 'CONNECT /path', 'GET /path'])(
+    'answers 400 to %s, and counts it as what the guest did wrong',
+    async (line) => {
+      const { net, guest, counters } = await start('http://proxy.test:3128');
+      const heard = await say(net, guest, `${line} HTTP/1.1\r\n\r\n`);
+      await pass(net, 2_000);
+      expect(heard.text).toMatch(/^HTTP\/1.1 400 Bad Request\r\n/);
+      expect(counters).toMatchObject({ requests: 1, invalid: 1, failed: 0 });
+    },
+  );
+
   it('resets connections of one guest beyond half of what it serves', async () => {
     const { net, guest, counters } = await start('http://proxy.test:3128', { max: 4 });
     const heard = [];

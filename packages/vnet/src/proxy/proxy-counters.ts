@@ -4,7 +4,7 @@ import { OrlopError } from '@orlop/core';
 export interface ProxyCounters {
   /** Heads that came whole, to the explicit proxy. */
   requests: number;
-  /** Were no request. */
+  /** Were no request, or named nothing that can be reached: the guest's own mistake. */
   invalid: number;
   denied: number;
   failed: number;
@@ -32,5 +32,6 @@ export function countFailure(counters: ProxyCounters, error: unknown): void {
   const kind = error instanceof OrlopError ? error.kind : 'failed';
   if (kind === 'timeout') counters.upstreamTimeouts++;
   else if (kind === 'denied') counters.denied++;
+  else if (kind === 'invalid') counters.invalid++;
   else counters.failed++;
 }
