@@ -28,12 +28,12 @@ export function sortConnection(
     const end = received.indexOf('\r\n\r\n');
     if (end < 0 && received.length < MAX_HEAD_BYTES) return;
     connection.off('data', onData);
-    connection.off('end', onEnd);
+    connection.off('end', drop);
     connection.pause();
     const head = end < 0 ? undefined : parseRequestLine(received.toString('latin1', 0, end));
     const take = head === undefined ? undefined : takeover(head);
     if (take === undefined) {
-      connection.off('error', onError);
+      connection.off('error', drop);
       connection.unshift(received);
       pass(connection);
       connection.resume();
@@ -42,15 +42,11 @@ export function sortConnection(
     take(connection, received.subarray(end + 4));
   };
   connection.on('data', onData);
-  connection.on('end', onEnd);
-  connection.on('error', onError);
+  connection.on('end', drop);
+  connection.on('error', drop);
 
   /** No request comes any more. */
-  function onEnd(): void {
-    connection.destroy();
-  }
-
-  function onError(): void {
+  function drop(): void {
     connection.destroy();
   }
 }
