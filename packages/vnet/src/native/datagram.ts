@@ -66,7 +66,7 @@ export class NativeDatagram implements HostDatagramSocket {
     this.#descriptor = descriptor;
     this.#events = events;
     this.#scratch = scratch;
-    this.#hopLimit = new SocketHopLimit(poller, descriptor, family);
+    this.#hopLimit = new SocketHopLimit(poller, { descriptor, family });
     this.#watch = poller.watch(descriptor, () => this.#onReady());
     this.#watch.want(UV_READABLE);
   }

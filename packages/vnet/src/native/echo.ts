@@ -36,7 +36,7 @@ export class NativeEcho implements HostEchoSocket {
     this.#requestType = family === 4 ? 8 : 128;
     this.#events = events;
     this.#scratch = scratch;
-    this.#hopLimit = new SocketHopLimit(poller, descriptor, family);
+    this.#hopLimit = new SocketHopLimit(poller, { descriptor, family });
     this.#watch = poller.watch(descriptor, () => this.#onReady());
     this.#watch.want(UV_READABLE);
   }

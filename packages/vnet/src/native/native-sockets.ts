@@ -29,8 +29,10 @@ import {
   readSocketAddress,
   SOCKET_ADDRESS_MAX_LEN,
 } from './socket-address.ts';
-import { type ConnectErrors, localAddress, NativeStream, setOption } from './stream.ts';
+import { type ConnectErrors, localAddress, NativeStream, setIpOption, setOption } from './stream.ts';
 
+/** ICMP errors go to the socket's error queue. */
+const RECEIVE_ERRORS = [linux.IP_RECVERR, linux.IPV6_RECVERR] as const;
 const SOCKET_FLAGS = linux.SOCK_NONBLOCK | linux.SOCK_CLOEXEC;
 /** Connections taken per wake-up. */
 const ACCEPTS_PER_TURN = 64;
@@ -76,13 +78,13 @@ export function createNativeSockets(poller: Poller): HostSockets {
     hopLimit: number,
   ): ConnectErrors | undefined => {
     if (endpoint.kind !== 'ip') return undefined;
-    const { version } = endpoint.address;
-    new SocketHopLimit(poller, descriptor, version).set(hopLimit);
-    askForErrors(poller, descriptor, version);
+    const socket = { descriptor, family: endpoint.address.version };
+    new SocketHopLimit(poller, socket).set(hopLimit);
+    setIpOption(poller, socket, RECEIVE_ERRORS, 1);
     return {
       read: () => scratch.errorQueue.read(descriptor),
       // A router's complaint would end an open connection otherwise (ip(7)).
-      stop: () => askForErrors(poller, descriptor, version, 0),
+      stop: () => setIpOption(poller, socket, RECEIVE_ERRORS, 0),
     };
   };
 
@@ -110,7 +112,7 @@ export function createNativeSockets(poller: Poller): HostSockets {
       family === 4 ? linux.IPPROTO_ICMP : linux.IPPROTO_ICMPV6,
     );
     if (descriptor < 0) return undefined;
-    askForErrors(poller, descriptor, family);
+    setIpOption(poller, { descriptor, family }, RECEIVE_ERRORS, 1);
     return new NativeEcho(poller, descriptor, family, events, scratch);
   };
 
@@ -190,15 +192,9 @@ function datagramDescriptor(poller: Poller, family: 4 | 6): number {
   );
   if (descriptor < 0) return descriptor;
   if (family === 6) setOption(poller, descriptor, linux.IPPROTO_IPV6, linux.IPV6_V6ONLY, 1);
-  askForErrors(poller, descriptor, family);
+  setIpOption(poller, { descriptor, family }, RECEIVE_ERRORS, 1);
   setOption(poller, descriptor, linux.SOL_SOCKET, linux.SO_RCVBUF, DATAGRAM_BUFFER_BYTES);
   return descriptor;
-}
-
-/** ICMP errors go to the socket's error queue. */
-function askForErrors(poller: Poller, descriptor: number, family: 4 | 6, value: 0 | 1 = 1): void {
-  if (family === 4) setOption(poller, descriptor, linux.IPPROTO_IP, linux.IP_RECVERR, value);
-  else setOption(poller, descriptor, linux.IPPROTO_IPV6, linux.IPV6_RECVERR, value);
 }
 
 function emitEndpoint(into: Uint8Array, endpoint: HostEndpoint): number {

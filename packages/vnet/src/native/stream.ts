@@ -6,6 +6,8 @@ import {
 } from '../host/host-sockets.ts';
 import {
   ECONNRESET,
+  IPPROTO_IP,
+  IPPROTO_IPV6,
   IPPROTO_TCP,
   SHUT_WR,
   SO_ERROR,
@@ -186,6 +188,17 @@ export class NativeStream implements HostStream {
 export function setOption(poller: Poller, fd: number, level: number, name: number, value: number): number {
   const bytes = Uint8Array.of(value & 0xff, (value >>> 8) & 0xff, (value >>> 16) & 0xff, value >>> 24);
   return poller.library.setsockopt(fd, level, name, bytes, 4);
+}
+
+/** Sets an option that the two families have by numbers of their own: IPv4's, IPv6's. */
+export function setIpOption(
+  poller: Poller,
+  { descriptor, family }: { readonly descriptor: number; readonly family: 4 | 6 },
+  [name4, name6]: readonly [number, number],
+  value: number,
+): void {
+  if (family === 4) setOption(poller, descriptor, IPPROTO_IP, name4, value);
+  else setOption(poller, descriptor, IPPROTO_IPV6, name6, value);
 }
 
 /** The error that the descriptor holds, and clears it. */
