@@ -87,6 +87,19 @@ describe('Tcp', () => {
     },
   );
 
+  it.each(Object.entries(STACKS))(
+    'does not wait for ever for who reads nothing before all that it wrote is acknowledged: %s',
+    (_name, tcp) => {
+      const stack = { tcp: { ...tcp, receiveBuffer: { initial: 4000, max: 4000 } } };
+      for (let seed = 1; seed <= 10; seed++) {
+        const hosts = twoHosts({ seed, stack, conditions: { loss: 0.02, delayMs: 5 } });
+        const sizes = { upBytes: 60_000, downBytes: 150_000 };
+        const result = runTransfer({ hosts, ...sizes, readsLast: true, untilMs: 120_000 });
+        expect({ seed, ...result }).toMatchObject({ seed, finished: true, problems: [] });
+      }
+    },
+  );
+
   it.each([576, 1280, 1500, 9000, 65_520])('carries bulk at MTU %i', (mtu) => {
     const hosts = twoHosts({ seed: mtu, conditions: { loss: 0.005, delayMs: 1 }, stack: { mtu } });
     const result = runTransfer({ hosts, upBytes: 2_000_000, downBytes: 1_000_000 });

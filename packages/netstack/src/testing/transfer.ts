@@ -8,6 +8,8 @@ export interface TransferOptions {
   readonly downBytes: number;
   /** Side b uses bytes as they arrive (`onBytes`), but only this many at a time. @default never */
   readonly usedAtOnce?: number;
+  /** Side b reads nothing before all that it sends is acknowledged. @default false */
+  readonly readsLast?: boolean;
   /** Virtual milliseconds after which the transfer counts as stuck. @default 3_600_000 */
   readonly untilMs?: number;
 }
@@ -20,6 +22,9 @@ export interface TransferResult {
   readonly reasons: readonly string[];
   readonly retransmits: number;
 }
+
+/** After this side b looks again whether it may read. */
+const READ_AGAIN_MS = 50;
 
 /** Sends and checks an endless pseudo-random text that both sides can compute. */
 class Stream {
@@ -35,6 +40,10 @@ class Stream {
     this.#total = total;
     this.#text = new Uint8Array(65_521); // prime: no segment size divides it
     seededRandom(seed).fill(this.#text);
+  }
+
+  get isSent(): boolean {
+    return this.sent === this.#total;
   }
 
   get complete(): boolean {
@@ -75,6 +84,7 @@ export function runTransfer(options: TransferOptions): TransferResult {
   const down = new Stream(options.downBytes, 12);
   const reasons: string[] = [];
   const ends: string[] = [];
+  const { usedAtOnce, readsLast = false } = options;
   const handler = (name: string, mine: Stream, theirs: Stream): TcpHandler => {
     const push = (socket: TcpSocket): void => {
       if (mine.write(socket)) socket.shutdown();
@@ -82,12 +92,14 @@ export function runTransfer(options: TransferOptions): TransferResult {
     return {
       onOpen: push,
       onWritable: push,
-      onReadable: (socket) => theirs.read(socket),
+      onReadable: (socket) => {
+        if (name === 'a' || !readsLast || (mine.isSent && socket.unacknowledged === 0)) theirs.read(socket);
+        else simulation.at(simulation.now + READ_AGAIN_MS, () => socket.handler.onReadable?.(socket));
+      },
       onEnd: () => ends.push(name),
       onClose: (_socket, reason) => reasons.push(`${name}: ${reason}`),
     };
   };
-  const { usedAtOnce } = options;
   const onBytes: TcpHandler['onBytes'] = (_socket, bytes, from, length) =>
     up.take(bytes.subarray(from, from + Math.min(length, usedAtOnce ?? 0)));
   b.stack.tcp.listen({ port: 7 }, () => ({
