@@ -7,10 +7,9 @@ import { Dhcpv6Server } from './dhcp/dhcpv6-server.ts';
 import { type LeaseStore, LeaseTable } from './dhcp/leases.ts';
 import { DnsServer } from './dns/dns-server.ts';
 import { LearnedNames } from './dns/learned-names.ts';
-import { LocalResolver } from './dns/local-names.ts';
 import { networkNames } from './dns/network-names.ts';
+import { OwnNamesResolver } from './dns/own-names-resolver.ts';
 import type { DnsResolver } from './dns/resolver.ts';
-import { ZoneResolver } from './dns/zone-resolver.ts';
 import { ZoneTable } from './dns/zone-table.ts';
 import type { GuestTarget } from './forward/forward.ts';
 import { ForwardTable } from './forward/forward-table.ts';
@@ -190,8 +189,7 @@ export class VirtualNetwork {
   #makeNames({ gateways, hosts }: NetworkEnds): LearnedNames {
     const { domain, names: extra } = this.settings;
     const names = networkNames({ leases: this.leases, domain, gateways, hosts, extra });
-    const local = new LocalResolver(names, this.#parts.upstream);
-    return new LearnedNames(new ZoneResolver(this.zones, local));
+    return new LearnedNames(new OwnNamesResolver([this.zones, names], this.#parts.upstream));
   }
 
   #makeAddresses({ gateways, hosts }: NetworkEnds): AddressMap {

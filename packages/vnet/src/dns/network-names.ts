@@ -1,6 +1,8 @@
-import type { IpAddress } from '@orlop/netstack';
+import { IpAddress } from '@orlop/netstack';
+import { DNS_CLASS_IN } from '@orlop/wire';
 import type { LeaseTable } from '../dhcp/leases.ts';
-import type { LocalNames } from './local-names.ts';
+import type { NameSource } from './name-source.ts';
+import { addressRecord } from './zone-record.ts';
 
 export interface NetworkNamesOptions {
   readonly leases: LeaseTable;
@@ -27,8 +29,11 @@ const GATEWAY_NAMES = [
   'http.docker.internal', // the HTTP proxy, on port 3128
 ];
 
+/** Names of guests change when leases do. */
+const TTL_SECONDS = 10;
+
 /** The names of the network itself: host, gateway, guests by their leases, and what the configuration adds. */
-export function networkNames(options: NetworkNamesOptions): LocalNames {
+export function networkNames(options: NetworkNamesOptions): NameSource {
   const { leases, domain, gateways, hosts, extra } = options;
   const hostNames = new Set([...HOST_NAMES, `host.${domain}`]);
   const gatewayNames = new Set([...GATEWAY_NAMES, `gateway.${domain}`]);
@@ -37,26 +42,49 @@ export function networkNames(options: NetworkNamesOptions): LocalNames {
     const lease = label.includes('.') ? undefined : leases.findByName(label);
     return lease === undefined ? undefined : [lease.address];
   };
+  const lookup = (name: string): readonly IpAddress[] | undefined => {
+    const given = extra.get(name);
+    if (given !== undefined) return given;
+    if (hostNames.has(name)) return hosts.length > 0 ? hosts : undefined;
+    if (gatewayNames.has(name)) return gateways;
+    // RFC 8020: what is said not to be has nothing below it either, and guests are below it.
+    return name === domain ? [] : guestAddresses(name);
+  };
+  const reverse = (text: string): string | undefined => {
+    if (hosts.some((address) => address.toString() === text)) return `host.${domain}`;
+    if (gateways.some((address) => address.toString() === text)) return `gateway.${domain}`;
+    for (const lease of leases.list()) {
+      if (lease.hostName !== '' && lease.address.toString() === text) return `${lease.hostName}.${domain}`;
+    }
+    return undefined;
+  };
+  /** Of names that no other server is to be asked for: ours, whatever they are. */
+  const zoneOf = (name: string): string | undefined => {
+    if (name === domain || name.endsWith(`.${domain}`)) return domain;
+    return hostNames.has(name) || gatewayNames.has(name) ? name.slice(name.indexOf('.') + 1) : undefined;
+  };
   return {
-    lookup: (name) => {
-      const given = extra.get(name);
-      if (given !== undefined) return given;
-      if (hostNames.has(name)) return hosts.length > 0 ? hosts : undefined;
-      if (gatewayNames.has(name)) return gateways;
-      // RFC 8020: what is said not to be has nothing below it either, and guests are below it.
-      return name === domain ? [] : guestAddresses(name);
-    },
-    reverse: (text) => {
-      if (hosts.some((address) => address.toString() === text)) return `host.${domain}`;
-      if (gateways.some((address) => address.toString() === text)) return `gateway.${domain}`;
-      for (const lease of leases.list()) {
-        if (lease.hostName !== '' && lease.address.toString() === text) return `${lease.hostName}.${domain}`;
-      }
-      return undefined;
-    },
-    zoneOf: (name) => {
-      if (name === domain || name.endsWith(`.${domain}`)) return domain;
-      return hostNames.has(name) || gatewayNames.has(name) ? name.slice(name.indexOf('.') + 1) : undefined;
+    answer: (name) => {
+      const head = { name, class: DNS_CLASS_IN, ttl: TTL_SECONDS };
+      const reversed = addressOfReverseName(name);
+      const target = reversed === undefined ? undefined : reverse(reversed);
+      if (target !== undefined)
+        return { kind: 'records', records: [{ ...head, kind: 'PTR', target }], zone: name };
+      const zone = zoneOf(name);
+      const addresses = lookup(name);
+      if (addresses === undefined)
+        return zone === undefined ? { kind: 'pass' } : { kind: 'no-such-name', zone };
+      const records = addresses.map((address) => addressRecord(head, address));
+      return { kind: 'records', records, zone: zone ?? name };
     },
   };
+}
+
+/** `4.3.2.1.in-addr.arpa` is 1.2.3.4 (RFC 1035 §3.5); the 32 digits of `ip6.arpa` likewise (RFC 3596 §2.5). */
+function addressOfReverseName(name: string): string | undefined {
+  const four = /^(\d+)\.(\d+)\.(\d+)\.(\d+)\.in-addr\.arpa$/.exec(name);
+  if (four !== null) return `${four[4]}.${four[3]}.${four[2]}.${four[1]}`;
+  const six = /^((?:[0-9a-f]\.){32})ip6\.arpa$/.exec(name)?.[1];
+  const groups = six?.split('.').reverse().join('').match(/.{4}/g);
+  return groups === null || groups === undefined ? undefined : IpAddress.parse(groups.join(':'))?.toString();
 }

@@ -1,10 +1,10 @@
-import type { IpAddress } from '@orlop/netstack';
 import { vnetError } from '../errors.ts';
-import { Zone, type ZoneAnswer, type ZoneConfig } from './zone.ts';
+import type { NameAnswer, NameSource } from './name-source.ts';
+import { Zone, type ZoneConfig } from './zone.ts';
 import { plainName, type ZoneRecordConfig } from './zone-record.ts';
 
 /** The zones of one network; the most specific one answers. */
-export class ZoneTable {
+export class ZoneTable implements NameSource {
   /** Called after every change, for whoever keeps them on disk. */
   onChange: (() => void) | undefined = undefined;
   #zones: readonly Zone[] = [];
@@ -66,21 +66,12 @@ export class ZoneTable {
     return this.#zones.map((zone) => zone.config);
   }
 
-  /** `name` in lower case without a final dot. */
-  answer(name: string): ZoneAnswer {
+  answer(name: string): NameAnswer {
     for (const zone of this.#zones) {
       const answer = zone.answer(name);
       if (answer.kind !== 'pass') return answer;
     }
     return { kind: 'pass' };
-  }
-
-  reverse(address: IpAddress): string | undefined {
-    for (const zone of this.#zones) {
-      const name = zone.reverse(address);
-      if (name !== undefined) return name;
-    }
-    return undefined;
   }
 
   #untouched(old: ZoneConfig, added: readonly ZoneRecordConfig[]): readonly ZoneRecordConfig[] {

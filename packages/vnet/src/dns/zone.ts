@@ -1,6 +1,7 @@
 import { IpAddress } from '@orlop/netstack';
 import { DNS_CLASS_IN, type DnsRecord, isDnsName } from '@orlop/wire';
 import { vnetError } from '../errors.ts';
+import type { NameAnswer, NameSource } from './name-source.ts';
 import { addressRecord, parseZoneRecord, plainName, type ZoneRecordConfig } from './zone-record.ts';
 
 /** A zone as people write it. */
@@ -16,18 +17,11 @@ export interface ZoneConfig {
   readonly fallThrough?: boolean;
 }
 
-/** `zone` is the one that says so; the root, which is ours for single names only, goes by the name itself. */
-export type ZoneAnswer =
-  | { readonly kind: 'records'; readonly records: readonly DnsRecord[]; readonly zone: string }
-  | { readonly kind: 'no-such-name'; readonly zone: string }
-  /** Not this zone's matter. */
-  | { readonly kind: 'pass' };
-
 const DEFAULT_TTL_SECONDS = 60;
 const MAX_RECORDS = 10_000;
 
 /** One zone, read: answers for its names, whatever their type. */
-export class Zone {
+export class Zone implements NameSource {
   readonly name: string;
   readonly config: ZoneConfig;
   readonly #records = new Map<string, DnsRecord[]>();
@@ -61,9 +55,9 @@ export class Zone {
     return this.name === '' || name === this.name || name.endsWith(`.${this.name}`);
   }
 
-  /** All records of a name in lower case; the caller picks those of the type that was asked for. */
-  answer(name: string): ZoneAnswer {
+  answer(name: string): NameAnswer {
     if (!this.contains(name)) return { kind: 'pass' };
+    // The root is ours for single names only.
     const zone = this.name === '' ? name : this.name;
     const own = this.#records.get(name) ?? this.#wildcard(name) ?? this.#matching(name);
     if (own !== undefined) return { kind: 'records', records: own, zone };
@@ -77,17 +71,6 @@ export class Zone {
     return this.config.fallThrough === true || this.name === ''
       ? { kind: 'pass' }
       : { kind: 'no-such-name', zone };
-  }
-
-  /** Addresses' names, for reverse questions that no zone answers itself. */
-  reverse(address: IpAddress): string | undefined {
-    for (const [name, records] of this.#records) {
-      if (name.startsWith('*')) continue;
-      for (const record of records) {
-        if (record.kind === 'A' && address.version === 4 && record.address === address.w3 >>> 0) return name;
-      }
-    }
-    return undefined;
   }
 
   /** RFC 4592: the nearest `*` above the name. */

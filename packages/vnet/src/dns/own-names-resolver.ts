@@ -9,25 +9,26 @@ import {
   encodeDns,
   parseDns,
 } from '@orlop/wire';
+import type { NameAnswer, NameSource } from './name-source.ts';
 import { questionOf } from './question.ts';
 import { encodeReply, type ReplyContent, soaOf } from './reply.ts';
 import type { DnsQuery, DnsResolver } from './resolver.ts';
 import { plainName } from './zone-record.ts';
-import type { ZoneTable } from './zone-table.ts';
 
 /** A chain of aliases longer than this is a circle, which is an error (RFC 1034 §3.6.2): "server failure". */
 const MAX_ALIASES = 8;
 
 /**
- * Answers for the network's zones, follows their aliases wherever they lead, and passes all else on. What is said of a
- * chain of aliases is what is said of its last name (RFC 6604 §3).
+ * Answers for the network's own names, follows their aliases wherever they lead, and passes all else on. What is said
+ * of a chain of aliases is what is said of its last name (RFC 6604 §3).
  */
-export class ZoneResolver implements DnsResolver {
-  readonly #zones: ZoneTable;
+export class OwnNamesResolver implements DnsResolver {
+  readonly #sources: readonly NameSource[];
   readonly #next: DnsResolver;
 
-  constructor(zones: ZoneTable, next: DnsResolver) {
-    this.#zones = zones;
+  /** @param sources the first that has a name answers for it */
+  constructor(sources: readonly NameSource[], next: DnsResolver) {
+    this.#sources = sources;
     this.#next = next;
   }
 
@@ -38,7 +39,7 @@ export class ZoneResolver implements DnsResolver {
     const chain: DnsRecord[] = [];
     let name = plainName(question.name);
     for (let i = 0; i <= MAX_ALIASES; i++) {
-      const answer = this.#zones.answer(name);
+      const answer = this.#answer(name);
       if (answer.kind === 'pass') {
         if (chain.length === 0) return this.#next.resolve(query, options);
         const rest = await this.#ask({ ...question, name }, { query, fields, signal: options.signal });
@@ -58,6 +59,14 @@ export class ZoneResolver implements DnsResolver {
       name = plainName(alias.target);
     }
     return encodeReply(query, fields, { answers: [], responseCode: DNS_SERVER_FAILURE });
+  }
+
+  #answer(name: string): NameAnswer {
+    for (const source of this.#sources) {
+      const answer = source.answer(name);
+      if (answer.kind !== 'pass') return answer;
+    }
+    return { kind: 'pass' };
   }
 
   /** What somebody else says of an alias's target. */

@@ -8,16 +8,14 @@ import {
   parseDns,
 } from '@orlop/wire';
 import { describe, expect, it } from 'vitest';
-import { LocalResolver } from './local-names.ts';
+import { OwnNamesResolver } from './own-names-resolver.ts';
 import { soaOf } from './reply.ts';
-import { ZoneResolver } from './zone-resolver.ts';
 import { ZoneTable } from './zone-table.ts';
 
 const PASSED_ON = Uint8Array.of(1);
 const ZONES = new ZoneTable([{ name: 'own.test', records: [{ name: 'www', type: 'A', value: '10.0.0.1' }] }]);
 const WWW = { name: 'www.own.test', type: 1, class: 1 };
 const upstream = { resolve: async () => PASSED_ON };
-const names = { lookup: () => [IpAddress.v4(1)], reverse: () => undefined, zoneOf: () => 'own.test' };
 
 function asked(fields: Partial<DnsFields>): Uint8Array {
   const empty = parseDns(new Uint8Array(12), 0, 12);
@@ -25,10 +23,8 @@ function asked(fields: Partial<DnsFields>): Uint8Array {
   return encodeDns({ ...empty, ...fields });
 }
 
-describe.each([
-  ['ZoneResolver', new ZoneResolver(ZONES, upstream)],
-  ['LocalResolver', new LocalResolver(names, upstream)],
-])('%s', (_, resolver) => {
+describe('OwnNamesResolver', () => {
+  const resolver = new OwnNamesResolver([ZONES], upstream);
   const resolve = (message: Uint8Array) => {
     const { signal } = new AbortController();
     return resolver.resolve({ message, transport: 'udp', guest: IpAddress.v4(2) }, { signal });
@@ -50,7 +46,7 @@ describe.each([
   });
 });
 
-describe('ZoneResolver', () => {
+describe('OwnNamesResolver, with aliases', () => {
   const alias = (name: string, value: string) => ({ name, type: 'CNAME', value }) as const;
   const zones = new ZoneTable([
     {
@@ -69,7 +65,7 @@ describe('ZoneResolver', () => {
   ]);
   /** What is answered to a question for the addresses of a name, when another server says this of its alias. */
   const ask = async (name: string, said?: Partial<DnsFields>) => {
-    const resolver = new ZoneResolver(zones, {
+    const resolver = new OwnNamesResolver([zones], {
       resolve: async ({ message }) => {
         const asking = parseDns(message, 0, message.length);
         if (typeof asking === 'string' || said === undefined) return undefined;
