@@ -47,11 +47,15 @@ interface SegmentPlan {
 }
 
 /**
- * Where a segment without data stands: at SND.NXT, but not beyond a closed window, where the byte of a probe is. The
- * peer, which has not taken it, would find the segment unacceptable and its acknowledgement lost (RFC 9293 §3.10.7.4).
+ * Where a segment without data stands: at SND.NXT, but not beyond a window that is closed (there is the byte of a probe)
+ * or that was made smaller. The peer has not taken what is there; it would find the segment unacceptable, and its
+ * acknowledgement were lost (RFC 9293 §3.10.7.4). By less than its scale, an open window only seems to be smaller.
  */
 export function emptySegmentSequence(block: ControlBlock): number {
-  return block.sendWindow.bytes === 0 && block.state !== 'syn-received' ? block.una : block.next;
+  const { bytes, scale } = block.sendWindow;
+  const beyond = distance(block.una, block.next) - bytes;
+  if (beyond <= 0 || block.state === 'syn-received') return block.next;
+  return bytes === 0 || beyond >= 1 << scale ? (block.una + bytes) | 0 : block.next;
 }
 
 /** Writes one segment into the sink. False = the link is full. */

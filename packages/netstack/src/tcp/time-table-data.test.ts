@@ -215,6 +215,20 @@ const TABLES: readonly TimeTable[] = [
     ],
   },
   {
+    title: 'nor do those from a window that was made smaller than what is in flight',
+    stack: PLAIN,
+    rows: [
+      ...OPENED,
+      [10, 'app', 'write 2000'],
+      [10, 'out', '. 1:1001 ack 1'],
+      [10, 'out', 'P. 1001:2001 ack 1'],
+      [20, 'in', 'P. 1:101 ack 1 win 500'],
+      [20, 'out', '. 501 ack 101'],
+      [30, 'in', 'P. 101:201 ack 2001 win 500'],
+      [30, 'out', '. 2001 ack 201'],
+    ],
+  },
+  {
     title:
       'acknowledgements from a closed window do not stand beyond it: the peer would not take them (RFC 9293 §3.10.7.4)',
     stack: PLAIN,
