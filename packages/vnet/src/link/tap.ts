@@ -96,8 +96,12 @@ function lengthenQueue(poller: Poller, name: Uint8Array): void {
   library.close(descriptor);
 }
 
-/** Only this thread moves, and back again before anything else runs. */
-function inNamespace(poller: Poller, path: string, open: () => number): number {
+/**
+ * Opens something in the network namespace at `path`: only this thread moves, and back again before anything else runs.
+ *
+ * @throws OrlopError `vnet.link-failed`
+ */
+export function inNamespace<T>(poller: Poller, path: string, open: () => T): T {
   let other: number;
   try {
     other = openSync(path, 'r');

@@ -1,12 +1,7 @@
 import type { IpAddress } from '@orlop/netstack';
-import type {
-  HostDatagramEvents,
-  HostDatagramSocket,
-  HostEndpoint,
-  HostFailure,
-} from '../host/host-sockets.ts';
+import type { HostDatagramSocket, HostEndpoint, HostFailure } from '../host/host-sockets.ts';
 import { MSG_DONTWAIT, MSG_NOSIGNAL, UV_READABLE } from './constants.ts';
-import { ErrorQueueReader } from './error-queue.ts';
+import { ErrorQueueReader, type QueuedError } from './error-queue.ts';
 import { failureOfErrno } from './failure.ts';
 import { SocketHopLimit } from './hop-limit.ts';
 import { type Poller, type Watch, wouldBlock } from './poller.ts';
@@ -45,11 +40,18 @@ export function createDatagramScratch(poller: Poller): DatagramScratch {
   };
 }
 
-/** A UDP socket by its descriptor, with IP_RECVERR: ICMP errors are read from its error queue. */
+export interface NativeDatagramEvents {
+  /** @param payload valid within the call */
+  readonly onDatagram: (payload: Uint8Array, address: IpAddress, port: number) => void;
+  /** @param error its payload is valid within the call */
+  readonly onError: (error: QueuedError) => void;
+}
+
+/** A datagram socket of IP by its descriptor, with IP_RECVERR: ICMP errors are read from its error queue. */
 export class NativeDatagram implements HostDatagramSocket {
   readonly #poller: Poller;
   readonly #descriptor: number;
-  readonly #events: HostDatagramEvents;
+  readonly #events: NativeDatagramEvents;
   readonly #scratch: DatagramScratch;
   readonly #watch: Watch;
   readonly #budget = new ReadBudget();
@@ -58,16 +60,16 @@ export class NativeDatagram implements HostDatagramSocket {
 
   constructor(
     poller: Poller,
-    { descriptor, family }: { readonly descriptor: number; readonly family: 4 | 6 },
-    events: HostDatagramEvents,
+    socket: { readonly descriptor: number; readonly family: 4 | 6 },
+    events: NativeDatagramEvents,
     scratch: DatagramScratch,
   ) {
     this.#poller = poller;
-    this.#descriptor = descriptor;
+    this.#descriptor = socket.descriptor;
     this.#events = events;
     this.#scratch = scratch;
-    this.#hopLimit = new SocketHopLimit(poller, { descriptor, family });
-    this.#watch = poller.watch(descriptor, () => this.#onReady());
+    this.#hopLimit = new SocketHopLimit(poller, socket);
+    this.#watch = poller.watch(socket.descriptor, () => this.#onReady());
     this.#watch.want(UV_READABLE);
   }
 
@@ -140,9 +142,7 @@ export class NativeDatagram implements HostDatagramSocket {
       const error = this.#scratch.errorQueue.read(this.#descriptor);
       if (error === undefined) return any;
       any = true;
-      const { failure, destination, by } = error;
-      if (destination.kind === 'ip')
-        this.#events.onFailed(failure, destination.address, destination.port, by);
+      this.#events.onError(error);
     }
     return any;
   }

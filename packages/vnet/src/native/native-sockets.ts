@@ -18,7 +18,7 @@ import {
 } from '../host/host-sockets.ts';
 import { removeDeadSocket } from '../host/socket-path.ts';
 import * as linux from './constants.ts';
-import { createDatagramScratch, NativeDatagram } from './datagram.ts';
+import { createDatagramScratch, NativeDatagram, type NativeDatagramEvents } from './datagram.ts';
 import { NativeEcho } from './echo.ts';
 import { failureOfErrno } from './failure.ts';
 import { SocketHopLimit } from './hop-limit.ts';
@@ -93,7 +93,7 @@ export function createNativeSockets(poller: Poller): HostSockets {
     if (descriptor < 0) {
       throw vnetError('vnet.bind-failed', `no UDP socket: ${failureOfErrno(library.errno())}`);
     }
-    return new NativeDatagram(poller, { descriptor, family }, events, scratch);
+    return new NativeDatagram(poller, { descriptor, family }, datagramEvents(events), scratch);
   };
 
   const bindDatagram = async (address: IpAddress, port: number, events: HostDatagramEvents) => {
@@ -102,7 +102,8 @@ export function createNativeSockets(poller: Poller): HostSockets {
     if (descriptor < 0 || library.bind(descriptor, addressBytes, length) < 0) {
       throw bindFailed({ kind: 'ip', address, port }, library.errno(), () => library.close(descriptor));
     }
-    return new NativeDatagram(poller, { descriptor, family: address.version }, events, scratch);
+    const socket = { descriptor, family: address.version };
+    return new NativeDatagram(poller, socket, datagramEvents(events), scratch);
   };
 
   const openEcho = (family: 4 | 6, events: HostEchoEvents): HostEchoSocket | undefined => {
@@ -113,7 +114,7 @@ export function createNativeSockets(poller: Poller): HostSockets {
     );
     if (descriptor < 0) return undefined;
     setIpOption(poller, { descriptor, family }, RECEIVE_ERRORS, 1);
-    return new NativeEcho(poller, descriptor, family, events, scratch);
+    return new NativeEcho(poller, { descriptor, family }, events, scratch);
   };
 
   return {
@@ -195,6 +196,15 @@ function datagramDescriptor(poller: Poller, family: 4 | 6): number {
   setIpOption(poller, { descriptor, family }, RECEIVE_ERRORS, 1);
   setOption(poller, descriptor, linux.SOL_SOCKET, linux.SO_RCVBUF, DATAGRAM_BUFFER_BYTES);
   return descriptor;
+}
+
+function datagramEvents({ onDatagram, onFailed }: HostDatagramEvents): NativeDatagramEvents {
+  return {
+    onDatagram,
+    onError: ({ failure, destination, by }) => {
+      if (destination.kind === 'ip') onFailed(failure, destination.address, destination.port, by);
+    },
+  };
 }
 
 function emitEndpoint(into: Uint8Array, endpoint: HostEndpoint): number {
