@@ -25,7 +25,7 @@ export type { DnsQuery, DnsResolver } from './dns/resolver.ts';
 export type { ZoneConfig } from './dns/zone.ts';
 export { ZONE_RECORD_TYPES, type ZoneRecordConfig, type ZoneRecordType } from './dns/zone-record.ts';
 export type { FlowRow } from './flows/flow-table.ts';
-export type { ForwardSpec, ForwardStatus, ForwardTarget, GuestTarget } from './forward/forward.ts';
+export type { ForwardSpec, ForwardStatus, ForwardTarget, GuestTarget, ToGuest } from './forward/forward.ts';
 export type { ForwardTable } from './forward/forward-table.ts';
 export { formatForward, forwardId, forwardText, parseForwards, parseGuest } from './forward/forward-text.ts';
 export { GuestRoutes } from './gateway/guest-routes.ts';

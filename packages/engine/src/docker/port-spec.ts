@@ -1,9 +1,7 @@
-import { type ForwardStatus, parseForwards } from '@orlop/vnet';
+import { parseForwards, type ToGuest } from '@orlop/vnet';
 import { engineError } from '../errors.ts';
 import type { HostSide } from './asked-ports.ts';
 import { bracket, type PublishedPort } from './published-ports.ts';
-
-export type ToGuest = Extract<ForwardStatus['spec'], { kind: 'to-guest' }>;
 
 /** The forward from a side of the host; without a target it leads nowhere yet, and resets who connects. */
 export function toGuest({

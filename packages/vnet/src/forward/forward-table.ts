@@ -7,13 +7,14 @@ import {
   type ForwardStatus,
   type ForwardTarget,
   type RunningForward,
+  type ToGuest,
 } from './forward.ts';
 import { formatForward, forwardId } from './forward-text.ts';
 
 /** Starts the part of a forward that listens; one per protocol. */
 export interface ForwardStarters {
-  tcp(spec: Extract<ForwardSpec, { kind: 'to-guest' }>): Promise<RunningForward>;
-  udp(spec: Extract<ForwardSpec, { kind: 'to-guest' }>): Promise<RunningForward>;
+  tcp(spec: ToGuest): Promise<RunningForward>;
+  udp(spec: ToGuest): Promise<RunningForward>;
 }
 
 interface Entry {

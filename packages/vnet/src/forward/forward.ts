@@ -19,20 +19,23 @@ export interface ForwardTarget {
   readonly greeting?: string;
 }
 
+/** A port or a socket of the host that leads to a guest. */
+export interface ToGuest {
+  readonly kind: 'to-guest';
+  readonly protocol: 'tcp' | 'udp';
+  /** Where the host listens; a unix socket for tcp only. */
+  readonly listen: HostEndpoint;
+  readonly guest: GuestTarget;
+  readonly port: number;
+  /** Tell the guest the client's address (HAProxy's PROXY protocol); tcp only. @default not */
+  readonly proxyProtocol?: 1 | 2;
+  /** Sent to the guest before the client's bytes; tcp only. @default nothing */
+  readonly greeting?: string;
+}
+
 /** One port, or one socket, that leads somewhere. */
 export type ForwardSpec =
-  | {
-      readonly kind: 'to-guest';
-      readonly protocol: 'tcp' | 'udp';
-      /** Where the host listens; a unix socket for tcp only. */
-      readonly listen: HostEndpoint;
-      readonly guest: GuestTarget;
-      readonly port: number;
-      /** Tell the guest the client's address (HAProxy's PROXY protocol); tcp only. @default not */
-      readonly proxyProtocol?: 1 | 2;
-      /** Sent to the guest before the client's bytes; tcp only. @default nothing */
-      readonly greeting?: string;
-    }
+  | ToGuest
   | {
       /** A port of the gateway that leads to a unix socket of the host, or to another endpoint of it. */
       readonly kind: 'to-host';

@@ -4,11 +4,11 @@ import type { HostListener, HostSockets, HostStream, HostStreamEvents } from '..
 import type { ReadSlab } from '../nat/read-slab.ts';
 import { Relay, type RelayQueue } from '../nat/relay.ts';
 import {
-  type ForwardSpec,
   ForwardStats,
   type ForwardTarget,
   type ResolveGuest,
   type RunningForward,
+  type ToGuest,
 } from './forward.ts';
 import { proxyHeader } from './proxy-header.ts';
 
@@ -23,8 +23,6 @@ export interface TcpForwardOptions {
   /** Connections of one forward at once. @default 4096 */
   readonly maxConnections?: number;
 }
-
-type ToGuest = Extract<ForwardSpec, { kind: 'to-guest' }>;
 
 const IGNORED: HostStreamEvents = {
   onOpen: () => {},

@@ -6,11 +6,11 @@ import { IdleSweep } from '../nat/idle-sweep.ts';
 import type { Scheduler } from '../scheduler.ts';
 import {
   type ByteCounter,
-  type ForwardSpec,
   ForwardStats,
   type ForwardTarget,
   type ResolveGuest,
   type RunningForward,
+  type ToGuest,
 } from './forward.ts';
 
 export interface UdpForwardOptions {
@@ -24,8 +24,6 @@ export interface UdpForwardOptions {
   /** @default 120000 */
   readonly idleMs?: number;
 }
-
-type ToGuest = Extract<ForwardSpec, { kind: 'to-guest' }>;
 
 /** Counts its bytes as a connection does. */
 class Client implements ByteCounter {
