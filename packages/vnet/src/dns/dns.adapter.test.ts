@@ -103,6 +103,7 @@ describe('the gateway’s DNS', () => {
     ['own.test MX', '10 mail.own.test.'],
     ['_sip._tcp.own.test SRV', '1 2 5060 sip.own.test.'],
     ['any.wild.own.test A', '10.1.2.9'],
+    ['-x 10.1.2.3', 'www.own.test.'],
     ['host.docker.internal A', '192.168.127.254'],
     ['host.lima.internal A', '192.168.127.254'],
     ['host.containers.internal A', '192.168.127.254'],

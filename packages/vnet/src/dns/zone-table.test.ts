@@ -19,6 +19,15 @@ describe('ZoneTable', () => {
     expect(zones.answer('other.test')).toEqual({ kind: 'pass' });
   });
 
+  it('has the records that a zone gives for names of others, and no more of those', () => {
+    const records = [www, { name: '1.0.0.10.in-addr.arpa.', type: 'PTR', value: 'www' } as const];
+    const zones = new ZoneTable([{ name: 'own.test', records, defaultAddress: '10.0.0.9' }]);
+    const answer = zones.answer('1.0.0.10.in-addr.arpa');
+    expect(answer).toMatchObject({ kind: 'records', records: [{ target: 'www.own.test' }] });
+    expect(zones.answer('2.0.0.10.in-addr.arpa')).toEqual({ kind: 'pass' });
+    expect(zones.answer('0.0.10.in-addr.arpa')).toEqual({ kind: 'pass' });
+  });
+
   it('asks on for names that a zone with fallThrough does not have', () => {
     const zones = new ZoneTable([{ name: 'corp.example', records: [www], fallThrough: true }]);
     expect(zones.answer('mail.corp.example')).toEqual({ kind: 'pass' });

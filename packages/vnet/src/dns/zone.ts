@@ -56,7 +56,11 @@ export class Zone implements NameSource {
   }
 
   answer(name: string): NameAnswer {
-    if (!this.contains(name)) return { kind: 'pass' };
+    if (!this.contains(name)) {
+      // A record with a final dot may be of another zone: the PTR beside its A.
+      const records = this.#records.get(name);
+      return records === undefined ? { kind: 'pass' } : { kind: 'records', records, zone: name };
+    }
     // The root is ours for single names only.
     const zone = this.name === '' ? name : this.name;
     const own = this.#records.get(name) ?? this.#wildcard(name) ?? this.#matching(name);
