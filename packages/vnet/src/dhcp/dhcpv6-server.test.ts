@@ -93,6 +93,20 @@ describe('Dhcpv6Server', () => {
   );
 
   it.each([
+    ['solicit', 'asks for it', [23, 82], [86_400]],
+    ['request', 'asks for it', [82], [86_400]],
+    ['solicit', 'does not', [23], []],
+    ['information-request', 'asks for it', [82], []],
+  ] as const)('tells a %s to ask seldom where it %s (RFC 8415 §21.24)', (type, _, codes, seconds) => {
+    const { ask, serverId } = client();
+    const own = type === 'request' ? [serverId()] : [];
+    const leases = type === 'information-request' ? [] : [IA];
+    const answers = ask(type, [CLIENT, ...own, ...leases, { kind: 'option-request', codes }]);
+    expect(answers).toHaveLength(1);
+    expect(of(answers, 'sol-max-rt')).toEqual(seconds.map((one) => ({ kind: 'sol-max-rt', seconds: one })));
+  });
+
+  it.each([
     ['of this link', ['fd00:1:2:3::9'], [status(0)]],
     ['of another link', ['fd00:1:2:3::9', 'fd00:1:2:4::9'], [status(4)]],
     ['without addresses: says nothing', [], []],

@@ -26,6 +26,10 @@ export interface Dhcpv6ServerOptions {
 
 type Answer = Pick<Dhcpv6Fields, 'messageType' | 'options'>;
 
+/** As long as a client may be told to wait between questions that bring it nothing, in seconds (RFC 8415 §21.24). */
+const SOL_MAX_RT: Dhcpv6Option = { kind: 'sol-max-rt', seconds: 86_400 };
+/** The code of that option in a list of what a client asks for. */
+const SOL_MAX_RT_CODE = 82;
 /** DUID-LL of an Ethernet address (RFC 8415 §11.4). */
 const DUID_LINK_LAYER = [0, 3, 0, 1];
 
@@ -117,7 +121,12 @@ export class Dhcpv6Server {
         // §18.3.9, §18.3.2; without a lease to commit, rapid commit is no matter.
         return {
           messageType: messageType === 'solicit' ? 'advertise' : 'reply',
-          options: [...associations.map(withoutLease), ...this.#configuration],
+          options: [
+            ...associations.map(withoutLease),
+            // Only who asks for it may be told (§21.24); otherwise it comes again every hour at least.
+            ...(asksFor(options, SOL_MAX_RT_CODE) ? [SOL_MAX_RT] : []),
+            ...this.#configuration,
+          ],
         };
       case 'confirm':
         return this.#confirm(associations);
@@ -167,6 +176,10 @@ export class Dhcpv6Server {
 
 function isAssociation(option: Dhcpv6Option): option is Dhcpv6IdentityAssociation {
   return option.kind === 'ia-na' || option.kind === 'ia-ta' || option.kind === 'ia-pd';
+}
+
+function asksFor(options: readonly Dhcpv6Option[], code: number): boolean {
+  return options.some((option) => option.kind === 'option-request' && option.codes.includes(code));
 }
 
 function isIaAddress(option: Dhcpv6Option): option is Extract<Dhcpv6Option, { kind: 'ia-address' }> {

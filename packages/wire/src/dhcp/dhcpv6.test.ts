@@ -24,7 +24,10 @@ const option: fc.Arbitrary<Dhcpv6Option> = fc.oneof(
     servers: fc.array(ipv6, { minLength: 1, maxLength: 3 }),
   }),
   fc.record({ kind: fc.constant('domain-list' as const), domains: fc.array(dnsName, { maxLength: 3 }) }),
-  fc.record({ kind: fc.constant('information-refresh-time' as const), seconds: u32 }),
+  fc.record({
+    kind: fc.constantFrom('information-refresh-time' as const, 'sol-max-rt' as const, 'inf-max-rt' as const),
+    seconds: u32,
+  }),
   fc.record({
     kind: fc.constant('other' as const),
     code: fc.integer({ min: 100, max: 0xffff }),

@@ -19,6 +19,8 @@ const OPTION_RAPID_COMMIT = 14;
 const OPTION_DNS_SERVERS = 23;
 const OPTION_DOMAIN_LIST = 24;
 const OPTION_INFORMATION_REFRESH_TIME = 32;
+const OPTION_SOL_MAX_RT = 82;
+const OPTION_INF_MAX_RT = 83;
 
 /** What a client asks leases for (RFC 8415 §4.2): addresses, temporary ones, prefixes for networks behind it. */
 const IDENTITY_ASSOCIATIONS = { 'ia-na': 3, 'ia-ta': 4, 'ia-pd': 25 } as const;
@@ -78,8 +80,11 @@ export type Dhcpv6Option =
   | { readonly kind: 'rapid-commit' }
   | { readonly kind: 'dns-servers'; readonly servers: readonly Ipv6Address[] }
   | { readonly kind: 'domain-list'; readonly domains: readonly string[] }
-  /** Seconds. */
-  | { readonly kind: 'information-refresh-time'; readonly seconds: number }
+  /** Seconds; the last two are the longest pause between questions (RFC 8415 §21.24, §21.25). */
+  | {
+      readonly kind: 'information-refresh-time' | 'sol-max-rt' | 'inf-max-rt';
+      readonly seconds: number;
+    }
   | { readonly kind: 'other'; readonly code: number; readonly data: Uint8Array };
 
 export interface Dhcpv6Fields {
@@ -210,6 +215,10 @@ function parseOption(code: number, data: Uint8Array): Dhcpv6Option {
       return parseDomainList(data) ?? other;
     case OPTION_INFORMATION_REFRESH_TIME:
       return data.length === 4 ? { kind: 'information-refresh-time', seconds: readU32(data, 0) } : other;
+    case OPTION_SOL_MAX_RT:
+      return data.length === 4 ? { kind: 'sol-max-rt', seconds: readU32(data, 0) } : other;
+    case OPTION_INF_MAX_RT:
+      return data.length === 4 ? { kind: 'inf-max-rt', seconds: readU32(data, 0) } : other;
     default:
       return other;
   }
@@ -253,6 +262,10 @@ function codeOf(option: Dhcpv6Option): number {
       return OPTION_DOMAIN_LIST;
     case 'information-refresh-time':
       return OPTION_INFORMATION_REFRESH_TIME;
+    case 'sol-max-rt':
+      return OPTION_SOL_MAX_RT;
+    case 'inf-max-rt':
+      return OPTION_INF_MAX_RT;
     case 'other':
       return option.code;
   }
@@ -292,7 +305,9 @@ function encodeData(option: Dhcpv6Option): Uint8Array {
     }
     case 'domain-list':
       return Uint8Array.from(option.domains.flatMap((domain) => encodePlainName(domain) ?? []));
-    case 'information-refresh-time': {
+    case 'information-refresh-time':
+    case 'sol-max-rt':
+    case 'inf-max-rt': {
       const data = new Uint8Array(4);
       writeU32(data, 0, option.seconds);
       return data;
