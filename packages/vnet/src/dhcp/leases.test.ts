@@ -95,6 +95,19 @@ describe('LeaseTable', () => {
     expect(leases.offer(1, undefined)?.toString()).toBe('192.168.127.2');
   });
 
+  it('offers what was found in use when there is nothing else: a client that declines all takes none from others', () => {
+    const { leases, advance } = table();
+    for (const last of [2, 3, 4]) {
+      expect(leases.offer(1, undefined)?.toString()).toBe(address(last).toString());
+      leases.confirm(1, address(last), '');
+      leases.decline(1, address(last));
+      advance(1);
+    }
+    expect(leases.offer(2, undefined)?.toString()).toBe('192.168.127.2');
+    expect(leases.confirm(2, address(2), 'two')).toMatchObject({ mac: 2, hostName: 'two' });
+    expect(leases.offer(3, undefined)?.toString()).toBe('192.168.127.3');
+  });
+
   it('keeps static leases out of reach of others, and refuses two of one address', () => {
     const { leases } = table({ staticLeases: [{ mac: 7, address: address(2), hostName: 'web' }] });
     expect(leases.offer(1, undefined)?.toString()).toBe('192.168.127.3');

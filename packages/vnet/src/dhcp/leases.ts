@@ -129,7 +129,7 @@ export class LeaseTable {
       if (lease.expiresAtMs > now || !this.#isInRange(lease.address.w3)) continue;
       if (oldest === undefined || lease.expiresAtMs < oldest.expiresAtMs) oldest = lease;
     }
-    if (oldest === undefined) return undefined;
+    if (oldest === undefined) return this.#reclaim();
     this.#drop(oldest);
     return oldest.address;
   }
@@ -216,6 +216,15 @@ export class LeaseTable {
   #fromStore(lease: Lease): Lease {
     const { wallMs, now, leaseMs } = this.#options;
     return { ...lease, expiresAtMs: now() + Math.min(lease.expiresAtMs - wallMs(), leaseMs) };
+  }
+
+  /** What was declined first, so that who declines all there is leaves others something; they look for themselves. */
+  #reclaim(): IpAddress | undefined {
+    for (const value of this.#declinedUntilMs.keys()) {
+      this.#declinedUntilMs.delete(value);
+      if (this.#isFree(value)) return IpAddress.v4(value);
+    }
+    return undefined;
   }
 
   #isInRange(value: number): boolean {
