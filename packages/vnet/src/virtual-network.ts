@@ -236,6 +236,7 @@ export class VirtualNetwork {
     return new ForwardTable({
       tcp: (spec) => startTcpForward(spec, { ...shared, tcp, queue, slab, maxConnections }),
       udp: (spec) => startUdpForward(spec, { ...shared, udp, scheduler }),
+      endToHost: (stats) => this.tcpNat.dropOf(stats),
     });
   }
 

@@ -126,7 +126,7 @@ describe('ForwardTable', () => {
       },
     };
     const start = () => listening.then(() => running);
-    const table = new ForwardTable({ tcp: start, udp: start });
+    const table = new ForwardTable({ tcp: start, udp: start, endToHost: () => {} });
     const [spec] = parseForwards('8080:192.168.127.2:80');
     if (spec === undefined) throw new Error('no forward');
     const adding = table.add(spec);
@@ -210,6 +210,64 @@ describe('ForwardTable', () => {
     expect(net.network.forwards.list()[0]).toMatchObject({ ...counted, active: 2 });
     net.scheduler.advance(200_000);
     expect(net.network.forwards.list()[0]).toMatchObject({ ...counted, active: 0 });
+  });
+
+  it('brings a client no datagram of a guest that it does not speak with', async () => {
+    const net = testNetwork({ forwards: ['5353:192.168.127.2:53/udp'] });
+    await net.network.start();
+    const other = net.plug(3);
+    const guest = net.plug(2);
+    const server = guest.stack.udp.bind(
+      { port: 53 },
+      {
+        onDatagram: ({ remote }) => {
+          for (const port of [53, 54])
+            other.stack.udp.send({
+              local: { address: other.address, port },
+              remote,
+              bytes: bytes('forged'),
+            });
+          const another = guest.stack.udp.bind({ port: 54 }, { onDatagram: () => {} });
+          another.send(bytes('elsewhere'), remote);
+          net.scheduler.after(10, () => server.send(bytes('true'), remote));
+        },
+      },
+    );
+    const answers: string[] = [];
+    const client = net.sockets.openDatagram(4, {
+      onDatagram: (payload) => answers.push(new TextDecoder().decode(payload)),
+      onFailed: () => {},
+    });
+    client.send(bytes('ask'), ip('127.0.0.1'), 5353);
+    net.scheduler.advance(100);
+    expect(answers).toEqual(['true']);
+    expect(net.network.forwards.list()[0]).toMatchObject({ bytesFromGuest: 4, failed: 3 });
+  });
+
+  it('ends the connections of a port of the gateway that leads to the host no more', async () => {
+    const net = testNetwork({
+      forwards: ['host:5000=unix:/run/agent.sock', 'host:5001=unix:/run/agent.sock'],
+    });
+    await net.network.start();
+    const events: string[] = [];
+    await net.sockets.listen({ kind: 'unix', path: '/run/agent.sock' }, (stream) => {
+      net.scheduler.soon(() => stream.wantRead(true));
+      return {
+        onOpen: () => {},
+        onReadable: () => {},
+        onWritable: () => {},
+        onFailed: (failure) => events.push(failure),
+      };
+    });
+    const guest = net.plug(2);
+    const [ended, kept] = [5000, 5001].map((port) => connect(guest, '192.168.127.1', port));
+    net.scheduler.advance(100);
+    net.network.forwards.remove('gateway:5000');
+    net.scheduler.advance(100);
+    expect(ended?.events).toEqual(['open', 'close reset']);
+    expect(kept?.events).toEqual(['open']);
+    expect(events).toEqual(['reset']);
+    expect(net.network.tcpNat.size).toBe(1);
   });
 
   it('leads a port of the gateway to a unix socket of the host', async () => {

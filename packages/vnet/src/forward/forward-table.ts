@@ -11,10 +11,12 @@ import {
 } from './forward.ts';
 import { formatForward, forwardId } from './forward-text.ts';
 
-/** Starts the part of a forward that listens; one per protocol. */
+/** Starts the part of a forward that listens, one per protocol; and ends what came by a port of the gateway. */
 export interface ForwardStarters {
   tcp(spec: ToGuest): Promise<RunningForward>;
   udp(spec: ToGuest): Promise<RunningForward>;
+  /** Drops the connections that these counters are of: the port of the gateway leads to the host no more. */
+  endToHost(stats: ForwardStats): void;
 }
 
 interface Entry {
@@ -113,7 +115,10 @@ export class ForwardTable {
         local: undefined,
         stats,
         lead: () => undefined,
-        close: () => this.#toHost.delete(spec.port),
+        close: () => {
+          this.#toHost.delete(spec.port);
+          this.#starters.endToHost(stats);
+        },
       };
     }
     return spec.protocol === 'tcp' ? this.#starters.tcp(spec) : this.#starters.udp(spec);

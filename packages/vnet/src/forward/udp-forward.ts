@@ -28,16 +28,15 @@ export interface UdpForwardOptions {
 /** Counts its bytes as a connection does. */
 class Client implements ByteCounter {
   readonly inside: UdpSocket;
-  readonly address: IpAddress;
-  readonly port: number;
+  /** Who answers: that which was last spoken to, as a guest of a name may move. */
+  guest: IpAddress;
   usedAtMs = 0;
   bytesToGuest = 0;
   bytesFromGuest = 0;
 
-  constructor(inside: UdpSocket, address: IpAddress, port: number) {
+  constructor(inside: UdpSocket, guest: IpAddress) {
     this.inside = inside;
-    this.address = address;
-    this.port = port;
+    this.guest = guest;
   }
 
   info() {
@@ -104,6 +103,7 @@ class UdpForward implements RunningForward {
     }
     const client = this.#clientOf(address, port, guest);
     if (client === undefined) return;
+    client.guest = guest;
     client.usedAtMs = this.#options.scheduler.now();
     client.bytesToGuest += payload.length;
     client.inside.send(
@@ -127,7 +127,12 @@ class UdpForward implements RunningForward {
     }
     const source = this.#options.sourceFor(guest);
     const inside = this.#bind(source, {
-      onDatagram: ({ bytes }) => {
+      onDatagram: ({ bytes, remote }) => {
+        // Another guest that guesses the port is not who the client speaks with.
+        if (remote.port !== this.#target.port || !remote.address.equals(client.guest)) {
+          this.stats.fail(`${remote.address}:${remote.port} answered in the name of ${client.guest}`);
+          return;
+        }
         client.usedAtMs = this.#options.scheduler.now();
         client.bytesFromGuest += bytes.length;
         const failure = this.outside?.send(bytes, address, port);
@@ -135,11 +140,11 @@ class UdpForward implements RunningForward {
       },
       // What is too big for the path goes in fragments from now on.
       onError: ({ kind }) => {
-        if (kind !== 'too-big') this.stats.fail(`${guest}:${this.#target.port}: ${kind}`);
+        if (kind !== 'too-big') this.stats.fail(`${client.guest}:${this.#target.port}: ${kind}`);
       },
     });
     if (inside === undefined) return undefined;
-    const client = new Client(inside, address, port);
+    const client = new Client(inside, guest);
     this.#clients.set(key, client);
     this.stats.connections++;
     this.stats.begin(client);

@@ -168,6 +168,12 @@ export class TcpNat {
     return true;
   }
 
+  /** Drops what came by the forward that these counters are of. */
+  dropOf(stats: ForwardStats): void {
+    for (const connection of [...this.#connections.values()])
+      if (connection.stats === stats) this.drop(connection.id);
+  }
+
   close(): void {
     for (const id of [...this.#connections.keys()]) this.drop(id);
   }

@@ -63,7 +63,7 @@ describe('readers of what guests send', () => {
 
   it('PortSession answers 20,000 random messages, each with its tag, and leaves nothing in force', async () => {
     const never = () => Promise.reject(new Error('no forward can be put in force by chance'));
-    const forwards = new ForwardTable({ tcp: never, udp: never });
+    const forwards = new ForwardTable({ tcp: never, udp: never, endToHost: () => {} });
     const session = new PortSession(forwards);
     const random = seededRandom(7);
     for (let round = 0; round < 20_000; round++) {

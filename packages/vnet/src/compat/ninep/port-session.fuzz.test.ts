@@ -31,7 +31,11 @@ function conversation(): readonly Uint8Array[] {
 
 it(`PortSession answers any bytes with one whole message, and ends what it was asked for (seed ${SEED})`, async () => {
   const running = () => ({ local: undefined, stats: new ForwardStats(), lead: () => {}, close: () => {} });
-  const forwards = new ForwardTable({ tcp: async () => running(), udp: async () => running() });
+  const forwards = new ForwardTable({
+    tcp: async () => running(),
+    udp: async () => running(),
+    endToHost: () => {},
+  });
   const session = new PortSession(forwards);
   const random = seededRandom(SEED);
   const below = (limit: number) => random.u32() % limit;
