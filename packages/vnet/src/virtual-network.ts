@@ -278,6 +278,7 @@ export class VirtualNetwork {
     return new Dhcpv4Server({
       udp: this.stack.udp,
       leases: this.leases,
+      speaksFor: (mac) => !settings.spoofGuard || this.segment.portOfMac(mac)?.id === this.gateway.origin,
       bootOf: (mac) => settings.leases.find((lease) => lease.mac === mac)?.boot ?? settings.boot,
       network: {
         server: gateway,

@@ -13,8 +13,8 @@ const MAC = 0x5254_0000_0002;
 const BROADCAST = IpAddress.v4(0xffffffff);
 const ZERO = IpAddress.v4(0);
 
-function client(net: TestNetwork): { stack: Stack; answers: Dhcpv4Fields[] } {
-  const { stack } = net.plug(2);
+function client(net: TestNetwork, host = 2): { stack: Stack; answers: Dhcpv4Fields[] } {
+  const { stack } = net.plug(host);
   const answers: Dhcpv4Fields[] = [];
   stack.udp.bind(
     { port: 68 },
@@ -79,16 +79,16 @@ describe('Dhcpv4Server', () => {
 
   it('offers no address that a guest has by hand, while there are others', () => {
     const net = testNetwork();
-    const { stack, answers } = client(net);
-    for (const guest of [{ stack }, net.plug(3)]) {
+    const { stack, answers } = client(net, 4);
+    for (const guest of [net.plug(2), net.plug(3)]) {
       guest.stack.udp.send({
-        local: { address: ip(guest.stack === stack ? '192.168.127.2' : '192.168.127.3'), port: 9 },
+        local: { address: guest.address, port: 9 },
         remote: { address: ip('192.168.127.1'), port: 9 },
         bytes: new Uint8Array(1),
       });
     }
     net.scheduler.advance(5);
-    send(stack, 'discover', { clientMac: 9 });
+    send(stack, 'discover', { clientMac: MAC + 2 });
     net.scheduler.advance(5);
     expect(answers.map(({ yourIp }) => IpAddress.v4(yourIp).toString())).toEqual(['192.168.127.4']);
   });
@@ -149,7 +149,7 @@ describe('Dhcpv4Server', () => {
     const { stack, answers } = client(net);
     send(stack, 'request', { options: { requestedIp: 0x0a00020f } });
     net.scheduler.advance(10);
-    expect(answers.map((answer) => answer.messageType)).toEqual(['refuse']);
+    expect(answers).toMatchObject([{ messageType: 'refuse', serverIp: 0 }]);
   });
 
   it('refuses an address of another network also to whom has it, and rebinds it', () => {
@@ -163,6 +163,52 @@ describe('Dhcpv4Server', () => {
     net.scheduler.advance(10);
     expect(answers).toMatchObject([{ messageType: 'refuse', clientIp: 0 }]);
     expect(net.network.filter.spoofed).toBe(1);
+  });
+
+  it.each([
+    ['discover', {}],
+    ['request', { options: { requestedIp: 0xc0a87f09 } }],
+    ['release', { clientIp: 0xc0a87f02 }],
+    ['decline', { options: { requestedIp: 0xc0a87f02 } }],
+  ] as const)('takes no %s from a guest in the name of another, and counts it', (type, more) => {
+    const net = testNetwork();
+    const victim = client(net);
+    send(victim.stack, 'request', { options: { requestedIp: 0xc0a87f02 } });
+    net.scheduler.advance(10);
+    const before = [...net.network.leases.list()];
+    expect(before).toMatchObject([{ mac: MAC, isStatic: false }]);
+    const forger = client(net, 3);
+    send(forger.stack, type, more);
+    send(forger.stack, type, { ...more, clientMac: 77 });
+    net.scheduler.advance(10);
+    expect([...net.network.leases.list()]).toEqual(before);
+    expect(forger.answers).toEqual([]);
+    expect(net.network.dhcp.counters.spoofed).toBe(2);
+  });
+
+  it('answers a guest in the name of another where guests are not kept apart', () => {
+    const net = testNetwork({ spoofGuard: false });
+    const { stack, answers } = client(net);
+    send(stack, 'discover', { clientMac: 77 });
+    net.scheduler.advance(10);
+    expect(answers).toMatchObject([{ messageType: 'offer' }]);
+  });
+
+  it.each([
+    ['release', 'of another address', { clientIp: 0x0a00020f }, 'kept'],
+    ['release', 'to another server', { clientIp: 0xc0a87f02, options: { serverIdentifier: 9 } }, 'kept'],
+    ['release', 'of its own', { clientIp: 0xc0a87f02, options: { serverIdentifier: 0xc0a87f01 } }, 'over'],
+    ['decline', 'to another server', { options: { requestedIp: 0xc0a87f02, serverIdentifier: 9 } }, 'kept'],
+  ] as const)('takes a %s %s for what it says (RFC 2131 §4.4.4, §4.4.6)', (type, _, more, outcome) => {
+    const net = testNetwork();
+    const { stack } = client(net);
+    send(stack, 'request', { options: { requestedIp: 0xc0a87f02 } });
+    net.scheduler.advance(10);
+    send(stack, type, more);
+    net.scheduler.advance(10);
+    const [lease] = net.network.leases.list();
+    const isKept = lease !== undefined && !net.network.leases.hasExpired(lease);
+    expect(isKept ? 'kept' : 'over').toBe(outcome);
   });
 
   it('tells a client its identifier again', () => {

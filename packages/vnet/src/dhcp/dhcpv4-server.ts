@@ -18,6 +18,11 @@ export interface Dhcpv4ServerOptions {
   readonly leases: LeaseTable;
   /** What every guest is told; lease times and the server's identifier are added. */
   readonly network: Dhcpv4NetworkOptions;
+  /**
+   * Whether who sends the message that is being handled has this Ethernet address: nobody asks for another, or gives
+   * back what another has. @default everybody may
+   */
+  readonly speaksFor?: (mac: MacAddress) => boolean;
   /** What a guest starts from. @default nothing */
   readonly bootOf?: (mac: MacAddress) => Boot | undefined;
 }
@@ -42,6 +47,8 @@ export interface DhcpCounters {
   exhausted: number;
   /** Came by a relay agent, whose networks have no addresses here. */
   relayed: number;
+  /** Named an Ethernet address that its sender does not have. */
+  spoofed: number;
   malformed: number;
 }
 
@@ -60,6 +67,7 @@ export class Dhcpv4Server {
     refused: 0,
     exhausted: 0,
     relayed: 0,
+    spoofed: 0,
     malformed: 0,
   };
   readonly #options: Dhcpv4ServerOptions;
@@ -87,6 +95,10 @@ export class Dhcpv4Server {
       this.counters.relayed++;
       return;
     }
+    if (this.#options.speaksFor?.(message.clientMac) === false) {
+      this.counters.spoofed++;
+      return;
+    }
     switch (message.messageType) {
       case 'discover':
         this.#discover(message);
@@ -95,12 +107,12 @@ export class Dhcpv4Server {
         this.#request(message);
         return;
       case 'decline':
-        if (message.options.requestedIp !== undefined) {
+        if (message.options.requestedIp !== undefined && !this.#isForAnother(message)) {
           this.#options.leases.decline(message.clientMac, IpAddress.v4(message.options.requestedIp));
         }
         return;
       case 'release':
-        this.#options.leases.release(message.clientMac);
+        this.#release(message);
         return;
       case 'inform':
         this.counters.acknowledged++;
@@ -128,8 +140,7 @@ export class Dhcpv4Server {
 
   #request(message: Dhcpv4Fields): void {
     const { options } = message;
-    const server = options.serverIdentifier;
-    if (server !== undefined && server !== this.#options.network.server.w3 >>> 0) return; // chose another
+    if (this.#isForAnother(message)) return;
     const wanted = options.requestedIp ?? message.clientIp;
     const hostName = cleanHostName(options.hostName);
     const lease =
@@ -145,6 +156,20 @@ export class Dhcpv4Server {
     }
     this.counters.acknowledged++;
     this.#reply(message, 'acknowledge', lease.address, this.#leased(message, lease.hostName));
+  }
+
+  /** RFC 2131 §4.3.4, §4.4.6: of the address that it names; one of another network is not ours. */
+  #release(message: Dhcpv4Fields): void {
+    const { leases } = this.#options;
+    const lease = leases.findByMac(message.clientMac);
+    if (lease?.address.equals(IpAddress.v4(message.clientIp)) !== true || this.#isForAnother(message)) return;
+    leases.release(message.clientMac);
+  }
+
+  /** Whether the client names another server than this one. */
+  #isForAnother({ options }: Dhcpv4Fields): boolean {
+    const { serverIdentifier } = options;
+    return serverIdentifier !== undefined && serverIdentifier !== this.#options.network.server.w3 >>> 0;
   }
 
   #leased(message: Dhcpv4Fields, hostName: string): Dhcpv4Options {
@@ -182,7 +207,8 @@ export class Dhcpv4Server {
   ): void {
     const { server } = this.#options.network;
     const { clientIdentifier } = request.options;
-    const boot = messageType === 'refuse' ? undefined : this.#options.bootOf?.(request.clientMac);
+    const isRefusal = messageType === 'refuse';
+    const boot = isRefusal ? undefined : this.#options.bootOf?.(request.clientMac);
     const fields = this.#fitting(request, {
       operation: 'reply',
       messageType,
@@ -192,8 +218,8 @@ export class Dhcpv4Server {
       broadcast: request.broadcast,
       clientIp: messageType === 'acknowledge' ? request.clientIp : 0,
       yourIp: yours.w3 >>> 0,
-      // RFC 2131 §2: of the next server to use, for what the guest starts from.
-      serverIp: (boot?.server ?? server).w3 >>> 0,
+      // RFC 2131 §2: of the next server to use, for what the guest starts from; none in a refusal (table 3).
+      serverIp: isRefusal ? 0 : (boot?.server ?? server).w3 >>> 0,
       relayIp: 0,
       clientMac: request.clientMac,
       serverName: '',
