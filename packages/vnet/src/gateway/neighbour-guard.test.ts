@@ -114,10 +114,12 @@ const ROUTER: Icmpv6Fields = {
 const udp = (source: number, destination: number) =>
   Uint8Array.of(source >>> 8, source & 0xff, destination >>> 8, destination & 0xff, 0, 8, 0, 0);
 
-function dhcpOffer(): Uint8Array {
+/** @param fragment the field of flags and offset */
+function dhcpOffer(fragment = 0): Uint8Array {
   const frame = new Uint8Array(14 + 20 + 8);
   emitEthernet({ destination: BROADCAST, source: ATTACKER_MAC, etherType: 0x0800 }, frame, 0);
   frame.set([0x45, 0, 0, 28, 0, 0, 0, 0, 64, PROTOCOL_UDP, 0, 0, 192, 168, 127, 2, 255, 255, 255, 255], 14);
+  frame.set([fragment >>> 8, fragment & 0xff], 20);
   frame.set(udp(67, 68), 34);
   return frame;
 }
@@ -155,11 +157,13 @@ const FORGED_OF_GUESTS: readonly [string, () => Uint8Array][] = [
   ['a router’s advertisement', () => packet6('fe80::2', ROUTER)],
   ['the same behind hop-by-hop options', () => packet6('fe80::2', ROUTER, { before: PROTOCOL_HOP_BY_HOP })],
   ['the same as the only fragment', () => packet6('fe80::2', ROUTER, { before: PROTOCOL_FRAGMENT })],
-  ['a DHCP server’s offer', dhcpOffer],
+  ['a DHCP server’s offer', () => dhcpOffer()],
+  ['the first part of one', () => dhcpOffer(0x2000)],
   ['a DHCPv6 server’s answer', () => packet6('fe80::2', udp(547, 546))],
 ];
 const HONEST: readonly [string, () => Uint8Array][] = [
   ['its own address by ARP', () => arp({ sender: '192.168.127.2' })],
+  ['a later part of a datagram that happens to look like an offer', () => dhcpOffer(185)],
   ['an address that is nobody’s lease', () => arp({ sender: '192.168.127.200' })],
   ['its own address by an advertisement', () => packet6('fe80::2', advertisement('fd00:1::2'))],
   [

@@ -82,6 +82,8 @@ export class NeighbourGuard implements FrameGuard {
     const { frame, at, end } = of;
     if (!this.#mayBe4(of, at + 12)) return false;
     if (!this.#options.amongGuests || frame[at + 9] !== PROTOCOL_UDP) return true;
+    // Behind the first fragment there are no ports, but what a datagram carries.
+    if ((readU16(frame, at + 6) & 0x1fff) !== 0) return true;
     const udp = at + ((frame[at] ?? 0) & 0x0f) * 4;
     return udp + 2 > end || readU16(frame, udp) !== DHCP_SERVER_PORT;
   }
