@@ -62,10 +62,13 @@ export class MacTable<Port extends object> {
     return 'learned';
   }
 
-  /** The addresses behind a port, as `wire` has them: one number each. */
-  behind(port: Port): ReadonlySet<number> {
+  /**
+   * The addresses that go with a port, as `wire` has them: one number each. One that moved there from a port that is
+   * still plugged in is a guest's that is still there.
+   */
+  ofPort(port: Port): ReadonlySet<number> {
     const keys = new Set<number>();
-    for (const [key, entry] of this.#entries) if (entry.port === port) keys.add(key);
+    for (const [key, { port: at, home }] of this.#entries) if (at === port && home === port) keys.add(key);
     return keys;
   }
 

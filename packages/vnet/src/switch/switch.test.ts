@@ -19,12 +19,15 @@ interface Bench {
   readonly scheduler: VirtualScheduler;
   /** Frames that the station was given. */
   readonly atStation: Uint8Array[];
+  /** Addresses of guests whose link has gone. */
+  readonly left: number[];
   plug(options?: { mtu?: number; maxQueued?: number }): { link: MemoryLinkEnd; received: Uint8Array[] };
 }
 
 function bench(options: Partial<SwitchOptions> = {}): Bench {
   const scheduler = new VirtualScheduler();
   const atStation: Uint8Array[] = [];
+  const left: number[] = [];
   const station: Station = {
     mac: Uint8Array.from(GATEWAY),
     receive: (bytes, offset, length) => atStation.push(bytes.slice(offset, offset + length)),
@@ -35,10 +38,11 @@ function bench(options: Partial<SwitchOptions> = {}): Bench {
     segment,
     scheduler,
     atStation,
+    left,
     plug: (cable = {}) => {
       const [near, far] = memoryCable({ scheduler, ...cable });
       const received: Uint8Array[] = [];
-      segment.attach(near, 'port', { onClosed: () => {} });
+      segment.attach(near, 'port', { onClosed: (_port, _reason, macs) => left.push(...macs) });
       far.open({
         onFrame: (bytes, offset, length) => received.push(bytes.slice(offset, offset + length)),
         onBatchEnd: () => {},
@@ -140,6 +144,24 @@ describe('Switch', () => {
     three.link.sendFrame(frame(moving, mac(3)));
     scheduler.run();
     expect([one, two].map((end) => end.received.length)).toEqual([1 - moved, moved]);
+  });
+
+  it('tells of no guest that it left when another that spoke under its address does, while its own port stands', () => {
+    const { scheduler, plug, left } = bench();
+    const [one, two] = [plug(), plug()];
+    one.link.sendFrame(frame(GATEWAY, mac(1)));
+    two.link.sendFrame(frame(GATEWAY, mac(2)));
+    scheduler.advance(20_000);
+    two.link.sendFrame(frame(GATEWAY, mac(1)));
+    scheduler.run();
+    two.link.close();
+    scheduler.run();
+    expect(left).toEqual([0x5254_0000_0002]);
+    one.link.sendFrame(frame(GATEWAY, mac(1)));
+    scheduler.run();
+    one.link.close();
+    scheduler.run();
+    expect(left).toEqual([0x5254_0000_0002, 0x5254_0000_0001]);
   });
 
   it('forgets the addresses of a port that is unplugged, and of guests that are silent for five minutes', () => {

@@ -148,7 +148,7 @@ export class Switch {
         this.#turn();
       },
       onClosed: (reason) => {
-        const macs = this.#macs.behind(port);
+        const macs = this.#macs.ofPort(port);
         this.#unplug(port);
         events.onClosed(port, reason, macs);
       },
