@@ -1,3 +1,4 @@
+import { once } from 'node:events';
 import { connect } from 'node:net';
 import { join } from 'node:path';
 import { silentLogger } from '@orlop/core';
@@ -101,6 +102,27 @@ describe('the APIs of others', () => {
       const socket = connect({ path });
       socket.end(`${method} /tunnel?ip=192.168.127.2&port=22 HTTP/1.1\r\nHost: x\r\n\r\nabc`);
       expect(await readAll(socket)).toBe('OKcba');
+    });
+
+    it('tells the guest of a tunnel when its client is gone, also one that had ended its own direction', async () => {
+      const guest = await net.guest(2);
+      let onBroken: (error: unknown) => void = () => {};
+      const broken = new Promise<unknown>((resolve) => {
+        onBroken = resolve;
+      });
+      await guest.listen({ port: 22 }, async (stream) => {
+        try {
+          // More than all buffers hold.
+          for (let at = 0; at < 1000; at++) await stream.write(new Uint8Array(65_536));
+        } catch (error) {
+          onBroken(error);
+        }
+      });
+      const socket = connect({ path });
+      socket.end('POST /tunnel?ip=192.168.127.2&port=22 HTTP/1.1\r\nHost: x\r\n\r\n');
+      await once(socket, 'data');
+      socket.destroy();
+      expect(await broken).toMatchObject({ code: 'netstack.reset' });
     });
 
     it('opens no tunnel out of the network', async () => {

@@ -80,9 +80,14 @@ async function toGuest(connection: Socket, stream: ByteStream): Promise<void> {
 
 async function toHost(stream: ByteStream, connection: Socket): Promise<void> {
   for await (const bytes of stream) {
-    if (connection.destroyed) break;
     // The bytes are the stack's again at the next turn.
-    await new Promise<void>((resolve) => connection.write(bytes, () => resolve()));
+    const isTaken = await new Promise<boolean>((resolve) => {
+      connection.write(bytes, (error) => resolve(error === null || error === undefined));
+    });
+    if (isTaken) continue;
+    // The client has gone: who writes to it is to know.
+    stream.abort();
+    return;
   }
   connection.end();
 }
