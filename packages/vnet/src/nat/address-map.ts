@@ -8,7 +8,7 @@ export interface AddressMapOptions {
   readonly gateways: readonly IpAddress[];
   /** Addresses of the segment behind which the host's loopback is; empty where guests may not reach it. */
   readonly hostAliases: readonly IpAddress[];
-  /** Let guests reach 169.254.0.0/16 of the host's network: a cloud's metadata service. @default false */
+  /** Let guests reach 169.254.0.0/16 of the host's network, and what clouds have beside it for IPv6. @default false */
   readonly metadataAccess?: boolean;
   /** The host's own addresses, which guests may not reach it by. @default none is closed */
   readonly closedAddresses?: () => readonly IpAddress[];
@@ -21,6 +21,8 @@ export type OutboundTarget =
 
 const LOOPBACK4 = Address.v4(0x7f000001);
 const LOOPBACK6 = Address.v6(0, 0, 0, 1);
+/** Metadata services by IPv6 of Amazon (fd00:ec2::254) and Google (fd20:ce::254): their addresses are not link-local. */
+const METADATA6 = [Address.v6(0xfd00_0ec2, 0, 0, 0x254), Address.v6(0xfd20_00ce, 0, 0, 0x254)];
 
 /** Translates between what guests see and what the host connects to, and asks the policy. */
 export class AddressMap {
@@ -44,7 +46,7 @@ export class AddressMap {
     if (destination.isLoopback || destination.isUnspecified || destination.isMulticast)
       return rejected('drop');
     if (isReserved(destination)) return rejected('network-unreachable');
-    if (destination.isLinkLocal && this.#options.metadataAccess !== true) return rejected('prohibited');
+    if (isMetadata(destination) && this.#options.metadataAccess !== true) return rejected('prohibited');
     if (this.#options.closedAddresses?.().some((own) => own.equals(destination)) === true)
       return rejected('prohibited');
     if (!this.#policy.allows(request)) return rejected('prohibited');
@@ -74,6 +76,11 @@ export class AddressMap {
 function isReserved(address: IpAddress): boolean {
   if (address.version === 4) return address.w3 >>> 24 === 0 || address.w3 >>> 28 === 0xf;
   return address.w0 === 0 && address.w1 === 0;
+}
+
+/** Whether a cloud's metadata service may be there, which gives the host's credentials to who asks. */
+function isMetadata(address: IpAddress): boolean {
+  return address.isLinkLocal || METADATA6.some((one) => one.equals(address));
 }
 
 function rejected(how: TcpRejection): OutboundTarget {
