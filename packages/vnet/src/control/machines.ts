@@ -82,9 +82,11 @@ export class Machines {
         started.push(forwardId(own));
       }
     } catch (error) {
-      for (const id of started) forwards.remove(id);
+      for (const id of started) forwards.discard(id);
       throw error;
     }
+    // Another registration of that name may have come to its end meanwhile.
+    this.remove(name);
     const texts = registration.forwards.map(forwardText);
     const { cable, userData } = registration;
     if (userData !== undefined) {
