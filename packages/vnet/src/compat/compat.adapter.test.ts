@@ -222,6 +222,12 @@ describe('the APIs of others', () => {
       expect(JSON.parse((await ask(path, { path: '/forwards/list' })).text)).toEqual([]);
       // Its clients end what has ended already, and show the message of status 400.
       expect((await ask(path, end)).status).toBe(200);
+      await ask(path, { method: 'PUT', path: '/forwards/expose/port', body: port });
+      net.opened.network.forwards.remove(`tcp:unix:${out_path}`);
+      const { annotation, ...plain } = port;
+      await ask(path, { method: 'PUT', path: '/forwards/expose/port', body: plain });
+      const relisted = JSON.parse((await ask(path, { path: '/forwards/list' })).text);
+      expect(relisted, `"${annotation}" was of a forward that has ended`).toEqual([plain]);
       const taken = { ...port, out_path: path };
       const refused = await ask(path, { method: 'PUT', path: '/forwards/expose/pipe', body: taken });
       expect(refused.status).toBe(400);

@@ -27,11 +27,12 @@ const tag = 'vpnkit';
 
 /** VPNKit's port control over HTTP. In its words *out* is the host's side and *in* the guest's. */
 export function vpnkitRoutes(network: VirtualNetwork): readonly ApiRoute[] {
-  const annotations = new Map<string, string>();
+  /** Of forwards in force: one that ends, by whichever API, takes its own along. */
+  const annotations = new WeakMap<ForwardSpec, string>();
   const list = () =>
-    network.forwards.list().flatMap(({ id, spec }) => {
+    network.forwards.list().flatMap(({ spec }) => {
       const described = vpnkitPortOf(spec);
-      const annotation = annotations.get(id);
+      const annotation = annotations.get(spec);
       return described === undefined
         ? []
         : [{ ...described, ...(annotation !== undefined && { annotation }) }];
@@ -39,13 +40,11 @@ export function vpnkitRoutes(network: VirtualNetwork): readonly ApiRoute[] {
   const expose = async (body: VpnkitPort) => {
     const spec = vpnkitForward(body);
     await network.forwards.add(spec);
-    if (body.annotation !== undefined) annotations.set(forwardId(spec), body.annotation);
+    if (body.annotation !== undefined) annotations.set(spec, body.annotation);
   };
   /** As VPNKit's: what is not exposed needs no ending. */
   const unexpose = (body: VpnkitPort) => {
-    const id = forwardId(outsideOf(body));
-    network.forwards.discard(id);
-    annotations.delete(id);
+    network.forwards.discard(forwardId(outsideOf(body)));
   };
   const changing = (['port', 'pipe'] as const).flatMap((what): ApiRoute[] => [
     ...(['PUT', 'POST'] as const).map(
