@@ -52,7 +52,7 @@ function parsePlain(text: string): readonly ForwardSpec[] {
   };
   const toHost = /^host:(\d+)=unix:(.+)$/.exec(text);
   if (toHost !== null) {
-    const port = parsePorts(toHost[1] ?? '')?.[0] ?? invalid('has no port of the gateway');
+    const port = parsePorts(toHost[1] ?? '')?.[0] || invalid('has no port of the gateway');
     return [{ kind: 'to-host', protocol: 'tcp', port, target: socketAt(toHost[2]) }];
   }
   const [body = '', protocol = 'tcp', extra] = splitProtocol(text);
@@ -78,6 +78,7 @@ function parsePlain(text: string): readonly ForwardSpec[] {
   if (target === undefined) return invalid('names no port of the guest');
   const count = host[1] - host[0];
   if (count !== target.high - target.low) return invalid('has ranges of different length');
+  if (host[0] === 0 && count > 0) return invalid('begins its range at port 0, which stands for any');
   if (count >= MAX_RANGE) return invalid(`has more than ${MAX_RANGE} ports`);
   return Array.from({ length: count + 1 }, (_, i) => ({
     kind: 'to-guest' as const,
