@@ -108,6 +108,16 @@ describe('LeaseTable', () => {
     expect(leases.offer(3, undefined)?.toString()).toBe('192.168.127.3');
   });
 
+  it('gives an address by hand whose lease has run out, and none before', () => {
+    const { leases, advance } = table();
+    leases.confirm(1, address(2), 'old');
+    expect(() => leases.addStatic({ mac: 2, address: address(2) })).toThrow('belongs to 00:00:00:00:00:01');
+    advance(DAY_MS);
+    leases.addStatic({ mac: 2, address: address(2) });
+    expect([...leases.list()]).toMatchObject([{ mac: 2, isStatic: true }]);
+    expect(leases.offer(1, undefined)?.toString()).toBe('192.168.127.3');
+  });
+
   it('keeps static leases out of reach of others, and refuses two of one address', () => {
     const { leases } = table({ staticLeases: [{ mac: 7, address: address(2), hostName: 'web' }] });
     expect(leases.offer(1, undefined)?.toString()).toBe('192.168.127.3');

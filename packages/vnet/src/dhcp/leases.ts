@@ -87,6 +87,7 @@ export class LeaseTable {
   /** @throws OrlopError `vnet.lease-conflict` */
   addStatic(lease: StaticLease): void {
     const { mac, address } = lease;
+    this.#takeFromExpired(address, mac);
     const holder = this.#byAddress.get(address.w3);
     const isReserved = this.#options.reserved.some((own) => own.equals(address));
     if (isReserved || !this.#options.subnet.contains(address) || (holder !== undefined && holder !== mac)) {
@@ -100,6 +101,12 @@ export class LeaseTable {
     const hostName = lease.hostName ?? '';
     this.#put({ mac, address, hostName, expiresAtMs: Number.POSITIVE_INFINITY, isStatic: true });
     this.#changed();
+  }
+
+  /** Who has let its lease run out keeps the address as long as nobody else is to have it. */
+  #takeFromExpired(address: IpAddress, mac: MacAddress): void {
+    const lease = this.findByAddress(address);
+    if (lease !== undefined && lease.mac !== mac && this.hasExpired(lease)) this.#drop(lease);
   }
 
   /** False when the guest had none. */
