@@ -86,6 +86,14 @@ describe('LeaseTable', () => {
     expect(leases.offer(9, undefined)?.toString()).toBe('192.168.127.3');
   });
 
+  it('offers no two clients the same address that had expired, while there are others', () => {
+    const { leases, advance } = table();
+    for (const last of [2, 3, 4]) leases.confirm(last, address(last), '');
+    advance(DAY_MS);
+    const offers = [7, 8, 9, 7].map((mac) => leases.offer(mac, undefined)?.toString());
+    expect(offers).toEqual(['192.168.127.2', '192.168.127.3', '192.168.127.4', '192.168.127.2']);
+  });
+
   it('does not offer an address that a client found in use, for ten minutes', () => {
     const { leases, advance } = table();
     leases.confirm(1, address(2), '');

@@ -122,23 +122,13 @@ export class LeaseTable {
   offer(mac: MacAddress, requested: IpAddress | undefined): IpAddress | undefined {
     const known = this.#byMac.get(mac);
     if (known !== undefined) return known.address;
-    const now = this.#options.now();
-    const offered = this.#freeFor(mac, requested);
-    if (offered !== undefined) {
-      const [oldestOffer] = this.#offers.keys();
-      if (oldestOffer !== undefined && this.#offers.size >= MAX_OFFERS) this.#offers.delete(oldestOffer);
-      this.#offers.set(offered.w3, { mac, untilMs: now + OFFERED_MS });
-      return offered;
-    }
-    // Another guest's old address is taken only when none is untouched.
-    let oldest: Lease | undefined;
-    for (const lease of this.#byMac.values()) {
-      if (lease.expiresAtMs > now || !this.#isInRange(lease.address.w3)) continue;
-      if (oldest === undefined || lease.expiresAtMs < oldest.expiresAtMs) oldest = lease;
-    }
-    if (oldest === undefined) return this.#reclaim();
-    this.#drop(oldest);
-    return oldest.address;
+    const offered =
+      this.#freeFor(mac, requested) ?? this.#takeOldest() ?? this.#lowestFree(() => true) ?? this.#reclaim();
+    if (offered === undefined) return undefined;
+    const [oldestOffer] = this.#offers.keys();
+    if (oldestOffer !== undefined && this.#offers.size >= MAX_OFFERS) this.#offers.delete(oldestOffer);
+    this.#offers.set(offered.w3, { mac, untilMs: this.#options.now() + OFFERED_MS });
+    return offered;
   }
 
   /** Gives `address` to the guest if it may have it. */
@@ -225,6 +215,17 @@ export class LeaseTable {
     return { ...lease, expiresAtMs: now() + Math.min(lease.expiresAtMs - wallMs(), leaseMs) };
   }
 
+  /** Another guest's old address is taken only when none is untouched. */
+  #takeOldest(): IpAddress | undefined {
+    let oldest: Lease | undefined;
+    for (const lease of this.#byMac.values()) {
+      if (!this.hasExpired(lease) || !this.#isInRange(lease.address.w3)) continue;
+      if (oldest === undefined || lease.expiresAtMs < oldest.expiresAtMs) oldest = lease;
+    }
+    if (oldest !== undefined) this.#drop(oldest);
+    return oldest?.address;
+  }
+
   /** What was declined first, so that who declines all there is leaves others something; they look for themselves. */
   #reclaim(): IpAddress | undefined {
     for (const value of this.#declinedUntilMs.keys()) {
@@ -239,27 +240,25 @@ export class LeaseTable {
     return value >>> 0 >= first.w3 >>> 0 && value >>> 0 <= last.w3 >>> 0;
   }
 
-  /**
-   * What is requested if that can be, or the lowest; one that waits for another guest's answer, or that one uses who
-   * has it from nobody, only if all do.
-   */
+  /** What is requested if that can be, or the lowest: none that waits for another guest's answer, or that one uses by hand. */
   #freeFor(mac: MacAddress, requested: IpAddress | undefined): IpAddress | undefined {
-    const { first, last, now, isUsed } = this.#options;
-    const waits = (value: number): boolean => {
+    const { now, isUsed } = this.#options;
+    const isOpen = (value: number): boolean => {
+      if (isUsed?.(value, mac) === true) return false;
       const offer = this.#offers.get(value);
-      if (isUsed?.(value, mac) === true) return true;
-      return offer !== undefined && offer.mac !== mac && offer.untilMs > now();
+      return offer === undefined || offer.mac === mac || offer.untilMs <= now();
     };
     if (requested !== undefined && this.#isInRange(requested.w3) && this.#isFree(requested.w3)) {
-      if (!waits(requested.w3)) return requested;
+      if (isOpen(requested.w3)) return requested;
     }
-    let waiting: IpAddress | undefined;
-    for (let value = first.w3 >>> 0; value <= last.w3 >>> 0; value++) {
-      if (!this.#isFree(value | 0)) continue;
-      if (!waits(value | 0)) return IpAddress.v4(value);
-      waiting ??= IpAddress.v4(value);
-    }
-    return waiting;
+    return this.#lowestFree(isOpen);
+  }
+
+  #lowestFree(suits: (value: number) => boolean): IpAddress | undefined {
+    const { first, last } = this.#options;
+    for (let value = first.w3 >>> 0; value <= last.w3 >>> 0; value++)
+      if (this.#isFree(value | 0) && suits(value | 0)) return IpAddress.v4(value);
+    return undefined;
   }
 
   #isFree(value: number): boolean {
