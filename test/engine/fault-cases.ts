@@ -9,8 +9,8 @@ import { type EngineUnderTest, endOf, freePort, page, tryFetch } from './engine-
 import { randomTar } from './random-tar.ts';
 
 const LONG = process.env['ORLOP_LONG'] === '1';
-/** In the gate a tenth of what `ORLOP_LONG=1` asks for. */
-const IMAGE_BYTES = LONG ? 2_000_000_000 : 200_000_000;
+/** In the gate a part of what `ORLOP_LONG=1` asks for. */
+const IMAGE_BYTES = LONG ? 2_000_000_000 : 60_000_000;
 
 /** What must hold when much is asked, and when something is killed in the middle of it. */
 export function faultCases(engine: EngineUnderTest): void {
