@@ -4,6 +4,7 @@ import {
   DHCPV6_NO_BINDING,
   DHCPV6_NO_PREFIX,
   DHCPV6_NOT_ON_LINK,
+  DHCPV6_OPTION_SOL_MAX_RT,
   DHCPV6_SERVER_PORT,
   DHCPV6_SUCCESS,
   type Dhcpv6Fields,
@@ -28,8 +29,6 @@ type Answer = Pick<Dhcpv6Fields, 'messageType' | 'options'>;
 
 /** As long as a client may be told to wait between questions that bring it nothing, in seconds (RFC 8415 §21.24). */
 const SOL_MAX_RT: Dhcpv6Option = { kind: 'sol-max-rt', seconds: 86_400 };
-/** The code of that option in a list of what a client asks for. */
-const SOL_MAX_RT_CODE = 82;
 /** DUID-LL of an Ethernet address (RFC 8415 §11.4). */
 const DUID_LINK_LAYER = [0, 3, 0, 1];
 
@@ -124,7 +123,7 @@ export class Dhcpv6Server {
           options: [
             ...associations.map(withoutLease),
             // Only who asks for it may be told (§21.24); otherwise it comes again every hour at least.
-            ...(asksFor(options, SOL_MAX_RT_CODE) ? [SOL_MAX_RT] : []),
+            ...(asksFor(options, DHCPV6_OPTION_SOL_MAX_RT) ? [SOL_MAX_RT] : []),
             ...this.#configuration,
           ],
         };

@@ -19,7 +19,8 @@ const OPTION_RAPID_COMMIT = 14;
 const OPTION_DNS_SERVERS = 23;
 const OPTION_DOMAIN_LIST = 24;
 const OPTION_INFORMATION_REFRESH_TIME = 32;
-const OPTION_SOL_MAX_RT = 82;
+/** As an option request names it. */
+export const DHCPV6_OPTION_SOL_MAX_RT = 82;
 const OPTION_INF_MAX_RT = 83;
 
 /** What a client asks leases for (RFC 8415 §4.2): addresses, temporary ones, prefixes for networks behind it. */
@@ -215,7 +216,7 @@ function parseOption(code: number, data: Uint8Array): Dhcpv6Option {
       return parseDomainList(data) ?? other;
     case OPTION_INFORMATION_REFRESH_TIME:
       return data.length === 4 ? { kind: 'information-refresh-time', seconds: readU32(data, 0) } : other;
-    case OPTION_SOL_MAX_RT:
+    case DHCPV6_OPTION_SOL_MAX_RT:
       return data.length === 4 ? { kind: 'sol-max-rt', seconds: readU32(data, 0) } : other;
     case OPTION_INF_MAX_RT:
       return data.length === 4 ? { kind: 'inf-max-rt', seconds: readU32(data, 0) } : other;
@@ -263,7 +264,7 @@ function codeOf(option: Dhcpv6Option): number {
     case 'information-refresh-time':
       return OPTION_INFORMATION_REFRESH_TIME;
     case 'sol-max-rt':
-      return OPTION_SOL_MAX_RT;
+      return DHCPV6_OPTION_SOL_MAX_RT;
     case 'inf-max-rt':
       return OPTION_INF_MAX_RT;
     case 'other':
