@@ -111,6 +111,7 @@ export class VirtualNetwork {
   readonly #parts: NetworkParts;
   readonly #departed: DepartedGuests;
   readonly #closers: (() => void)[] = [];
+  readonly #configuredForwards = new Set<string>();
 
   constructor(settings: NetworkSettings, parts: NetworkParts) {
     this.settings = settings;
@@ -311,9 +312,15 @@ export class VirtualNetwork {
     return this.#parts.shares ?? ALL_SOCKETS;
   }
 
+  /** Ids of the forwards that the configuration asks for, once they are in force. */
+  get configuredForwards(): ReadonlySet<string> {
+    return this.#configuredForwards;
+  }
+
   /** Starts the forwards of the configuration. @throws OrlopError `vnet.bind-failed`, `vnet.forward-exists` */
   async start(): Promise<void> {
-    for (const spec of this.settings.forwards) await this.forwards.add(spec);
+    for (const spec of this.settings.forwards)
+      this.#configuredForwards.add((await this.forwards.add(spec)).id);
   }
 
   /** Plugs a link in; the network closes it with itself, and where it has no port. @throws OrlopError `vnet.link-failed` */

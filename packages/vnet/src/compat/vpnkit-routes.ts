@@ -38,8 +38,7 @@ export function vpnkitRoutes(network: VirtualNetwork): readonly ApiRoute[] {
         : [{ ...described, ...(annotation !== undefined && { annotation }) }];
     });
   const expose = async (body: VpnkitPort) => {
-    const spec = vpnkitForward(body);
-    await network.forwards.add(spec);
+    const { spec } = await network.forwards.add(vpnkitForward(body));
     if (body.annotation !== undefined) annotations.set(spec, body.annotation);
   };
   /** As VPNKit's: what is not exposed needs no ending. */

@@ -76,16 +76,15 @@ describe('ControlServer', () => {
     expect(await client.flows()).toHaveLength(1);
     const api = new DescribedApi(JSON.parse((await ask(path, { path: '/openapi.json' })).text));
     const mac = '52:54:00:00:00:09';
-    const forward = { forwards: ['127.0.0.1:0:192.168.127.2:80'] };
     const asked: readonly (readonly [string, number?, unknown?])[] = [
       ['GET /v1/status'],
-      ['POST /v1/forwards', 200, forward],
-      ['POST /v1/forwards', 409, forward],
+      ['POST /v1/forwards', 200, { forwards: [`unix:${net.folder}/w.sock:80`] }],
+      ['POST /v1/forwards', 409, { forwards: [`unix:${net.folder}/w.sock:81`] }],
       ['POST /v1/forwards', 400, {}],
       ['GET /v1/forwards'],
       ['GET /v1/forwards/health'],
-      ['DELETE /v1/forwards?id=tcp:127.0.0.1:0'],
-      ['DELETE /v1/forwards?id=tcp:127.0.0.1:0', 404],
+      [`DELETE /v1/forwards?id=tcp:unix:${net.folder}/w.sock`],
+      [`DELETE /v1/forwards?id=tcp:unix:${net.folder}/w.sock`, 404],
       ['PUT /v1/leases', 200, { mac, address: '192.168.127.9', name: 'web' }],
       ['PUT /v1/leases', 400, { mac: 'none', address: '192.168.127.9' }],
       ['GET /v1/leases'],
@@ -144,12 +143,11 @@ describe('ControlServer', () => {
   it('adds several forwards or none', async () => {
     const [first] = await client.addForwards(['127.0.0.1:0:80']);
     const taken = first?.local?.split(':')[1] ?? '';
-    await expect(
-      client.addForwards([`unix:${net.folder}/a.sock:80`, `127.0.0.1:${taken}:81`]),
-    ).rejects.toMatchObject({
-      code: 'vnet.bind-failed',
-    });
-    expect((await client.forwards()).map((forward) => forward.id)).toEqual(['tcp:127.0.0.1:0']);
+    const twice = client.addForwards([`unix:${net.folder}/a.sock:80`, `127.0.0.1:${taken}:81`]);
+    await expect(twice).rejects.toMatchObject({ code: 'vnet.forward-exists' });
+    const elsewhere = client.addForwards([`unix:${net.folder}/a.sock:80`, `:${taken}:81`]);
+    await expect(elsewhere).rejects.toMatchObject({ code: 'vnet.bind-failed' });
+    expect((await client.forwards()).map((forward) => forward.id)).toEqual([`tcp:127.0.0.1:${taken}`]);
   });
 
   it('tells whether somebody answers behind a forward', async () => {
@@ -231,7 +229,7 @@ describe('ControlServer', () => {
     const metrics = await client.metrics();
     expect(metrics).toMatch(/^orlop_net_ports 1$/m);
     expect(metrics).toMatch(/^orlop_net_port_drops_total\{port=".+#1",reason="queue-full"\} 0$/m);
-    expect(metrics).toMatch(/^orlop_net_forward_connections_total\{forward="tcp:127.0.0.1:0"\} 0$/m);
+    expect(metrics).toMatch(/^orlop_net_forward_connections_total\{forward="tcp:127.0.0.1:\d{4,5}"\} 0$/m);
     for (const line of metrics.trim().split('\n')) {
       expect(line).toMatch(/^(?:# (?:HELP|TYPE) \S+ .+|[a-z_]+(?:\{[^{}]*\})? -?[0-9.e+]+)$/);
     }
@@ -247,10 +245,12 @@ describe('StateKeeper', () => {
     const { network } = first.opened;
     const socket = join(first.folder, 'web.sock');
     await network.forwards.add(parse(`unix:${socket}:web:80,proxy=2`));
+    const { id: anyPort } = await network.forwards.add(parse('127.0.0.1:0:web:81'));
+    const kept = `${anyPort.replace('tcp:', '')}:web:81/tcp`;
     network.zones.set({ name: 'own.test', records: [{ name: 'www', type: 'A', value: '10.1.2.3' }] });
     const machines = new Machines(network);
     expect(store.load()).toEqual({
-      forwards: [`unix:${socket}:web:80,proxy=2`],
+      forwards: [`unix:${socket}:web:80,proxy=2`, kept],
       machines: [],
       zones: [{ name: 'own.test', records: [{ name: 'www', type: 'A', value: '10.1.2.3' }] }],
     });
@@ -269,9 +269,11 @@ describe('StateKeeper', () => {
     });
     await restored.restore();
     expect(second.opened.network.forwards.list().map((forward) => forward.id)).toEqual([
-      'tcp:127.0.0.1:0',
+      ...second.opened.network.configuredForwards,
       `tcp:unix:${socket}`,
+      anyPort,
     ]);
+    expect(second.opened.network.configuredForwards.size).toBe(1);
     expect(second.opened.network.zones.answer('www.own.test').kind).toBe('records');
     restored.close();
     await second.close();

@@ -16,4 +16,18 @@ describe('Machines', () => {
     machines.remove('web');
     expect(network.forwards.list()).toEqual([]);
   });
+
+  it('keeps a port that the host chose for a machine, and ends it with the machine', async () => {
+    const { network } = testNetwork();
+    const machines = new Machines(network);
+    await machines.add({ name: 'web', mac: MAC, forwards: parseForwards('0:80') });
+    await machines.add({ name: 'db', mac: '52:54:00:00:00:03', forwards: parseForwards('0:80') });
+    const [first, second] = network.forwards.list().map(({ id }) => id.replace('tcp:', ''));
+    expect(machines.saved().map(({ forwards }) => forwards)).toEqual([
+      [`${first}:80/tcp`],
+      [`${second}:80/tcp`],
+    ]);
+    machines.remove('web');
+    expect(network.forwards.list().map(({ id }) => id)).toEqual([`tcp:${second}`]);
+  });
 });

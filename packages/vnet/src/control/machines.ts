@@ -3,7 +3,7 @@ import { formatMac, type MacAddress, parseMac } from '@orlop/wire';
 import { cleanHostName } from '../dhcp/host-name.ts';
 import { vnetError } from '../errors.ts';
 import type { ForwardSpec } from '../forward/forward.ts';
-import { forwardId, forwardText } from '../forward/forward-text.ts';
+import { forwardText } from '../forward/forward-text.ts';
 import type { VirtualNetwork } from '../virtual-network.ts';
 import type { Cables } from './cables.ts';
 import type { SavedMachine } from './state-file.ts';
@@ -31,7 +31,7 @@ interface Entry {
   readonly address: IpAddress;
   /** Ids of those that are in force. */
   readonly forwards: readonly string[];
-  /** As registered, for the next process. */
+  /** As registered, with the host's ports, for the next process. */
   readonly texts: readonly string[];
   readonly cable: string | undefined;
   readonly userData: string | undefined;
@@ -74,12 +74,17 @@ export class Machines {
     }
     leases.addStatic({ mac, address, hostName: cleanHostName(name) });
     const started: string[] = [];
+    const texts: string[] = [];
     try {
       for (const spec of registration.forwards) {
         const own: ForwardSpec =
           spec.kind === 'to-guest' ? { ...spec, guest: { kind: 'address', address } } : spec;
-        await forwards.add(own);
-        started.push(forwardId(own));
+        const { id, spec: bound } = await forwards.add(own);
+        started.push(id);
+        // A port that the host chose is the machine's in the next process too: somebody was told of it.
+        const registered =
+          spec.kind === 'to-guest' && bound.kind === 'to-guest' ? { ...bound, guest: spec.guest } : bound;
+        texts.push(forwardText(registered));
       }
     } catch (error) {
       for (const id of started) forwards.discard(id);
@@ -87,7 +92,6 @@ export class Machines {
     }
     // Another registration of that name may have come to its end meanwhile.
     this.remove(name);
-    const texts = registration.forwards.map(forwardText);
     const { cable, userData } = registration;
     if (userData !== undefined) {
       this.#network.metadata.set(address, {

@@ -24,7 +24,6 @@ const RETRY_MS = 5_000;
  */
 export class StateKeeper {
   readonly #options: StateKeeperOptions;
-  readonly #configured: ReadonlySet<string>;
   readonly #configuredZones: ReadonlySet<string>;
   /** Forwards that could not be brought back yet. */
   readonly #waiting = new Set<string>();
@@ -34,7 +33,6 @@ export class StateKeeper {
   constructor(options: StateKeeperOptions) {
     this.#options = options;
     const { network } = options;
-    this.#configured = new Set(network.settings.forwards.map(forwardId));
     this.#configuredZones = new Set(network.settings.zones.map(({ name }) => name));
   }
 
@@ -76,7 +74,7 @@ export class StateKeeper {
     const ofMachines = machines.forwardIds();
     const added = network.forwards
       .list()
-      .filter(({ id }) => !this.#configured.has(id) && !ofMachines.has(id))
+      .filter(({ id }) => !network.configuredForwards.has(id) && !ofMachines.has(id))
       .map(({ spec }) => forwardText(spec));
     return {
       forwards: [...new Set([...added, ...this.#waiting])],

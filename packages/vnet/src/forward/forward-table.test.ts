@@ -345,6 +345,31 @@ describe('ForwardTable', () => {
     });
   });
 
+  it('leads from as many ports of one address as are asked for without saying which, each by itself', async () => {
+    const configured = ['0:192.168.127.2:80', '0:192.168.127.2:81', '0:192.168.127.2:53/udp'];
+    const net = testNetwork({ forwards: configured });
+    await net.network.start();
+    const guest = net.plug(2);
+    for (const port of [80, 81, 82]) greet(guest, port, `port ${port}`);
+    const { forwards, configuredForwards } = net.network;
+    const more = parseForwards('0:192.168.127.2:82').map((spec) => forwards.add(spec));
+    await Promise.all(more);
+    const ids = forwards.list().map(({ id }) => id);
+    const [first, second, udp, third] = ids;
+    expect(configuredForwards).toEqual(new Set([first, second, udp]));
+    for (const { spec, local } of forwards.list())
+      expect(spec).toMatchObject({ listen: local, kind: 'to-guest' });
+    expect(ids.every((id) => /^(?:tcp|udp):127\.0\.0\.1:4\d{4}$/.test(id))).toBe(true);
+    const portOf = (id = '') => Number(id.split(':')[2]);
+    const all = [first, second, third].map((id) => read(net, '127.0.0.1', portOf(id)));
+    net.scheduler.advance(100);
+    expect(all).toEqual([['port 80'], ['port 81'], ['port 82']]);
+    forwards.remove(second ?? '');
+    const after = [first, second].map((id) => read(net, '127.0.0.1', portOf(id)));
+    net.scheduler.advance(100);
+    expect(after).toEqual([['port 80'], ['refused']]);
+  });
+
   it('refuses a second forward of the same listening side by name', async () => {
     const net = testNetwork({ forwards: ['8080:192.168.127.2:80'] });
     await net.network.start();

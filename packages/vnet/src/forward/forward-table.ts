@@ -1,5 +1,6 @@
 import type { Endpoint } from '@orlop/netstack';
 import { vnetError } from '../errors.ts';
+import type { HostEndpoint } from '../host/host-sockets.ts';
 import {
   type ForwardRedirect,
   type ForwardSpec,
@@ -39,27 +40,26 @@ export class ForwardTable {
     this.#starters = starters;
   }
 
-  /** @throws OrlopError `vnet.forward-exists`, `vnet.bind-failed`, `vnet.forward-invalid`, `vnet.closed` */
+  /**
+   * Where port 0 of the host is asked for, the forward is from now on that of the port which the host chose: of the same
+   * address there may be several.
+   *
+   * @throws OrlopError `vnet.forward-exists`, `vnet.bind-failed`, `vnet.forward-invalid`, `vnet.closed`
+   */
   async add(spec: ForwardSpec): Promise<ForwardStatus> {
-    const id = forwardId(spec);
-    if (this.#entries.has(id) || this.#starting.has(id)) {
-      const other = this.#entries.get(id)?.spec;
-      throw vnetError('vnet.forward-exists', `${id} is forwarded already`, {
+    const asked = forwardId(spec);
+    if (isAnyPort(spec)) return this.#begin(spec, asked);
+    if (this.#entries.has(asked) || this.#starting.has(asked)) {
+      const other = this.#entries.get(asked)?.spec;
+      throw vnetError('vnet.forward-exists', `${asked} is forwarded already`, {
         ...(other !== undefined && { hint: `remove ${formatForward(other)} first` }),
       });
     }
-    this.#starting.add(id);
+    this.#starting.add(asked);
     try {
-      const entry = { spec, running: await this.#start(spec) };
-      if (this.#isClosed) {
-        entry.running.close();
-        throw vnetError('vnet.closed', `the network closed while ${id} was being forwarded`);
-      }
-      this.#entries.set(id, entry);
-      this.onChange?.();
-      return statusOf(id, entry);
+      return await this.#begin(spec, asked);
     } finally {
-      this.#starting.delete(id);
+      this.#starting.delete(asked);
     }
   }
 
@@ -107,6 +107,19 @@ export class ForwardTable {
     this.#toHost.clear();
   }
 
+  async #begin(spec: ForwardSpec, asked: string): Promise<ForwardStatus> {
+    const running = await this.#start(spec);
+    if (this.#isClosed) {
+      running.close();
+      throw vnetError('vnet.closed', `the network closed while ${asked} was being forwarded`);
+    }
+    const entry = { spec: boundTo(running.local, spec), running };
+    const id = forwardId(entry.spec);
+    this.#entries.set(id, entry);
+    this.onChange?.();
+    return statusOf(id, entry);
+  }
+
   async #start(spec: ForwardSpec): Promise<RunningForward> {
     if (spec.kind === 'to-host') {
       const stats = new ForwardStats();
@@ -123,6 +136,15 @@ export class ForwardTable {
     }
     return spec.protocol === 'tcp' ? this.#starters.tcp(spec) : this.#starters.udp(spec);
   }
+}
+
+function isAnyPort(spec: ForwardSpec): boolean {
+  return spec.kind === 'to-guest' && spec.listen.kind === 'ip' && spec.listen.port === 0;
+}
+
+function boundTo(local: HostEndpoint | undefined, spec: ForwardSpec): ForwardSpec {
+  if (spec.kind !== 'to-guest' || spec.listen.kind !== 'ip' || local?.kind !== 'ip') return spec;
+  return isAnyPort(spec) ? { ...spec, listen: { ...spec.listen, port: local.port } } : spec;
 }
 
 function unknownForward(id: string): Error {

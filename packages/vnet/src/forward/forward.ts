@@ -47,8 +47,8 @@ export type ForwardSpec =
 export interface ForwardStatus {
   /** Stable for the same listening side: `tcp:127.0.0.1:8080`. */
   readonly id: string;
-  readonly spec: ForwardSpec;
   /** With the port that the host chose, where 0 was asked for. */
+  readonly spec: ForwardSpec;
   readonly local: HostEndpoint | undefined;
   readonly connections: number;
   readonly active: number;

@@ -1,6 +1,5 @@
 import { OrlopError } from '@orlop/core';
 import type { ForwardTable } from '../../forward/forward-table.ts';
-import { forwardId } from '../../forward/forward-text.ts';
 import { parsePort, portOf } from '../vpnkit-port.ts';
 
 /** A folder that a client has made. */
@@ -62,13 +61,11 @@ export class PortFolders {
         folder.answer = `ERROR "${wanted}" is not PROTO:IP:PORT:PROTO:IP:PORT\n`;
         return true;
       }
-      const { local } = await this.#forwards.add(spec);
-      const id = forwardId(spec);
+      const { id, spec: bound } = await this.#forwards.add(spec);
       if (this.#made.get(name) !== folder) this.#forwards.discard(id);
       else folder.forward = id;
-      const bound =
-        local?.kind === 'ip' && spec.kind === 'to-guest' ? portOf({ ...spec, listen: local }) : undefined;
-      folder.answer = `OK ${bound ?? wanted}\n`;
+      const answer = bound.kind === 'to-guest' && bound.listen.kind === 'ip' ? portOf(bound) : wanted;
+      folder.answer = `OK ${answer}\n`;
     } catch (error) {
       if (!(error instanceof OrlopError)) throw error;
       folder.answer = `ERROR ${systemNameOf(error)}${error.message}\n`;
