@@ -61,5 +61,6 @@ export function registerNetForward(net: Command, context: CommandContext): void 
 
 const FORMS = `
 A forward is [ADDRESS:]HOSTPORT:[GUEST:]GUESTPORT[/udp], unix:PATH:[GUEST:]GUESTPORT,
-or host:PORT=unix:PATH for the other direction. Ports may be ranges: 8000-8009:8000-8009.
+or host:PORT=unix:PATH for the other direction. Ports may be ranges: 8000-8009:8000-8009. Port 0 of the host is any that
+is free. A colon in the PATH before a guest is written \\:.
 With ,proxy=1 or ,proxy=2 the guest is told its client's address by the PROXY protocol.`;

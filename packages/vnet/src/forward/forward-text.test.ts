@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { formatForward, parseForwards } from './forward-text.ts';
+import { formatForward, forwardText, parseForwards, parseGuest } from './forward-text.ts';
 
 describe('parseForwards', () => {
   it.each([
@@ -11,11 +11,31 @@ describe('parseForwards', () => {
     ['0:80', ['tcp 127.0.0.1:0 → the guest:80']],
     ['192.168.1.5:53:10.0.0.2:53/udp', ['udp 192.168.1.5:53 → 10.0.0.2:53']],
     ['unix:/run/x.sock:web:80', ['tcp unix:/run/x.sock → web:80']],
+    ['unix:/run/a\\:b.sock:80', ['tcp unix:/run/a:b.sock → the guest:80']],
+    ['unix:/run/a\\b.sock:[fd00::2]:80', ['tcp unix:/run/a\\b.sock → [fd00::2]:80']],
     ['host:5000=unix:/run/y.sock', ['tcp gateway:5000 → unix:/run/y.sock']],
     ['8000-8001:web:9000-9001', ['tcp 127.0.0.1:8000 → web:9000', 'tcp 127.0.0.1:8001 → web:9001']],
   ])('reads %s', (text, expected) => {
     expect(parseForwards(text).map(formatForward)).toEqual(expected);
   });
+
+  it.each(['/run/a:b.sock', '/run/a:80', 'C:\\run\\x.sock', '/run/\\:x', '/run/x\\', '/run/a\nb:c'])(
+    'reads again what was written of the socket %j',
+    (path) => {
+      for (const guest of [{ kind: 'only' }, { kind: 'name', name: 'web' }, parseGuest('fd00::2')] as const) {
+        const listen = { kind: 'unix', path } as const;
+        const spec = {
+          kind: 'to-guest',
+          protocol: 'tcp',
+          listen,
+          guest,
+          port: 80,
+          proxyProtocol: 2,
+        } as const;
+        expect(parseForwards(forwardText(spec))).toEqual([spec]);
+      }
+    },
+  );
 
   it.each([
     ['80', 'cannot be read'],

@@ -16,14 +16,14 @@ const MAX_RANGE = 1024;
  *     8080:80                  127.0.0.1:8080 → port 80 of the only guest
  *     0.0.0.0:8080:web:80/udp  every address, UDP → port 80 of the guest "web"
  *     [::1]:8000-8009:8000-8009
- *     unix:/run/x.sock:web:80  a unix socket of the host → the guest
+ *     unix:/run/x.sock:web:80  a unix socket of the host → the guest; a colon of the path is written `\:`
  *     host:5000=unix:/run/y    port 5000 of the gateway → a unix socket of the host
  *     8080:80,proxy=2          tells the guest who its client is, by the PROXY protocol of that version
  *
  * @throws OrlopError `vnet.forward-invalid`, `vnet.path-too-long`
  */
 export function parseForwards(text: string): readonly ForwardSpec[] {
-  const option = /^(.+),proxy=([12])$/.exec(text);
+  const option = /^(.+),proxy=([12])$/s.exec(text);
   if (option === null) return parsePlain(text);
   const proxyProtocol = option[2] === '1' ? 1 : 2;
   return parsePlain(option[1] ?? '').map((spec) => {
@@ -40,7 +40,7 @@ export function forwardText(spec: ForwardSpec): string {
   const { listen, guest, port, protocol, proxyProtocol } = spec;
   const target = guest.kind === 'only' ? `${port}` : `${formatGuest(guest)}:${port}`;
   const option = proxyProtocol === undefined ? '' : `,proxy=${proxyProtocol}`;
-  if (listen.kind === 'unix') return `unix:${listen.path}:${target}${option}`;
+  if (listen.kind === 'unix') return `unix:${escapePath(listen.path)}:${target}${option}`;
   return `${formatHostEndpoint(listen)}:${target}/${protocol}${option}`;
 }
 
@@ -59,12 +59,12 @@ function parsePlain(text: string): readonly ForwardSpec[] {
   if ((protocol !== 'tcp' && protocol !== 'udp') || extra !== undefined) {
     return invalid(`names the protocol "${protocol}": there are tcp and udp`);
   }
-  const unix = /^unix:([^:]+):(.+)$/.exec(body);
+  const unix = /^unix:((?:[^:\\]|\\.)+):(.+)$/s.exec(body);
   if (unix !== null) {
     if (protocol === 'udp') return invalid('has a unix socket, which carries tcp only');
     const target = parseTarget(unix[2] ?? '') ?? invalid('names no port of the guest');
     if (target.low !== target.high) return invalid('leads one socket to several ports');
-    const listen = socketAt(unix[1]);
+    const listen = socketAt(unescapePath(unix[1]));
     return [{ kind: 'to-guest', protocol, listen, guest: target.guest, port: target.low }];
   }
   const match = /^(?:(\[[^\]]*\]|[^:[\]]*):)?(\d+(?:-\d+)?):(?:(\[[^\]]+\]|[^:]+):)?(\d+(?:-\d+)?)$/.exec(
@@ -117,6 +117,15 @@ export function formatGuest(target: GuestTarget): string {
 
 function splitProtocol(text: string): string[] {
   return text.startsWith('unix:') ? [text] : text.split('/');
+}
+
+/** What a path has and the text needs for itself: the colon, and the backslash before it. */
+function escapePath(path: string): string {
+  return path.replace(/[\\:]/g, '\\$&');
+}
+
+function unescapePath(text = ''): string {
+  return text.replace(/\\([\\:])/g, '$1');
 }
 
 function socketAt(path = ''): HostEndpoint {
