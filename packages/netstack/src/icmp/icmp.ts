@@ -43,13 +43,17 @@ import type {
 } from '../face.ts';
 import type { IpAddress } from '../ip/address.ts';
 import type { IpLayer } from '../ip/ip-layer.ts';
-import type { IpPacket, TransportProtocol } from '../ip/packet.ts';
+import type { IcmpErrorReport, IpPacket, TransportProtocol } from '../ip/packet.ts';
 import type { Ndp } from '../neighbours/ndp.ts';
 import { errorKind, readQuote } from './quote.ts';
 import { RateLimit } from './rate-limit.ts';
 import { rebuildQuote } from './rebuilt-quote.ts';
+import { RecentEchoes } from './recent-echoes.ts';
 
-/** RFC 1812 §4.3.2.3: an error quotes as much as keeps it within 576 bytes; RFC 4443 §2.4: within 1280. */
+/**
+ * RFC 1812 §4.3.2.3: an error quotes as much as keeps it within 576 bytes; RFC 4443 §2.4: within 1280, which every path
+ * of IPv6 carries whole.
+ */
 const MAX_QUOTE_4 = 576 - 20 - ICMP_HEADER_LEN;
 const MAX_QUOTE_6 = 1280 - 40 - ICMPV6_HEADER_LEN;
 
@@ -91,6 +95,7 @@ export class Icmp implements IcmpService, TransportProtocol, ErrorSender {
   };
   readonly #ip: IpLayer;
   readonly #ndp: Ndp | undefined;
+  readonly #largeEchoes = new RecentEchoes();
   readonly #errorLimit = new RateLimit({ perSecond: 1000, burst: 100 });
 
   constructor(dependencies: IcmpDependencies) {
@@ -130,8 +135,19 @@ export class Icmp implements IcmpService, TransportProtocol, ErrorSender {
     else this.#onControl(packet, now);
   }
 
-  /** An ICMP error about an echo request of ours: nobody waits for it. */
-  onIcmpError(): void {}
+  /**
+   * An error about an echo message of ours: nobody waits for it, but the next ones are cut as the path wants them (RFC
+   * 8201 §4). Over IPv4 routers cut them themselves.
+   */
+  onIcmpError({ kind, mtu, quoted }: IcmpErrorReport, now: number): void {
+    const { bytes, offset, end, local, remote, protocol } = quoted;
+    if (kind !== 'too-big' || end - offset < ICMP_HEADER_LEN) return;
+    const identifier = IcmpView.identifier(bytes, offset);
+    if (!this.#largeEchoes.has(remote, { identifier, sequence: IcmpView.sequence(bytes, offset) })) return;
+    const path = this.#ip.path(remote, protocol, local);
+    if (path === undefined || mtu >= path.mtu || mtu < path.version.minMtu) return;
+    this.#ip.lowerMtu(path, mtu, now);
+  }
 
   sendEchoRequest(message: Omit<EchoMessage, 'hopLimit'>): boolean {
     return this.#sendEcho('echo-request', message);
@@ -228,6 +244,8 @@ export class Icmp implements IcmpService, TransportProtocol, ErrorSender {
   #sendEcho(kind: 'echo-request' | 'echo-reply', message: Omit<EchoMessage, 'hopLimit'>): boolean {
     const { identifier, sequence, data } = message;
     const fields = { kind, code: 0, identifier, sequence };
+    if (message.remote.version === 6 && data.length > MAX_QUOTE_6)
+      this.#largeEchoes.note(message.remote, { identifier, sequence });
     return this.#send(message.local, message.remote, undefined, {
       length: ICMP_HEADER_LEN + data.length,
       emit: (into, at) => {

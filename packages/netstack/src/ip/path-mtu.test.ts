@@ -137,6 +137,40 @@ describe('path MTU', () => {
     },
   );
 
+  it('echo messages go in pieces when a router says that they are too big, and whole again after ten minutes', () => {
+    const { a, b, router, sizes } = hostsAndRouter(6);
+    let replies = 0;
+    a.stack.icmp.onEchoReply = ({ data }) => {
+      if (data.length === 1300) replies++;
+    };
+    const echo = { local: a.address, remote: b.address, identifier: 7, sequence: 1 };
+    const send = () => void a.stack.icmp.sendEchoRequest({ ...echo, data: new Uint8Array(1300) });
+    router.mtu = 1280;
+    expect(sizes(1000, send)).toEqual({ largest: 1348, refused: 1 });
+    const cut = sizes(MINUTE, send);
+    expect(cut.largest).toBeLessThanOrEqual(1280);
+    expect(replies).toBe(1);
+    expect(sizes(12 * MINUTE, send)).toEqual({ largest: 1348, refused: 1 });
+  });
+
+  it('nobody makes a path smaller by an error about an echo message that was never sent', () => {
+    const { a, b, sizes } = hostsAndRouter(6);
+    const forge = (sequence: number) => () => {
+      const quote = new Uint8Array(60);
+      const fields = { kind: 'echo-request', code: 0, identifier: 7, sequence } as const;
+      const header = { trafficClass: 0, payloadLength: 1308, flowLabel: 0, hopLimit: 64 };
+      const ends = { source: a.address.toIpv6(), destination: b.address.toIpv6() };
+      emitIcmpv6(fields, quote, emitIpv6({ ...header, ...ends, nextHeader: PROTOCOL_ICMPV6 }, quote, 0));
+      a.stack.receive(tooBig(6, { quote, mtu: 1280, from: b, to: a }), 0);
+    };
+    const echo = { local: a.address, remote: b.address, identifier: 7, sequence: 1 };
+    sizes(1000, () => void a.stack.icmp.sendEchoRequest({ ...echo, data: new Uint8Array(1300) }));
+    sizes(20_000, forge(2));
+    expect(a.stack.host.ip.pathMtus.get(b.address, 20_000)).toBeUndefined();
+    sizes(40_000, forge(1));
+    expect(a.stack.host.ip.pathMtus.get(b.address, 40_000)?.mtu).toBe(1280);
+  });
+
   it('a message that names less than IPv6 allows is no news of the path (RFC 8201 §4)', () => {
     const { a, b, router, sizes } = hostsAndRouter(6);
     b.stack.tcp.listen({ port: 7 }, () => ({}));
