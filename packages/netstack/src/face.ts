@@ -216,6 +216,8 @@ export interface TcpConnectOptions {
   /** @default an address of ours for the route, and an ephemeral port. Any address is allowed. */
   readonly local?: { readonly address?: IpAddress; readonly port?: number };
   readonly socket?: TcpSocketOptions;
+  /** How often the SYN is repeated, after 1, 2, 4, … 60, 60 s each. @default 7, and the end after 183 s (RFC 9293 §3.8.3) */
+  readonly synRetries?: number;
 }
 
 export interface TcpListener {

@@ -18,6 +18,7 @@ import { Retransmission } from './retransmit.ts';
 import type { RttEstimator } from './rtt.ts';
 import { SendQueue } from './send-queue.ts';
 import { isAfter } from './sequence.ts';
+import { MAX_SYN_ACK_RETRIES } from './settings.ts';
 import { ReceiveWindow, SendWindow } from './window.ts';
 
 const NEVER = Number.POSITIVE_INFINITY;
@@ -121,6 +122,8 @@ export class ControlBlock implements TableEntry, TimerEntry, NeighbourWaiter {
   lossTimestamp = 0;
   lossMayBeSpurious = false;
   retries = 0;
+  /** Repeats of SYN or SYN-ACK. */
+  handshakeRetries = MAX_SYN_ACK_RETRIES;
   /** The last thing sent at. */
   lastSentAt = 0;
 

@@ -2,7 +2,7 @@ import { TCP_HEADER_LEN } from '@orlop/wire';
 import type { TcpContext } from './context.ts';
 import { type ControlBlock, EVENT_OPEN, EVENT_WRITABLE, type PeerSyn } from './control-block.ts';
 import type { Segment } from './segment.ts';
-import { DEFAULT_MSS_4, DEFAULT_MSS_6, MAX_SYN_RETRIES } from './settings.ts';
+import { DEFAULT_MSS_4, DEFAULT_MSS_6 } from './settings.ts';
 
 /** Less than this as MSS is an attack (a packet per byte), not a link. */
 const MIN_MSS = 88;
@@ -80,5 +80,5 @@ export function becomeEstablished(context: TcpContext, block: ControlBlock, segm
 
 /** Repeats of SYN or SYN-ACK after which the attempt is over. */
 export function handshakeGaveUp(block: ControlBlock): boolean {
-  return block.retries > MAX_SYN_RETRIES;
+  return block.retries > block.handshakeRetries;
 }

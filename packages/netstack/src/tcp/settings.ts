@@ -30,8 +30,10 @@ export const INITIAL_TIMEOUT_MS = 1000;
 export const MAX_TIMEOUT_MS = 60_000;
 /** RFC 9293 §3.8.3: R2 is at least 100 s for data; 15 doublings from 200 ms are minutes more than that. */
 export const MAX_DATA_RETRIES = 15;
-/** Linux's tcp_syn_retries and tcp_synack_retries: about a minute. */
-export const MAX_SYN_RETRIES = 5;
+/** RFC 9293 §3.8.3: R2 of a SYN is at least three minutes; seven repeats, the last waits a minute, are 183 s. */
+export const MAX_SYN_RETRIES = 7;
+/** Linux's tcp_synack_retries: who was answered tries by itself. 63 s. */
+export const MAX_SYN_ACK_RETRIES = 5;
 /** RFC 5961 §7: challenge acknowledgements are limited, per connection here. */
 export const CHALLENGE_INTERVAL_MS = 500;
 export const CHALLENGES_PER_INTERVAL = 10;

@@ -34,7 +34,7 @@ import { transmit } from './output.ts';
 import { PassiveOpen } from './passive-open.ts';
 import { Segment } from './segment.ts';
 import { isAfter } from './sequence.ts';
-import { resolveTcpSettings } from './settings.ts';
+import { MAX_SYN_RETRIES, resolveTcpSettings } from './settings.ts';
 import { runTimers } from './timers.ts';
 
 export interface TcpDependencies {
@@ -127,6 +127,7 @@ export class Tcp implements TcpService, TransportProtocol {
     const block = this.#factory.create({ path, local, remote, state, options: options.socket ?? {} });
     block.handler = handler;
     block.synDue = true;
+    block.handshakeRetries = options.synRetries ?? MAX_SYN_RETRIES;
     this.#context.markReady(block);
     if (block.socket === undefined) throw new Error('bug: a connection without socket');
     return block.socket;

@@ -50,11 +50,14 @@ const TABLES: readonly TimeTable[] = [
     ],
   },
   {
-    title: 'SYN is repeated after 1, 3, 7, 15, 31 s and the attempt ends as timeout',
+    title:
+      'SYN is repeated after 1, 3, 7, 15, 31, 63, 123 s and the attempt ends after three minutes (RFC 9293 §3.8.3)',
     rows: [
       [0, 'app', 'connect'],
-      ...[0, 1000, 3000, 7000, 15_000, 31_000].map((at): Row => [at, 'out', 'S 0 <mss 1460 ws 7 sack ts>']),
-      [63_000, 'tell', 'close timeout'],
+      ...[0, 1000, 3000, 7000, 15_000, 31_000, 63_000, 123_000].map(
+        (at): Row => [at, 'out', 'S 0 <mss 1460 ws 7 sack ts>'],
+      ),
+      [183_000, 'tell', 'close timeout'],
     ],
   },
   {

@@ -147,6 +147,18 @@ describe('ForwardTable', () => {
     expect(net.network.forwards.list()[0]?.lastError).toBe('192.168.127.2:80: refused');
   });
 
+  it('resets the client after a minute when the guest is there and says nothing', async () => {
+    const net = testNetwork({ forwards: ['8080:192.168.127.2:80'] });
+    await net.network.start();
+    net.plug(2).stack.tcp.listenAny(() => {});
+    const outcome = read(net, '127.0.0.1', 8080);
+    net.scheduler.advance(62_000);
+    expect(outcome).toEqual([]);
+    net.scheduler.advance(2000);
+    expect(outcome).toEqual(['reset']);
+    expect(net.network.forwards.list()[0]?.lastError).toBe('192.168.127.2:80: timeout');
+  });
+
   it('tells the guest the client by the PROXY protocol when asked', async () => {
     const net = testNetwork();
     const guest = net.plug(2);

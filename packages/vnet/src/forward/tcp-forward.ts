@@ -24,6 +24,9 @@ export interface TcpForwardOptions {
   readonly maxConnections?: number;
 }
 
+/** A guest that does not answer for 63 s is not there: whoever connected to the host's side should know. */
+const SYN_RETRIES = 5;
+
 const IGNORED: HostStreamEvents = {
   onOpen: () => {},
   onReadable: () => {},
@@ -90,7 +93,10 @@ class TcpForward implements RunningForward {
     try {
       const local = source === undefined ? {} : { local: { address: source } };
       const remote = { address: guest, port };
-      const socket = this.#options.tcp.connect({ remote, ...local, socket: { noDelay: true } }, {});
+      const socket = this.#options.tcp.connect(
+        { remote, ...local, synRetries: SYN_RETRIES, socket: { noDelay: true } },
+        {},
+      );
       const preamble = this.#preamble(stream, greeting);
       const relay = new Relay(socket, stream, {
         queue: this.#options.queue,
