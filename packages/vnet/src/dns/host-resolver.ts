@@ -1,4 +1,5 @@
 import { lookup } from 'node:dns/promises';
+import { getSystemErrorName } from 'node:util';
 import { IpAddress } from '@orlop/netstack';
 import {
   DNS_CLASS_IN,
@@ -9,12 +10,14 @@ import {
   type DnsRecord,
 } from '@orlop/wire';
 import { questionOf } from './question.ts';
-import { encodeReply } from './reply.ts';
+import { encodeReply, soaOf } from './reply.ts';
 import type { DnsQuery, DnsResolver } from './resolver.ts';
-import { addressRecord } from './zone-record.ts';
+import { addressRecord, plainName } from './zone-record.ts';
 
 /** getaddrinfo(3) tells no TTL: short enough that a VPN that comes up is seen soon. */
 const TTL_SECONDS = 10;
+
+const NO_SUCH_NAME: readonly IpAddress[] = [];
 
 export type Lookup = (name: string) => Promise<readonly { readonly address: string }[]>;
 
@@ -45,7 +48,9 @@ export class HostResolver implements DnsResolver {
       .map((address) => addressRecord(head, address));
     return encodeReply(query, fields, {
       answers,
-      responseCode: found.length === 0 ? DNS_NAME_ERROR : DNS_NO_ERROR,
+      responseCode: found === NO_SUCH_NAME ? DNS_NAME_ERROR : DNS_NO_ERROR,
+      // Of whose zone it is getaddrinfo says nothing: it is below the name's parent in any case.
+      authorities: answers.length > 0 ? [] : [soaOf(parentOf(plainName(question.name)))],
     });
   }
 
@@ -55,7 +60,20 @@ export class HostResolver implements DnsResolver {
       const found = await this.#lookup(name);
       return found.map(({ address }) => IpAddress.parse(address)).filter((one) => one !== undefined);
     } catch (error) {
-      return error instanceof Error && 'code' in error && error.code === 'ENOTFOUND' ? [] : undefined;
+      return error instanceof Error && 'code' in error && error.code === 'ENOTFOUND'
+        ? absenceOf(error)
+        : undefined;
     }
   }
+}
+
+/** Node has one code for a name that is not there and one that has other records than addresses. */
+function absenceOf(error: Error): readonly IpAddress[] {
+  const number = 'errno' in error && typeof error.errno === 'number' ? error.errno : 0;
+  return number < 0 && getSystemErrorName(number) === 'EAI_NODATA' ? [] : NO_SUCH_NAME;
+}
+
+function parentOf(name: string): string {
+  const dot = name.indexOf('.');
+  return dot < 0 ? '' : name.slice(dot + 1);
 }

@@ -74,13 +74,28 @@ describe('HostResolver', () => {
   it('tells a name without such an address from one that is not there', async () => {
     const resolver = new HostResolver(next, async (name) => {
       if (name === 'four.test') return [{ address: '10.0.0.4' }];
-      throw Object.assign(new Error('no'), { code: name === 'none.test' ? 'ENOTFOUND' : 'EAI_AGAIN' });
+      const errno = name.toLowerCase() === 'mail.test' ? -3007 : -3008; // as libuv numbers EAI_NODATA and EAI_NONAME
+      throw Object.assign(new Error('no'), {
+        errno,
+        code: name === 'later.test' ? 'EAI_AGAIN' : 'ENOTFOUND',
+      });
     });
-    expect(await ask(resolver, 'four.test', DNS_TYPE_AAAA)).toMatchObject({
-      responseCode: DNS_NO_ERROR,
-      answers: [],
+    // RFC 2308 §5: without an SOA nobody may keep it.
+    const absence = { answers: [], authorities: [{ kind: 'SOA', name: 'test', ttl: 5, minimum: 5 }] };
+    expect(await ask(resolver, 'four.test', DNS_TYPE_A)).toMatchObject({ authorities: [] });
+    for (const name of ['four.test', 'Mail.Test'])
+      expect(await ask(resolver, name, DNS_TYPE_AAAA)).toMatchObject({
+        ...absence,
+        responseCode: DNS_NO_ERROR,
+      });
+    expect(await ask(resolver, 'none.test', DNS_TYPE_A)).toMatchObject({
+      ...absence,
+      responseCode: DNS_NAME_ERROR,
     });
-    expect(await ask(resolver, 'none.test', DNS_TYPE_A)).toMatchObject({ responseCode: DNS_NAME_ERROR });
+    expect(await ask(resolver, 'none', DNS_TYPE_A)).toMatchObject({
+      responseCode: DNS_NAME_ERROR,
+      authorities: [{ ...absence.authorities[0], name: '' }],
+    });
     expect(await ask(resolver, 'later.test', DNS_TYPE_A)).toBeUndefined();
   });
 });
