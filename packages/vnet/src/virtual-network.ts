@@ -105,7 +105,7 @@ export class VirtualNetwork {
   readonly dhcp: Dhcpv4Server;
   readonly filter: SourceFilter;
   readonly advertiser: RouterAdvertiser | undefined;
-  readonly metadata = new MetadataService();
+  readonly metadata = new MetadataService(() => this.gateway.origin);
   /** Told the Ethernet addresses behind a link that has gone. */
   onGuestLeft: ((macs: ReadonlySet<MacAddress>) => void) | undefined = undefined;
   readonly #parts: NetworkParts;

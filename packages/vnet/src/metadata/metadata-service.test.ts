@@ -61,6 +61,20 @@ describe('MetadataService', () => {
     expect((await ask(net, web, get('/latest/meta-data/hostname'))).text).toMatch(/\r\n\r\nweb$/);
   });
 
+  it('counts by the cable: who asks in the name of another machine uses up nothing of that one', async () => {
+    const { net, machines, web } = await metadataNetwork();
+    const mac = parseMac('52:54:00:00:00:09') ?? 0;
+    net.network.leases.addStatic({ mac, address: ip('192.168.127.9'), hostName: 'db' });
+    await machines.add({ name: 'db', mac: '52:54:00:00:00:09', forwards: [], userData });
+    const remote = { address: ip('169.254.169.254'), port: 80 };
+    for (const address of [web.address, ip('192.168.127.9')])
+      for (let i = 0; i < 64; i++) web.stack.tcp.connect({ remote, local: { address } }, {});
+    await settle(net);
+    expect(net.network.stack.tcp.connectionCount).toBe(64);
+    const db = net.plug(9);
+    expect((await ask(net, db, get('/latest/meta-data/hostname'))).text).toMatch(/\r\n\r\ndb$/);
+  });
+
   it('tells a machine what is its own, and closes', async () => {
     const { net, web } = await metadataNetwork();
     const { text, events } = await ask(net, web, get('/latest/user-data?x=1'));

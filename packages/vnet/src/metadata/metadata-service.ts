@@ -1,5 +1,5 @@
 import { type ByteStream, IpAddress, streamOfSocket, type TcpAttempt } from '@orlop/netstack';
-import { OwnerShares } from '../gateway/owner-shares.ts';
+import { type Owner, OwnerShares } from '../gateway/owner-shares.ts';
 import { headerOf, MAX_HEAD_LEN, parseRequestHead } from '../proxy/http-head.ts';
 import { StreamReader } from '../proxy/stream-reader.ts';
 import { answerAsClouds, type MachineMetadata, type MetadataAnswer } from './cloud-answers.ts';
@@ -8,7 +8,7 @@ import { answerAsClouds, type MachineMetadata, type MetadataAnswer } from './clo
 const SERVICE_ADDRESS = IpAddress.v4(0xa9fea9fe);
 const SERVICE_PORT = 80;
 /** Those that ask nothing count as well. */
-const MAX_CONNECTIONS_PER_MACHINE = 64;
+const MAX_CONNECTIONS_PER_GUEST = 64;
 
 const REASONS: Readonly<Record<MetadataAnswer['status'], string>> = {
   200: 'OK',
@@ -26,7 +26,13 @@ const REASONS: Readonly<Record<MetadataAnswer['status'], string>> = {
 export class MetadataService {
   readonly counters = { answered: 0, malformed: 0 };
   readonly #machines = new Map<string, MachineMetadata>();
-  readonly #connections = new OwnerShares({ perOwner: MAX_CONNECTIONS_PER_MACHINE });
+  readonly #connections = new OwnerShares({ perOwner: MAX_CONNECTIONS_PER_GUEST });
+  readonly #origin: () => Owner | undefined;
+
+  /** @param origin who is behind the frame that is being handled, whatever address it comes from. Undefined: its address */
+  constructor(origin: () => Owner | undefined) {
+    this.#origin = origin;
+  }
 
   /** Takes the place of what the address had. */
   set(address: IpAddress, metadata: MachineMetadata): void {
@@ -44,11 +50,12 @@ export class MetadataService {
     const guest = remote.address.toString();
     const machine = this.#machines.get(guest);
     if (machine === undefined) return false;
-    if (!this.#connections.enter(guest)) {
+    const owner = this.#origin() ?? guest;
+    if (!this.#connections.enter(owner)) {
       attempt.reject('drop'); // it tries again
       return true;
     }
-    const leave = () => this.#connections.leave(guest);
+    const leave = () => this.#connections.leave(owner);
     const onOpen = (opened: Parameters<typeof streamOfSocket>[0]) => {
       const stream = streamOfSocket(opened);
       stream.closed.then(leave, leave);
