@@ -183,6 +183,8 @@ export class VirtualNetwork {
       wallMs: () => scheduler.wallMs(),
       staticLeases: settings.leases,
       isUsed: (address, mac) => this.#isUsed(address, mac),
+      origin: () => this.gateway.origin,
+      isHeard: (mac) => this.segment.portOfMac(mac) !== undefined,
       ...(leaseStore !== undefined && { store: leaseStore }),
     });
   }
@@ -329,6 +331,7 @@ export class VirtualNetwork {
     const onClosed = (gone: Port, reason: string, macs: ReadonlySet<number>) => {
       logger.info('a guest left', { port: gone.name, reason });
       this.#departed.ask(macs);
+      this.leases.portLeft(gone.id);
       this.onGuestLeft?.(macs);
     };
     let port: Port;

@@ -144,6 +144,29 @@ describe('Dhcpv4Server', () => {
     expect(net.network.leases.findByName('web')?.address.toString()).toBe('192.168.127.2');
   });
 
+  it('leaves a guest its name when another says to be called so, until it is gone', () => {
+    const net = testNetwork();
+    const lease = (host: number, hostName: string) => {
+      const { stack } = net.plug(host);
+      const clientMac = MAC - 2 + host;
+      send(stack, 'request', { clientMac, options: { requestedIp: 0xc0a87f00 + host, hostName } });
+      net.scheduler.advance(10);
+    };
+    const first = net.plug(2);
+    send(first.stack, 'request', { options: { requestedIp: 0xc0a87f02, hostName: 'web' } });
+    net.scheduler.advance(10);
+    lease(3, 'web');
+    lease(4, 'wpad');
+    const found = () => String(net.network.resolveGuest({ kind: 'name', name: 'web' }));
+    expect(found()).toBe('192.168.127.2');
+    expect(net.network.resolveGuest({ kind: 'name', name: 'wpad' })).toBe('no guest is called "wpad"');
+    first.link.close();
+    net.scheduler.advance(299_000);
+    expect(found()).toBe('192.168.127.2');
+    net.scheduler.advance(2000);
+    expect(found()).toBe('192.168.127.3');
+  });
+
   it('refuses an address of another network, so that a moved guest asks anew', () => {
     const net = testNetwork();
     const { stack, answers } = client(net);

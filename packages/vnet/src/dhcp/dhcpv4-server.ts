@@ -10,7 +10,7 @@ import {
   type MacAddress,
   parseDhcpv4,
 } from '@orlop/wire';
-import { cleanHostName } from './host-name.ts';
+import { claimedHostName } from './host-name.ts';
 import type { Boot, LeaseTable } from './leases.ts';
 
 export interface Dhcpv4ServerOptions {
@@ -135,14 +135,14 @@ export class Dhcpv4Server {
       return;
     }
     this.counters.offers++;
-    this.#reply(message, 'offer', address, this.#leased(message, cleanHostName(message.options.hostName)));
+    this.#reply(message, 'offer', address, this.#leased(message, claimedHostName(message.options.hostName)));
   }
 
   #request(message: Dhcpv4Fields): void {
     const { options } = message;
     if (this.#isForAnother(message)) return;
     const wanted = options.requestedIp ?? message.clientIp;
-    const hostName = cleanHostName(options.hostName);
+    const hostName = claimedHostName(options.hostName);
     const lease =
       wanted === 0
         ? undefined

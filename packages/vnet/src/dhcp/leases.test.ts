@@ -155,6 +155,83 @@ describe('LeaseTable', () => {
     expect(leases.hasExpired(known)).toBe(true);
   });
 
+  describe('of a name that several guests claim', () => {
+    /** Whose it is. */
+    const holder = (leases: LeaseTable, name = 'web') => leases.findByName(name)?.mac;
+
+    it('is the first one’s as long as its lease runs, whoever renews last', () => {
+      const { leases, advance } = table();
+      leases.confirm(1, address(2), 'web');
+      advance(1000);
+      leases.confirm(2, address(3), 'WEB');
+      expect(holder(leases)).toBe(1);
+      advance(DAY_MS / 2);
+      leases.confirm(1, address(2), 'web');
+      leases.confirm(2, address(3), 'web');
+      expect(holder(leases)).toBe(1);
+      leases.release(1);
+      expect(holder(leases)).toBe(2);
+      leases.confirm(1, address(2), 'web');
+      expect(holder(leases)).toBe(2);
+      advance(DAY_MS);
+      expect(holder(leases)).toBe(2); // nobody's lease runs: the latest
+    });
+
+    it('goes to the next when the first one takes another name, and no way back', () => {
+      const { leases } = table();
+      leases.confirm(1, address(2), 'web');
+      leases.confirm(2, address(3), 'web');
+      leases.confirm(1, address(2), 'db');
+      expect([holder(leases), holder(leases, 'db')]).toEqual([2, 1]);
+      leases.confirm(1, address(2), 'web');
+      expect(holder(leases)).toBe(2);
+    });
+
+    it('is the one’s for whom it is configured, and no guest’s by a fixed address alone', () => {
+      const { leases } = table({ staticLeases: [{ mac: 7, address: address(200) }] });
+      leases.confirm(1, address(2), 'web');
+      leases.confirm(7, address(200), 'web');
+      expect(holder(leases)).toBe(1);
+      leases.confirm(7, address(200), 'own');
+      expect(holder(leases, 'own')).toBe(7);
+      leases.addStatic({ mac: 8, address: address(201), hostName: 'web' });
+      expect(holder(leases)).toBe(8);
+      leases.confirm(8, address(201), 'mine');
+      expect([holder(leases), holder(leases, 'mine')]).toEqual([8, undefined]);
+    });
+
+    it('is free five minutes after its guest was unplugged, while that one is not heard again', () => {
+      let origin = 1;
+      const heard = new Set<number>();
+      const { leases, advance } = table({ origin: () => origin, isHeard: (mac) => heard.has(mac) });
+      leases.confirm(1, address(2), 'web');
+      origin = 2;
+      leases.confirm(2, address(3), 'web');
+      leases.portLeft(1);
+      advance(299_999);
+      expect(holder(leases)).toBe(1);
+      advance(1);
+      expect(holder(leases)).toBe(2);
+      heard.add(1);
+      expect(holder(leases)).toBe(1);
+      heard.clear();
+      origin = 3;
+      leases.confirm(1, address(2), 'web');
+      expect(holder(leases)).toBe(1);
+    });
+
+    it('stays whose it is when the process was killed', () => {
+      let stored: readonly Lease[] = [];
+      const store = { load: () => stored, save: (next: readonly Lease[]) => (stored = next) };
+      const { leases } = table({ store });
+      leases.confirm(1, address(2), 'db');
+      leases.confirm(2, address(3), 'web');
+      leases.confirm(1, address(2), 'web');
+      leases.confirm(2, address(3), 'web');
+      expect([holder(leases), holder(table({ store }).leases)]).toEqual([2, 2]);
+    });
+  });
+
   it('takes what a wrong clock has stored for a whole lease at most', () => {
     const stored: Lease = {
       ...{ mac: 1, address: address(2), hostName: 'one', isStatic: false },

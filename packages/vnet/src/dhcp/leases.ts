@@ -13,6 +13,12 @@ export interface Lease {
    */
   readonly expiresAtMs: number;
   readonly isStatic: boolean;
+  /** The name is configured, and no guest's claim. @default false */
+  readonly hasFixedName?: boolean;
+  /** Of the switch: behind which the guest is; undefined since that was unplugged, or where nobody knows. */
+  readonly port?: number | undefined;
+  /** When that port was unplugged, by the table's own clock. @default not */
+  readonly leftAtMs?: number | undefined;
 }
 
 export interface StaticLease {
@@ -49,6 +55,10 @@ export interface LeaseTableOptions {
   readonly staticLeases: readonly StaticLease[];
   /** Whether somebody else is heard to use the address, an IPv4 address as one word: without a lease. @default nobody */
   readonly isUsed?: (address: number, mac: MacAddress) => boolean;
+  /** Behind which port of the switch the guest is whose message is being handled. @default nobody knows */
+  readonly origin?: () => number | undefined;
+  /** Whether the Ethernet address is heard on the segment. @default none is */
+  readonly isHeard?: (mac: MacAddress) => boolean;
   readonly store?: LeaseStore;
 }
 
@@ -56,6 +66,8 @@ export interface LeaseTableOptions {
 const DECLINED_MS = 600_000;
 /** What was offered to one is offered to others only if nothing else is left, for as long as clients take to ask for it. */
 const OFFERED_MS = 10_000;
+/** A guest whose port was unplugged for longer is not rebooting: its name is free. */
+const GONE_MS = 300_000;
 /** Whoever asks for more at once loses what was offered first. */
 const MAX_OFFERS = 256;
 
@@ -63,7 +75,8 @@ const MAX_OFFERS = 256;
  * Which guest has which address. A guest keeps its address across reboots and restarts of this process as long as
  * the range has others.
  *
- * Invariant: no two leases have one address; none is of a reserved address.
+ * Invariant: no two leases have one address; none is of a reserved address. Leases are in the order in which their guests
+ * claimed their names, in the store too.
  */
 export class LeaseTable {
   /** Called after every change. */
@@ -98,8 +111,9 @@ export class LeaseTable {
           : `belongs to ${formatMac(holder)}`;
       throw vnetError('vnet.lease-conflict', `the address ${address} for ${formatMac(mac)} ${why}`);
     }
-    const hostName = lease.hostName ?? '';
-    this.#put({ mac, address, hostName, expiresAtMs: Number.POSITIVE_INFINITY, isStatic: true });
+    const { hostName = '' } = lease;
+    const fixed = { expiresAtMs: Number.POSITIVE_INFINITY, isStatic: true, hasFixedName: hostName !== '' };
+    this.#put({ mac, address, hostName, ...fixed });
     this.#changed();
   }
 
@@ -136,22 +150,29 @@ export class LeaseTable {
     const known = this.#byMac.get(mac);
     if (known?.isStatic === true) {
       if (!known.address.equals(address)) return undefined;
-      if (known.hostName === '' && hostName !== '') this.#put({ ...known, hostName });
+      const claimed = known.hasFixedName === true || hostName === '' ? known.hostName : hostName;
+      this.#claim({ ...known, leftAtMs: undefined, ...this.#whereabouts(), hostName: claimed });
       return this.#byMac.get(mac);
     }
     const holder = this.#byAddress.get(address.w3);
     if (holder !== mac && (!this.#isInRange(address.w3) || !this.#isFree(address.w3))) return undefined;
-    if (known !== undefined) this.#drop(known);
     const lease: Lease = {
       mac,
       address,
       hostName: hostName === '' ? (known?.hostName ?? '') : hostName,
       expiresAtMs: this.#options.now() + this.#options.leaseMs,
       isStatic: false,
+      ...this.#whereabouts(),
     };
-    this.#put(lease);
+    this.#claim(lease);
     this.#changed();
     return lease;
+  }
+
+  /** A port of the switch was unplugged, and the guests behind it with it. */
+  portLeft(port: number): void {
+    for (const lease of this.#byMac.values())
+      if (lease.port === port) this.#put({ ...lease, port: undefined, leftAtMs: this.#options.now() });
   }
 
   /** The guest no longer needs its address; it stays its own while there are others. */
@@ -171,15 +192,22 @@ export class LeaseTable {
     this.#changed();
   }
 
-  /** By the name that the guest gave, without regard to case; the latest lease where two have it. */
+  /**
+   * By a name, without regard to case. Where several have it, it is the one's for whom it is configured, then the one's
+   * that claimed it first (RFC 4703 §5.3) of those whose lease runs and that are not gone; where none is there, the
+   * latest lease's.
+   */
   findByName(name: string): Lease | undefined {
     const wanted = name.toLowerCase();
-    let found: Lease | undefined;
+    let first: Lease | undefined;
+    let latest: Lease | undefined;
     for (const lease of this.#byMac.values()) {
       if (lease.hostName.toLowerCase() !== wanted) continue;
-      if (found === undefined || lease.expiresAtMs > found.expiresAtMs) found = lease;
+      if (lease.hasFixedName === true) return lease;
+      if (first === undefined && !this.hasExpired(lease) && !this.#isGone(lease)) first = lease;
+      if (latest === undefined || lease.expiresAtMs > latest.expiresAtMs) latest = lease;
     }
-    return found;
+    return first ?? latest;
   }
 
   findByMac(mac: MacAddress): Lease | undefined {
@@ -268,6 +296,24 @@ export class LeaseTable {
     if (until > this.#options.now()) return false;
     this.#declinedUntilMs.delete(value);
     return true;
+  }
+
+  #isGone({ mac, leftAtMs }: Lease): boolean {
+    const { now, isHeard } = this.#options;
+    return leftAtMs !== undefined && now() - leftAtMs >= GONE_MS && isHeard?.(mac) !== true;
+  }
+
+  #whereabouts(): Pick<Lease, 'port'> {
+    const port = this.#options.origin?.();
+    return port === undefined ? {} : { port };
+  }
+
+  /** A name that is new to a guest, or whose lease has run out, is claimed after all others' that have it. */
+  #claim(lease: Lease): void {
+    const known = this.#byMac.get(lease.mac);
+    if (known !== undefined && (known.hostName !== lease.hostName || this.hasExpired(known)))
+      this.#drop(known);
+    this.#put(lease);
   }
 
   #put(lease: Lease): void {

@@ -45,18 +45,21 @@ export function networkNames(options: NetworkNamesOptions): NameSource {
   const lookup = (name: string): readonly IpAddress[] | undefined => {
     const given = extra.get(name);
     if (given !== undefined) return given;
-    if (hostNames.has(name)) return hosts.length > 0 ? hosts : undefined;
-    if (gatewayNames.has(name)) return gateways;
+    // Without a domain as well: no guest is the network itself by what it calls itself.
+    const whole = name.includes('.') ? name : `${name}.${domain}`;
+    if (hostNames.has(whole)) return hosts.length > 0 ? hosts : undefined;
+    if (gatewayNames.has(whole)) return gateways;
     // RFC 8020: what is said not to be has nothing below it either, and guests are below it.
     return name === domain ? [] : guestAddresses(name);
   };
   const reverse = (text: string): string | undefined => {
     if (hosts.some((address) => address.toString() === text)) return `host.${domain}`;
     if (gateways.some((address) => address.toString() === text)) return `gateway.${domain}`;
-    for (const lease of leases.list()) {
-      if (lease.hostName !== '' && lease.address.toString() === text) return `${lease.hostName}.${domain}`;
-    }
-    return undefined;
+    const address = IpAddress.parse(text);
+    const lease = address === undefined ? undefined : leases.findByAddress(address);
+    // Another guest's name leads to that one only, both ways.
+    const isNamed = lease !== undefined && lease.hostName !== '';
+    return isNamed && leases.findByName(lease.hostName) === lease ? `${lease.hostName}.${domain}` : undefined;
   };
   /** Of names that no other server is to be asked for: ours, whatever they are. */
   const zoneOf = (name: string): string | undefined => {
