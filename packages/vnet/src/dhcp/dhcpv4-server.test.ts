@@ -144,6 +144,25 @@ describe('Dhcpv4Server', () => {
     expect(net.network.leases.findByName('web')?.address.toString()).toBe('192.168.127.2');
   });
 
+  it('leaves addresses to others when a guest asks for one under ever new Ethernet addresses, and counts them', () => {
+    const frames = [true, false].map((spoofGuard) => {
+      const net = testNetwork({ spoofGuard });
+      const { stack } = net.plug(2);
+      for (let more = 0; more < 300; more++) {
+        send(stack, 'discover', { clientMac: MAC + 0x100 + more });
+        const requestedIp = 0xc0a87f02 + (more % 250);
+        send(stack, 'request', { clientMac: MAC + 0x100 + more, options: { requestedIp } });
+        net.scheduler.advance(10);
+      }
+      const other = client(net, 3);
+      send(other.stack, 'discover', { clientMac: MAC + 1 });
+      net.scheduler.advance(10);
+      expect(other.answers).toMatchObject([{ messageType: 'offer' }]);
+      return [...net.network.leases.list()].length;
+    });
+    expect(frames).toEqual([0, 64]);
+  });
+
   it('leaves a guest its name when another says to be called so, until it is gone', () => {
     const net = testNetwork();
     const lease = (host: number, hostName: string) => {

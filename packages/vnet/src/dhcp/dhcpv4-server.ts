@@ -45,6 +45,8 @@ export interface DhcpCounters {
   acknowledged: number;
   refused: number;
   exhausted: number;
+  /** Of a port of the switch that has all the leases that it may. */
+  overLimit: number;
   /** Came by a relay agent, whose networks have no addresses here. */
   relayed: number;
   /** Named an Ethernet address that its sender does not have. */
@@ -66,6 +68,7 @@ export class Dhcpv4Server {
     acknowledged: 0,
     refused: 0,
     exhausted: 0,
+    overLimit: 0,
     relayed: 0,
     spoofed: 0,
     malformed: 0,
@@ -125,6 +128,10 @@ export class Dhcpv4Server {
 
   #discover(message: Dhcpv4Fields): void {
     this.counters.discovers++;
+    if (!this.#options.leases.mayLease(message.clientMac)) {
+      this.counters.overLimit++;
+      return;
+    }
     const requested = message.options.requestedIp;
     const address = this.#options.leases.offer(
       message.clientMac,
@@ -148,7 +155,7 @@ export class Dhcpv4Server {
         ? undefined
         : this.#options.leases.confirm(message.clientMac, IpAddress.v4(wanted), hostName);
     if (lease === undefined) {
-      this.counters.refused++;
+      this.counters[this.#options.leases.mayLease(message.clientMac) ? 'refused' : 'overLimit']++;
       this.#reply({ ...message, clientIp: 0 }, 'refuse', IpAddress.v4(0), {
         message: 'that address is not yours on this network',
       });

@@ -155,6 +155,66 @@ describe('LeaseTable', () => {
     expect(leases.hasExpired(known)).toBe(true);
   });
 
+  describe('of the guests behind one port', () => {
+    function ports(options: Partial<LeaseTableOptions> = {}) {
+      const at = { port: 1 };
+      const heard = new Set<number>();
+      const shared = { origin: () => at.port, isHeard: (mac: number) => heard.has(mac) };
+      const fixture = table({ ...shared, last: address(253), ...options });
+      const take = (mac: number) => fixture.leases.confirm(mac, address(mac), '');
+      const count = () => [...fixture.leases.list()].filter(({ isStatic }) => !isStatic).length;
+      return { ...fixture, at, heard, take, count };
+    }
+
+    it('gives 64 that are heard their address, fixed ones beside, and none to more; others get theirs', () => {
+      const staticLeases = [{ mac: 250, address: address(250) }];
+      const { leases, at, heard, take, count } = ports({ staticLeases });
+      for (let mac = 2; mac < 66; mac++) {
+        heard.add(mac);
+        expect(take(mac)?.port).toBe(1);
+      }
+      expect([leases.mayLease(66), take(66), count()]).toEqual([false, undefined, 64]);
+      expect(take(65)?.mac).toBe(65);
+      expect([take(250)?.mac, leases.mayLease(250)]).toEqual([250, true]);
+      at.port = 2;
+      expect([leases.mayLease(66), take(66)?.mac]).toEqual([true, 66]);
+    });
+
+    it('gives the address of one that is heard no more to the next: what was renewed longest ago', () => {
+      const { leases, heard, take, count, advance } = ports();
+      for (let mac = 2; mac < 66; mac++) {
+        take(mac);
+        advance(1000);
+      }
+      take(2);
+      heard.add(3);
+      expect([leases.mayLease(66), take(66)?.mac, count()]).toEqual([true, 66, 64]);
+      expect([2, 3, 4, 5].map((mac) => leases.findByMac(mac)?.mac)).toEqual([2, 3, undefined, 5]);
+      for (let mac = 67; mac < 250; mac++) expect(take(mac)?.mac).toBe(mac);
+      expect(count()).toBe(64);
+    });
+
+    it('leaves others a quarter of a small range', () => {
+      const { heard, take } = ports({ last: address(5) });
+      for (let mac = 2; mac < 6; mac++) heard.add(mac);
+      expect([2, 3, 4, 5].map((mac) => take(mac)?.mac)).toEqual([2, 3, 4, undefined]);
+    });
+
+    it('takes the address of one that was unplugged five minutes ago when there is no other', () => {
+      const { leases, at, take, advance } = ports({ last: address(4) });
+      for (const mac of [2, 3, 4]) {
+        at.port = mac;
+        take(mac);
+      }
+      at.port = 9;
+      leases.portLeft(3);
+      advance(299_999);
+      expect(leases.offer(9, undefined)).toBeUndefined();
+      advance(1);
+      expect(leases.offer(9, undefined)?.toString()).toBe(address(3).toString());
+    });
+  });
+
   describe('of a name that several guests claim', () => {
     /** Whose it is. */
     const holder = (leases: LeaseTable, name = 'web') => leases.findByName(name)?.mac;

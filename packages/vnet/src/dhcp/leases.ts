@@ -66,7 +66,13 @@ export interface LeaseTableOptions {
 const DECLINED_MS = 600_000;
 /** What was offered to one is offered to others only if nothing else is left, for as long as clients take to ask for it. */
 const OFFERED_MS = 10_000;
-/** A guest whose port was unplugged for longer is not rebooting: its name is free. */
+/**
+ * Leases behind one port of the switch, beside fixed ones: as many as it may have Ethernet addresses at once. Of a small
+ * range, this part of it.
+ */
+const MAX_PER_PORT = 64;
+const MAX_PART_PER_PORT = 0.75;
+/** A guest whose port was unplugged for longer is not rebooting: its name is free, and its address where none else is. */
 const GONE_MS = 300_000;
 /** Whoever asks for more at once loses what was offered first. */
 const MAX_OFFERS = 256;
@@ -76,7 +82,7 @@ const MAX_OFFERS = 256;
  * the range has others.
  *
  * Invariant: no two leases have one address; none is of a reserved address. Leases are in the order in which their guests
- * claimed their names, in the store too.
+ * claimed their names, in the store too. Behind one port there are no more than {@link MAX_PER_PORT} that run.
  */
 export class LeaseTable {
   /** Called after every change. */
@@ -145,6 +151,17 @@ export class LeaseTable {
     return offered;
   }
 
+  /**
+   * Whether the guest may have a lease: its port has fewer than it may, or one of a guest that is heard no more, which
+   * ends for it.
+   */
+  mayLease(mac: MacAddress): boolean {
+    const others = this.#othersOfPort(mac);
+    return (
+      others.length < this.#maxPerPort || others.some((lease) => this.#options.isHeard?.(lease.mac) !== true)
+    );
+  }
+
   /** Gives `address` to the guest if it may have it. */
   confirm(mac: MacAddress, address: IpAddress, hostName: string): Lease | undefined {
     const known = this.#byMac.get(mac);
@@ -156,6 +173,7 @@ export class LeaseTable {
     }
     const holder = this.#byAddress.get(address.w3);
     if (holder !== mac && (!this.#isInRange(address.w3) || !this.#isFree(address.w3))) return undefined;
+    if (!this.#makeRoom(mac)) return undefined;
     const lease: Lease = {
       mac,
       address,
@@ -243,11 +261,40 @@ export class LeaseTable {
     return { ...lease, expiresAtMs: now() + Math.min(lease.expiresAtMs - wallMs(), leaseMs) };
   }
 
+  get #maxPerPort(): number {
+    const { first, last } = this.#options;
+    const part = Math.floor((last.w3 - first.w3 + 1) * MAX_PART_PER_PORT);
+    return Math.max(1, Math.min(MAX_PER_PORT, part));
+  }
+
+  /** What counts against a guest that asks, beside fixed addresses: what others behind its port have. */
+  #othersOfPort(mac: MacAddress): Lease[] {
+    const port = this.#options.origin?.();
+    if (port === undefined || this.#byMac.get(mac)?.isStatic === true) return [];
+    return [...this.#byMac.values()].filter(
+      (lease) => lease.port === port && lease.mac !== mac && !lease.isStatic && !this.hasExpired(lease),
+    );
+  }
+
+  /** A port that has all it may loses what was renewed longest ago, of a guest that is heard no more. */
+  #makeRoom(mac: MacAddress): boolean {
+    const others = this.#othersOfPort(mac);
+    if (others.length < this.#maxPerPort) return true;
+    let oldest: Lease | undefined;
+    for (const lease of others) {
+      if (this.#options.isHeard?.(lease.mac) === true) continue;
+      if (oldest === undefined || lease.expiresAtMs < oldest.expiresAtMs) oldest = lease;
+    }
+    if (oldest !== undefined) this.#drop(oldest);
+    return oldest !== undefined;
+  }
+
   /** Another guest's old address is taken only when none is untouched. */
   #takeOldest(): IpAddress | undefined {
     let oldest: Lease | undefined;
     for (const lease of this.#byMac.values()) {
-      if (!this.hasExpired(lease) || !this.#isInRange(lease.address.w3)) continue;
+      const isOver = this.hasExpired(lease) || (!lease.isStatic && this.#isGone(lease));
+      if (!isOver || !this.#isInRange(lease.address.w3)) continue;
       if (oldest === undefined || lease.expiresAtMs < oldest.expiresAtMs) oldest = lease;
     }
     if (oldest !== undefined) this.#drop(oldest);
