@@ -1,7 +1,8 @@
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
+import type { Column } from './columns.ts';
 import { type Contestant, contest, presentPeers } from './contest.ts';
-import { type Column, exchanges, type Servers } from './measure.ts';
+import { exchanges, type Servers } from './measure.ts';
 import { type Peer, peers } from './peers.ts';
 import { type PeerReport, printReport } from './report.ts';
 import { freePort, run, start, stop, until } from './tools.ts';

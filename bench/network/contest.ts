@@ -1,6 +1,7 @@
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { type Column, measure, type Place, type Servers } from './measure.ts';
+import type { Column } from './columns.ts';
+import { measure, type Place, type Servers } from './measure.ts';
 import type { Measured, PeerReport } from './report.ts';
 import { cpuSecondsOf, freePort, type Memory, memoryOf, start, stop } from './tools.ts';
 

@@ -1,5 +1,6 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
+import { orlopNetUp } from './orlop-network.ts';
 import { freePort, hasProgram, run, start, stop, until } from './tools.ts';
 
 export interface GuestPeerContext {
@@ -49,10 +50,9 @@ const orlop: GuestPeer = {
   missing: () => undefined,
   up: async ({ repository, folder, mtu, forwards }) => {
     const path = join(folder, 'orlop.sock');
-    const node = [process.execPath, '--max-semi-space-size=2', join(repository, 'dist', 'orlop.mjs')];
     const running = await listening(path, [
-      ...(['env', `ORLOP_HOME=${join(folder, 'home')}`, ...node] as const),
-      ...['net', 'up', 'bench', '--mtu', String(mtu), '--listen', path],
+      ...orlopNetUp(repository, join(folder, 'home')),
+      ...['bench', '--mtu', String(mtu), '--listen', path],
       ...forwards.flatMap(([host, guest]) => ['--forward', `127.0.0.1:${host}:${guest}`]),
     ]);
     return { ...running, netdev: streamTo(path), hostAddress: '192.168.127.254' };

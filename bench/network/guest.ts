@@ -2,6 +2,7 @@ import type { ChildProcess } from 'node:child_process';
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import type { BenchOptions, ContestValues } from './bench.ts';
+import type { Column } from './columns.ts';
 import { type Contestant, contest, presentPeers } from './contest.ts';
 import { type GuestPeer, guestPeers } from './guest-peers.ts';
 import {
@@ -12,7 +13,7 @@ import {
   inGuestAt,
   startMachine,
 } from './machine.ts';
-import { type Column, exchanges, type Servers } from './measure.ts';
+import { exchanges, type Servers } from './measure.ts';
 import { printReport } from './report.ts';
 import { freePort, stop, until } from './tools.ts';
 

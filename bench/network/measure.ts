@@ -1,8 +1,5 @@
+import type { Column } from './columns.ts';
 import { run } from './tools.ts';
-
-/** What is measured of a network, in the order of the table. */
-export const COLUMNS = ['g→h', 'h→g', 'fwd h→g', 'fwd g→h', 'crr', 'tcp rr', 'udp rr'] as const;
-export type Column = (typeof COLUMNS)[number];
 
 /** One measurement: Gbit/s, or exchanges a second with their times in microseconds. */
 export interface Sample {

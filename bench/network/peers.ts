@@ -2,6 +2,7 @@ import type { ChildProcess } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { createConnection } from 'node:net';
 import { join } from 'node:path';
+import { orlopNetUp } from './orlop-network.ts';
 import { freePort, hasProgram, run, start, stop, until } from './tools.ts';
 
 export interface PeerContext {
@@ -46,27 +47,11 @@ const orlop: Peer = {
   missing: () => undefined,
   up: async (context) => {
     const { repository, folder, namespace, mtu, forwardPort } = context;
-    const home = join(folder, 'home');
     const child = start(
       join(folder, 'orlop.log'),
-      // As `orlop run` starts it.
-      ...(['env', `ORLOP_HOME=${home}`, process.execPath, '--max-semi-space-size=1'] as const),
-      ...[
-        '--v8-pool-size=1',
-        '--expose-gc',
-        join(repository, 'dist', 'orlop.mjs'),
-        'net',
-        'up',
-        'bench',
-        '--mtu',
-        String(mtu),
-      ],
-      ...[
-        '--listen',
-        `tap:tap0@${namespace}`,
-        '--forward',
-        `127.0.0.1:${forwardPort}:192.168.127.2:${GUEST_PORT}`,
-      ],
+      ...orlopNetUp(repository, join(folder, 'home')),
+      ...['bench', '--mtu', String(mtu), '--listen', `tap:tap0@${namespace}`],
+      ...['--forward', `127.0.0.1:${forwardPort}:192.168.127.2:${GUEST_PORT}`],
     );
     await until('orlop', () => configure(context, '192.168.127.2', '192.168.127.1'));
     return { hostAddress: '192.168.127.254', pid: child.pid ?? 0, close: () => stop(child) };

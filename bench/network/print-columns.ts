@@ -1,4 +1,5 @@
-import { COLUMNS, measure, type Place } from './measure.ts';
+import { COLUMNS } from './columns.ts';
+import { measure, type Place } from './measure.ts';
 import { cpuSecondsOf } from './tools.ts';
 
 /** Every column between two guests, and what it costs the switch, a process. */

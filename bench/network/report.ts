@@ -1,4 +1,5 @@
-import { type Column, type Sample, WARM_UP_SECONDS } from './measure.ts';
+import type { Column } from './columns.ts';
+import { type Sample, WARM_UP_SECONDS } from './measure.ts';
 import type { Memory } from './tools.ts';
 
 /** One peer's measurement of one round, with what its process spent meanwhile. */

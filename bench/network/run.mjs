@@ -1,11 +1,13 @@
 #!/usr/bin/env node
 /** Bundles one of the benchmarks here and runs it; see USAGE. */
-import { symlinkSync } from 'node:fs';
+import { readFileSync, symlinkSync } from 'node:fs';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
-import { build } from 'esbuild';
+import { build, transform } from 'esbuild';
 import { readProgram } from '../read-words.mjs';
 import { makeWorkFolder } from '../work-folder.mjs';
+
+const COLUMNS = await readColumns();
 
 const USAGE = `usage: node bench/network/run.mjs [PROGRAM] [OPTIONS]
 
@@ -21,11 +23,12 @@ const USAGE = `usage: node bench/network/run.mjs [PROGRAM] [OPTIONS]
   linux    our stack against Linux's over impaired links, a grid of throughputs. Needs root
 
   --mtu N,…      of peers, guest and switch (1500,65520)
-  --columns C,…  of peers and guest, all by default: g→h h→g 'fwd h→g' 'fwd g→h' crr 'tcp rr' 'udp rr'
+  --columns C,…  of peers and guest, all by default:
+                 ${COLUMNS.map((name) => (name.includes(' ') ? `'${name}'` : name)).join(' ')}
   -h, --help     print this text`;
 
 const mtu = [1500, 65_520];
-const columns = ['g→h', 'h→g', 'fwd h→g', 'fwd g→h', 'crr', 'tcp rr', 'udp rr'];
+const columns = COLUMNS;
 const { name, values } = readProgram(USAGE, {
   peers: { peers: ['orlop', 'slirp4netns', 'gvproxy', 'pasta'], seconds: 1, rounds: 5, mtu, columns },
   guest: { peers: ['orlop', 'libslirp', 'gvproxy', 'passt'], seconds: 2, rounds: 3, mtu, columns },
@@ -62,3 +65,11 @@ await build({
 const program = await import(pathToFileURL(outfile).href);
 const repository = join(import.meta.dirname, '..', '..');
 await program[entry]({ repository, folder, values });
+
+/** Node reads no TypeScript by itself, and what may be asked for is to be known before anything is bundled. */
+async function readColumns() {
+  const text = readFileSync(join(import.meta.dirname, 'columns.ts'), 'utf8');
+  const { code } = await transform(text, { loader: 'ts', format: 'esm' });
+  const { COLUMNS: columns } = await import(`data:text/javascript,${encodeURIComponent(code)}`);
+  return [...columns];
+}

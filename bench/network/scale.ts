@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type JoinedNetwork, joinNetwork, NetworkClient } from '@orlop/vnet';
+import { orlopNetUp } from './orlop-network.ts';
 import { cpuSecondsOf, memoryOf, run, start, stop, until } from './tools.ts';
 
 export interface ScaleOptions {
@@ -86,8 +87,8 @@ export async function runScale({ repository, folder }: ScaleOptions): Promise<vo
   const home = join(folder, 'home');
   const network = start(
     join(folder, 'orlop.log'),
-    ...(['env', `ORLOP_HOME=${home}`, process.execPath, '--max-semi-space-size=2'] as const),
-    ...[join(repository, 'dist/orlop.mjs'), 'net', 'up', 'scale', '--mtu', '1500'],
+    ...orlopNetUp(repository, home),
+    ...['scale', '--mtu', '1500'],
     ...['--listen', `tap:tap0@${NAMESPACE}`, '--listen', join(folder, 'q.sock')],
   );
   const client = new NetworkClient(join(home, 'networks/scale/control.sock'));

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import type { BenchOptions } from './bench.ts';
 import { BOOT_SECONDS, GUEST_IPERF_PORT, GUEST_SHELL_PORT, inGuestAt, startMachine } from './machine.ts';
 import { exchanges } from './measure.ts';
+import { orlopNetUp } from './orlop-network.ts';
 import { printColumns } from './print-columns.ts';
 import { freePort, run, start, stop, until } from './tools.ts';
 
@@ -33,18 +34,11 @@ export async function betweenMachines({
   const leases = GUESTS.map(({ mac, address }) => ({ mac, address }));
   const forwards = GUESTS.map(({ address }, i) => `127.0.0.1:${shells[i]}:${address}:${GUEST_SHELL_PORT}`);
   writeFileSync(config, JSON.stringify({ mtu, leases, forwards }));
-  const home = join(folder, `home-machines-${mtu}`);
   const children: ChildProcess[] = [
     start(
       join(folder, 'switch.log'),
-      ...([
-        'env',
-        `ORLOP_HOME=${home}`,
-        process.execPath,
-        '--max-semi-space-size=1',
-        '--v8-pool-size=1',
-      ] as const),
-      ...[join(repository, 'dist/orlop.mjs'), 'net', 'up', 'switch', '--listen', path, '--config', config],
+      ...orlopNetUp(repository, join(folder, `home-machines-${mtu}`)),
+      ...['switch', '--listen', path, '--config', config],
     ),
   ];
   const pid = children[0]?.pid ?? 0;

@@ -2,6 +2,7 @@ import { join } from 'node:path';
 import type { BenchOptions } from './bench.ts';
 import { buildGuest } from './machine.ts';
 import { exchanges } from './measure.ts';
+import { orlopNetUp } from './orlop-network.ts';
 import { printColumns } from './print-columns.ts';
 import { betweenMachines } from './switch-machines.ts';
 import { run, start, stop, until } from './tools.ts';
@@ -31,15 +32,13 @@ async function between({ repository, folder }: BenchOptions, seconds: number, mt
     run('sh', '-c', `ip netns del ${namespace} 2>/dev/null; ip netns add ${namespace}`);
     run('ip', '-n', namespace, 'link', 'set', 'lo', 'up');
   }
-  const home = join(folder, `home-${mtu}`);
-  const orlop = join(repository, 'dist/orlop.mjs');
   const [a, b] = NAMESPACES;
   const rrScript = join(repository, 'bench/network/rr.py');
   const children = [
     start(
       join(folder, 'orlop.log'),
-      ...(['env', `ORLOP_HOME=${home}`, process.execPath, '--max-semi-space-size=1'] as const),
-      ...['--v8-pool-size=1', orlop, 'net', 'up', 'switch', '--mtu', String(mtu)],
+      ...orlopNetUp(repository, join(folder, `home-${mtu}`)),
+      ...['switch', '--mtu', String(mtu)],
       ...NAMESPACES.flatMap((namespace) => ['--listen', `tap:tap0@${namespace}`]),
     ),
   ];

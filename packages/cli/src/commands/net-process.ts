@@ -6,6 +6,7 @@ import { NEW_LOG } from '@orlop/vm';
 import { NetworkClient } from '@orlop/vnet';
 import type { CommandContext } from '../context.ts';
 import { kindOfStatus } from '../exit-status.ts';
+import { NET_NODE_OPTIONS } from '../net-node-options.ts';
 import { lastWords } from './last-words.ts';
 import { networkPaths } from './net-paths.ts';
 import type { NetUpOptions } from './net-up.ts';
@@ -15,12 +16,6 @@ export interface DetachedNetwork {
   readonly options: NetUpOptions;
 }
 
-/**
- * Connections come and go, and little outlives them: a small nursery is 20 MiB less memory for 2 % of speed. One thread
- * beside the main one compiles and collects as well as four, each of which has a heap of its own. The collector is at
- * hand for when the network's work has ended (vnet's `giveBackWhenIdle`).
- */
-const NODE_OPTIONS = ['--max-semi-space-size=1', '--v8-pool-size=1', '--expose-gc'];
 const START_TIMEOUT_MS = 15_000;
 const POLL_MS = 20;
 
@@ -47,7 +42,7 @@ export async function startDetached(
   mkdirSync(paths.folder, { recursive: true, mode: 0o700 });
   const log = openSync(paths.log, NEW_LOG, 0o600);
   const script = process.argv[1] ?? '';
-  const node = [...process.execArgv, ...NODE_OPTIONS, script];
+  const node = [...process.execArgv, ...NET_NODE_OPTIONS, script];
   const child = spawn(process.execPath, [...node, 'net', 'up', ...argumentsOf(network)], {
     cwd: context.cwd,
     detached: true,
