@@ -1,7 +1,10 @@
 import type { ChildProcessWithoutNullStreams } from 'node:child_process';
 
-/** Emulation on a busy machine with two processors: generous, since a wait ends as soon as the text is there. */
-const defaultTimeoutMs = 120_000;
+/**
+ * Emulation on a machine with two processors that has other work, too: a start of 15 s took over two minutes there.
+ * Generous, since a wait ends as soon as the text is there.
+ */
+const defaultTimeoutMs = 300_000;
 
 interface Waiter {
   readonly pattern: RegExp;
