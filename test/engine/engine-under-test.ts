@@ -1,6 +1,6 @@
 import { type ChildProcessWithoutNullStreams, execFile, spawn } from 'node:child_process';
 import { existsSync } from 'node:fs';
-import { mkdir, mkdtemp, readFile, rm } from 'node:fs/promises';
+import { mkdir, mkdtemp, readFile, rm, symlink } from 'node:fs/promises';
 import { homedir, tmpdir } from 'node:os';
 import { basename, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -28,8 +28,8 @@ export class EngineUnderTest {
   async prepare(settings: Readonly<Record<string, string>> = {}): Promise<void> {
     await run(join(checkout, 'orlop'), ['version'], { timeout: 600_000 });
     this.home = await mkdtemp(join(tmpdir(), 'orlop-engine-'));
-    const own = process.env['ORLOP_HOME'] ?? join(homedir(), '.orlop');
-    await this.#takeImages(join(own, 'engine', '.images'));
+    const own = resolve(process.env['ORLOP_HOME'] ?? join(homedir(), '.orlop'));
+    await this.#shareWithOthers(own);
     this.env = {
       ...process.env,
       PATH: `${this.home}/bin:${process.env['PATH'] ?? ''}`,
@@ -45,11 +45,17 @@ export class EngineUnderTest {
     await this.orlop('client', 'install');
   }
 
-  /** What the user's own engine was composed of is composed for this one already: its folder's name says of what. */
-  async #takeImages(images: string): Promise<void> {
-    if (!existsSync(images)) return;
+  /**
+   * What costs minutes and is the same for every home is had once, by whichever comes first: Debian's packages and their
+   * lists, the machine's image (its folder's name says of what), and the client and registry as the host runs them.
+   */
+  async #shareWithOthers(own: string): Promise<void> {
     await mkdir(join(this.home, 'engine'), { mode: 0o700 });
-    await run('cp', ['-a', '--reflink=auto', images, join(this.home, 'engine')]);
+    const places = { debian: 'debian', 'tests/images': 'engine/.images', 'tests/tools': 'tools' };
+    for (const [shared, place] of Object.entries(places)) {
+      await mkdir(join(own, shared), { recursive: true, mode: 0o700 });
+      await symlink(join(own, shared), join(this.home, place));
+    }
   }
 
   /** Gives images to the home's own registry, under the names that `docker run` has for them. */
