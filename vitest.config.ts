@@ -1,13 +1,18 @@
 import { defineConfig } from 'vitest/config';
+import LongestFirst from './test/harness/longest-first.ts';
 
 /**
  * Three speeds (docs: CONTRIBUTING.md): `pure` has neither sockets nor files, `adapter` has real sockets,
- * temporary folders and peer tools, `product` boots whole machines under QEMU.
+ * temporary folders and peer tools, `product` boots whole machines under QEMU. Files run at once on every processor:
+ * Vitest by itself leaves one of two idle.
  */
 const adapterTests = '{packages,guest}/**/src/**/*.adapter.test.ts';
+/** A wait ends as soon as it has what it waits for; a second, Vitest's default, is less than a busy machine takes. */
+const patient = { poll: { timeout: 20_000 } };
 
 export default defineConfig({
   test: {
+    sequence: { sequencer: LongestFirst },
     projects: [
       {
         test: {
@@ -15,6 +20,7 @@ export default defineConfig({
           include: ['{packages,guest}/**/src/**/*.test.ts', 'tools/**/*.test.mjs'],
           exclude: [adapterTests, '**/node_modules/**'],
           testTimeout: 30_000,
+          maxWorkers: '100%',
           // No module keeps state, so the files of one worker share them: half the time.
           isolate: false,
         },
@@ -26,6 +32,8 @@ export default defineConfig({
           exclude: ['**/node_modules/**'],
           testTimeout: 120_000,
           hookTimeout: 120_000,
+          expect: patient,
+          maxWorkers: '100%',
         },
       },
       {
@@ -35,7 +43,10 @@ export default defineConfig({
           exclude: ['**/node_modules/**'],
           testTimeout: 600_000,
           hookTimeout: 900_000,
-          fileParallelism: false,
+          expect: patient,
+          // A machine takes one processor, and a good part of a case is waiting. Where all projects run, these come last.
+          maxWorkers: 2,
+          sequence: { groupOrder: 1 },
         },
       },
     ],
