@@ -55,6 +55,17 @@ function bench(options: Partial<SwitchOptions> = {}): Bench {
 }
 
 describe('Switch', () => {
+  it('tells two ports of one name apart, in metrics and captures as well', () => {
+    const { scheduler, segment, plug } = bench();
+    const first = plug();
+    plug();
+    expect([...segment.ports()].map(({ name }) => name)).toEqual(['port', 'port #2']);
+    first.link.close();
+    scheduler.run();
+    plug();
+    expect([...segment.ports()].map(({ name }) => name)).toEqual(['port #2', 'port']);
+  });
+
   it('floods what it does not know, and sends to one port what it has learned', () => {
     const { scheduler, plug, segment } = bench();
     const [one, two, three] = [plug(), plug(), plug()];

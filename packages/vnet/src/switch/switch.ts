@@ -87,14 +87,21 @@ export class Switch {
     return this.#sink;
   }
 
-  /** @throws OrlopError `vnet.link-failed` when the switch is full. */
+  /**
+   * Where another port has the name, its number is added: who counts or records by names finds each.
+   *
+   * @throws OrlopError `vnet.link-failed` when the switch is full
+   */
   attach(link: Link, name: string, events: PortEvents): Port {
     const maxPorts = this.#options.maxPorts ?? 64;
     if (this.#ports.size >= maxPorts) {
       throw vnetError('vnet.link-failed', `the switch has ${maxPorts} ports and all are taken`);
     }
     const floods = this.#options.floodsPerSecond ?? 5000;
-    const port = new Port(this.#nextId++, name, link, new TokenBucket(floods, floods, this.#now()));
+    const id = this.#nextId++;
+    const isTaken = [...this.#ports.values()].some((other) => other.name === name);
+    const ownName = isTaken ? `${name} #${id}` : name;
+    const port = new Port(id, ownName, link, new TokenBucket(floods, floods, this.#now()));
     this.#ports.set(port.id, port);
     link.open(this.#handlerOf(port, events));
     return port;
