@@ -126,6 +126,13 @@ describe('buildComponent', () => {
     expect(JSON.stringify(sbom)).toContain('pkg:deb/debian/tool@1:2.0-1?arch=amd64&distro=test');
   });
 
+  it('is made once when two ask at the same time, who have the same', async () => {
+    const both = await Promise.all([1, 2].map(() => build({ storeName: 'once', state: 'once' })));
+    expect(both.map(({ built }) => built).sort()).toEqual([false, true]);
+    expect(both[0]?.descriptor).toEqual(both[1]?.descriptor);
+    expect(readdirSync(join(folder.path, 'once')).filter((name) => name.startsWith('building-'))).toEqual([]);
+  });
+
   it('gives the same digests from another state and under another umask', async () => {
     const first = await build({});
     const before = process.umask(0o077);
@@ -169,9 +176,10 @@ describe('buildComponent', () => {
     }
   });
 
-  it('is safe beside another build of the same', async () => {
-    const store = await ImageStore.open(join(folder.path, 'together-store'));
-    const builds = await Promise.all([1, 2, 3].map(() => build({ state: 'together', store })));
+  it('is safe beside other builds of the same, into other stores', async () => {
+    const stores = ['together-1', 'together-2', 'together-3'];
+    const builds = await Promise.all(stores.map((storeName) => build({ state: 'together', storeName })));
+    expect(builds.map(({ built }) => built)).toEqual([true, true, true]);
     expect(new Set(builds.map((one) => one.descriptor.digest)).size).toBe(1);
     expect(
       readdirSync(join(folder.path, 'together', 'packages')).filter((name) => !name.endsWith('.deb')),

@@ -1,4 +1,5 @@
-import { mkdir } from 'node:fs/promises';
+import { createHash } from 'node:crypto';
+import { mkdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Architecture } from '@orlop/core';
 import { type Descriptor, expandReference, type ImageStore, type Platform } from '@orlop/oci';
@@ -48,7 +49,8 @@ export type MadeImage = Omit<NewPlatform, 'reference'> & { readonly packages: re
 
 /**
  * Builds a component for one platform by `make` unless the store has it, and names it: under its content hash and as
- * `latest`. Other platforms of the same content stay in the index.
+ * `latest`. Other platforms of the same content stay in the index. Who asks for what another process is building waits
+ * for that.
  *
  * @throws OrlopError `debian.architecture-unsupported`, `debian.*`, `oci.*`; nothing is named in the store then
  */
@@ -63,19 +65,37 @@ export async function buildOnce(
   const repository = repositoryOf(definition);
   const reference = expandReference(`${repository}:${await componentTag(definition, { hash })}`);
   const names = [reference, expandReference(`${repository}:latest`)];
-  const found = place.force === true ? undefined : await findBuilt(store, reference, platform);
-  if (found !== undefined) {
+  const present = async (): Promise<BuiltComponent | undefined> => {
+    const found = place.force === true ? undefined : await findBuilt(store, reference, platform);
+    if (found === undefined) return undefined;
     for (const name of names) await store.tag(name, found.index);
     return { descriptor: found.index, manifest: found.manifest, reference, built: false, packages: [] };
-  }
+  };
+  const early = await present();
+  if (early !== undefined) return early;
   await mkdir(stateFolder, { recursive: true, mode: 0o700 });
-  const { packages, ...added } = await make({ architecture, hash, reference });
-  const descriptor = await withFileLock(join(stateFolder, 'index.lock'), signal, async () => {
-    const index = await joinPlatforms(store, { reference, ...added });
-    for (const name of names) await store.tag(name, index);
-    return index;
+  const lock = join(stateFolder, `building-${buildName(store, `${reference} ${architecture}`)}.lock`);
+  return await withFileLock(lock, signal, async () => {
+    try {
+      const meanwhile = await present();
+      if (meanwhile !== undefined) return meanwhile;
+      const { packages, ...added } = await make({ architecture, hash, reference });
+      const descriptor = await withFileLock(join(stateFolder, 'index.lock'), signal, async () => {
+        const index = await joinPlatforms(store, { reference, ...added });
+        for (const name of names) await store.tag(name, index);
+        return index;
+      });
+      return { descriptor, manifest: added.manifest, reference, built: true, packages };
+    } finally {
+      // Whoever waits has the file open, and finds what was made; who comes after that finds it at once.
+      await rm(lock, { force: true });
+    }
   });
-  return { descriptor, manifest: added.manifest, reference, built: true, packages };
+}
+
+/** Of one store: another that has the same state folder has an image of its own made. */
+function buildName(store: ImageStore, what: string): string {
+  return createHash('sha256').update(`${store.folder}\n${what}`).digest('hex').slice(0, 16);
 }
 
 function checkArchitecture(definition: ComponentNames, platform: Platform): Architecture {

@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process';
-import { mkdir, writeFile } from 'node:fs/promises';
+import { mkdir, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { ImageStore } from '@orlop/oci';
 import { type TemporaryFolder, temporaryFolder } from '@orlop/testkit';
@@ -43,6 +43,14 @@ describe('buildDockerfile', () => {
   }
 
   it('says that there is no Docker client', async () => {
+    // What every build takes its turn by, and nothing else.
+    for (const program of ['flock', 'cat'])
+      await symlink(
+        execFileSync('sh', ['-c', `command -v ${program}`])
+          .toString()
+          .trim(),
+        join(folder.path, program),
+      );
     vi.stubEnv('PATH', folder.path);
     await expect(
       build({ 'build.yml': 'image: hello\n', Dockerfile: 'FROM scratch\n' }),
