@@ -156,10 +156,7 @@ export class LeaseTable {
    * ends for it.
    */
   mayLease(mac: MacAddress): boolean {
-    const others = this.#othersOfPort(mac);
-    return (
-      others.length < this.#maxPerPort || others.some((lease) => this.#options.isHeard?.(lease.mac) !== true)
-    );
+    return this.#roomFor(mac) !== undefined;
   }
 
   /** Gives `address` to the guest if it may have it. */
@@ -173,7 +170,9 @@ export class LeaseTable {
     }
     const holder = this.#byAddress.get(address.w3);
     if (holder !== mac && (!this.#isInRange(address.w3) || !this.#isFree(address.w3))) return undefined;
-    if (!this.#makeRoom(mac)) return undefined;
+    const room = this.#roomFor(mac);
+    if (room === undefined) return undefined;
+    if (room !== 'free') this.#drop(room);
     const lease: Lease = {
       mac,
       address,
@@ -267,26 +266,23 @@ export class LeaseTable {
     return Math.max(1, Math.min(MAX_PER_PORT, part));
   }
 
-  /** What counts against a guest that asks, beside fixed addresses: what others behind its port have. */
-  #othersOfPort(mac: MacAddress): Lease[] {
-    const port = this.#options.origin?.();
-    if (port === undefined || this.#byMac.get(mac)?.isStatic === true) return [];
-    return [...this.#byMac.values()].filter(
-      (lease) => lease.port === port && lease.mac !== mac && !lease.isStatic && !this.hasExpired(lease),
-    );
-  }
-
-  /** A port that has all it may loses what was renewed longest ago, of a guest that is heard no more. */
-  #makeRoom(mac: MacAddress): boolean {
-    const others = this.#othersOfPort(mac);
-    if (others.length < this.#maxPerPort) return true;
+  /**
+   * Room for a lease behind the port that asks: whether there is, or which one ends for it, what was renewed longest ago
+   * of the guests that are heard no more. Undefined: all are heard.
+   */
+  #roomFor(mac: MacAddress): 'free' | Lease | undefined {
+    const { origin, isHeard } = this.#options;
+    const port = origin?.();
+    if (port === undefined || this.#byMac.get(mac)?.isStatic === true) return 'free';
+    let count = 0;
     let oldest: Lease | undefined;
-    for (const lease of others) {
-      if (this.#options.isHeard?.(lease.mac) === true) continue;
+    for (const lease of this.#byMac.values()) {
+      if (lease.port !== port || lease.mac === mac || lease.isStatic || this.hasExpired(lease)) continue;
+      count++;
+      if (isHeard?.(lease.mac) === true) continue;
       if (oldest === undefined || lease.expiresAtMs < oldest.expiresAtMs) oldest = lease;
     }
-    if (oldest !== undefined) this.#drop(oldest);
-    return oldest !== undefined;
+    return count < this.#maxPerPort ? 'free' : oldest;
   }
 
   /** Another guest's old address is taken only when none is untouched. */
