@@ -148,9 +148,9 @@ describe('Dhcpv4Server', () => {
     const frames = [true, false].map((spoofGuard) => {
       const net = testNetwork({ spoofGuard });
       const { stack } = net.plug(2);
-      for (let more = 0; more < 300; more++) {
+      for (let more = 0; more < 120; more++) {
         send(stack, 'discover', { clientMac: MAC + 0x100 + more });
-        const requestedIp = 0xc0a87f02 + (more % 250);
+        const requestedIp = 0xc0a87f02 + more;
         send(stack, 'request', { clientMac: MAC + 0x100 + more, options: { requestedIp } });
         net.scheduler.advance(10);
       }
