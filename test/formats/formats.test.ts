@@ -20,8 +20,8 @@ interface Row {
   /** Where it is packed. */
   readonly unpack?: (base: string) => Promise<unknown>;
   /**
-   * Booted with the whole system: each kind of root, and each kind of disk once. The others carry the same kernel and
-   * initrd in another wrapping; what is booted of them is as small as an image that answers can be.
+   * Booted with the whole system: each kind of root (an ISO is one itself), and a disk once. The others carry the same
+   * kernel and whole initrd in another wrapping; what is booted of them is as small as an image that answers can be.
    */
   readonly whole?: true;
 }
@@ -32,7 +32,7 @@ const formats: readonly Row[] = [
   { format: 'kernel+erofs', runs: '', whole: true },
   { format: 'kernel+ext4', runs: '', whole: true },
   { format: 'kernel+iso', runs: '', whole: true },
-  { format: 'iso-bios', runs: '.iso' },
+  { format: 'iso-bios', runs: '.iso', whole: true },
   { format: 'iso-efi', runs: '-efi.iso', whole: true },
   { format: 'iso-efi-initrd', runs: '-efi-initrd.iso' },
   { format: 'raw-bios', runs: '-bios.img', whole: true },
