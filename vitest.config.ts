@@ -42,7 +42,7 @@ export default defineConfig({
           include: ['test/**/*.test.ts'],
           exclude: ['**/node_modules/**'],
           testTimeout: 600_000,
-          hookTimeout: 900_000,
+          hookTimeout: 1_800_000,
           // Many a question is a process of its own, and one after the other they would take the machine its processor.
           expect: { poll: { ...patient.poll, interval: 250 } },
           // A machine takes one processor, and a good part of a case is waiting. Where all projects run, these come last.
