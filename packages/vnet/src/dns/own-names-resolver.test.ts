@@ -35,6 +35,20 @@ describe('OwnNamesResolver', () => {
     expect(parseDns(answer ?? PASSED_ON, 0, answer?.length ?? 0)).toMatchObject({ answers: { length: 1 } });
   });
 
+  it('answers with the SOA of a zone of its own, and with no other’s', async () => {
+    const ask = async (name: string, type: number) => {
+      const answer = (await resolve(asked({ questions: [{ name, type, class: 1 }] }))) ?? PASSED_ON;
+      const fields = parseDns(answer, 0, answer.length);
+      if (typeof fields === 'string') return fields;
+      const kinds = (records: DnsFields['answers']) => records.map(({ kind, name }) => `${kind} ${name}`);
+      return [kinds(fields.answers), kinds(fields.authorities)];
+    };
+    expect(await ask('Own.Test', 6)).toEqual([['SOA Own.Test'], []]);
+    expect(await ask('own.test', 255)).toEqual([['SOA own.test'], []]);
+    expect(await ask('own.test', 1)).toEqual([[], ['SOA own.test']]);
+    expect(await ask('www.own.test', 6)).toEqual([[], ['SOA own.test']]);
+  });
+
   it('passes on what is no single question, however many there are (RFC 9619)', async () => {
     for (const count of [0, 2, 3000]) {
       expect(await resolve(asked({ questions: Array(count).fill(WWW) }))).toBe(PASSED_ON);

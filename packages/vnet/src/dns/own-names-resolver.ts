@@ -48,7 +48,10 @@ export class OwnNamesResolver implements DnsResolver {
       const absence = { answers: chain, authorities: [soaOf(answer.zone)] };
       if (answer.kind === 'no-such-name')
         return encodeReply(query, fields, { ...absence, responseCode: DNS_NAME_ERROR });
-      const matching = answer.records.filter((record) => isAskedFor(record, question));
+      // RFC 1034 §4.2.1: a zone's own name has its SOA; who looks for the zone of a name asks for it.
+      const isZone = name === plainName(answer.zone);
+      const records = isZone ? [...answer.records, soaOf(answer.zone)] : answer.records;
+      const matching = records.filter((record) => isAskedFor(record, question));
       const named = matching.map((record) =>
         chain.length === 0 ? { ...record, name: question.name } : record,
       );
