@@ -190,8 +190,9 @@ export class VirtualNetwork {
   }
 
   #makeNames({ gateways, hosts }: NetworkEnds): LearnedNames {
-    const { domain, names: extra } = this.settings;
-    const names = networkNames({ leases: this.leases, domain, gateways, hosts, extra });
+    const { domain, names: extra, subnet, ipv6 } = this.settings;
+    const prefixes = compact([subnet, ipv6?.prefix]);
+    const names = networkNames({ leases: this.leases, domain, gateways, hosts, extra, prefixes });
     return new LearnedNames(new OwnNamesResolver([this.zones, names], this.#parts.upstream));
   }
 

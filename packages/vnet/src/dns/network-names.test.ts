@@ -11,7 +11,9 @@ function names() {
     ...{ leaseMs: 1000, now: () => 0, wallMs: () => 0, staticLeases: [] },
   });
   const gateways = [ip('192.168.127.1')];
-  const source = networkNames({ leases, domain: 'net.test', gateways, hosts: [], extra: new Map() });
+  const prefixes = [new IpPrefix(ip('192.168.127.0'), 24), new IpPrefix(ip('fd00:1::'), 64)];
+  const names = { domain: 'net.test', gateways, hosts: [], extra: new Map(), prefixes };
+  const source = networkNames({ leases, ...names });
   const ask = (name: string) => {
     const answer = source.answer(name);
     if (answer.kind !== 'records') return answer.kind;
@@ -26,10 +28,25 @@ describe('networkNames', () => {
     leases.confirm(1, ip('192.168.127.2'), 'web');
     leases.confirm(2, ip('192.168.127.3'), 'web');
     expect(ask('2.127.168.192.in-addr.arpa')).toEqual(['web.net.test']);
-    expect(ask('3.127.168.192.in-addr.arpa')).toBe('pass');
+    expect(ask('3.127.168.192.in-addr.arpa')).toBe('no-such-name');
     expect(ask('web.net.test')).toEqual(ask('web'));
     leases.release(1);
     expect(ask('3.127.168.192.in-addr.arpa')).toEqual(['web.net.test']);
+  });
+
+  it('asks nobody else what its own addresses are called', () => {
+    const { ask } = names();
+    const reverse6 = (prefix: string) => `9.${'0.'.repeat(15)}${prefix}.ip6.arpa`;
+    expect(ask('9.127.168.192.in-addr.arpa')).toBe('no-such-name');
+    expect(ask('1.127.168.192.in-addr.arpa')).toEqual(['gateway.net.test']);
+    expect(ask(reverse6('0.0.0.0.0.0.0.0.1.0.0.0.0.0.d.f'))).toBe('no-such-name');
+    expect(ask(reverse6('1.0.0.0.0.0.0.0.1.0.0.0.0.0.d.f'))).toBe('pass');
+    for (const name of [
+      '9.126.168.192.in-addr.arpa',
+      '127.168.192.in-addr.arpa',
+      '999.127.168.192.in-addr.arpa',
+    ])
+      expect(ask(name)).toBe('pass');
   });
 
   it('takes no guest for the gateway or the host that says to be called so', () => {

@@ -1,4 +1,4 @@
-import { IpAddress } from '@orlop/netstack';
+import { IpAddress, type IpPrefix } from '@orlop/netstack';
 import { DNS_CLASS_IN } from '@orlop/wire';
 import type { LeaseTable } from '../dhcp/leases.ts';
 import type { NameSource } from './name-source.ts';
@@ -11,6 +11,8 @@ export interface NetworkNamesOptions {
   /** Empty where guests may not reach the host. */
   readonly hosts: readonly IpAddress[];
   readonly extra: ReadonlyMap<string, readonly IpAddress[]>;
+  /** The segment's own: nobody else knows what their addresses are called. */
+  readonly prefixes: readonly IpPrefix[];
 }
 
 /** What Docker Desktop, Lima, Podman and VPNKit call the host and the gateway. */
@@ -34,7 +36,7 @@ const TTL_SECONDS = 10;
 
 /** The names of the network itself: host, gateway, guests by their leases, and what the configuration adds. */
 export function networkNames(options: NetworkNamesOptions): NameSource {
-  const { leases, domain, gateways, hosts, extra } = options;
+  const { leases, domain, gateways, hosts, extra, prefixes } = options;
   const hostNames = new Set([...HOST_NAMES, `host.${domain}`]);
   const gatewayNames = new Set([...GATEWAY_NAMES, `gateway.${domain}`]);
   const guestAddresses = (name: string): readonly IpAddress[] | undefined => {
@@ -52,11 +54,10 @@ export function networkNames(options: NetworkNamesOptions): NameSource {
     // RFC 8020: what is said not to be has nothing below it either, and guests are below it.
     return name === domain ? [] : guestAddresses(name);
   };
-  const reverse = (text: string): string | undefined => {
-    if (hosts.some((address) => address.toString() === text)) return `host.${domain}`;
-    if (gateways.some((address) => address.toString() === text)) return `gateway.${domain}`;
-    const address = IpAddress.parse(text);
-    const lease = address === undefined ? undefined : leases.findByAddress(address);
+  const reverse = (address: IpAddress): string | undefined => {
+    if (hosts.some((one) => one.equals(address))) return `host.${domain}`;
+    if (gateways.some((one) => one.equals(address))) return `gateway.${domain}`;
+    const lease = leases.findByAddress(address);
     // Another guest's name leads to that one only, both ways.
     const isNamed = lease !== undefined && lease.hostName !== '';
     return isNamed && leases.findByName(lease.hostName) === lease ? `${lease.hostName}.${domain}` : undefined;
@@ -73,6 +74,9 @@ export function networkNames(options: NetworkNamesOptions): NameSource {
       const target = reversed === undefined ? undefined : reverse(reversed);
       if (target !== undefined)
         return { kind: 'records', records: [{ ...head, kind: 'PTR', target }], zone: name };
+      // RFC 6303 §3: a server outside has nothing to say of it, or is not there, and whoever pings a guest waits.
+      if (reversed !== undefined && prefixes.some((prefix) => prefix.contains(reversed)))
+        return { kind: 'no-such-name', zone: name.slice(name.indexOf('.') + 1) };
       const zone = zoneOf(name);
       const addresses = lookup(name);
       if (addresses === undefined)
@@ -84,10 +88,10 @@ export function networkNames(options: NetworkNamesOptions): NameSource {
 }
 
 /** `4.3.2.1.in-addr.arpa` is 1.2.3.4 (RFC 1035 §3.5); the 32 digits of `ip6.arpa` likewise (RFC 3596 §2.5). */
-function addressOfReverseName(name: string): string | undefined {
+function addressOfReverseName(name: string): IpAddress | undefined {
   const four = /^(\d+)\.(\d+)\.(\d+)\.(\d+)\.in-addr\.arpa$/.exec(name);
-  if (four !== null) return `${four[4]}.${four[3]}.${four[2]}.${four[1]}`;
+  if (four !== null) return IpAddress.parse(`${four[4]}.${four[3]}.${four[2]}.${four[1]}`);
   const six = /^((?:[0-9a-f]\.){32})ip6\.arpa$/.exec(name)?.[1];
   const groups = six?.split('.').reverse().join('').match(/.{4}/g);
-  return groups === null || groups === undefined ? undefined : IpAddress.parse(groups.join(':'))?.toString();
+  return groups === null || groups === undefined ? undefined : IpAddress.parse(groups.join(':'));
 }
