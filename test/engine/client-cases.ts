@@ -86,9 +86,7 @@ CMD ["httpd", "-f", "-p", "80", "-h", "/w"]
     );
     const compose = (...words: string[]) => docker('compose', '--project-directory', folder, ...words);
     await compose('up', '-d', '--quiet-pull');
-    await expect
-      .poll(() => tryFetch(`http://127.0.0.1:${port}/cgi-bin/word`), { timeout: 20_000 })
-      .toContain('deck');
+    await expect.poll(() => tryFetch(`http://127.0.0.1:${port}/cgi-bin/word`)).toContain('deck');
     expect((await compose('ps', '--services')).trim().split('\n').sort()).toEqual(['store', 'web']);
     await compose('down', '-v', '-t', '1', '--rmi', 'local');
     expect(await docker('ps', '-aq', '--filter', 'label=com.docker.compose.project')).toBe('');
@@ -102,10 +100,10 @@ CMD ["httpd", "-f", "-p", "80", "-h", "/w"]
     const script = `stty rows 33 cols 77; (${resize}) & exec docker exec -it shell sh -c '${inner}'`;
     const child = spawn('script', ['-qec', script, '/dev/null'], { env: engine.env, stdio: 'pipe' });
     const heard = collect(child.stdout);
-    await expect.poll(() => heard.text, { timeout: 30_000 }).toContain('33 77');
+    await expect.poll(() => heard.text).toContain('33 77');
     expect(heard.text).toContain('/dev/pts/');
     await writeFile(go, '');
-    await expect.poll(() => heard.text, { timeout: 30_000 }).toContain('40 100');
+    await expect.poll(() => heard.text).toContain('40 100');
     await docker('rm', '-f', 'shell');
     child.stdin.end();
     await endOf(child);
@@ -150,13 +148,13 @@ CMD ["httpd", "-f", "-p", "80", "-h", "/w"]
     const written = collect(logs.stdout);
     const attached = engine.spawn('attach', '--sig-proxy=false', 'chatty');
     attached.stdin.write('one\n');
-    await expect.poll(() => written.text, { timeout: 20_000 }).toBe('got one\n');
+    await expect.poll(() => written.text).toBe('got one\n');
     attached.stdin.write('two\nend\n');
     expect(await endOf(logs)).toBe(0);
     expect(written.text).toBe('got one\ngot two\n');
     await docker('rm', 'chatty');
     await expect
-      .poll(() => happened.text.trim().split('\n'), { timeout: 20_000 })
+      .poll(() => happened.text.trim().split('\n'))
       .toEqual(expect.arrayContaining(['create', 'start', 'attach', 'die', 'destroy']));
     events.kill();
     await endOf(events);
@@ -179,7 +177,7 @@ CMD ["httpd", "-f", "-p", "80", "-h", "/w"]
     await docker('run', '-d', '--name', 'named', '--network', 'inner', 'busybox', 'sh', '-c', serve);
     const get = ['wget', '-T', '5', '-q', '-O', '-', 'http://named/'];
     const inside = () => docker('run', '--rm', '--network', 'inner', 'busybox', ...get).catch(() => '');
-    await expect.poll(inside, { timeout: 60_000 }).toBe('hi\n');
+    await expect.poll(inside).toBe('hi\n');
     const address = await docker('inspect', '-f', '{{.NetworkSettings.Networks.inner.IPAddress}}', 'named');
     const outside = ['wget', '-T', '5', '-q', '-O', '-', `http://${address.trim()}/`];
     await expect(docker('run', '--rm', 'busybox', ...outside)).rejects.toThrow(/timed out|unreachable/);
@@ -190,7 +188,7 @@ CMD ["httpd", "-f", "-p", "80", "-h", "/w"]
 
   it('runs images of another architecture', async () => {
     const words = ['run', '--rm', '--platform', 'linux/arm64', 'manybox', 'uname', '-m'];
-    await expect.poll(() => docker(...words).catch(String), { timeout: 60_000 }).toBe('aarch64\n');
+    await expect.poll(() => docker(...words).catch(String)).toBe('aarch64\n');
     expect(await docker('image', 'inspect', '-f', '{{.Architecture}}', 'manybox')).toBe('arm64\n');
   });
 
@@ -217,7 +215,7 @@ CMD ["httpd", "-f", "-p", "80", "-h", "/w"]
     const ports = ['-p', `${all}:80`, '-p', `127.0.0.1:${one}:80`];
     const serve = 'echo hi >/tmp/index.html; exec httpd -f -p 80 -h /tmp';
     await docker('run', '-d', '--name', 'both', ...ports, 'busybox', 'sh', '-c', serve);
-    await expect.poll(() => tryFetch(`http://[::1]:${all}/`), { timeout: 10_000 }).toBe('hi\n');
+    await expect.poll(() => tryFetch(`http://[::1]:${all}/`)).toBe('hi\n');
     expect(await fetchText(`http://127.0.0.1:${one}/`)).toBe('hi\n');
     expect([await tryFetch(`http://127.0.0.2:${one}/`), await tryFetch(`http://[::1]:${one}/`)]).toEqual([
       '',

@@ -51,7 +51,7 @@ describe.skipIf(!hasQemu)('orlop up (skipped without QEMU)', () => {
     const published = ['-p', `127.0.0.1:${loopback}:80`, '-p', `${anywhere}:80`, '-p', `[::1]:${six}:80`];
     await docker('run', '-d', '--name', 'web', ...published, 'orlop/busybox', 'sh', '-c', page('hi'));
     expect(await Promise.all([loopback, anywhere].map(isListenedOn))).toEqual([true, true]);
-    await expect.poll(() => tryFetch(`http://127.0.0.1:${loopback}/`), { timeout: 10_000 }).toBe('hi\n');
+    await expect.poll(() => tryFetch(`http://127.0.0.1:${loopback}/`)).toBe('hi\n');
     expect(await fetchText(`http://127.0.0.1:${anywhere}/`)).toBe('hi\n');
     expect(await fetchText(`http://[::1]:${anywhere}/`)).toBe('hi\n');
     expect(await fetchText(`http://[::1]:${six}/`)).toBe('hi\n');
@@ -90,7 +90,7 @@ describe.skipIf(!hasQemu)('orlop up (skipped without QEMU)', () => {
     expect(await docker('ps', '-a', '--format', '{{.Names}} {{.State}}')).toBe('late created\n');
     await new Promise((settled) => server.close(settled));
     await docker('start', 'late');
-    await expect.poll(() => tryFetch(`http://127.0.0.1:${port}/`), { timeout: 20_000 }).toBe('late\n');
+    await expect.poll(() => tryFetch(`http://127.0.0.1:${port}/`)).toBe('late\n');
     await docker('rm', '-f', 'late');
   });
 
@@ -100,7 +100,7 @@ describe.skipIf(!hasQemu)('orlop up (skipped without QEMU)', () => {
     const command = ['chronyd', '-d', '-x', '-u', 'root', 'local stratum 8', 'allow all'];
     await docker('run', '-d', '--name', 'udp', '-p', `127.0.0.1:${port}:123/udp`, 'orlop/chrony', ...command);
     const open = async () => (await status()).ports[0]?.state;
-    await expect.poll(open, { timeout: 10_000 }).toBe('open');
+    await expect.poll(open).toBe('open');
     expect(await askTime(port)).toBe(4);
     await docker('rm', '-f', 'udp');
   });
@@ -126,12 +126,12 @@ describe.skipIf(!hasQemu)('orlop up (skipped without QEMU)', () => {
     const thief = createServer();
     await expect.poll(() => isListenedOn(port)).toBe(false);
     await new Promise<void>((settled) => thief.listen(port, '127.0.0.1', settled));
-    await expect.poll(() => orlop('up', '--quiet').then(() => 'up', String), { timeout: 60_000 }).toBe('up');
+    await expect.poll(() => orlop('up', '--quiet').then(() => 'up', String)).toBe('up');
     expect(await docker('inspect', '-f', '{{.State.StartedAt}}', 'keep')).toBe(started);
     const problem = async () => (await status()).ports[0]?.problem ?? '';
-    await expect.poll(problem, { timeout: 10_000 }).toContain(`process ${process.pid}`);
+    await expect.poll(problem).toContain(`process ${process.pid}`);
     await new Promise((settled) => thief.close(settled));
-    await expect.poll(() => tryFetch(`http://127.0.0.1:${port}/`), { timeout: 20_000 }).toBe('kept\n');
+    await expect.poll(() => tryFetch(`http://127.0.0.1:${port}/`)).toBe('kept\n');
   });
 
   it('hands a machine with its containers to another daemon', async () => {
@@ -141,7 +141,7 @@ describe.skipIf(!hasQemu)('orlop up (skipped without QEMU)', () => {
     await orlop('daemon', 'restart');
     expect(await engine.daemonPid()).not.toBe(before);
     expect(await docker('inspect', '-f', '{{.State.StartedAt}}', 'keep')).toBe(started);
-    await expect.poll(() => tryFetch(`http://127.0.0.1:${hostPort}/`), { timeout: 10_000 }).toBe('kept\n');
+    await expect.poll(() => tryFetch(`http://127.0.0.1:${hostPort}/`)).toBe('kept\n');
   });
 
   it('builds a component of a Dockerfile, and the store has it beside its other platforms', async () => {
@@ -228,10 +228,10 @@ describe.skipIf(!hasQemu)('orlop up (skipped without QEMU)', () => {
     const { pid } = await status();
     process.kill(pid, 'SIGKILL');
     const state = async () => (await status()).state;
-    await expect.poll(state, { timeout: 10_000 }).toMatchObject({ kind: 'stopped', reason: 'died' });
+    await expect.poll(state).toMatchObject({ kind: 'stopped', reason: 'died' });
     await orlop('up', '--quiet');
     expect(await docker('images', '-q', 'orlop/busybox')).not.toBe('');
-    await expect.poll(() => docker('ps', '-q', '--filter', 'name=keep'), { timeout: 30_000 }).not.toBe('');
+    await expect.poll(() => docker('ps', '-q', '--filter', 'name=keep')).not.toBe('');
   });
 });
 

@@ -73,8 +73,8 @@ export function faultCases(engine: EngineUnderTest): void {
       await engine.untilAnswers();
       const filters = ['always', 'stopped', 'never'].flatMap((name) => ['--filter', `name=${name}`]);
       const running = () => docker('ps', '--format', '{{.Names}}', ...filters).catch(String);
-      await expect.poll(running, { timeout: 60_000 }).toBe('always\n');
-      await expect.poll(() => tryFetch(`http://127.0.0.1:${port}/`), { timeout: 20_000 }).toBe('back\n');
+      await expect.poll(running).toBe('always\n');
+      await expect.poll(() => tryFetch(`http://127.0.0.1:${port}/`)).toBe('back\n');
     }
     await docker('rm', '-f', 'always', 'stopped', 'never');
   });

@@ -82,20 +82,17 @@ async function watchInContainer(name: string, mount: string): Promise<() => stri
   });
   // It watches once it tells of what is done in its own machine.
   await expect
-    .poll(
-      async () => {
-        await docker('exec', name, 'stat', '/s').catch(() => '');
-        const watches = await docker(
-          'exec',
-          name,
-          'sh',
-          '-c',
-          'cat /proc/1/fdinfo/* | grep -c ^inotify || true',
-        );
-        return Number(watches);
-      },
-      { timeout: 20_000 },
-    )
+    .poll(async () => {
+      await docker('exec', name, 'stat', '/s').catch(() => '');
+      const watches = await docker(
+        'exec',
+        name,
+        'sh',
+        '-c',
+        'cat /proc/1/fdinfo/* | grep -c ^inotify || true',
+      );
+      return Number(watches);
+    })
     .toBeGreaterThanOrEqual(2);
   return () => lines;
 }
@@ -227,7 +224,7 @@ describe.skipIf(!hasQemu)('a shared folder (skipped without QEMU)', () => {
     await mkdir(join(folder, 'sub'), { recursive: true });
     await writeFile(join(folder, 'there'), '1');
     const seen = await watchInContainer(`watch-${name}`, `${folder}:/s:${name === 'rw' ? 'rw' : 'ro'}`);
-    const soon = { timeout: 15_000, interval: 20 };
+    const soon = { interval: 20 };
     const lines = (wanted: RegExp) => expect.poll(seen, soon).toMatch(wanted);
     await writeFile(join(folder, 'new'), '1');
     await lines(/^\/s\/ CREATE new\n\/s\/ MODIFY new\n\/s\/ CLOSE_WRITE,CLOSE new$/m);
@@ -254,7 +251,7 @@ describe.skipIf(!hasQemu)('a shared folder (skipped without QEMU)', () => {
     const folder = join(shared, 'watched-rw');
     const path = join(folder, 'once');
     const seen = await watchInContainer('watch-once', `${folder}:/s`);
-    const soon = { timeout: 10_000, interval: 20 };
+    const soon = { interval: 20 };
     await writeFile(path, 'content');
     const before = await stat(path, { bigint: true });
     await expect.poll(seen, soon).toContain('/s/ CLOSE_WRITE,CLOSE once\n');
@@ -291,12 +288,12 @@ describe.skipIf(!hasQemu)('a shared folder (skipped without QEMU)', () => {
     const said = () => docker('logs', 'looker').catch(() => '');
     const watching = 'cat /proc/[0-9]*/fdinfo/* 2>/dev/null | grep -c ^inotify || true';
     await expect
-      .poll(() => docker('exec', 'looker', 'sh', '-c', `cat file; ${watching}`), { timeout: 20_000 })
+      .poll(() => docker('exec', 'looker', 'sh', '-c', `cat file; ${watching}`))
       .toMatch(/before[1-9]/);
     await writeFile(join(folder, 'file'), 'much longer than before');
-    await expect.poll(said, { timeout: 10_000 }).toMatch(/^23$/m);
+    await expect.poll(said).toMatch(/^23$/m);
     await rm(join(folder, 'file'));
-    await expect.poll(said, { timeout: 10_000 }).toMatch(/^none$/m);
+    await expect.poll(said).toMatch(/^none$/m);
     await docker('rm', '-f', 'looker');
   });
 
@@ -343,9 +340,9 @@ describe.skipIf(!hasQemu)('a shared folder (skipped without QEMU)', () => {
     for (let file = 0; file < 300; file++) await writeFile(join(shared, 'many', `${file}`), '');
     await run('prlimit', ['--pid', `${server}`, '--nofile=600:']);
     const listed = inContainer('ls -l many | wc -l');
-    await expect.poll(open, { timeout: 60_000, interval: 5 }).toBeGreaterThan(300);
+    await expect.poll(open, { interval: 5 }).toBeGreaterThan(300);
     expect((await listed).trim()).toBe('301');
-    await expect.poll(open, { timeout: 30_000 }).toBeLessThan(100);
+    await expect.poll(open).toBeLessThan(100);
     await run('prlimit', ['--pid', `${server}`, `--nofile=${soft}:`]);
     expect((await inContainer('ls -l many | wc -l')).trim()).toBe('301');
   });
@@ -361,7 +358,7 @@ describe.skipIf(!hasQemu)('a shared folder (skipped without QEMU)', () => {
     const seen = await watchInContainer('keeps', `${moving}:/s`);
     expect(await docker('exec', 'keeps', 'cat', '/s/file')).toBe('second');
     await writeFile(join(moving, 'new'), '1');
-    await expect.poll(seen, { timeout: 15_000, interval: 20 }).toMatch(/^\/s\/ CREATE new$/m);
+    await expect.poll(seen, { interval: 20 }).toMatch(/^\/s\/ CREATE new$/m);
     await replace('third');
     const mounted = ['run', '--rm', '-v', `${moving}:/s`, image, 'cat', '/s/file'];
     expect(await refusal(...mounted)).toContain(
@@ -384,7 +381,7 @@ describe.skipIf(!hasQemu)('a shared folder (skipped without QEMU)', () => {
     // Asked while nobody serves it: the machine's kernel would let it wait for ever.
     expect(await refusal('exec', 'bereft', 'ls', '/s/private')).toMatch(/not connected/i);
     const again = () => inContainer('cat before').catch(() => '');
-    await expect.poll(again, { timeout: 60_000 }).toBe('before\n');
+    await expect.poll(again).toBe('before\n');
     expect((await engine.status()).lostShares).toBeUndefined();
     const log = await readFile(join(engine.home, 'daemon', 'log'), 'utf8');
     expect(log).toMatch(/a share is served again.*docker restart .*bereft/);
@@ -399,7 +396,7 @@ describe.skipIf(!hasQemu)('a shared folder (skipped without QEMU)', () => {
     await engine.orlop('sync', 'create', synced);
     const late = `trap 'echo late >/s/late' USR1; touch /s/ready; while :; do usleep 20000; done`;
     await docker('run', '-d', '--name', 'late', '-v', `${synced}:/s`, image, 'sh', '-c', late);
-    await expect.poll(() => readdir(synced), { timeout: 20_000 }).toContain('ready');
+    await expect.poll(() => readdir(synced)).toContain('ready');
     await docker('kill', '-s', 'USR1', 'late');
     // Nothing waits for the server that has gone: the machine powers off by itself.
     await engine.orlop('down');

@@ -42,12 +42,12 @@ export function hostCases(engine: EngineUnderTest, services: () => HostServices 
       'allow all',
     ];
     await docker('run', '-d', '--name', 'clock', '--net=host', 'chrony', ...time);
-    await expect.poll(() => tryFetch(`http://127.0.0.1:${loopback}/`), { timeout: 20_000 }).toBe('hi\n');
-    await expect.poll(() => tryFetch(`http://127.0.0.1:${all}/`), { timeout: 20_000 }).toBe('hi\n');
-    await expect.poll(() => tryFetch(`http://[::1]:${six}/`), { timeout: 20_000 }).toBe('hi\n');
+    await expect.poll(() => tryFetch(`http://127.0.0.1:${loopback}/`)).toBe('hi\n');
+    await expect.poll(() => tryFetch(`http://127.0.0.1:${all}/`)).toBe('hi\n');
+    await expect.poll(() => tryFetch(`http://[::1]:${six}/`)).toBe('hi\n');
     const ports = async () =>
       (await engine.status()).ports.filter((port: { container: string }) => port.container !== 'keep');
-    await expect.poll(ports, { timeout: 20_000 }).toEqual(
+    await expect.poll(ports).toEqual(
       expect.arrayContaining(
         [
           { hostAddress: '127.0.0.1', hostPort: loopback, container: 'native', protocol: 'tcp' },
@@ -58,7 +58,7 @@ export function hostCases(engine: EngineUnderTest, services: () => HostServices 
     );
     expect(await askTime(udp)).toBe(4);
     await docker('rm', '-f', 'native', 'clock');
-    await expect.poll(ports, { timeout: 20_000 }).toEqual([]);
+    await expect.poll(ports).toEqual([]);
   });
 
   it('has Docker choose ports that the host can give, and names who has one of a range', async () => {
@@ -102,7 +102,7 @@ export function hostCases(engine: EngineUnderTest, services: () => HostServices 
     try {
       const words = ['--network', 'a-shut', '--network', 'b-open', '-p', `${port}:80`, 'busybox'];
       await docker('run', '-d', '--name', 'both', ...words, 'sh', '-c', page('both'));
-      await expect.poll(() => tryFetch(`http://127.0.0.1:${port}/`), { timeout: 20_000 }).toBe('both\n');
+      await expect.poll(() => tryFetch(`http://127.0.0.1:${port}/`)).toBe('both\n');
       // The port that the machine's own dockerd is asked at, as Docker in Docker publishes it.
       await docker(
         'run',
@@ -116,7 +116,7 @@ export function hostCases(engine: EngineUnderTest, services: () => HostServices 
         '-c',
         page('in'),
       );
-      await expect.poll(() => tryFetch('http://127.0.0.2:2376/'), { timeout: 20_000 }).toBe('in\n');
+      await expect.poll(() => tryFetch('http://127.0.0.2:2376/')).toBe('in\n');
     } finally {
       await docker('rm', '-f', 'both', 'inner');
       await docker('network', 'rm', 'a-shut', 'b-open');
@@ -148,7 +148,7 @@ export function hostCases(engine: EngineUnderTest, services: () => HostServices 
       await docker('service', 'rm', 'web');
       const ports = async () =>
         (await engine.status()).ports.filter((port: { container: string }) => port.container === 'web');
-      await expect.poll(ports, { timeout: 60_000 }).toEqual([]);
+      await expect.poll(ports).toEqual([]);
     } finally {
       await docker('swarm', 'leave', '--force');
     }
@@ -240,10 +240,10 @@ export function hostCases(engine: EngineUnderTest, services: () => HostServices 
       docker('info', '-f', '{{.RegistryConfig.Mirrors}} {{.RegistryConfig.InsecureRegistryCIDRs}}');
     const started = (await engine.status()).state.since;
     await engine.orlop('config', 'set', 'docker.mirrors', 'http://host.docker.internal:9/');
-    await expect.poll(mirrors, { timeout: 20_000 }).toContain(':5000/ http://host.docker.internal:9/]');
+    await expect.poll(mirrors).toContain(':5000/ http://host.docker.internal:9/]');
     expect((await engine.status()).pendingRestart).toEqual([]);
     await engine.orlop('config', 'unset', 'docker.mirrors');
-    await expect.poll(mirrors, { timeout: 20_000 }).toContain(':5000/]');
+    await expect.poll(mirrors).toContain(':5000/]');
     expect((await engine.status()).state.since).toBe(started);
   });
 
@@ -266,13 +266,9 @@ export function hostCases(engine: EngineUnderTest, services: () => HostServices 
     const before = { descriptors: await descriptors(), ...(await inside()) };
     const answered = await ask(LONG ? 4000 : 400);
     expect(answered).toBe(LONG ? 2000 : 200);
-    await expect.poll(descriptors, { timeout: 30_000 }).toBeLessThanOrEqual(before.descriptors + 2);
-    await expect
-      .poll(async () => (await inside()).files, { timeout: 30_000 })
-      .toBeLessThanOrEqual(before.files + 2);
-    await expect
-      .poll(async () => (await inside()).goroutines, { timeout: 30_000 })
-      .toBeLessThanOrEqual(before.goroutines + 4);
+    await expect.poll(descriptors).toBeLessThanOrEqual(before.descriptors + 2);
+    await expect.poll(async () => (await inside()).files).toBeLessThanOrEqual(before.files + 2);
+    await expect.poll(async () => (await inside()).goroutines).toBeLessThanOrEqual(before.goroutines + 4);
   });
 
   /** Each second request is dropped once it was sent. */

@@ -118,7 +118,7 @@ async function startProxy(
         .once('error', failed)
         .end();
     });
-  await vi.waitFor(async () => expect(await status()).toBe(407), { timeout: 20_000 });
+  await vi.waitFor(async () => expect(await status()).toBe(407), { timeout: 60_000 });
   return { proxyUrl, process };
 }
 

@@ -80,7 +80,7 @@ const victims = {
       // Nobody answers to that any more.
       orlop('ssh', 'default', '--', 'echo c >/proc/sysrq-trigger').catch(() => '');
       await expect
-        .poll(async () => (await status()).state, { timeout: 60_000, interval: 500 })
+        .poll(async () => (await status()).state, { interval: 500 })
         .toMatchObject({
           kind: 'stopped',
           reason: 'died',
@@ -160,7 +160,7 @@ describe.skipIf(!isWanted)('an engine of which a part is killed (ORLOP_LONG=1)',
       const child = engine.spawn('run', ...words);
       child.stdout.resume();
       child.stderr.resume();
-      await expect.poll(() => created.text, { timeout: 60_000, interval: 5 }).toContain('middle\n');
+      await expect.poll(() => created.text, { interval: 5 }).toContain('middle\n');
       await kill();
       expect(await endOf(child)).not.toBe(0);
       events.kill();
@@ -170,7 +170,7 @@ describe.skipIf(!isWanted)('an engine of which a part is killed (ORLOP_LONG=1)',
       await docker('rm', '-f', 'middle');
       await expectNothingLost();
       await docker('run', '-d', ...words);
-      await expect.poll(() => tryFetch(`http://127.0.0.1:${port}/`), { timeout: 60_000 }).toBe('there\n');
+      await expect.poll(() => tryFetch(`http://127.0.0.1:${port}/`)).toBe('there\n');
       await docker('rm', '-f', 'middle');
       expect((await status()).ports).toEqual([]);
     });
@@ -199,9 +199,9 @@ describe.skipIf(!isWanted)('an engine of which a part is killed (ORLOP_LONG=1)',
     // They are killed when the machine goes down, which is a failure to dockerd.
     const back = ['always', 'chosen', 'keeper', 'on-failure', 'unless-stopped', 'web'];
     await expect.poll(running, { timeout: 240_000, interval: 500 }).toEqual(back);
-    await expect.poll(() => tryFetch(`http://127.0.0.1:${port}/`), { timeout: 60_000 }).toBe('kept\n');
+    await expect.poll(() => tryFetch(`http://127.0.0.1:${port}/`)).toBe('kept\n');
     const port4 = (await docker('port', 'chosen', '80')).trim();
-    await expect.poll(() => tryFetch(`http://${port4}/`), { timeout: 60_000 }).toBe('kept\n');
+    await expect.poll(() => tryFetch(`http://${port4}/`)).toBe('kept\n');
     const six = ({ container, hostAddress }: { readonly [name in 'container' | 'hostAddress']: string }) =>
       container === 'chosen' && hostAddress === '::1';
     const port6 = (await status()).ports.find(six)?.hostPort;
@@ -227,7 +227,7 @@ describe.skipIf(!isWanted)('an engine of which a part is killed (ORLOP_LONG=1)',
     await expect.poll(silentSince, { timeout: 120_000, interval: 1000 }).toBe(undefined);
     const offset = async () =>
       Math.abs(Date.now() / 1000 - Number(await orlop('ssh', 'default', '--', 'date +%s')));
-    await expect.poll(offset, { timeout: 30_000, interval: 500 }).toBeLessThan(3);
+    await expect.poll(offset, { interval: 500 }).toBeLessThan(3);
     expect(await docker('run', '--rm', BUSYBOX, 'echo', 'on')).toBe('on\n');
     expect((await status()).pid).toBe(pid);
   });
@@ -247,9 +247,7 @@ describe.skipIf(!isWanted)('an engine of which a part is killed (ORLOP_LONG=1)',
 
   it('leaves a data disk that e2fsck finds nothing wrong with', async () => {
     process.kill((await status()).pid, 'SIGKILL');
-    await expect
-      .poll(async () => (await status()).state.kind, { timeout: 60_000, interval: 500 })
-      .toBe('stopped');
+    await expect.poll(async () => (await status()).state.kind, { interval: 500 }).toBe('stopped');
     // Replaying the journal is what the next start does; whatever is wrong after that is damage (status 4).
     await run('e2fsck', ['-p', dataDisk()]).catch((error) => expect(error.code).toBe(1));
     await run('e2fsck', ['-f', '-n', dataDisk()]);

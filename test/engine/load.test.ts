@@ -83,7 +83,7 @@ describe.skipIf(!isWanted)('an engine under load (ORLOP_LONG=1)', () => {
         ),
       );
       await inParallel(started, ({ name, port }) =>
-        expect.poll(() => tryFetch(`http://127.0.0.1:${port}/`), { timeout: 60_000 }).toBe(`${name}\n`),
+        expect.poll(() => tryFetch(`http://127.0.0.1:${port}/`)).toBe(`${name}\n`),
       );
       const during = await countAll(engine, 'orlop/busybox');
       await inParallel(started, ({ name }) => docker('rm', '-f', name));

@@ -101,7 +101,7 @@ describe.skipIf(!isWanted)('three engines of one daemon (ORLOP_LONG=1)', { timeo
     process.kill(await engine.daemonPid(), 'SIGKILL');
     // The new daemon takes up what runs before it answers for it.
     await expect
-      .poll(kinds, { timeout: 60_000 })
+      .poll(kinds)
       .toEqual({ default: expect.stringMatching(/asleep|running/), two: 'running', three: 'suspended' });
     const said = await Promise.all(NAMES.map((name) => docker(name, 'exec', 'stays', 'hostname')));
     expect(said).toEqual(NAMES.map((name) => `in-${name}`));

@@ -61,7 +61,7 @@ describe('two machines on a network of Orlop’s own', () => {
     const leases = await workshop.orlopHere(['net', 'lease', 'ls', '--network', 'segment']);
     process.kill(before, 'SIGKILL');
     // `orlop run`, which stays with its machine, starts the network again.
-    await expect.poll(() => page().catch(String), { timeout: 60_000 }).toBe('this machine answers\n');
+    await expect.poll(() => page().catch(String)).toBe('this machine answers\n');
     const after = (await status()).find(({ name }) => name === 'segment')?.pid;
     expect(after).not.toBe(before);
     expect(await workshop.orlopHere(['net', 'lease', 'ls', '--network', 'segment'])).toBe(leases);
