@@ -10,6 +10,31 @@ const LINKS: Record<string, LinkConditions> = {
   lossy: { loss: 0.05, reorder: 0.1, duplicate: 0.05, delayMs: 3 },
 };
 
+describe('stackStreams', () => {
+  it.each([
+    [{}, 183_000],
+    [{ synRetries: 5 }, 63_000],
+  ])('gives up who does not answer, how often asked is its user’s to say: %j', async (how, untilMs) => {
+    const { a, b, simulation } = twoHosts({ seed: 5, conditions: { delayMs: 1 } });
+    b.stack.tcp.listenAny(() => {});
+    const remote = { address: b.address.toString(), port: 7 };
+    let failure: unknown;
+    stackStreams(a.stack.tcp, how)
+      .connect(remote)
+      .catch((error) => {
+        failure = error.code;
+      });
+    for (const [atMs, expected] of [
+      [untilMs - 1000, undefined],
+      [untilMs + 1000, 'netstack.timeout'],
+    ] as const) {
+      simulation.run(() => false, atMs);
+      await new Promise((resolve) => setImmediate(resolve));
+      expect([atMs, failure]).toEqual([atMs, expected]);
+    }
+  });
+});
+
 describe('stackStreams and stackDatagrams', () => {
   for (const [name, conditions] of Object.entries(LINKS)) {
     for (const version of [4, 6] as const) {

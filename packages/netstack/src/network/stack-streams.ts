@@ -1,13 +1,23 @@
 import { netstackError } from '../errors.ts';
-import type { Endpoint, TcpCloseReason, TcpHandler, TcpService, TcpSocket } from '../face.ts';
+import type {
+  Endpoint,
+  TcpCloseReason,
+  TcpConnectOptions,
+  TcpHandler,
+  TcpService,
+  TcpSocket,
+} from '../face.ts';
 import { IpAddress } from '../ip/address.ts';
 import type { ByteStream, SocketAddress, StreamListener, StreamNetwork } from './network.ts';
 
-/** The stack's TCP behind the socket face. */
-export function stackStreams(tcp: TcpService): StreamNetwork {
+/** The stack's TCP behind the socket face. @param how every connection is opened */
+export function stackStreams(
+  tcp: TcpService,
+  how: Pick<TcpConnectOptions, 'synRetries'> = {},
+): StreamNetwork {
   return {
     listen: async (options, serve) => listen(tcp, options, serve),
-    connect: (remote, options = {}) => connect(tcp, remote, options.signal),
+    connect: (remote, options = {}) => connect(tcp, remote, { ...how, signal: options.signal }),
   };
 }
 
@@ -28,13 +38,13 @@ function listen(
 async function connect(
   tcp: TcpService,
   remote: SocketAddress,
-  signal: AbortSignal | undefined,
+  { signal, ...how }: { readonly signal: AbortSignal | undefined; readonly synRetries?: number },
 ): Promise<ByteStream> {
   const endpoint = { address: parseAddress(remote.address), port: remote.port };
   if (signal?.aborted === true) throw closeError('aborted', remote);
   const { promise, resolve, reject } = deferred<StackStream>();
   const socket = tcp.connect(
-    { remote: endpoint },
+    { remote: endpoint, ...how },
     {
       onOpen: (opened) => {
         const stream = new StackStream(opened);

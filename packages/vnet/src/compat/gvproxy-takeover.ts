@@ -2,6 +2,7 @@ import type { Socket } from 'node:net';
 import { OrlopError } from '@orlop/core';
 import { type ByteStream, IpAddress, stackStreams } from '@orlop/netstack';
 import type { RequestHead, TakeConnection } from '../control/takeover.ts';
+import { GUEST_SYN_RETRIES } from '../forward/forward.ts';
 import { openStdioLink } from '../link/stdio-link.ts';
 import type { VirtualNetwork } from '../virtual-network.ts';
 
@@ -58,7 +59,8 @@ async function tunnel(
 ): Promise<void> {
   connection.write(TUNNEL_GREETING);
   try {
-    const stream = await stackStreams(network.stack.tcp).connect({ address: address.toString(), port });
+    const guests = stackStreams(network.stack.tcp, { synRetries: GUEST_SYN_RETRIES });
+    const stream = await guests.connect({ address: address.toString(), port });
     if (early.length > 0) await stream.write(early);
     await Promise.all([toGuest(connection, stream), toHost(stream, connection)]);
   } catch (error) {

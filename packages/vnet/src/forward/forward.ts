@@ -124,5 +124,8 @@ export interface RunningForward {
   close(): void;
 }
 
+/** A guest that does not answer for 63 s is not there: whoever connected to the host's side should know. */
+export const GUEST_SYN_RETRIES = 5;
+
 /** The guest's address now, or why there is none. */
 export type ResolveGuest = (target: GuestTarget) => IpAddress | string;

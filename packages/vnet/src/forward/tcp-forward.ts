@@ -6,6 +6,7 @@ import { Relay, type RelayQueue } from '../nat/relay.ts';
 import {
   ForwardStats,
   type ForwardTarget,
+  GUEST_SYN_RETRIES,
   type ResolveGuest,
   type RunningForward,
   type ToGuest,
@@ -23,9 +24,6 @@ export interface TcpForwardOptions {
   /** Connections of one forward at once. @default 4096 */
   readonly maxConnections?: number;
 }
-
-/** A guest that does not answer for 63 s is not there: whoever connected to the host's side should know. */
-const SYN_RETRIES = 5;
 
 const IGNORED: HostStreamEvents = {
   onOpen: () => {},
@@ -94,7 +92,7 @@ class TcpForward implements RunningForward {
       const local = source === undefined ? {} : { local: { address: source } };
       const remote = { address: guest, port };
       const socket = this.#options.tcp.connect(
-        { remote, ...local, synRetries: SYN_RETRIES, socket: { noDelay: true } },
+        { remote, ...local, synRetries: GUEST_SYN_RETRIES, socket: { noDelay: true } },
         {},
       );
       const preamble = this.#preamble(stream, greeting);
