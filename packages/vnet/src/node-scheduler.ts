@@ -6,7 +6,8 @@ export const nodeScheduler: Scheduler = {
   now: () => performance.now(),
   wallMs: () => Date.now(),
   after: (delayMs, callback) => {
-    const timer = setTimeout(callback, Math.min(delayMs, 0x7fffffff));
+    // Node cuts fractions off: a timer would come before what it is for is due.
+    const timer = setTimeout(callback, Math.min(Math.ceil(delayMs), 0x7fffffff));
     return () => clearTimeout(timer);
   },
   soon: (callback) => {
