@@ -151,7 +151,7 @@ export class EthernetPort {
       this.#queuedBytes -= frame.length;
       this.#head++;
     }
-    this.#queue = [];
+    if (this.#head > 0) this.#queue = [];
     this.#head = 0;
     return true;
   }
