@@ -30,6 +30,32 @@ describe('TcpNat', () => {
     expect(net.network.tcpNat.size).toBe(0);
   });
 
+  it('writes a message to the host by itself, and what comes together with it by one more call', async () => {
+    const net = testNetwork();
+    const written: string[] = [];
+    await net.sockets.listen({ kind: 'ip', address: OUTSIDE, port: 80 }, (stream) => {
+      const chunk = new Uint8Array(1000);
+      const onReadable = () => {
+        const count = stream.read(chunk);
+        written.push(new TextDecoder().decode(chunk.slice(0, count)));
+      };
+      stream.wantRead(true);
+      return { onOpen: () => {}, onReadable, onWritable: () => {}, onFailed: () => {} };
+    });
+    const guest = net.plug(2);
+    const { socket } = connect(guest, '203.0.113.5', 80);
+    socket.noDelay = true;
+    net.scheduler.advance(50);
+    socket.write(bytes('alone'));
+    net.scheduler.advance(50);
+    for (const text of ['one', 'two', 'three']) {
+      socket.write(bytes(text));
+      guest.stack.poll(net.scheduler.now(), guest.link); // a segment of its own
+    }
+    net.scheduler.advance(50);
+    expect(written).toEqual(['alone', 'one', 'twothree']);
+  });
+
   it('lets the guest see a refused connection as reset', () => {
     const net = testNetwork();
     const client = connect(net.plug(2), '203.0.113.5', 81);

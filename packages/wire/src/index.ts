@@ -6,6 +6,7 @@ export * from './capture/pcap.ts';
 export * from './capture/pcapng.ts';
 export * from './capture/pcapng-options.ts';
 export * from './checksum.ts';
+export { copyInto } from './copy-bytes.ts';
 export * from './dhcp/dhcpv4.ts';
 export type { Dhcpv4Options } from './dhcp/dhcpv4-options.ts';
 export * from './dhcp/dhcpv6.ts';

@@ -6,7 +6,7 @@ import { adoptPeerSyn, becomeEstablished, readPeerSyn } from './establish.ts';
 import type { Segment } from './segment.ts';
 import { hasMuchRoomAgain } from './send-segment.ts';
 import { distance, isAcceptable, isAfter, isBefore } from './sequence.ts';
-import { PASS_ON_MIN_BYTES, TIMESTAMP_LIFETIME_MS } from './settings.ts';
+import { PASS_ON_MIN_BYTES, SHORT_MESSAGE_BYTES, TIMESTAMP_LIFETIME_MS } from './settings.ts';
 
 /**
  * What the stack does with a segment after the connection looked at it: nothing, answer RST, or take it as the
@@ -251,7 +251,8 @@ function passOn(
   length: number,
 ): number {
   const { receiveQueue, handler, socket } = block;
-  if (length < PASS_ON_MIN_BYTES || handler.onBytes === undefined || socket === undefined) return 0;
+  if (length > SHORT_MESSAGE_BYTES && length < PASS_ON_MIN_BYTES) return 0;
+  if (handler.onBytes === undefined || socket === undefined) return 0;
   if (receiveQueue.readable > 0 || receiveQueue.hasHoles || block.telling) return 0;
   if ((block.events & EVENT_OPEN) !== 0) return 0; // the program has not been told that it is open
   const used = handler.onBytes(socket, segment.bytes, from, length);

@@ -1,3 +1,4 @@
+import { copyInto } from '@orlop/wire';
 import { Assembler } from './assembler.ts';
 import type { BufferPool } from './buffer-pool.ts';
 
@@ -127,8 +128,8 @@ export class ReceiveQueue {
     const ring = this.#ring;
     const at = (this.#start + offset) & (ring.length - 1);
     const first = Math.min(length, ring.length - at);
-    ring.set(bytes.subarray(from, from + first), at);
-    if (first < length) ring.set(bytes.subarray(from + first, from + length), 0);
+    copyInto(bytes, from, first, ring, at);
+    if (first < length) copyInto(bytes, from + first, length - first, ring, 0);
   }
 
   #grow(needed: number): void {

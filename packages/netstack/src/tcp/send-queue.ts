@@ -1,9 +1,12 @@
+import { copyInto } from '@orlop/wire';
 import type { BufferLease } from '../face.ts';
 import type { BufferPool } from './buffer-pool.ts';
 
 /** Writes shorter than this are gathered by copying: keeping an array each would cost more than the copy. */
 const COPY_BELOW = 2048;
 const GATHER_BYTES = 16384;
+/** Of an exchange of short messages, each takes the place of the last; longer ones are not worth keeping. */
+const KEPT_LEN = 256;
 
 /**
  * Bytes written and not yet acknowledged, as the arrays that the program wrote, in order.
@@ -25,6 +28,8 @@ export class SendQueue {
   #cursorStart = 0;
   /** True when the last chunk is our own and has room behind its length. */
   #gathering = false;
+  /** A short one of our own from the last lone write, for the next: nobody else looks at it. */
+  #kept: Uint8Array | undefined;
 
   constructor(pool: BufferPool) {
     this.#pool = pool;
@@ -35,18 +40,18 @@ export class SendQueue {
     return this.#end - this.#base;
   }
 
-  /** Appends; the array is kept unless it is short, and its lease released when it no longer is. */
-  append(bytes: Uint8Array, lease?: BufferLease): void {
-    if (bytes.length === 0) return;
-    if (bytes.length < COPY_BELOW) {
-      this.#gather(bytes);
+  /** Appends the first `length` bytes; the array is kept unless they are few, and its lease released when it no longer is. */
+  append(bytes: Uint8Array, lease?: BufferLease, length = bytes.length): void {
+    if (length === 0) return;
+    if (length < COPY_BELOW) {
+      this.#gather(bytes, length);
       lease?.release();
     } else {
-      this.#push(bytes, bytes.length, false);
+      this.#push(length === bytes.length ? bytes : bytes.subarray(0, length), length, false);
       this.#leases[this.#chunks.length - 1] = lease;
     }
-    this.#end += bytes.length;
-    this.#pool.account(bytes.length);
+    this.#end += length;
+    this.#pool.account(length);
   }
 
   /** Copies `length` bytes that begin `offset` bytes after the first unacknowledged one. */
@@ -62,7 +67,7 @@ export class SendQueue {
       if (chunk === undefined) return;
       const from = position - start;
       const count = Math.min(left, (this.#lengths[index] ?? 0) - from);
-      into.set(from === 0 && count === chunk.length ? chunk : chunk.subarray(from, from + count), target);
+      copyInto(chunk, from, count, into, target);
       target += count;
       position += count;
       left -= count;
@@ -101,20 +106,27 @@ export class SendQueue {
     this.discard(this.length);
   }
 
-  #gather(bytes: Uint8Array): void {
+  #gather(bytes: Uint8Array, length: number): void {
     const last = this.#chunks.length - 1;
     const used = this.#lengths[last] ?? 0;
     const open = this.#gathering ? this.#chunks[last] : undefined;
-    if (open !== undefined && used + bytes.length <= open.length) {
-      open.set(bytes, used);
-      this.#lengths[last] = used + bytes.length;
+    if (open !== undefined && used + length <= open.length) {
+      copyInto(bytes, 0, length, open, used);
+      this.#lengths[last] = used + length;
       return;
     }
-    // A lone short write (a request, a key press) takes little; a run of them soon shares large arrays.
-    const size = this.length === 0 ? bytes.length : Math.min(GATHER_BYTES, Math.max(512, this.length * 2));
-    const own = new Uint8Array(Math.max(size, bytes.length));
-    own.set(bytes);
-    this.#push(own, bytes.length, true);
+    const own = this.#chunkFor(length);
+    copyInto(bytes, 0, length, own, 0);
+    this.#push(own, length, true);
+  }
+
+  /** A lone short write (a request, a key press) takes little; a run of them soon shares large arrays. */
+  #chunkFor(length: number): Uint8Array {
+    if (this.length > 0)
+      return new Uint8Array(Math.max(length, Math.min(GATHER_BYTES, Math.max(512, this.length * 2))));
+    const kept = this.#kept;
+    if (kept !== undefined && kept.length >= length) return kept;
+    return new Uint8Array(length);
   }
 
   #push(chunk: Uint8Array, length: number, gathering: boolean): void {
@@ -148,7 +160,8 @@ export class SendQueue {
     for (let index = this.#head; index < this.#chunks.length; index++) this.#release(index);
     // Setting `length` costs more than taking one out; one is what a request or an answer is.
     if (this.#chunks.length === 1) {
-      this.#chunks.pop();
+      const chunk = this.#chunks.pop();
+      if (this.#gathering && chunk !== undefined && chunk.length <= KEPT_LEN) this.#kept = chunk;
       this.#lengths.pop();
       this.#leases.pop();
     } else if (this.#chunks.length > 0) {

@@ -41,8 +41,10 @@ export const CHALLENGES_PER_INTERVAL = 10;
 export const ATTEMPT_LIFETIME_MS = 120_000;
 /** Segments of one connection before others get their turn. */
 export const BURST_SEGMENTS = 64;
-/** Shorter segments are gathered in the queue: using each by itself would cost more than the copy. */
+/** Shorter segments of a stream are gathered in the queue: using each by itself would cost more than the copy. */
 export const PASS_ON_MIN_BYTES = 8192;
+/** A segment this short is no part of a long stream, but a request or an answer. */
+export const SHORT_MESSAGE_BYTES = 512;
 /** RFC 7323 §5.5: a timestamp this old says nothing. */
 export const TIMESTAMP_LIFETIME_MS = 24 * 24 * 3600 * 1000;
 /** RFC 9293 §3.7.1: without the option. */

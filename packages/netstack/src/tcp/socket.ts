@@ -124,13 +124,12 @@ export class Socket implements TcpSocket {
     return this.#block.sendQueue.length;
   }
 
-  write(bytes: Uint8Array, lease?: BufferLease): number {
+  write(bytes: Uint8Array, lease?: BufferLease, length = bytes.length): number {
     const block = this.#block;
-    const space = this.writable;
-    const taken = Math.min(space, bytes.length);
-    if (taken < bytes.length) block.wantsSpace = true;
+    const taken = Math.min(this.writable, length);
+    if (taken < length) block.wantsSpace = true;
     if (taken === 0) return 0;
-    block.sendQueue.append(taken === bytes.length ? bytes : bytes.subarray(0, taken), lease);
+    block.sendQueue.append(bytes, lease, taken);
     this.#context.markReady(block);
     return taken;
   }

@@ -43,8 +43,11 @@ export const WOULD_BLOCK = -1;
 export interface HostStream {
   /** Bytes put at the start of `into`; 0 at the end of the stream; {@link WOULD_BLOCK} when none are there. */
   read(into: Uint8Array): number;
-  /** How many bytes were taken; fewer than given means that `onWritable` will be called. The rest stays yours. */
-  write(from: Uint8Array): number;
+  /**
+   * Of `from[at, at + length)`, by default all of it: how many bytes were taken; fewer than given means that `onWritable`
+   * will be called. The rest stays yours.
+   */
+  write(from: Uint8Array, at?: number, length?: number): number;
   /** Whether `onReadable` is wanted: false makes the other side wait. @default false */
   wantRead(want: boolean): void;
   /** Sends the end of our direction once; what was written goes first. */

@@ -177,16 +177,16 @@ class NodeStream implements HostStream {
     return count;
   }
 
-  write(from: Uint8Array): number {
+  write(from: Uint8Array, at = 0, length = from.length - at): number {
     if (this.#closed || this.#socket.connecting) {
       this.#wantWrite = true;
       return 0;
     }
     const room = MAX_WRITE_QUEUE - this.#socket.writableLength;
-    const count = Math.max(0, Math.min(room, from.length));
-    if (count < from.length) this.#wantWrite = true;
+    const count = Math.max(0, Math.min(room, length));
+    if (count < length) this.#wantWrite = true;
     // The bytes are the caller's again after the call.
-    if (count > 0) this.#socket.write(Uint8Array.prototype.slice.call(from, 0, count));
+    if (count > 0) this.#socket.write(Uint8Array.prototype.slice.call(from, at, at + count));
     return count;
   }
 

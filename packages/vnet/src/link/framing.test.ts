@@ -26,9 +26,9 @@ class ChoppyStream implements HostStream {
     return bytes.length;
   }
 
-  write(from: Uint8Array): number {
-    const count = Math.min(from.length, this.takes);
-    for (const byte of from.subarray(0, count)) this.outgoing.push(byte);
+  write(from: Uint8Array, at = 0, length = from.length - at): number {
+    const count = Math.min(length, this.takes);
+    for (const byte of from.subarray(at, at + count)) this.outgoing.push(byte);
     return count;
   }
 

@@ -76,11 +76,11 @@ class PipeStream implements HostStream {
     return count;
   }
 
-  write(from: Uint8Array): number {
-    const count = Math.min(from.length, MAX_WRITE_QUEUE - this.#unsent);
+  write(from: Uint8Array, at = 0, length = from.length - at): number {
+    const count = Math.min(length, MAX_WRITE_QUEUE - this.#unsent);
     if (count <= 0) return 0;
     this.#unsent += count;
-    this.#streams.output.write(Uint8Array.prototype.slice.call(from, 0, count), () => {
+    this.#streams.output.write(Uint8Array.prototype.slice.call(from, at, at + count), () => {
       const wasFull = this.#unsent >= MAX_WRITE_QUEUE;
       this.#unsent -= count;
       if (wasFull) this.#link?.onWritable();

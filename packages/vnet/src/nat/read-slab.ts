@@ -19,9 +19,11 @@ const MAX_IDLE = 8;
 export class ReadSlab {
   readonly #idle: Slab[] = [];
   #current: Slab;
+  #space: Uint8Array;
 
   constructor() {
     this.#current = this.#newSlab();
+    this.#space = this.#current.bytes;
   }
 
   /** Room for at most `wanted` bytes; valid until `take` or the next `space`. */
@@ -30,7 +32,12 @@ export class ReadSlab {
     if (this.#current.isUnused) this.#current.used = 0;
     if (SLAB_LEN - this.#current.used < Math.min(length, MIN_SPACE_LEN)) this.#turnOver();
     const { bytes, used } = this.#current;
-    return bytes.subarray(used, Math.min(used + length, SLAB_LEN));
+    const end = Math.min(used + length, SLAB_LEN);
+    const last = this.#space;
+    // Between short messages nothing changes: the same place, as large.
+    if (last.buffer === bytes.buffer && last.byteOffset === used && last.length === end - used) return last;
+    this.#space = bytes.subarray(used, end);
+    return this.#space;
   }
 
   /** The first `length` bytes of the last space are in use until the lease is released. */

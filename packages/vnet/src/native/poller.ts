@@ -31,6 +31,7 @@ export interface Watch {
 /** `status` is 0 or negative: then the descriptor holds an error, which a read or SO_ERROR tells and takes away. */
 export type OnReady = (events: number, status: number) => void;
 
+const SCRATCH_LEN = 512;
 /** What one call of `epoll_wait` may bring. */
 const EVENTS_PER_CALL = 64;
 /** Calls in a row before Node's own loop gets its turn. */
@@ -51,6 +52,10 @@ export class Poller {
   readonly #soon: (() => void)[] = [];
   #dispatching = false;
   #batchAtMs = 0;
+  /** For what is too short to be worth a view and the look for its address. */
+  readonly scratch: { readonly bytes: Uint8Array; readonly address: number };
+  #addressedArray: Uint8Array | undefined;
+  #address = 0;
   #looks = 0;
 
   /** @throws OrlopError `vnet.native-unavailable` on other systems than Linux. */
@@ -60,6 +65,17 @@ export class Poller {
     const status = this.library.poll(this.#set.descriptor);
     assert(status === 0, `uv_poll_start of the epoll set answered ${status}`);
     this.library.keepAlive(false);
+    const bytes = new Uint8Array(new ArrayBuffer(SCRATCH_LEN));
+    this.scratch = { bytes, address: this.library.addressOf(bytes) };
+  }
+
+  /** Where the bytes of an off-heap array are, which one call most often asks of the array of the call before. */
+  addressOf(array: Uint8Array): number {
+    if (array !== this.#addressedArray) {
+      this.#addressedArray = array;
+      this.#address = this.library.addressOf(array);
+    }
+    return this.#address;
   }
 
   /** The descriptor must be non-blocking. */

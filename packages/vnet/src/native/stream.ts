@@ -1,3 +1,4 @@
+import { copyInto } from '@orlop/wire';
 import {
   type HostEndpoint,
   type HostStream,
@@ -86,13 +87,14 @@ export class NativeStream implements HostStream {
 
   read(into: Uint8Array): number {
     if (this.#state !== 'open') return WOULD_BLOCK;
-    const count = this.#poller.library.read(this.#descriptor, into, into.length);
+    const { library } = this.#poller;
+    const count = library.readTo(this.#descriptor, this.#poller.addressOf(into), into.length);
     if (count >= 0) return count;
     this.#failUnlessBlocked();
     return WOULD_BLOCK;
   }
 
-  write(from: Uint8Array): number {
+  write(from: Uint8Array, at = 0, length = from.length - at): number {
     if (this.#state === 'closed') return 0;
     if (this.#state === 'connecting') {
       this.#wantWrite = true;
@@ -100,9 +102,9 @@ export class NativeStream implements HostStream {
     }
     if (this.#delays && this.#hasWritten) this.#stopDelaying();
     this.#hasWritten = true;
-    const count = this.#poller.library.write(this.#descriptor, from, from.length);
+    const count = this.#writeNow(from, at, length);
     if (count < 0) this.#failUnlessBlocked();
-    if (count < from.length && this.isOpen) {
+    if (count < length && this.isOpen) {
       this.#wantWrite = true;
       this.#arm();
     }
@@ -132,6 +134,16 @@ export class NativeStream implements HostStream {
     const linger = Uint8Array.of(1, 0, 0, 0, 0, 0, 0, 0);
     this.#poller.library.setsockopt(this.#descriptor, SOL_SOCKET, SO_LINGER, linger, linger.length);
     this.close();
+  }
+
+  #writeNow(from: Uint8Array, at: number, length: number): number {
+    const { library, scratch } = this.#poller;
+    if (length <= scratch.bytes.length) {
+      copyInto(from, at, length, scratch.bytes, 0);
+      return library.writeFrom(this.#descriptor, scratch.address, length);
+    }
+    const piece = length === from.length ? from : from.subarray(at, at + length);
+    return library.write(this.#descriptor, piece, length);
   }
 
   #stopDelaying(): void {

@@ -87,6 +87,19 @@ export function describeHostSockets(open: () => Promise<SocketsUnderTest>): void
     listener.close();
   });
 
+  it.each([3, 700])('writes a piece of an array: %i bytes of it', async (length) => {
+    const under = await open();
+    const { server, near, far, listener } = await pair(under);
+    far.wantRead(true);
+    const text = 'abcdefghij'.repeat(100);
+    expect(near.write(bytes(text), 5, length)).toBe(length);
+    await under.until(() => server.received.length >= length);
+    expect(server.received).toBe(text.slice(5, 5 + length));
+    near.close();
+    far.close();
+    listener.close();
+  });
+
   it('does the same over a unix socket', async () => {
     const under = await open();
     const { client, near, far, listener } = await pair(under, { kind: 'unix', path: under.unixPath });

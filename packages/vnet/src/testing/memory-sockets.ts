@@ -234,15 +234,15 @@ export class MemoryStream implements HostStream {
     return count;
   }
 
-  write(from: Uint8Array): number {
+  write(from: Uint8Array, at = 0, length = from.length - at): number {
     const other = this.#other;
     if (!this.#open || this.closed || other === undefined) {
       this.#wantWrite = true;
       return 0;
     }
-    const count = Math.min(from.length, BUFFER_BYTES - other.#incomingBytes);
-    if (count < from.length) this.#wantWrite = true;
-    if (count > 0) other.arrive(from.slice(0, count));
+    const count = Math.min(length, BUFFER_BYTES - other.#incomingBytes);
+    if (count < length) this.#wantWrite = true;
+    if (count > 0) other.arrive(from.slice(at, at + count));
     return count;
   }
 
