@@ -1,4 +1,5 @@
 import type { IpAddress } from '@orlop/netstack';
+import { copyInto } from '@orlop/wire';
 import type { HostDatagramSocket, HostEndpoint, HostFailure } from '../host/host-sockets.ts';
 import { MSG_DONTWAIT, MSG_NOSIGNAL, UV_READABLE } from './constants.ts';
 import { ErrorQueueReader, type QueuedError } from './error-queue.ts';
@@ -85,20 +86,31 @@ export class NativeDatagram implements HostDatagramSocket {
     const flags = MSG_DONTWAIT | MSG_NOSIGNAL;
     // An error of an earlier datagram is told by this call once: then the call is made again.
     for (let attempt = 0; attempt < 2; attempt++) {
-      const sent = library.sendto(
-        this.#descriptor,
-        payload,
-        payload.length,
-        flags,
-        this.#scratch.address,
-        length,
-      );
+      const sent = this.#sendTo(payload, flags, length);
       if (sent >= 0) return undefined;
       const errno = library.errno();
       if (wouldBlock(errno)) return 'exhausted';
       if (!this.#readErrors() || this.#closed) return failureOfErrno(errno);
     }
     return undefined;
+  }
+
+  #sendTo(payload: Uint8Array, flags: number, addressLength: number): number {
+    const { library, scratch } = this.#poller;
+    const { address, addressAddress } = this.#scratch;
+    const { length } = payload;
+    if (length > scratch.bytes.length) {
+      return library.sendto(this.#descriptor, payload, length, flags, address, addressLength);
+    }
+    copyInto(payload, 0, length, scratch.bytes, 0);
+    return library.sendtoFrom(
+      this.#descriptor,
+      scratch.address,
+      length,
+      flags,
+      addressAddress,
+      addressLength,
+    );
   }
 
   close(): void {

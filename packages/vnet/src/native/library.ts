@@ -34,6 +34,7 @@ export interface NativeLibrary {
   recvfrom(fd: number, into: Uint8Array, n: number, flags: number, from: Uint8Array, len: Uint8Array): number;
   recvfromTo(fd: number, into: number, n: number, flags: number, from: number, len: number): number;
   sendto(fd: number, from: Uint8Array, n: number, flags: number, to: Uint8Array, len: number): number;
+  sendtoFrom(fd: number, from: number, n: number, flags: number, to: number, len: number): number;
   recvmsg(descriptor: number, header: Uint8Array, flags: number): number;
   ioctl(descriptor: number, request: number, argument: Uint8Array): number;
   /** The same for requests whose argument is the number itself. */
@@ -105,6 +106,7 @@ export function bindNativeLibrary(onReady: () => void, platform: string): Native
     recvfromTo: func('recvfrom', 'int64_t', ['int', address, 'size_t', 'int', address, address]),
     recvfrom: func('recvfrom', 'int64_t', ['int', bytes, 'size_t', 'int', bytes, bytes]),
     sendto: func('sendto', 'int64_t', ['int', bytes, 'size_t', 'int', bytes, 'uint']),
+    sendtoFrom: func('sendto', 'int64_t', ['int', address, 'size_t', 'int', address, 'uint']),
     recvmsg: func('recvmsg', 'int64_t', ['int', bytes, 'int']),
     ioctl: func('ioctl', 'int', ['int', 'ulong', bytes]),
     ioctlValue: func('ioctl', 'int', ['int', 'ulong', 'ulong']),

@@ -138,11 +138,10 @@ export class Switch {
 
   /** Hands what is written to the links; after every batch and every `poll` of the station outside one. */
   flush(): void {
-    for (const port of this.#dirty) {
+    for (let port = this.#dirty.pop(); port !== undefined; port = this.#dirty.pop()) {
       port.dirty = false;
       port.link.flush();
     }
-    this.#dirty.length = 0;
   }
 
   #handlerOf(port: Port, events: PortEvents): LinkHandler {
