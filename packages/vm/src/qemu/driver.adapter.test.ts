@@ -43,16 +43,16 @@ describe('QemuDriver.start', () => {
     expect((await stat(machine.console.logPath)).mode & 0o777).toBe(0o600);
   });
 
-  it('ends what a start has left whose program was killed before it was through', async () => {
+  it.each([
+    { when: 'while QEMU was being waited for', isNoted: true },
+    { when: 'before QEMU was noted', isNoted: false },
+  ])('ends what a start has left whose program was killed $when', async ({ isNoted }) => {
     const folder = fixture.folder('left');
     const state = await (await start(folder)).state();
     if (state.kind !== 'running') throw new Error(`it is ${state.kind}`);
-    // As it stood while QEMU was being waited for.
     const { at, process: left } = state;
-    await writeFile(
-      join(folder, machineFiles.state),
-      JSON.stringify({ kind: 'starting', at, process: left }),
-    );
+    const noted = { kind: 'starting', at, ...(isNoted && { process: left }) };
+    await writeFile(join(folder, machineFiles.state), JSON.stringify(noted));
     const again = await (await start(folder)).state();
     expect(again).toMatchObject({ kind: 'running' });
     expect(await findProcess(left)).toBe('gone');

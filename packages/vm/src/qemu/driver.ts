@@ -7,13 +7,14 @@ import { NEW_LOG } from '../log-files.ts';
 import type { Driver, DriverDependencies, Machine, StartOptions } from '../machine.ts';
 import { MachineFolder } from '../machine-folder.ts';
 import { type Boot, checkSpec, type MachineSpec } from '../machine-spec.ts';
-import { findProcess, identifyProcess, signalProcess } from '../process-identity.ts';
+import { identifyProcess } from '../process-identity.ts';
 import { takeProcessLock } from '../process-lock.ts';
 import { connectUnixSocket } from '../unix-socket.ts';
 import { needsUefi, qemuArguments } from './arguments.ts';
 import { ensureDisk } from './disk-image.ts';
 import { removeUnpacked, unpackBoot } from './emulated-boot.ts';
 import { prepareUefi } from './firmware.ts';
+import { endInterruptedStart } from './interrupted-start.ts';
 import { Leash } from './leash.ts';
 import { fingerprintMachine } from './machine-fingerprint.ts';
 import { createMac, createUuid, type MachineIdentity } from './machine-identity.ts';
@@ -230,19 +231,6 @@ export class QemuDriver implements Driver {
 
   #now(): string {
     return new Date(this.#given.clock.wallMs()).toISOString();
-  }
-}
-
-/** Ends the process of a start whose program was killed before it was through: nobody else has it, and it holds the disks. */
-async function endInterruptedStart(folder: MachineFolder): Promise<void> {
-  const state = await folder.readState();
-  if (state?.kind !== 'starting' || state.process === undefined) return;
-  await signalProcess(state.process, 'SIGKILL');
-  for (let waited = 0; (await findProcess(state.process)) === 'present'; waited += MONITOR_POLL_MS) {
-    if (waited > MONITOR_TIMEOUT_MS) {
-      throw vmError('vm.timeout', `process ${state.process.pid} of an interrupted start does not end`);
-    }
-    await new Promise((resolve) => setTimeout(resolve, MONITOR_POLL_MS));
   }
 }
 
