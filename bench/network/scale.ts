@@ -4,6 +4,8 @@ import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type JoinedNetwork, joinNetwork, NetworkClient } from '@orlop/vnet';
+import { descriptorLimit } from '../../packages/vnet/src/host/descriptor-limit.ts';
+import { shareSockets } from '../../packages/vnet/src/host/socket-shares.ts';
 import { orlopNetUp } from './orlop-network.ts';
 import { cpuSecondsOf, memoryOf, run, start, stop, until } from './tools.ts';
 
@@ -13,7 +15,11 @@ export interface ScaleOptions {
 }
 
 const NAMESPACE = 'orlop-bench-scale';
-const CONNECTIONS = 10_000;
+/** Opened at once. */
+const BATCH = 200;
+/** As many as one guest may have where descriptors are few: beyond its share, three quarters, it is not answered. */
+const SHARE = shareSockets(descriptorLimit()).tcp * 0.75;
+const CONNECTIONS = Math.min(10_000, Math.floor(SHARE / BATCH) * BATCH);
 const FORWARDS = 1_000;
 const LINKS = 50;
 const LINK_BYTES = 4_000_000;
@@ -31,7 +37,7 @@ net.createServer((s) => {
 process.stdin.on('data', (d) => { stalled = true; for (const s of sockets) s.pause(); console.log('stalled ' + sockets.size); });
 `;
 
-/** Opens all connections, 200 at once, sends a byte over each, then 64 KiB over each, then ends them; waits for a line in between. */
+/** Opens all connections, a batch at once, sends a byte over each, then 64 KiB over each, then ends them; waits for a line in between. */
 const CLIENT = `
 const net = require('net');
 const lines = require('readline').createInterface({ input: process.stdin })[Symbol.asyncIterator]();
@@ -54,7 +60,7 @@ const open = () => new Promise((resolve, reject) => {
 (async () => {
   const sockets = [];
   let t = Date.now();
-  for (let i = 0; i < ${CONNECTIONS}; i += 200) sockets.push(...await Promise.all(Array.from({ length: 200 }, open)));
+  for (let i = 0; i < ${CONNECTIONS}; i += ${BATCH}) sockets.push(...await Promise.all(Array.from({ length: ${BATCH} }, open)));
   console.log(JSON.stringify({ open: sockets.length, ms: Date.now() - t, ...percentiles() }));
   await lines.next();
   t = Date.now();
