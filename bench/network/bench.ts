@@ -1,11 +1,12 @@
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
+import { freePort } from '@orlop/testkit';
 import type { Column } from './columns.ts';
 import { type Contestant, contest, presentPeers } from './contest.ts';
 import { exchanges, type Servers } from './measure.ts';
 import { type Peer, peers } from './peers.ts';
 import { type PeerReport, printReport } from './report.ts';
-import { freePort, run, start, stop, until } from './tools.ts';
+import { run, start, stop, until } from './tools.ts';
 
 export interface BenchOptions {
   readonly repository: string;

@@ -1,9 +1,10 @@
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { freePort } from '@orlop/testkit';
 import type { Column } from './columns.ts';
 import { measure, type Place, type Servers } from './measure.ts';
 import type { Measured, PeerReport } from './report.ts';
-import { cpuSecondsOf, freePort, type Memory, memoryOf, start, stop } from './tools.ts';
+import { cpuSecondsOf, type Memory, memoryOf, start, stop } from './tools.ts';
 
 /** A peer that is up, and what was measured of it so far. */
 export interface Contestant {

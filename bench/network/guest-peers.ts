@@ -1,7 +1,8 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
+import { freePort } from '@orlop/testkit';
 import { orlopNetUp } from './orlop-network.ts';
-import { freePort, hasProgram, run, start, stop, until } from './tools.ts';
+import { hasProgram, run, start, stop, until } from './tools.ts';
 
 export interface GuestPeerContext {
   readonly repository: string;

@@ -1,6 +1,7 @@
 import type { ChildProcess } from 'node:child_process';
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
+import { freePort } from '@orlop/testkit';
 import type { BenchOptions, ContestValues } from './bench.ts';
 import type { Column } from './columns.ts';
 import { type Contestant, contest, presentPeers } from './contest.ts';
@@ -15,7 +16,7 @@ import {
 } from './machine.ts';
 import { exchanges, type Servers } from './measure.ts';
 import { printReport } from './report.ts';
-import { freePort, stop, until } from './tools.ts';
+import { stop, until } from './tools.ts';
 
 /** gvproxy gives 192.168.127.2 to this one. */
 const MAC = '5a:94:ef:e4:0c:ee';

@@ -2,8 +2,9 @@ import type { ChildProcess } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { createConnection } from 'node:net';
 import { join } from 'node:path';
+import { freePort } from '@orlop/testkit';
 import { orlopNetUp } from './orlop-network.ts';
-import { freePort, hasProgram, run, start, stop, until } from './tools.ts';
+import { hasProgram, run, start, stop, until } from './tools.ts';
 
 export interface PeerContext {
   readonly repository: string;

@@ -1,12 +1,13 @@
 import type { ChildProcess } from 'node:child_process';
 import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { freePort } from '@orlop/testkit';
 import type { BenchOptions } from './bench.ts';
 import { BOOT_SECONDS, GUEST_IPERF_PORT, GUEST_SHELL_PORT, inGuestAt, startMachine } from './machine.ts';
 import { exchanges } from './measure.ts';
 import { orlopNetUp } from './orlop-network.ts';
 import { printColumns } from './print-columns.ts';
-import { freePort, run, start, stop, until } from './tools.ts';
+import { run, start, stop, until } from './tools.ts';
 
 const RR_PORT = 7001;
 const GUESTS = [

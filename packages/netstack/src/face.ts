@@ -77,8 +77,8 @@ export interface TcpHandler {
   /** Bytes arrived: `socket.readable` grew. */
   onReadable?(socket: TcpSocket): void;
   /**
-   * Many bytes arrived, or a short message, and nothing waits before them: `bytes[from .. from + length)`, valid during the call only.
-   * Returns how many it has used; the rest is queued as ever (`onReadable`). Without it all are.
+   * Many bytes arrived, or a short message, and nothing waits before them: `bytes[from .. from + length)`, valid during
+   * the call only. Returns how many it has used; the rest is queued as ever (`onReadable`). Without it all are.
    */
   onBytes?(socket: TcpSocket, bytes: Uint8Array, from: number, length: number): number;
   /** There is space again after a `write` was not taken whole. */
@@ -116,8 +116,8 @@ export interface TcpSocket {
   /** Bytes written and not acknowledged yet. */
   readonly unacknowledged: number;
   /**
-   * Queues the first `length` bytes (by default all) to send and returns how many it took: all, or fewer when the queue is full (then `onWritable`
-   * comes). Ownership: the stack keeps the array until it is acknowledged, the caller does not change it; short
+   * Queues the first `length` bytes (by default all) to send and returns how many it took: all, or fewer when the queue
+   * is full (then `onWritable` comes). Ownership: the stack keeps the array until it is acknowledged, the caller does not change it; short
    * pieces are copied instead. Of bytes that it took, `lease` tells when they are needed no more.
    */
   write(bytes: Uint8Array, lease?: BufferLease, length?: number): number;

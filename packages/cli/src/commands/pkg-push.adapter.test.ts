@@ -1,9 +1,8 @@
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdir, writeFile } from 'node:fs/promises';
-import { createServer } from 'node:net';
 import { join } from 'node:path';
-import { type TemporaryFolder, temporaryFolder } from '@orlop/testkit';
+import { freePort, type TemporaryFolder, temporaryFolder } from '@orlop/testkit';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { orlopIn } from '../testing/command-under-test.ts';
 
@@ -88,12 +87,4 @@ describe('orlop pkg push', () => {
 
 interface Manifest {
   readonly platform: { readonly os: string; readonly architecture: string };
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const address = server.address();
-  server.close();
-  return typeof address === 'object' && address !== null ? address.port : 0;
 }

@@ -1,13 +1,10 @@
 import { execFile, spawn } from 'node:child_process';
-import { createSocket } from 'node:dgram';
-import { once } from 'node:events';
 import { mkdirSync, writeFileSync } from 'node:fs';
-import { type AddressInfo, createServer } from 'node:net';
 import { userInfo } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { IpAddress } from '@orlop/netstack';
-import { temporaryFolder } from '@orlop/testkit';
+import { freePort, temporaryFolder } from '@orlop/testkit';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { dnsWindow } from '../testing/dns-window.ts';
 import { type LiveNetwork, liveNetwork } from '../testing/live-network.ts';
@@ -176,21 +173,4 @@ function addressOf(text: string) {
   const address = IpAddress.parse(text);
   if (address === undefined) throw new Error(text);
   return address;
-}
-
-/** A port that nobody had a moment ago, for TCP and UDP. */
-async function freePort(): Promise<number> {
-  for (;;) {
-    const listener = createServer().listen(0, '127.0.0.1');
-    await once(listener, 'listening');
-    const { port } = listener.address() as AddressInfo;
-    const socket = createSocket('udp4');
-    const isFree = await new Promise<boolean>((resolve) => {
-      socket.once('error', () => resolve(false)).bind(port, '127.0.0.1', () => resolve(true));
-    });
-    socket.close();
-    listener.close();
-    await once(listener, 'close');
-    if (isFree) return port;
-  }
 }
