@@ -1,6 +1,7 @@
 export * from './architecture.ts';
 export * from './assert.ts';
 export * from './capabilities.ts';
+export * from './churn-set.ts';
 export * from './clock.ts';
 export * from './error.ts';
 export * from './file-name.ts';

@@ -1,3 +1,4 @@
+import { ChurnSet } from '@orlop/core';
 import type { FrameSink, TcpCloseReason, TcpCounters, TcpSocket } from '../face.ts';
 import type { IpLayer } from '../ip/ip-layer.ts';
 import type { TimerQueue } from '../timer-queue.ts';
@@ -38,7 +39,7 @@ export class TcpContext {
   readonly checksumOffload: boolean;
   readonly #wake: () => void;
   /** Connections in TIME-WAIT, oldest first. */
-  readonly #waiting = new Set<ControlBlock>();
+  readonly #waiting = new ChurnSet<ControlBlock>();
   #ready: ControlBlock[] = [];
   /**
    * The connection that was closed last. V8 throws away the code that it compiled for a kind of object when the last one is

@@ -1,3 +1,4 @@
+import { ChurnSet } from '@orlop/core';
 import type { TcpHandler, TcpListenOptions, TcpSocket, TcpSocketOptions } from '../face.ts';
 import type { IpAddress } from '../ip/address.ts';
 import type { BacklogOwner, ControlBlock } from './control-block.ts';
@@ -14,7 +15,7 @@ export class Listener implements BacklogOwner {
   readonly #backlog: number;
   readonly #onConnection: (socket: TcpSocket) => TcpHandler;
   readonly #onClosed: (listener: Listener) => void;
-  readonly #half = new Set<ControlBlock>();
+  readonly #half = new ChurnSet<ControlBlock>();
 
   constructor(
     options: TcpListenOptions,

@@ -1,4 +1,4 @@
-import type { Random } from '@orlop/core';
+import { ChurnSet, type Random } from '@orlop/core';
 import { PROTOCOL_TCP, TCP_ACK, TCP_HEADER_LEN, TCP_RST, TCP_SYN } from '@orlop/wire';
 import { netstackError } from '../errors.ts';
 import type {
@@ -49,7 +49,7 @@ export class PassiveOpen implements AttemptOwner {
   readonly #cookies: SynCookies;
   readonly #listeners = new Map<number, Listener[]>();
   /** In order of their deadlines. */
-  readonly #attempts = new Set<Attempt>();
+  readonly #attempts = new ChurnSet<Attempt>();
 
   constructor(parts: PassiveOpenParts) {
     this.#parts = parts;
@@ -135,7 +135,7 @@ export class PassiveOpen implements AttemptOwner {
   }
 
   pollAt(): number {
-    const first = this.#attempts.values().next();
+    const first = this.#attempts[Symbol.iterator]().next();
     return first.done === true ? Number.POSITIVE_INFINITY : first.value.deadline;
   }
 

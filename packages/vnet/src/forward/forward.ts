@@ -1,3 +1,4 @@
+import { ChurnSet } from '@orlop/core';
 import type { IpAddress } from '@orlop/netstack';
 import type { HostEndpoint } from '../host/host-sockets.ts';
 
@@ -71,7 +72,7 @@ export class ForwardStats {
   connections = 0;
   failed = 0;
   lastError: string | undefined = undefined;
-  readonly #running = new Set<ByteCounter>();
+  readonly #running = new ChurnSet<ByteCounter>();
   /** Of connections that have ended. */
   #endedToGuest = 0;
   #endedFromGuest = 0;

@@ -1,4 +1,4 @@
-import { OrlopError } from '@orlop/core';
+import { ChurnSet, OrlopError } from '@orlop/core';
 import type { IpAddress, TcpService } from '@orlop/netstack';
 import type { HostListener, HostSockets, HostStream, HostStreamEvents } from '../host/host-sockets.ts';
 import type { ReadSlab } from '../nat/read-slab.ts';
@@ -48,7 +48,7 @@ class TcpForward implements RunningForward {
   listener: HostListener | undefined = undefined;
   readonly #spec: ToGuest;
   readonly #options: TcpForwardOptions;
-  readonly #relays = new Set<Relay>();
+  readonly #relays = new ChurnSet<Relay>();
   #target: ForwardTarget;
 
   constructor(spec: ToGuest, options: TcpForwardOptions) {

@@ -1,6 +1,9 @@
 /** Who something is open for: a port of the segment where that is known, otherwise an address. */
 export type Owner = number | string;
 
+/** Owners that may stay known without anything open: a map that is entered and left for each connection is remade for each. */
+const MAX_IDLE_OWNERS = 64;
+
 export interface ShareLimits {
   /** Of all owners together. @default no limit */
   readonly total?: number;
@@ -39,7 +42,7 @@ export class OwnerShares {
   leave(owner: Owner): void {
     this.#count--;
     const left = (this.#countOf.get(owner) ?? 1) - 1;
-    if (left === 0) this.#countOf.delete(owner);
+    if (left === 0 && this.#countOf.size > MAX_IDLE_OWNERS) this.#countOf.delete(owner);
     else this.#countOf.set(owner, left);
   }
 }

@@ -1,3 +1,4 @@
+import { ChurnSet } from '@orlop/core';
 import {
   type Endpoint,
   type IcmpReporter,
@@ -91,7 +92,7 @@ export class TcpNat {
     denied: 0,
   };
   readonly #options: TcpNatOptions;
-  readonly #connections = new Map<number, Connection>();
+  readonly #connections = new ChurnSet<Connection>();
   readonly #shares: OwnerShares;
   /** Of those, what the host has not answered yet. */
   readonly #connecting: OwnerShares;
@@ -140,7 +141,7 @@ export class TcpNat {
   }
 
   *flows(): IterableIterator<TcpFlow> {
-    for (const { id, attempt, startedAtMs, relay } of this.#connections.values()) {
+    for (const { id, attempt, startedAtMs, relay } of this.#connections) {
       yield {
         id,
         guest: attempt.remote,
@@ -158,24 +159,31 @@ export class TcpNat {
 
   /** Drops one flow, both sides with a reset. False when there is none of that id. */
   drop(id: number): boolean {
-    const connection = this.#connections.get(id);
-    if (connection === undefined) return false;
-    if (connection.relay === undefined) {
-      connection.stream.reset();
-      connection.attempt.reject('refused');
-      this.#forget(connection);
-    } else connection.relay.abort();
-    return true;
+    for (const connection of this.#connections) {
+      if (connection.id !== id) continue;
+      this.#drop(connection);
+      return true;
+    }
+    return false;
   }
 
   /** Drops what came by the forward that these counters are of. */
   dropOf(stats: ForwardStats): void {
-    for (const connection of [...this.#connections.values()])
-      if (connection.stats === stats) this.drop(connection.id);
+    for (const connection of [...this.#connections]) if (connection.stats === stats) this.#drop(connection);
   }
 
   close(): void {
-    for (const id of [...this.#connections.keys()]) this.drop(id);
+    for (const connection of [...this.#connections]) this.#drop(connection);
+  }
+
+  #drop(connection: Connection): void {
+    if (connection.relay !== undefined) {
+      connection.relay.abort();
+      return;
+    }
+    connection.stream.reset();
+    connection.attempt.reject('refused');
+    this.#forget(connection);
   }
 
   #connect(
@@ -216,7 +224,7 @@ export class TcpNat {
       relay: undefined,
       cancelTimeout: NOTHING,
     };
-    this.#connections.set(connection.id, connection);
+    this.#connections.add(connection);
     if (stats !== undefined) stats.connections++;
     if (stream.isOpen) {
       this.#opened(connection);
@@ -267,7 +275,7 @@ export class TcpNat {
 
   #forget(connection: Connection): void {
     connection.cancelTimeout();
-    if (!this.#connections.delete(connection.id)) return;
+    if (!this.#connections.delete(connection)) return;
     const { owner, relay } = connection;
     this.#shares.leave(owner);
     if (relay === undefined) this.#connecting.leave(owner);
