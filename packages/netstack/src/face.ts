@@ -239,6 +239,7 @@ export interface TcpService {
   readonly connectionCount: number;
   /** Bytes in the queues of all connections. */
   readonly bufferedBytes: number;
+  /** Those same but the ones in TIME-WAIT, of which only what answers take is left. */
   connections(): IterableIterator<TcpSocket>;
   readonly counters: Readonly<TcpCounters>;
 }

@@ -1,8 +1,8 @@
-import { ChurnSet } from '@orlop/core';
 import type { FrameSink, TcpCloseReason, TcpCounters, TcpSocket } from '../face.ts';
 import type { IpLayer } from '../ip/ip-layer.ts';
 import type { TimerQueue } from '../timer-queue.ts';
 import type { BufferPool } from './buffer-pool.ts';
+import { mayChallenge } from './challenge.ts';
 import type { ConnectionTable, TableEntry } from './connection-table.ts';
 import {
   type ControlBlock,
@@ -12,7 +12,8 @@ import {
   EVENT_READABLE,
   EVENT_WRITABLE,
 } from './control-block.ts';
-import { CHALLENGE_INTERVAL_MS, CHALLENGES_PER_INTERVAL, type ResolvedTcpSettings } from './settings.ts';
+import type { ResolvedTcpSettings } from './settings.ts';
+import type { TimeWaits } from './time-wait.ts';
 
 export interface TcpContextInit {
   readonly ip: IpLayer;
@@ -21,6 +22,7 @@ export interface TcpContextInit {
   readonly pool: BufferPool;
   readonly table: ConnectionTable<TableEntry>;
   readonly timers: TimerQueue<ControlBlock>;
+  readonly timeWaits: TimeWaits;
   readonly checksumOffload: boolean;
   readonly wake: () => void;
 }
@@ -37,9 +39,8 @@ export class TcpContext {
   readonly table: ConnectionTable<TableEntry>;
   readonly timers: TimerQueue<ControlBlock>;
   readonly checksumOffload: boolean;
+  readonly #timeWaits: TimeWaits;
   readonly #wake: () => void;
-  /** Connections in TIME-WAIT, oldest first. */
-  readonly #waiting = new ChurnSet<ControlBlock>();
   #ready: ControlBlock[] = [];
   /**
    * The connection that was closed last. V8 throws away the code that it compiled for a kind of object when the last one is
@@ -57,6 +58,7 @@ export class TcpContext {
     this.table = init.table;
     this.timers = init.timers;
     this.checksumOffload = init.checksumOffload;
+    this.#timeWaits = init.timeWaits;
     this.#wake = init.wake;
   }
 
@@ -108,13 +110,7 @@ export class TcpContext {
 
   /** An acknowledgement that a doubtful segment provokes, at a limited rate (RFC 5961 §7). */
   challenge(block: ControlBlock): void {
-    const now = this.now;
-    if (now - block.challengesSince >= CHALLENGE_INTERVAL_MS) {
-      block.challengesSince = now;
-      block.challenges = 0;
-    }
-    if (block.challenges >= CHALLENGES_PER_INTERVAL) return;
-    block.challenges++;
+    if (!mayChallenge(block, this.now)) return;
     this.counters.challengeAcks++;
     block.ackNow = true;
     this.markReady(block);
@@ -125,7 +121,6 @@ export class TcpContext {
     if (block.state === 'closed') return;
     block.state = 'closed';
     this.lastClosed = block;
-    this.#waiting.delete(block);
     this.table.remove(block);
     block.stopTimers();
     this.timers.remove(block);
@@ -136,24 +131,17 @@ export class TcpContext {
     this.#tellClosed(block, reason);
   }
 
-  /** Both sides closed and we were first: old segments may still come (RFC 9293 §3.6.1). */
+  /** Both sides closed and we were first. The block has its last acknowledgement to send, and is its owner's then. */
   enterTimeWait(block: ControlBlock): void {
     block.state = 'time-wait';
+    this.lastClosed = block;
     block.stopTimers();
+    this.timers.remove(block);
     block.sendQueue.clear();
     block.retransmission.scoreboard.clear();
-    this.#waiting.add(block);
-    this.restartTimeWait(block);
-    this.#tellClosed(block, 'finished');
-    for (const oldest of this.#waiting) {
-      if (this.#waiting.size <= this.settings.maxTimeWait) break;
-      this.close(oldest, 'finished');
-    }
-  }
-
-  restartTimeWait(block: ControlBlock): void {
     block.expireAt = this.now + this.settings.timeWaitMs;
-    this.schedule(block);
+    this.#timeWaits.take(block, this.now);
+    this.#tellClosed(block, 'finished');
   }
 
   tell(block: ControlBlock, event: number): void {

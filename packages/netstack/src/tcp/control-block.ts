@@ -141,7 +141,7 @@ export class ControlBlock implements TableEntry, TimerEntry, NeighbourWaiter {
   persistAt = NEVER;
   delayedAckAt = NEVER;
   keepaliveAt = NEVER;
-  /** TIME-WAIT ends. */
+  /** TIME-WAIT ends; by then another stands for the connection, so nothing wakes for it here. */
   expireAt = NEVER;
   persistCount = 0;
   keepalive: KeepaliveOptions | undefined;
@@ -214,7 +214,7 @@ export class ControlBlock implements TableEntry, TimerEntry, NeighbourWaiter {
 
   /** The earliest of all timers. */
   earliestTimer(): number {
-    return Math.min(this.retransmitAt, this.persistAt, this.delayedAckAt, this.keepaliveAt, this.expireAt);
+    return Math.min(this.retransmitAt, this.persistAt, this.delayedAckAt, this.keepaliveAt);
   }
 
   stopTimers(): void {
@@ -222,7 +222,6 @@ export class ControlBlock implements TableEntry, TimerEntry, NeighbourWaiter {
     this.persistAt = NEVER;
     this.delayedAckAt = NEVER;
     this.keepaliveAt = NEVER;
-    this.expireAt = NEVER;
   }
 }
 

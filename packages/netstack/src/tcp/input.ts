@@ -8,11 +8,8 @@ import { hasMuchRoomAgain } from './send-segment.ts';
 import { distance, isAcceptable, isAfter, isBefore } from './sequence.ts';
 import { PASS_ON_MIN_BYTES, SHORT_MESSAGE_BYTES, TIMESTAMP_LIFETIME_MS } from './settings.ts';
 
-/**
- * What the stack does with a segment after the connection looked at it: nothing, answer RST, or take it as the
- * beginning of a new connection (a SYN in TIME-WAIT).
- */
-export type SegmentVerdict = 'taken' | 'reset' | 'new-connection';
+/** What the stack does with a segment after the connection looked at it: nothing, or answer RST. */
+export type SegmentVerdict = 'taken' | 'reset';
 
 /** A segment arrives for an existing connection (RFC 9293 §3.10.7). */
 export function segmentArrives(context: TcpContext, block: ControlBlock, segment: Segment): SegmentVerdict {
@@ -21,8 +18,6 @@ export function segmentArrives(context: TcpContext, block: ControlBlock, segment
       return 'reset';
     case 'syn-sent':
       return arrivesInSynSent(context, block, segment);
-    case 'time-wait':
-      return arrivesInTimeWait(context, block, segment);
     default:
       return arrivesSynchronized(context, block, segment);
   }
@@ -49,30 +44,6 @@ function arrivesInSynSent(context: TcpContext, block: ControlBlock, segment: Seg
   block.sendWindow.start(segment.window, segment.sequence, block.una);
   block.synDue = true;
   context.markReady(block);
-  return 'taken';
-}
-
-/** RFC 9293 §3.10.7.4 in TIME-WAIT, with RFC 6191 for new connections and RFC 1337 against RST. */
-function arrivesInTimeWait(context: TcpContext, block: ControlBlock, segment: Segment): SegmentVerdict {
-  if (segment.isRst) return 'taken';
-  if (segment.isSyn && !segment.isAck) {
-    const { options } = segment;
-    const laterBy =
-      block.hasTimestamps && options.hasTimestamps
-        ? distance(block.timestampRecent, options.timestampValue)
-        : 0;
-    // Within one tick of the peer's clock, its sequence numbers tell (RFC 6191 §2).
-    const newer = laterBy > 0 || (laterBy === 0 && isAfter(segment.sequence, block.receiveNext));
-    if (newer) {
-      context.close(block, 'finished');
-      return 'new-connection';
-    }
-  }
-  const isSameFin = segment.isFin && ((segment.sequence + segment.sequenceLength) | 0) === block.receiveNext;
-  if (isSameFin) context.restartTimeWait(block);
-  // A bare acknowledgement where it belongs asks nothing: two peers in TIME-WAIT would answer each other for ever.
-  const asks = segment.sequenceLength > 0 || segment.sequence !== block.receiveNext;
-  if (asks) context.challenge(block);
   return 'taken';
 }
 

@@ -33,7 +33,8 @@ export class Socket implements TcpSocket {
   }
 
   get state(): TcpState {
-    return this.#block.state;
+    const { state, expireAt } = this.#block;
+    return state === 'time-wait' && this.#context.now >= expireAt ? 'closed' : state;
   }
 
   get handler(): TcpHandler {
@@ -159,7 +160,7 @@ export class Socket implements TcpSocket {
   info(): TcpInfo {
     const block = this.#block;
     return {
-      state: block.state,
+      state: this.state,
       smoothedRttMs: block.rtt.smoothedMs,
       retransmissionTimeoutMs: block.rtt.timeoutMs,
       congestionWindowBytes: Math.floor(block.congestion.windowBytes),

@@ -35,6 +35,7 @@ import { PassiveOpen } from './passive-open.ts';
 import { Segment } from './segment.ts';
 import { isAfter } from './sequence.ts';
 import { MAX_SYN_RETRIES, resolveTcpSettings } from './settings.ts';
+import { TimeWait, TimeWaits } from './time-wait.ts';
 import { runTimers } from './timers.ts';
 
 export interface TcpDependencies {
@@ -60,6 +61,7 @@ export class Tcp implements TcpService, TransportProtocol {
   readonly #timers = new TimerQueue<ControlBlock>();
   readonly #segment = new Segment();
   readonly #bare: BareSegmentSender;
+  readonly #timeWaits: TimeWaits;
   readonly #factory: ConnectionFactory;
   readonly #passive: PassiveOpen;
   #portsUsed = 0;
@@ -69,6 +71,9 @@ export class Tcp implements TcpService, TransportProtocol {
     const settings = resolveTcpSettings(dependencies.settings);
     this.#ip = ip;
     this.#table = new ConnectionTable(random);
+    this.#bare = new BareSegmentSender(ip, this.counters);
+    const { counters } = this;
+    this.#timeWaits = new TimeWaits({ table: this.#table, settings, counters, bare: this.#bare });
     this.#context = new TcpContext({
       ip,
       settings,
@@ -76,10 +81,10 @@ export class Tcp implements TcpService, TransportProtocol {
       pool: new BufferPool({ keepBytes: KEEP_POOL_BYTES, budgetBytes: settings.memoryBudget }),
       table: this.#table,
       timers: this.#timers,
+      timeWaits: this.#timeWaits,
       checksumOffload: dependencies.checksumOffload,
       wake: dependencies.wake,
     });
-    this.#bare = new BareSegmentSender(ip, this.counters);
     this.#factory = new ConnectionFactory(this.#context, random, this.#bare.reset);
     this.#passive = new PassiveOpen({
       context: this.#context,
@@ -151,6 +156,7 @@ export class Tcp implements TcpService, TransportProtocol {
     const entry = this.#table.find(packet, segment.sourcePort, segment.destinationPort);
     if (entry instanceof ControlBlock) this.#onKnown(entry, packet, segment);
     else if (entry instanceof Attempt) this.#passive.onRepeated(entry, segment);
+    else if (entry instanceof TimeWait) this.#onFinished(entry, packet, segment);
     else this.#passive.onStranger(packet, segment);
   }
 
@@ -181,19 +187,23 @@ export class Tcp implements TcpService, TransportProtocol {
       context.dispatch(block);
     }
     this.#passive.poll(now);
+    this.#timeWaits.poll(now);
     return context.drainReady(sink, transmit);
   }
 
   pollAt(): number {
     if (this.#context.hasReady) return 0;
-    return Math.min(this.#timers.nextAt(), this.#passive.pollAt());
+    return Math.min(this.#timers.nextAt(), this.#passive.pollAt(), this.#timeWaits.pollAt());
   }
 
   #onKnown(block: ControlBlock, packet: IpPacket, segment: Segment): void {
     const verdict = segmentArrives(this.#context, block, segment);
     if (verdict === 'reset') this.#bare.answerReset(packet, segment);
-    else if (verdict === 'new-connection') this.#passive.onStranger(packet, segment);
     this.#context.dispatch(block);
+  }
+
+  #onFinished(entry: TimeWait, packet: IpPacket, segment: Segment): void {
+    if (this.#timeWaits.receive(entry, segment, this.#context.now)) this.#passive.onStranger(packet, segment);
   }
 
   /** RFC 1191, RFC 8201: smaller segments from now on, and what is in flight again. */

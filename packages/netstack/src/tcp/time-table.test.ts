@@ -348,6 +348,30 @@ const TABLES: readonly TimeTable[] = [
       [40, 'out', 'S. 10000 ack 100001 <mss 1460>'],
     ],
   },
+  {
+    title: 'with timestamps TIME-WAIT answers with them, and they tell a new SYN from an old one (RFC 6191)',
+    timestamps: true,
+    stack: PLAIN,
+    rows: [
+      [0, 'app', 'listen'],
+      [0, 'in', 'S 0 <mss 1000 ts>'],
+      [0, 'out', 'S. 0 ack 1 <mss 1460 ts>'],
+      [5, 'in', '. 1 ack 1 <ts>'],
+      [5, 'tell', 'open'],
+      [10, 'app', 'shutdown'],
+      [10, 'out', 'F. 1 ack 1 <ts>'],
+      [20, 'in', 'F. 1 ack 2 <ts>'],
+      [20, 'tell', 'end'],
+      [20, 'tell', 'close finished'],
+      [20, 'out', '. 2 ack 2 <ts>'],
+      [300, 'in', 'S 100000 <mss 1000 ts old>'],
+      [300, 'out', '. 2 ack 2 <ts>'],
+      [1000, 'in', 'F. 1 ack 2 <ts>'],
+      [1000, 'out', '. 2 ack 2 <ts>'],
+      [3000, 'in', 'S 0 <mss 1000 ts>'],
+      [3000, 'out', 'S. 750000 ack 1 <mss 1460 ts>'],
+    ],
+  },
 ];
 
 describe('Tcp by time tables', () => {

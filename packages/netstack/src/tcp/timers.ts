@@ -10,10 +10,6 @@ const NEVER = Number.POSITIVE_INFINITY;
 /** Runs the timers of a connection that are due. Each only marks what is to be sent; output sends it. */
 export function runTimers(context: TcpContext, block: ControlBlock): void {
   const { now } = context;
-  if (now >= block.expireAt) {
-    context.close(block, 'finished');
-    return;
-  }
   if (now >= block.delayedAckAt) {
     block.delayedAckAt = NEVER;
     block.ackNow = true;
@@ -79,7 +75,7 @@ function onPersist(context: TcpContext, block: ControlBlock): void {
 function onKeepalive(context: TcpContext, block: ControlBlock): void {
   block.keepaliveAt = NEVER;
   const { keepalive } = block;
-  if (keepalive === undefined || block.state === 'time-wait') return;
+  if (keepalive === undefined) return;
   const { now } = context;
   const idleFor = now - block.lastHeardAt;
   if (block.una !== block.next) {
