@@ -127,6 +127,7 @@ export class PassiveOpen implements AttemptOwner {
 
   /** Ends attempts on which nobody decided. */
   poll(now: number): void {
+    if (this.#attempts.size === 0) return;
     for (const attempt of this.#attempts) {
       if (now < attempt.deadline) return;
       this.#forget(attempt);
@@ -135,6 +136,7 @@ export class PassiveOpen implements AttemptOwner {
   }
 
   pollAt(): number {
+    if (this.#attempts.size === 0) return Number.POSITIVE_INFINITY;
     const first = this.#attempts[Symbol.iterator]().next();
     return first.done === true ? Number.POSITIVE_INFINITY : first.value.deadline;
   }

@@ -57,6 +57,8 @@ export class TimeWaits {
   readonly #parts: TimeWaitParts;
   /** In the order in which they end. */
   readonly #waiting = new ChurnSet<TimeWait>();
+  /** None ends earlier. A number, as it is asked for in each poll. */
+  #nextAt = Number.POSITIVE_INFINITY;
 
   constructor(parts: TimeWaitParts) {
     this.#parts = parts;
@@ -69,6 +71,7 @@ export class TimeWaits {
     table.remove(block);
     table.add(entry);
     this.#waiting.add(entry);
+    this.#nextAt = Math.min(this.#nextAt, entry.expireAt);
     for (const oldest of this.#waiting) {
       if (this.#waiting.size <= settings.maxTimeWait) break;
       this.#end(oldest);
@@ -97,15 +100,19 @@ export class TimeWaits {
 
   /** Ends those whose time is over. */
   poll(now: number): void {
+    if (now < this.#nextAt) return;
+    this.#nextAt = Number.POSITIVE_INFINITY;
     for (const oldest of this.#waiting) {
-      if (now < oldest.expireAt) return;
+      if (now < oldest.expireAt) {
+        this.#nextAt = oldest.expireAt;
+        return;
+      }
       this.#end(oldest);
     }
   }
 
   pollAt(): number {
-    const first = this.#waiting[Symbol.iterator]().next();
-    return first.done === true ? Number.POSITIVE_INFINITY : first.value.expireAt;
+    return this.#nextAt;
   }
 
   #restart(entry: TimeWait, now: number): void {
