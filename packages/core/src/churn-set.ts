@@ -4,10 +4,10 @@ const MIN_DELETIONS = 16;
 /**
  * A set whose members come and go all the time, in the order of their coming.
  *
- * A `Set` that does so for long makes the collector's work: V8 gives it a new table every few members, and a table that was
- * left links to the next one. Once one of them has grown old, the collector of young objects takes all that come after it,
- * and all members that they held, for living: each collection copies them, and the heap grows until the next full one.
- * This set takes a new `Set` now and then, to which no link leads.
+ * A `Set` that does so for long burdens the collector. V8 gives it a new table every few members, and the table that was left
+ * leads to the new one, for iterators that are on their way. Once one that was left has grown old, the collector of young
+ * objects takes all tables after it, and the members that were in them, for living: it copies them each time, and the heap
+ * grows until the next full collection. This set changes to a new `Set` now and then, to which no table leads.
  */
 export class ChurnSet<T> implements Iterable<T> {
   #members = new Set<T>();
