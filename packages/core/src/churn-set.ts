@@ -17,6 +17,11 @@ export class ChurnSet<T> implements Iterable<T> {
     return this.#members.size;
   }
 
+  /** Of the members, who came first. */
+  get oldest(): T | undefined {
+    return this.#members.size === 0 ? undefined : this.#members.values().next().value;
+  }
+
   add(member: T): void {
     if (this.#deletions > Math.max(MIN_DELETIONS, this.#members.size)) {
       this.#members = new Set(this.#members);

@@ -117,8 +117,8 @@ export interface TcpSocket {
   readonly unacknowledged: number;
   /**
    * Queues the first `length` bytes (by default all) to send and returns how many it took: all, or fewer when the queue
-   * is full (then `onWritable` comes). Ownership: the stack keeps the array until it is acknowledged, the caller does not change it; short
-   * pieces are copied instead. Of bytes that it took, `lease` tells when they are needed no more.
+   * is full (then `onWritable` comes). Ownership: the stack keeps the array until it is acknowledged, the caller does
+   * not change it; short pieces are copied instead. Of bytes that it took, `lease` tells when they are needed no more.
    */
   write(bytes: Uint8Array, lease?: BufferLease, length?: number): number;
   /** Sends FIN after what is queued; reading goes on (half-close). */

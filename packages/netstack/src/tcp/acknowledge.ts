@@ -91,7 +91,7 @@ function measure(context: TcpContext, block: ControlBlock, segment: Segment): vo
   }
   const { options } = segment;
   if (block.timedAt < 0 && block.hasTimestamps && options.timestampEcho !== 0) {
-    const elapsed = distance(options.timestampEcho, timestampOf(block, context.now));
+    const elapsed = distance(options.timestampEcho, timestampOf(block.timestampOffset, context.now));
     if (elapsed >= 0) block.rtt.sample(elapsed);
     return;
   }
@@ -127,7 +127,7 @@ function beginRecovery(context: TcpContext, block: ControlBlock): void {
   block.retransmission.beginRecovery(block.una, block.next);
   block.timedAt = -1;
   block.lossMayBeSpurious = true;
-  block.lossTimestamp = timestampOf(block, context.now);
+  block.lossTimestamp = timestampOf(block.timestampOffset, context.now);
 }
 
 /** What a probe put beyond the closed window was not taken: it is sent again as fresh data. */

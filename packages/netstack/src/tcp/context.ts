@@ -140,7 +140,7 @@ export class TcpContext {
     block.sendQueue.clear();
     block.retransmission.scoreboard.clear();
     block.expireAt = this.now + this.settings.timeWaitMs;
-    this.#timeWaits.take(block, this.now);
+    this.#timeWaits.take(block);
     this.#tellClosed(block, 'finished');
   }
 

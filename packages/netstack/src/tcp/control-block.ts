@@ -141,7 +141,7 @@ export class ControlBlock implements TableEntry, TimerEntry, NeighbourWaiter {
   persistAt = NEVER;
   delayedAckAt = NEVER;
   keepaliveAt = NEVER;
-  /** TIME-WAIT ends; by then another stands for the connection, so nothing wakes for it here. */
+  /** TIME-WAIT ends. No timer here: a `TimeWait` stands for the connection by then. */
   expireAt = NEVER;
   persistCount = 0;
   keepalive: KeepaliveOptions | undefined;

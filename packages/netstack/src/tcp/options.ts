@@ -7,8 +7,8 @@ const TIMESTAMPS_LENGTH = 12;
 const KIND_SACK = 5;
 
 /** Our timestamp clock, in milliseconds from an offset that differs per connection (RFC 7323 §5.4). */
-export function timestampOf(block: ControlBlock, now: number): number {
-  return (Math.floor(now) + block.timestampOffset) | 0;
+export function timestampOf(timestampOffset: number, now: number): number {
+  return (Math.floor(now) + timestampOffset) | 0;
 }
 
 /** How many SACK blocks fit and are wanted (RFC 2018 §3: three beside timestamps, four without). */
@@ -35,7 +35,7 @@ export function writeOptions(
   let end = at;
   if (block.hasTimestamps) {
     writeU32(into, end, TIMESTAMPS_HEAD);
-    writeU32(into, end + 4, timestampOf(block, of.now));
+    writeU32(into, end + 4, timestampOf(block.timestampOffset, of.now));
     writeU32(into, end + 8, block.timestampRecent);
     end += TIMESTAMPS_LENGTH;
   }

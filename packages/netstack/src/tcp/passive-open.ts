@@ -24,6 +24,7 @@ import type { ControlBlock, PeerSyn } from './control-block.ts';
 import { adoptPeerSyn, readPeerSyn } from './establish.ts';
 import { segmentArrives } from './input.ts';
 import { Listener } from './listener.ts';
+import { timestampOf } from './options.ts';
 import type { Segment } from './segment.ts';
 import { ATTEMPT_LIFETIME_MS } from './settings.ts';
 import { SynCookies } from './syn-cookie.ts';
@@ -127,18 +128,18 @@ export class PassiveOpen implements AttemptOwner {
 
   /** Ends attempts on which nobody decided. */
   poll(now: number): void {
-    if (this.#attempts.size === 0) return;
-    for (const attempt of this.#attempts) {
-      if (now < attempt.deadline) return;
+    for (
+      let attempt = this.#attempts.oldest;
+      attempt !== undefined && now >= attempt.deadline;
+      attempt = this.#attempts.oldest
+    ) {
       this.#forget(attempt);
       attempt.cancel();
     }
   }
 
   pollAt(): number {
-    if (this.#attempts.size === 0) return Number.POSITIVE_INFINITY;
-    const first = this.#attempts[Symbol.iterator]().next();
-    return first.done === true ? Number.POSITIVE_INFINITY : first.value.deadline;
+    return this.#attempts.oldest?.deadline ?? Number.POSITIVE_INFINITY;
   }
 
   get #tableIsFull(): boolean {
@@ -217,7 +218,7 @@ export class PassiveOpen implements AttemptOwner {
     const peer = readPeerSyn(segment);
     const receiveLimit = factory.receiveLimit(listener.socketOptions);
     const tuple = tupleOf(local, remote);
-    const value = this.#cookies.stamp((Math.floor(now) + factory.timestampOffset(tuple)) | 0, peer);
+    const value = this.#cookies.stamp(timestampOf(factory.timestampOffset(tuple), now), peer);
     const headers = (remote.address.version === 4 ? 20 : 40) + TCP_HEADER_LEN;
     context.counters.synCookiesSent++;
     bare.send(local, remote, {

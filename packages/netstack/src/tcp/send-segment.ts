@@ -175,7 +175,10 @@ function synOptions(context: TcpContext, block: ControlBlock, isAnswer: boolean)
   };
   if (offersSack) options.sackPermitted = true;
   if (offersTimestamps) {
-    options.timestamps = { value: timestampOf(block, now) >>> 0, echo: block.timestampRecent >>> 0 };
+    options.timestamps = {
+      value: timestampOf(block.timestampOffset, now) >>> 0,
+      echo: block.timestampRecent >>> 0,
+    };
   }
   if (block.offersScale) options.windowScale = block.receiveWindow.scale;
   return options;

@@ -1,5 +1,13 @@
 import { describe, expect, it } from 'vitest';
-import { expectedRows, OPENED, PLAIN, type Row, runTable, type TimeTable } from '../testing/time-table.ts';
+import {
+  expectedRows,
+  OPENED,
+  OPENED_WITH_TIMESTAMPS,
+  PLAIN,
+  type Row,
+  runTable,
+  type TimeTable,
+} from '../testing/time-table.ts';
 
 /** Acknowledgements wait for company from the beginning. */
 const WITHOUT_HASTE = { tcp: { congestion: 'reno', quickAcks: 0, delayedAckMs: 40 } } as const;
@@ -245,11 +253,7 @@ const TABLES: readonly TimeTable[] = [
     timestamps: true,
     stack: PLAIN,
     rows: [
-      [0, 'app', 'listen'],
-      [0, 'in', 'S 0 <mss 1000 ts>'],
-      [0, 'out', 'S. 0 ack 1 <mss 1460 ts>'],
-      [5, 'in', '. 1 ack 1 <ts>'],
-      [5, 'tell', 'open'],
+      ...OPENED_WITH_TIMESTAMPS,
       [10, 'app', 'write 2000'],
       [10, 'out', '. 1:989 ack 1 <ts>'],
       [10, 'out', '. 989:1977 ack 1 <ts>'],
@@ -263,11 +267,7 @@ const TABLES: readonly TimeTable[] = [
     timestamps: true,
     stack: PLAIN,
     rows: [
-      [0, 'app', 'listen'],
-      [0, 'in', 'S 0 <mss 1000 ts>'],
-      [0, 'out', 'S. 0 ack 1 <mss 1460 ts>'],
-      [5, 'in', '. 1 ack 1 <ts>'],
-      [5, 'tell', 'open'],
+      ...OPENED_WITH_TIMESTAMPS,
       [1000, 'in', 'P. 1:11 ack 1 <ts>'],
       [1000, 'out', '. 1 ack 11 <ts>'],
       // In the window by its number, but from before.
@@ -353,11 +353,7 @@ const TABLES: readonly TimeTable[] = [
     timestamps: true,
     stack: PLAIN,
     rows: [
-      [0, 'app', 'listen'],
-      [0, 'in', 'S 0 <mss 1000 ts>'],
-      [0, 'out', 'S. 0 ack 1 <mss 1460 ts>'],
-      [5, 'in', '. 1 ack 1 <ts>'],
-      [5, 'tell', 'open'],
+      ...OPENED_WITH_TIMESTAMPS,
       [10, 'app', 'shutdown'],
       [10, 'out', 'F. 1 ack 1 <ts>'],
       [20, 'in', 'F. 1 ack 2 <ts>'],

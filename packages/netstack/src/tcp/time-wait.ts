@@ -5,11 +5,10 @@ import type { BareSegmentSender } from './bare-segment.ts';
 import { type ChallengeAccount, mayChallenge } from './challenge.ts';
 import type { ConnectionTable, TableEntry } from './connection-table.ts';
 import type { ControlBlock } from './control-block.ts';
+import { timestampOf } from './options.ts';
 import type { Segment } from './segment.ts';
 import { distance, isAfter } from './sequence.ts';
 import type { ResolvedTcpSettings } from './settings.ts';
-
-const MAX_FIELD = 0xffff;
 
 /** What is kept of a connection in TIME-WAIT: what its last answers take. */
 export class TimeWait implements TableEntry, ChallengeAccount {
@@ -19,7 +18,7 @@ export class TimeWait implements TableEntry, ChallengeAccount {
   /** SND.NXT and RCV.NXT. */
   readonly next: number;
   readonly receiveNext: number;
-  /** The window as our segments have it, scaled. */
+  /** The window field that says again what the peer was told. */
   readonly windowField: number;
   readonly hasTimestamps: boolean;
   readonly timestampOffset: number;
@@ -28,17 +27,16 @@ export class TimeWait implements TableEntry, ChallengeAccount {
   challenges = 0;
   challengesSince = 0;
 
-  constructor(block: ControlBlock, expireAt: number) {
+  constructor(block: ControlBlock) {
     this.local = block.local;
     this.remote = block.remote;
     this.next = block.next;
     this.receiveNext = block.receiveNext;
-    const window = Math.max(0, distance(block.receiveNext, block.receiveWindow.limit));
-    this.windowField = Math.min(MAX_FIELD, window >>> block.receiveWindow.scale);
+    this.windowField = block.receiveWindow.offer(block.receiveNext, 0, 1);
     this.hasTimestamps = block.hasTimestamps;
     this.timestampOffset = block.timestampOffset;
     this.timestampRecent = block.timestampRecent;
-    this.expireAt = expireAt;
+    this.expireAt = block.expireAt;
   }
 }
 
@@ -65,9 +63,9 @@ export class TimeWaits {
   }
 
   /** Takes the place of a connection in the table; the oldest goes where there are too many. */
-  take(block: ControlBlock, now: number): void {
+  take(block: ControlBlock): void {
     const { table, settings } = this.#parts;
-    const entry = new TimeWait(block, now + settings.timeWaitMs);
+    const entry = new TimeWait(block);
     table.remove(block);
     table.add(entry);
     this.#waiting.add(entry);
@@ -129,7 +127,7 @@ export class TimeWaits {
   #acknowledge(entry: TimeWait, now: number): void {
     const { bare, counters } = this.#parts;
     counters.challengeAcks++;
-    const value = (Math.floor(now) + entry.timestampOffset) >>> 0;
+    const value = timestampOf(entry.timestampOffset, now) >>> 0;
     const timestamps = { value, echo: entry.timestampRecent >>> 0 };
     bare.send(entry.local, entry.remote, {
       sequence: entry.next,

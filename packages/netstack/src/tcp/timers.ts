@@ -49,7 +49,7 @@ function onRetransmissionTimeout(context: TcpContext, block: ControlBlock): void
   // A receiver may have dropped what it reported (RFC 2018 §8): the second time nothing is believed.
   if (block.retries > 1) retransmission.scoreboard.clear();
   block.lossMayBeSpurious = block.retries === 1 && retransmission.phase === 'open';
-  block.lossTimestamp = timestampOf(block, now);
+  block.lossTimestamp = timestampOf(block.timestampOffset, now);
   block.congestion.onTimeout(distance(block.una, block.next), now, block.retries > 1);
   retransmission.beginLoss(block.una, block.next);
   block.rtt.backOff();

@@ -68,6 +68,15 @@ export const OPENED_WITH_SACK: readonly Row[] = [
   [0, 'tell', 'open'],
 ];
 
+/** The same with timestamps. */
+export const OPENED_WITH_TIMESTAMPS: readonly Row[] = [
+  [0, 'app', 'listen'],
+  [0, 'in', 'S 0 <mss 1000 ts>'],
+  [0, 'out', 'S. 0 ack 1 <mss 1460 ts>'],
+  [5, 'in', '. 1 ack 1 <ts>'],
+  [5, 'tell', 'open'],
+];
+
 /** A stack whose congestion window is easily told. */
 export const PLAIN = { tcp: { congestion: 'reno' } } as const;
 
