@@ -95,8 +95,8 @@ export class EngineSyncs {
     const { paths } = this.#options;
     const checked = parseSync(String(path), body);
     if (typeof checked === 'string') throw cannot(String(path), checked);
-    await requireFolder(checked.path);
     await this.#changes.run(async () => {
+      await requireFolder(checked.path);
       const settings = await loadSettings(paths);
       const before = settings.object('syncs');
       if (before[checked.path] !== undefined) {
