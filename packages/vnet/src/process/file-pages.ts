@@ -4,35 +4,26 @@ export interface MemoryRange {
   readonly length: number;
 }
 
+const BEFORE_EACH = /^(?=[0-9a-f]+-[0-9a-f]+ )/m;
 const HEAD = /^([0-9a-f]+)-([0-9a-f]+) (\S{4}) \S+ \S+ (\d+)/;
-const RESIDENT = /^Rss: +(\d+) kB$/;
-const ANONYMOUS = /^Anonymous: +(\d+) kB$/;
+const RESIDENT = /^Rss: +[1-9]/m;
+const UNCHANGED = /^Anonymous: +0 kB$/m;
 
 /**
  * The ranges whose resident pages are nothing but a file's own, of which the kernel's page cache has the originals:
- * private, not writable, no page of them ever changed.
+ * private, not writable, no page of them ever changed. Looks at each range, not at each line: with so many turns of
+ * a loop the engine would compile it, and its compiler is a good part of what is to be given back.
  *
  * @param smaps - the text of `/proc/PID/smaps` (proc_pid_smaps(5))
  */
 export function unchangedFilePages(smaps: string): MemoryRange[] {
-  const ranges: MemoryRange[] = [];
-  let range: MemoryRange | undefined;
-  let residentKib = 0;
-  for (const line of smaps.split('\n')) {
-    const head = HEAD.exec(line);
-    if (head !== null) {
-      range = rangeOfFile(head);
-      residentKib = 0;
-      continue;
-    }
-    residentKib = Number(RESIDENT.exec(line)?.[1] ?? residentKib);
-    const anonymousKib = ANONYMOUS.exec(line)?.[1];
-    if (anonymousKib === '0' && residentKib > 0 && range !== undefined) ranges.push(range);
-  }
-  return ranges;
+  return smaps.split(BEFORE_EACH).flatMap((text) => {
+    const range = rangeOfFile(HEAD.exec(text) ?? []);
+    return range !== undefined && RESIDENT.test(text) && UNCHANGED.test(text) ? [range] : [];
+  });
 }
 
-function rangeOfFile([, from = '', to = '', mode = '', inode = '']: RegExpExecArray):
+function rangeOfFile([, from = '', to = '', mode = '', inode = '0']: readonly string[]):
   | MemoryRange
   | undefined {
   if (inode === '0' || mode[1] === 'w' || mode[3] !== 'p') return undefined;

@@ -2,16 +2,16 @@ import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import { Poller } from '../native/poller.ts';
-import { giveBack } from './give-back.ts';
+import { letFilePagesGo } from './give-back.ts';
 
 const MEBIBYTE = 1024 * 1024;
 
-describe('giveBack', () => {
+describe('letFilePagesGo', () => {
   it('halves the pages of files that are resident, and the program goes on', () => {
     const { library } = new Poller(process.platform, process.arch);
     const before = residentBytesOfFiles();
     expect(before).toBeGreaterThan(20 * MEBIBYTE);
-    giveBack(library);
+    letFilePagesGo(library);
     expect(residentBytesOfFiles()).toBeLessThan(before / 2);
     expect(createHash('sha256').update('abc').digest('hex')).toMatch(/^ba7816bf8f01cfea/);
   });

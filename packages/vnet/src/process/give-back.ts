@@ -2,31 +2,44 @@ import { readFileSync } from 'node:fs';
 import type { NativeLibrary } from '../native/library.ts';
 import type { Poller } from '../native/poller.ts';
 import { unchangedFilePages } from './file-pages.ts';
-import { LOOK_MS, WorkEnds } from './work-ends.ts';
+import { Quiet } from './quiet.ts';
 
+const LOOK_MS = 5000;
+/** Looks without work after which the heap is collected. */
+const COLLECT_AFTER = 2;
+/**
+ * Looks after which file pages are given back: when the collector's threads are done, and again when everything has
+ * run once that comes every half minute, as V8's compiler, which runs then, is a good part of the program.
+ */
+const LET_GO_AFTER = [3, 13];
 /** Of Linux's `madvise`: the pages are not needed now, and come again from their file. */
 const MADV_DONTNEED = 4;
 
 /**
  * Gives back what this process holds from its work, each time that there is none any more: what nobody points to,
- * what the allocator keeps in reserve, and pages of its program's files, most of which only its start needs. An
- * answer ends this.
+ * what the allocator keeps in reserve, and pages of its program's files, most of which only its start and its
+ * collector need. An answer ends this.
  */
 export function giveBackWhenIdle(poller: Poller): () => void {
-  const ends = new WorkEnds(
-    () => poller.looks,
-    () => giveBack(poller.library),
-  );
-  const timer = setInterval(() => ends.look(), LOOK_MS);
+  const quiet = new Quiet(() => poller.looks);
+  const timer = setInterval(() => {
+    const looks = quiet.look();
+    if (looks === COLLECT_AFTER) collect(poller.library);
+    if (LET_GO_AFTER.includes(looks)) letFilePagesGo(poller.library);
+  }, LOOK_MS);
   timer.unref();
   return () => clearInterval(timer);
 }
 
-/** What {@link giveBackWhenIdle} does when it is time. */
-export function giveBack(library: NativeLibrary): void {
-  const ranges = unchangedFilePages(readFileSync('/proc/self/smaps', 'latin1'));
+function collect(library: NativeLibrary): void {
   // There where Node was started with --expose-gc.
   globalThis.gc?.();
   library.malloc_trim?.(0);
-  for (const { address, length } of ranges) library.madvise(address, length, MADV_DONTNEED);
+}
+
+/** The page cache may keep them, and has them back when they are used. */
+export function letFilePagesGo(library: NativeLibrary): void {
+  const smaps = readFileSync('/proc/self/smaps', 'latin1');
+  for (const { address, length } of unchangedFilePages(smaps))
+    library.madvise(address, length, MADV_DONTNEED);
 }
