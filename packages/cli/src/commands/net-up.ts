@@ -245,6 +245,9 @@ function describeJoining({ network }: OpenNetwork, places: readonly string[]): s
   return lines;
 }
 
+/** At most, between two looks for whether anybody is plugged in. */
+const IDLE_LOOK_MS = 5000;
+
 interface Waiting {
   readonly opened: OpenNetwork;
   readonly stopped: AbortSignal;
@@ -254,13 +257,19 @@ interface Waiting {
 /** Ends by Ctrl-C, by the control socket, or when nobody was plugged in for `idleMs`. */
 async function untilStopped(context: CommandContext, { opened, stopped, idleMs }: Waiting): Promise<void> {
   const idle = new AbortController();
-  let idleSince = performance.now();
-  const timer = setInterval(() => {
-    const busy = !opened.network.segment.ports().next().done;
-    if (busy) idleSince = performance.now();
-    else if (idleMs !== undefined && performance.now() - idleSince >= idleMs) idle.abort();
-  }, 1000);
   // What came while the network was opened counts, too.
+  let idleSince = performance.now();
+  const timer =
+    idleMs === undefined
+      ? undefined
+      : setInterval(
+          () => {
+            const busy = !opened.network.segment.ports().next().done;
+            if (busy) idleSince = performance.now();
+            else if (performance.now() - idleSince >= idleMs) idle.abort();
+          },
+          Math.min(idleMs / 4, IDLE_LOOK_MS),
+        );
   await untilAborted(AbortSignal.any([context.signal, stopped, idle.signal]));
   clearInterval(timer);
 }
