@@ -35,7 +35,8 @@ else await runAsOrlop(words);
 
 async function runAsOrlop(words: readonly string[]): Promise<void> {
   try {
-    await orlopProgram(createContext(process, { signal })).parseAsync(words, { from: 'user' });
+    const program = orlopProgram(createContext(process, { signal }), words[0]);
+    await program.parseAsync(words, { from: 'user' });
     await setImmediate();
     if (unprinted !== undefined) process.exitCode = report(unprinted);
   } catch (error) {

@@ -14,8 +14,15 @@ const WITHOUT_HOME: ReadonlySet<string> = new Set([
   'version',
 ]);
 
-/** The command line as `orlop`. */
-export function orlopProgram(context: CommandContext): Command {
+/** They look at all the others. */
+const OF_ALL: ReadonlySet<string> = new Set(['completion']);
+
+/**
+ * The command line as `orlop`.
+ *
+ * @param name - of the command that is to be run: a process that stays, as a network's does, keeps no others
+ */
+export function orlopProgram(context: CommandContext, name?: string): Command {
   const program = new Command('orlop')
     .description(
       'Composes lean Linux images, boots them, and gives them a network, without Docker and without root.',
@@ -29,7 +36,10 @@ export function orlopProgram(context: CommandContext): Command {
     .hook('preAction', (_, command) => {
       if (!WITHOUT_HOME.has(topOf(command).name())) makeHome(context.paths.home, 'ORLOP_HOME');
     });
-  for (const register of commands) register(program, context);
+  const isAlone = name !== undefined && Object.hasOwn(commands, name) && !OF_ALL.has(name);
+  for (const [own, register] of Object.entries(commands)) {
+    if (!isAlone || own === name) register(program, context);
+  }
   return program;
 }
 
