@@ -42,6 +42,8 @@ export interface NativeLibrary {
   madvise(address: number, length: number, advice: number): number;
   /** Gives the system what the allocator keeps free. glibc's alone. */
   readonly malloc_trim: ((keep: number) => number) | undefined;
+  /** Settings of the allocator (mallopt(3)). glibc's alone. */
+  readonly mallopt: ((what: number, value: number) => number) | undefined;
   inotify_init1(flags: number): number;
   /** @param path - ends in a NUL */
   inotify_add_watch(descriptor: number, path: Uint8Array, mask: number): number;
@@ -112,6 +114,7 @@ export function bindNativeLibrary(onReady: () => void, platform: string): Native
     ioctlValue: func('ioctl', 'int', ['int', 'ulong', 'ulong']),
     madvise: func('madvise', 'int', [address, 'size_t', 'int']),
     malloc_trim: found(() => func('malloc_trim', 'int', ['size_t'])),
+    mallopt: found(() => func('mallopt', 'int', ['int', 'int'])),
     inotify_init1: func('inotify_init1', 'int', ['int']),
     inotify_add_watch: func('inotify_add_watch', 'int', ['int', bytes, 'uint32_t']),
     inotify_rm_watch: func('inotify_rm_watch', 'int', ['int', 'int']),

@@ -15,12 +15,21 @@ const LET_GO_AFTER = [3, 13];
 /** Of Linux's `madvise`: the pages are not needed now, and come again from their file. */
 const MADV_DONTNEED = 4;
 
+/** Of glibc's `mallopt`. */
+const M_MMAP_THRESHOLD = -3;
+/**
+ * glibc's own at the start. It raises it, and with it what it keeps free, each time that something large is let go of,
+ * as V8's compiler does all the time while there is work. A value that was set stays.
+ */
+const MMAP_THRESHOLD_BYTES = 128 * 1024;
+
 /**
  * Gives back what this process holds from its work, each time that there is none any more: what nobody points to,
  * what the allocator keeps in reserve, and pages of its program's files, most of which only its start and its
  * collector need. An answer ends this.
  */
 export function giveBackWhenIdle(poller: Poller): () => void {
+  poller.library.mallopt?.(M_MMAP_THRESHOLD, MMAP_THRESHOLD_BYTES);
   const quiet = new Quiet(() => poller.looks);
   const timer = setInterval(() => {
     const looks = quiet.look();
