@@ -257,19 +257,24 @@ interface Waiting {
 /** Ends by Ctrl-C, by the control socket, or when nobody was plugged in for `idleMs`. */
 async function untilStopped(context: CommandContext, { opened, stopped, idleMs }: Waiting): Promise<void> {
   const idle = new AbortController();
-  // What came while the network was opened counts, too.
-  let idleSince = performance.now();
   const timer =
-    idleMs === undefined
-      ? undefined
-      : setInterval(
-          () => {
-            const busy = !opened.network.segment.ports().next().done;
-            if (busy) idleSince = performance.now();
-            else if (performance.now() - idleSince >= idleMs) idle.abort();
-          },
-          Math.min(idleMs / 4, IDLE_LOOK_MS),
-        );
+    idleMs === undefined ? undefined : whenIdle(opened.network.segment, idleMs, () => idle.abort());
+  // What came while the network was opened counts, too.
   await untilAborted(AbortSignal.any([context.signal, stopped, idle.signal]));
   clearInterval(timer);
+}
+
+/** @returns what looks for it, until it is cleared */
+function whenIdle(
+  segment: OpenNetwork['network']['segment'],
+  idleMs: number,
+  onIdle: () => void,
+): NodeJS.Timeout {
+  let idleSince = performance.now();
+  const look = () => {
+    const busy = !segment.ports().next().done;
+    if (busy) idleSince = performance.now();
+    else if (performance.now() - idleSince >= idleMs) onIdle();
+  };
+  return setInterval(look, Math.min(idleMs / 4, IDLE_LOOK_MS));
 }
